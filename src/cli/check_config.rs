@@ -1,0 +1,66 @@
+//! `check-config`: what would `serve` do with this file?
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::USAGE;
+use super::output::{self, Format};
+use crate::config::Config;
+use crate::domain::clock::{Clock as _, SystemClock};
+
+/// Reads and checks a config, and prints the effective values with secrets masked
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  refund-receiver check-config --config refunds.toml
+  REFUND_RECEIVER__SERVER__LISTEN=0.0.0.0:80 refund-receiver check-config --config refunds.toml")]
+pub struct CheckConfig {
+    /// The TOML file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// How to print the effective values
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+impl CheckConfig {
+    pub fn run(&self) -> ExitCode {
+        let now = SystemClock.now().to_timestamp().unwrap_or_default();
+        let config = match Config::load(&self.config, environment(), now) {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in problems {
+                    output::error(format!("error: {problem}"));
+                }
+                return ExitCode::from(USAGE);
+            }
+        };
+        for warning in &config.warnings {
+            output::error(format!("warning: {warning}"));
+        }
+        match self.output {
+            Format::Table => {
+                for (key, value) in &config.effective {
+                    output::line(format!("{key} = {value}"));
+                }
+            }
+            Format::Json => {
+                let values: serde_json::Map<_, _> = config
+                    .effective
+                    .into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect();
+                output::line(serde_json::Value::Object(values).to_string());
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+/// The variables of the process; one that is not UTF-8 cannot be ours.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    })
+}

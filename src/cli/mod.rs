@@ -1,0 +1,73 @@
+//! The commands. Results go to stdout, errors to stderr, one line each; exit codes:
+//! 0 done, 1 failed or refused, 2 wrong usage or config, 3 the store cannot be used.
+
+mod check_config;
+mod client;
+mod demo;
+mod demo_script;
+mod healthcheck;
+mod output;
+mod serve;
+mod trigger;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code of wrong usage or config.
+const USAGE: u8 = 2;
+
+/// Receives refund outcomes from payment providers, verifies and keeps them, and tells internal
+/// systems whether a refund went through.
+#[derive(Debug, Parser)]
+#[command(name = "refund-receiver", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  refund-receiver demo                                  see all of it work, no config needed
+  refund-receiver check-config --config refunds.toml    what would serve do with this file?
+  refund-receiver serve --config refunds.toml           run the service";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Trigger(trigger::Trigger),
+    Verify(verify::Verify),
+    CheckConfig(check_config::CheckConfig),
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed terminal is no reason to fail in another way.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Trigger(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::CheckConfig(command) => command.run(),
+        Command::Healthcheck(command) => command.run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,219 @@
+//! `serve`: puts the rooms together and runs until it is told to stop. The only composition root.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpServer, rt};
+use anyhow::Context as _;
+use clap::Args;
+use tokio::sync::watch;
+
+use super::check_config::environment;
+use super::{USAGE, output};
+use crate::closeout::Closeout;
+use crate::config::Config;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::http::{App, routes};
+use crate::store::evidence::Evidence;
+use crate::store::{Store, StoreError};
+use crate::telemetry::{self, Metrics};
+
+/// Time for requests under way when the service is told to stop.
+const DRAIN_SECONDS: u64 = 10;
+/// Time for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Exit code of a store that cannot be used: damaged, foreign, newer, in use.
+const STORE_REFUSED: u8 = 3;
+
+/// Runs the service until SIGTERM or SIGINT, then drains and exits 0
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  refund-receiver serve --config refunds.toml
+  RUST_LOG=debug refund-receiver serve --config refunds.toml")]
+pub struct Serve {
+    /// The TOML file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub fn run(&self) -> ExitCode {
+        telemetry::start_logging();
+        let clock = Arc::new(SystemClock);
+        let now = clock.now().to_timestamp().unwrap_or_default();
+        let config = match Config::load(&self.config, environment(), now) {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in problems {
+                    output::error(format!("error: {problem}"));
+                }
+                return ExitCode::from(USAGE);
+            }
+        };
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        rt::System::new().block_on(async move {
+            let service = match Service::start(config, clock).await {
+                Ok(service) => service,
+                Err(error) => {
+                    let is_store = error.downcast_ref::<StoreError>().is_some();
+                    let code = if is_store { STORE_REFUSED } else { 1 };
+                    return output::fail(code, format!("{error:#}"));
+                }
+            };
+            output::line(format!("listening public http://{}", service.public));
+            output::line(format!("listening internal http://{}", service.internal));
+            output::line("ready");
+            match service.run_until(asked_to_stop()).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => output::fail(1, format!("{error:#}")),
+            }
+        })
+    }
+}
+
+/// A running service.
+pub struct Service {
+    /// Where providers and `EPay` callers reach it.
+    pub public: SocketAddr,
+    /// Where readers reach it.
+    pub internal: SocketAddr,
+    servers: [Server; 2],
+    app: Data<App>,
+    store_failed: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// Opens the store, finishes what an earlier process left behind, and listens.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let store = Arc::new(Store::open(&config.store, clock.now())?);
+        let store_failed = store.stats().failed();
+        let closeout = Closeout::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
+        let closeout = Arc::new(closeout);
+        let settled = closeout.resume_at_start().await?;
+        tracing::info!(settled, store = %config.store.path().display(), "the store is open");
+        let app = Data::new(App {
+            store,
+            closeout,
+            evidence: open_evidence(&config),
+            registry: config.registry,
+            epay: config.epay,
+            readers: config.readers,
+            clock,
+            metrics: Metrics::default(),
+            draining: AtomicBool::new(false),
+        });
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let (public, public_server) =
+            listen(config.listen, "server.listen", workers, &app, routes::public)?;
+        let (internal, internal_server) = listen(
+            config.internal_listen,
+            "server.internal_listen",
+            workers.min(2),
+            &app,
+            routes::internal,
+        )?;
+        Ok(Self {
+            public,
+            internal,
+            servers: [public_server, internal_server],
+            app,
+            store_failed,
+        })
+    }
+
+    /// Runs until `stop` is ready or the store fails for good; then drains.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let [public, internal] = self.servers;
+        let handles = [public.handle(), internal.handle()];
+        let running = [rt::spawn(public), rt::spawn(internal)];
+        let closeout = Arc::clone(&self.app.closeout);
+        let resume = rt::spawn(async move { closeout.resume().await });
+        let mut store_failed = self.store_failed;
+        tokio::select! {
+            () = stop => tracing::info!("stopping: requests under way are finished"),
+            _ = store_failed.wait_for(|failed| *failed) => {}
+        }
+        self.app.draining.store(true, Ordering::Relaxed);
+        drain(&handles).await;
+        resume.abort();
+        for server in running {
+            server.await.context("a listener failed")??;
+        }
+        match self.app.store.stats().fatal() {
+            None => Ok(()),
+            Some(error) => Err(anyhow::Error::new(error)
+                .context("stopped, so that a restart recovers from what is on disk")),
+        }
+        // The store is dropped last: what is queued is committed, then its lock is given back.
+    }
+}
+
+/// Evidence is worth having, but never worth refusing callbacks for.
+fn open_evidence(config: &Config) -> Option<Evidence> {
+    let path = config.evidence.as_path();
+    Evidence::open(path)
+        .inspect_err(|error| {
+            tracing::error!(%error, path = %path.display(), "refused requests leave no evidence");
+        })
+        .ok()
+}
+
+fn listen(
+    address: SocketAddr,
+    key: &str,
+    workers: usize,
+    app: &Data<App>,
+    routes: fn(&mut ServiceConfig),
+) -> anyhow::Result<(SocketAddr, Server)> {
+    let app = app.clone();
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(app.clone())
+            .configure(routes)
+    })
+    .workers(workers)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .bind(address)
+    .with_context(|| format!("cannot listen on {address} ({key})"))?;
+    let bound = server.addrs().first().copied();
+    let bound = bound.with_context(|| format!("{address} ({key}) gave no address"))?;
+    Ok((bound, server.run()))
+}
+
+/// Stops both listeners together; a second signal meanwhile ends the process at once.
+async fn drain(handles: &[ServerHandle; 2]) {
+    let [public, internal] = handles;
+    tokio::select! {
+        _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => {}
+        () = asked_to_stop() => {
+            tracing::warn!("told twice to stop: requests under way are cut");
+            tokio::join!(public.stop(false), internal.stop(false));
+        }
+    }
+}
+
+/// Ready at the next SIGTERM or SIGINT.
+pub async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received; end the process with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,104 @@
+//! The close-out: how a verified notification becomes a lasting fact, exactly once.
+//!
+//! # Why two transactions
+//!
+//! Whoever answers "success" to a provider owns the fact from then on: it may never be sent again.
+//! Deciding what the fact means (state machine, amounts, order) can fail, be wrong or be cut short,
+//! and none of that may cost us the fact. So it is written down first, alone, and thought about
+//! afterwards.
+//!
+//! * **Transaction 1, accept** ([`Closeout::accept`]) stores the bytes as received and commits. Only
+//!   then is the provider answered. A repeat of the same bytes is recognised here and counted.
+//! * **Transaction 2, settle** ([`Closeout::settle`]) lets the claim take effect: it locks the
+//!   refund, applies the state machine, closes out the order (`EPay`), appends events and marks the
+//!   callback settled; all of it or nothing.
+//!
+//! # What a crash means, place by place
+//!
+//! | the process dies | on disk | the provider | cure |
+//! |---|---|---|---|
+//! | before transaction 1 commits | nothing | got no answer | it sends again |
+//! | after the commit, before the answer | the callback | got no answer | it sends again: recognised as a repeat; resume settles |
+//! | after the answer, before transaction 2 commits | the callback, unsettled | is content | [`Closeout::resume`] settles at the next start |
+//! | inside transaction 2 | the callback, unsettled | is content | the same: a transaction leaves no half |
+//! | after transaction 2 commits | everything | is content | nothing to do |
+//! | inside resume | as before resume | – | resume again: it is the same transaction 2 |
+//!
+//! Transaction 2 can run twice for one callback only if two workers race; the second finds it
+//! settled and undoes itself ([`StoreError::Overtaken`]).
+//!
+//! # An order that is not ready
+//!
+//! A close-out may be refused: payment or application unknown (the order may be registered later),
+//! order in another state, more than was paid. The refund's outcome is recorded all the same (the
+//! money has moved), nothing of the order changes, and the close-out is tried again with growing
+//! pauses, whenever its order is registered anew, and whenever the caller repeats the call; in the
+//! end it is parked for an operator.
+
+mod accept;
+mod register;
+mod resume;
+mod settle;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+pub use accept::{Accepted, Notification};
+pub use register::{Registration, RegistrationError};
+pub use settle::Settled;
+
+use crate::domain::clock::Clock;
+use crate::domain::close_out::RetryPolicy;
+use crate::store::{Store, StoreError};
+
+/// The two transactions over one store.
+pub struct Closeout {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    policy: RetryPolicy,
+    /// Settlings that were queued and are not committed yet.
+    in_flight: Arc<AtomicUsize>,
+    /// Wakes the resume worker before its time.
+    wake: Notify,
+}
+
+impl Closeout {
+    /// Works on this store.
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, policy: RetryPolicy) -> Self {
+        Self {
+            store,
+            clock,
+            policy,
+            in_flight: Arc::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Returns once every callback acknowledged before the call has been settled or given to
+    /// resume. A reader who waits for this sees the effect of what was acknowledged before.
+    pub async fn caught_up(&self) -> Result<(), StoreError> {
+        if self.in_flight.load(Ordering::Acquire) == 0 {
+            return Ok(());
+        }
+        // The queue is first in, first out: what was queued before is committed with this or earlier.
+        self.store.write("catch up", |_| Ok(())).await
+    }
+}
+
+/// Counts one queued settling for as long as it lives.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

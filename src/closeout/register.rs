@@ -1,0 +1,87 @@
+//! Registering pre-orders. A registration never undoes a close-out, and it makes close-outs that
+//! waited for the order due at once.
+
+use super::Closeout;
+use crate::domain::ids::Number;
+use crate::domain::order::{Application, Order, OrderState, Payment, registered_state};
+use crate::store::{Store, StoreError, Tx};
+
+/// What the merchant says of an order.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The merchant's number.
+    pub order_no: Number,
+    /// Where it stands.
+    pub state: OrderState,
+    /// Payments to add or change.
+    pub payments: Vec<Payment>,
+    /// Refund applications to add or change.
+    pub applications: Vec<Application>,
+}
+
+/// Why an order was not registered; nothing of it stays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// A trade number belongs to one order only.
+    #[error("payment {trandeno:?} belongs to order {order_no:?}")]
+    PaymentOfOtherOrder {
+        /// The payment.
+        trandeno: String,
+        /// Its order.
+        order_no: String,
+    },
+}
+
+impl Closeout {
+    /// Registers or updates an order; returns it as it now stands.
+    pub async fn register(
+        &self,
+        registration: Registration,
+    ) -> Result<Result<Order, RegistrationError>, StoreError> {
+        let clock = self.clock.clone();
+        let registered = write(&self.store, registration, move |tx, registration| {
+            let now = clock.now();
+            let order_no = &registration.order_no;
+            for payment in &registration.payments {
+                match tx.snapshot().order_of_payment(&payment.trandeno)? {
+                    Some(other) if other != order_no.as_str() => {
+                        return Ok(Err(RegistrationError::PaymentOfOtherOrder {
+                            trandeno: payment.trandeno.clone(),
+                            order_no: other,
+                        }));
+                    }
+                    Some(_) | None => {}
+                }
+            }
+            let known = tx.lock_order(order_no)?;
+            tx.put_order(order_no, registered_state(known, registration.state), now)?;
+            for payment in &registration.payments {
+                tx.put_payment(order_no, payment)?;
+            }
+            for application in &registration.applications {
+                tx.put_application(order_no, application)?;
+            }
+            let woken = tx.wake_close_outs(order_no, now)?;
+            let order = tx.snapshot().order(order_no)?;
+            let order = order.ok_or_else(|| StoreError::Corrupt("an order is gone".to_owned()))?;
+            Ok(Ok((order, woken)))
+        })
+        .await?;
+        Ok(registered.map(|(order, woken)| {
+            if woken > 0 {
+                self.wake.notify_one();
+            }
+            order
+        }))
+    }
+}
+
+async fn write<T: Send + 'static>(
+    store: &Store,
+    registration: Registration,
+    work: impl Fn(&mut Tx<'_>, &Registration) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    store
+        .write("register order", move |tx| work(tx, &registration))
+        .await
+}

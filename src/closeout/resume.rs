@@ -1,0 +1,114 @@
+//! Resume: finishes what transaction 1 promised and transaction 2 could not do yet. Runs at start,
+//! by a timer, and whenever it is woken; every pass is bounded, every failure pauses longer.
+
+use std::time::Duration;
+
+use super::Closeout;
+use super::settle::Due;
+use crate::domain::clock::Moment;
+use crate::domain::close_out::RetryPolicy;
+use crate::store::{DueCallback, StoreError};
+
+/// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
+const PASS_MAX: u32 = 256;
+/// Time between two passes when nothing wakes it.
+const PERIOD: Duration = Duration::from_secs(1);
+/// A moment after every time-out: at start everything unsettled is taken over at once.
+const ALL: Moment = Moment::from_millis(i64::MAX);
+
+impl Closeout {
+    /// Settles everything that an earlier process left behind. Called before the first request is
+    /// answered, so that readers never see a store in which an acknowledged callback has no effect.
+    /// Returns how many were settled.
+    pub async fn resume_at_start(&self) -> Result<usize, StoreError> {
+        let mut settled = 0;
+        loop {
+            let (found, done) = self.settle_due(ALL).await?;
+            settled += done;
+            // What fails again and again is left to the timer, with pauses.
+            if found == 0 || done == 0 {
+                return Ok(settled);
+            }
+        }
+    }
+
+    /// Works until the task is dropped.
+    pub async fn resume(&self) {
+        loop {
+            let now = self.clock.now();
+            let more = match self.pass(now).await {
+                Ok(more) => more,
+                Err(error) => {
+                    tracing::warn!(%error, "resume failed; it is tried again");
+                    false
+                }
+            };
+            if !more {
+                // Both ends are fine: woken early, or the period is over.
+                drop(tokio::time::timeout(PERIOD, self.wake.notified()).await);
+            }
+        }
+    }
+
+    /// One bounded pass; `true` where more is due already.
+    async fn pass(&self, now: Moment) -> Result<bool, StoreError> {
+        let (callbacks, settled) = self.settle_due(now).await?;
+        let due = self
+            .store
+            .read(move |snapshot| snapshot.due_close_outs(now, PASS_MAX))
+            .await?;
+        let close_outs = due.len();
+        let mut tried = 0;
+        for refund_id in due {
+            match self.close_out_again(refund_id).await {
+                Ok(_) => tried += 1,
+                Err(error) => tracing::warn!(%refund_id, %error, "a close-out failed"),
+            }
+        }
+        let full = PASS_MAX as usize;
+        Ok((callbacks == full && settled > 0) || (close_outs == full && tried > 0))
+    }
+
+    /// Settles what is due: how many were found, and how many of them are settled now.
+    async fn settle_due(&self, due: Moment) -> Result<(usize, usize), StoreError> {
+        let rows = self
+            .store
+            .read(move |snapshot| snapshot.unsettled_callbacks(due, PASS_MAX))
+            .await?;
+        let found = rows.len();
+        // All at once, so that they share commits.
+        let settled = futures_util::future::join_all(rows.into_iter().map(|row| self.resettle(row)))
+            .await
+            .into_iter()
+            .filter(|settled| *settled)
+            .count();
+        Ok((found, settled))
+    }
+
+    /// Settles one; where that fails it is put off, longer each time.
+    async fn resettle(&self, row: DueCallback) -> bool {
+        let (id, attempts) = (row.id, row.attempts);
+        let result = match Due::try_from(row) {
+            Ok(due) => {
+                let work = self.work(due);
+                self.store.write("resume settle", work).await.map(drop)
+            }
+            Err(error) => Err(error),
+        };
+        let error = match result {
+            // Overtaken: somebody else has settled it, which is just as well.
+            Ok(()) | Err(StoreError::Overtaken) => return true,
+            Err(error) => error,
+        };
+        tracing::warn!(callback_id = %id, %error, attempts, "a callback could not be settled");
+        let until = self.clock.now().plus(RetryPolicy::pause(attempts + 1));
+        let put_off = self
+            .store
+            .write("put off settling", move |tx| tx.defer_settle(id, until))
+            .await;
+        if let Err(error) = put_off {
+            tracing::warn!(callback_id = %id, %error, "settling could not be put off");
+        }
+        false
+    }
+}

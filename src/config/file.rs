@@ -1,0 +1,118 @@
+//! The shape of the file. Unknown keys are refused: a misspelt guard must not be a missing one.
+
+use std::num::NonZeroU64;
+
+use serde::{Deserialize, Deserializer};
+use toml::Table;
+
+use super::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub server: ServerSection,
+    pub store: StoreSection,
+    #[serde(default)]
+    pub accounts: Vec<AccountSection>,
+    pub epay: Option<EpaySection>,
+    #[serde(default)]
+    pub readers: Vec<ReaderSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerSection {
+    pub listen: String,
+    pub internal_listen: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreSection {
+    pub url: String,
+}
+
+/// Members of every kind of account; which ones apply is the adapter's business.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountSection {
+    pub provider: String,
+    pub account: String,
+    pub merchant_no: Option<String>,
+    pub app_id: Option<String>,
+    pub public_keys: Option<Vec<KeySection>>,
+    pub secret: Option<String>,
+    pub currency: Option<String>,
+    pub utc_offset: Option<String>,
+    pub minor_digits: Option<Text<u8>>,
+    pub relay_secrets: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeySection {
+    pub id: String,
+    pub file: Option<String>,
+    pub value: Option<String>,
+    pub not_before: Option<String>,
+    pub not_after: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EpaySection {
+    #[serde(default)]
+    pub tokens: Vec<String>,
+    #[serde(default)]
+    pub allow_from: Vec<String>,
+    pub trust_network: Option<Text<bool>>,
+    pub retry_for_seconds: Option<Text<NonZeroU64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReaderSection {
+    pub name: String,
+    pub token_sha256: String,
+    pub scopes: Vec<String>,
+}
+
+/// A number or flag that may also stand as text, as an environment variable gives it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text<T>(pub T);
+
+impl Text<NonZeroU64> {
+    pub(super) const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Text<T>
+where
+    T: Deserialize<'de> + std::str::FromStr,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<T> {
+            Typed(T),
+            Text(String),
+        }
+        match Either::deserialize(deserializer)? {
+            Either::Typed(value) => Ok(Self(value)),
+            Either::Text(text) => text
+                .parse()
+                .map(Self)
+                .map_err(|_| serde::de::Error::custom(format!("{text:?} is not a valid value"))),
+        }
+    }
+}
+
+/// Takes the sections out of the table.
+pub(super) fn parse(table: Table) -> Result<File, Problem> {
+    serde_path_to_error::deserialize(table).map_err(|error| {
+        let path = error.path().to_string();
+        let what = error.inner().message().to_owned();
+        Problem::new(if path == "." { "config".to_owned() } else { path }, what)
+    })
+}

@@ -1,0 +1,312 @@
+//! The config: one TOML file, overridden by the environment, checked as a whole before anything
+//! starts. What comes out of here is ready to use: keys parsed, paths made absolute, secrets read.
+//!
+//! Nothing that guards has a default: no key, no token, no start.
+
+mod accounts;
+mod file;
+mod secret;
+mod sources;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use secret::Secret;
+
+use crate::crypto::TokenDigest;
+use crate::domain::claim::Account;
+use crate::domain::close_out::RetryPolicy;
+use crate::providers::epay_caller::{EpayCallers, Network};
+use crate::providers::{Provider, Registry};
+use crate::store::{StoreUrl, evidence};
+use file::{EpaySection, File, ReaderSection};
+
+/// Before this an environment variable is none of our business.
+pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
+/// How long a close-out is tried where the config does not say: an order registered a day late is
+/// still found.
+const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One thing that is wrong, in one line that names the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key: `server.listen`, `accounts[0].public_keys[1].file`.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub what: String,
+}
+
+impl Problem {
+    fn new(key: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = format!("{}: {}", self.key, self.what);
+        // A message of a library may hold a line break; the operator gets one line a problem.
+        f.write_str(&line.replace(['\n', '\r'], " "))
+    }
+}
+
+/// What an internal system may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Read refunds and orders.
+    RefundsRead,
+    /// Follow the feed.
+    EventsRead,
+    /// Register orders.
+    OrdersWrite,
+    /// See raw notifications.
+    CallbacksRead,
+    /// Operate the service.
+    Operate,
+}
+
+impl Scope {
+    const ALL: [Self; 5] = [
+        Self::RefundsRead,
+        Self::EventsRead,
+        Self::OrdersWrite,
+        Self::CallbacksRead,
+        Self::Operate,
+    ];
+
+    /// The word in the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefundsRead => "refunds:read",
+            Self::EventsRead => "events:read",
+            Self::OrdersWrite => "orders:write",
+            Self::CallbacksRead => "callbacks:read",
+            Self::Operate => "operate",
+        }
+    }
+}
+
+/// An internal system.
+#[derive(Debug)]
+pub struct Reader {
+    /// Its name, for logs.
+    pub name: String,
+    /// The digest of its token.
+    pub token: TokenDigest,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+/// Everything, checked.
+pub struct Config {
+    /// What providers and `EPay` callers reach.
+    pub listen: SocketAddr,
+    /// Readers, operators, health, metrics.
+    pub internal_listen: SocketAddr,
+    /// Where the store lies.
+    pub store: StoreUrl,
+    /// Where evidence of refused requests lies.
+    pub evidence: PathBuf,
+    /// How long close-outs are tried.
+    pub retry: RetryPolicy,
+    /// Who calls `EPay`; `None`: the endpoint is off.
+    pub epay: Option<EpayCallers>,
+    /// Provider accounts.
+    pub registry: Registry,
+    /// Internal systems.
+    pub readers: Vec<Reader>,
+    /// What an operator should know, though it does not stop the start.
+    pub warnings: Vec<String>,
+    /// The effective values, secrets masked, in the order of the file.
+    pub effective: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Reads the file, lays the environment over it and checks everything; all problems at once.
+    pub fn load(
+        path: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
+        let variables: Vec<_> = environment.collect();
+        let table = sources::read(path, &variables).map_err(|problem| vec![problem])?;
+        let effective = sources::effective(&table);
+        let file = file::parse(table).map_err(|problem| vec![problem])?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Checker {
+            folder,
+            variables,
+            now,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+        .check(file, effective)
+    }
+}
+
+/// Collects problems while values are made.
+struct Checker {
+    folder: PathBuf,
+    variables: Vec<(String, String)>,
+    now: Timestamp,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Checker {
+    fn check(
+        mut self,
+        file: File,
+        effective: Vec<(String, String)>,
+    ) -> Result<Config, Vec<Problem>> {
+        let listen = self.address("server.listen", &file.server.listen);
+        let internal_listen = self.address("server.internal_listen", &file.server.internal_listen);
+        let store = StoreUrl::parse(&file.store.url, &self.folder)
+            .map_err(|error| self.note("store.url", error.to_string()))
+            .ok();
+        let epay = file.epay.as_ref().map(|section| self.epay(section));
+        let retry_for = file.epay.as_ref().and_then(|epay| epay.retry_for_seconds);
+        let registry = self.registry(&file);
+        let readers = self.readers(&file.readers);
+        let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
+        else {
+            return Err(self.problems);
+        };
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        Ok(Config {
+            listen,
+            internal_listen,
+            evidence: evidence::path_beside(store.path()),
+            store,
+            retry: RetryPolicy {
+                retry_for: retry_for.map_or(RETRY_FOR, |n| Duration::from_secs(n.get())),
+            },
+            epay,
+            registry,
+            readers,
+            warnings: self.warnings,
+            effective,
+        })
+    }
+
+    fn note(&mut self, key: impl Into<String>, what: impl Into<String>) {
+        self.problems.push(Problem::new(key, what));
+    }
+
+    fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
+        let parsed = text.parse();
+        if parsed.is_err() {
+            self.note(key, format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"));
+        }
+        parsed.ok()
+    }
+
+    /// Reads a secret; `None` with a problem noted.
+    fn secret(&mut self, key: &str, text: &str) -> Option<Secret> {
+        Secret::resolve(text, &self.folder, &self.variables)
+            .map_err(|what| self.note(key, what))
+            .ok()
+    }
+
+    fn epay(&mut self, section: &EpaySection) -> EpayCallers {
+        let mut tokens = Vec::new();
+        for (index, token) in section.tokens.iter().enumerate() {
+            if let Some(secret) = self.secret(&format!("epay.tokens[{index}]"), token) {
+                tokens.push(TokenDigest::of(secret.expose()));
+            }
+        }
+        let mut networks = Vec::new();
+        for (index, text) in section.allow_from.iter().enumerate() {
+            match Network::parse(text) {
+                Some(network) => networks.push(network),
+                None => self.note(
+                    format!("epay.allow_from[{index}]"),
+                    format!("{text:?} is not ADDRESS/PREFIX, such as 10.20.0.0/16"),
+                ),
+            }
+        }
+        let trusts_network = section.trust_network.is_some_and(|trust| trust.0);
+        if section.tokens.is_empty() && section.allow_from.is_empty() {
+            let what = "is empty; give at least one token, or leave out [epay] to switch it off";
+            self.note("epay.tokens", what);
+        } else if section.tokens.is_empty() && !trusts_network {
+            let what = "an address alone proves little; give tokens, or set trust_network = true";
+            self.note("epay.allow_from", what);
+        }
+        EpayCallers::new(tokens, networks)
+    }
+
+    fn registry(&mut self, file: &File) -> Registry {
+        let mut registry = Registry::default();
+        for (index, section) in file.accounts.iter().enumerate() {
+            let key = format!("accounts[{index}]");
+            let account = Account {
+                provider: section.provider.clone(),
+                name: section.account.clone(),
+            };
+            if section.account.parse::<crate::domain::ids::Number>().is_err() {
+                let what = "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
+                self.note(format!("{key}.account"), what);
+            }
+            let Some(provider) = self.provider(&key, section) else {
+                continue;
+            };
+            if !registry.add(account, provider) {
+                let what = format!(
+                    "{:?} is configured twice for provider {:?}",
+                    section.account, section.provider
+                );
+                self.note(format!("{key}.account"), what);
+            }
+        }
+        registry
+    }
+
+    fn provider(&mut self, key: &str, section: &file::AccountSection) -> Option<Box<dyn Provider>> {
+        let mut account = accounts::AccountChecker::new(self, key, section);
+        let provider = account.provider();
+        provider
+    }
+
+    fn readers(&mut self, sections: &[ReaderSection]) -> Vec<Reader> {
+        let mut readers: Vec<Reader> = Vec::new();
+        for (index, section) in sections.iter().enumerate() {
+            let key = format!("readers[{index}]");
+            if readers.iter().any(|known| known.name == section.name) {
+                self.note(format!("{key}.name"), format!("{:?} is taken", section.name));
+            }
+            let token = section.token_sha256.parse();
+            let Ok(token) = token else {
+                let what = "must be 64 hex digits: printf %s TOKEN | sha256sum";
+                self.note(format!("{key}.token_sha256"), what);
+                continue;
+            };
+            let mut scopes = Vec::new();
+            for word in &section.scopes {
+                match Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
+                    Some(scope) => scopes.push(scope),
+                    None => {
+                        let known = Scope::ALL.map(Scope::as_str).join(", ");
+                        let what = format!("{word:?} is no scope; there are {known}");
+                        self.note(format!("{key}.scopes"), what);
+                    }
+                }
+            }
+            readers.push(Reader {
+                name: section.name.clone(),
+                token,
+                scopes,
+            });
+        }
+        readers
+    }
+}

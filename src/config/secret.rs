@@ -1,0 +1,52 @@
+//! Secrets: written `env:NAME`, `file:PATH` or plainly, and never shown again.
+
+use std::fmt;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret text; `Debug` and logs show `[redacted]`.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Reads it from where the config says; the error is a fragment that follows the key's name and
+    /// holds no secret.
+    pub(super) fn resolve(
+        text: &str,
+        folder: &Path,
+        variables: &[(String, String)],
+    ) -> Result<Self, String> {
+        let value = if let Some(name) = text.strip_prefix("env:") {
+            variables
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+                .ok_or_else(|| format!("environment variable {name} is not set"))?
+        } else if let Some(path) = text.strip_prefix("file:") {
+            let path = folder.join(path);
+            let read = std::fs::read_to_string(&path);
+            let text =
+                read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            // An editor ends a file with a line break that is not part of the secret.
+            text.trim_end_matches(['\r', '\n']).to_owned()
+        } else {
+            text.to_owned()
+        };
+        if value.is_empty() {
+            return Err("is empty".to_owned());
+        }
+        Ok(Self(SecretString::from(value)))
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}

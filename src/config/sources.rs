@@ -1,0 +1,182 @@
+//! Where values come from: the file, and over it the environment.
+//! `REFUND_RECEIVER__SERVER__LISTEN` is `server.listen`; a number names an entry of a list.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{ENV_PREFIX, Problem};
+
+/// What is shown instead of a secret.
+const MASK: &str = "********";
+
+/// Reads the file and lays the variables over it.
+pub(super) fn read(path: &Path, variables: &[(String, String)]) -> Result<Table, Problem> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Problem::new(shown.clone(), format!("cannot read the config: {error}")))?;
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        Problem::new(format!("{shown} line {line}"), error.message())
+    })?;
+    for (name, value) in variables {
+        if let Some(path) = name.strip_prefix(ENV_PREFIX) {
+            lay_over(&mut table, path, value).map_err(|what| Problem::new(name.clone(), what))?;
+        }
+    }
+    Ok(table)
+}
+
+/// Sets one scalar. A section may be new, an entry of a list must exist.
+fn lay_over(table: &mut Table, path: &str, value: &str) -> Result<(), String> {
+    let names: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+    let Some((last, sections)) = names.split_last() else {
+        return Err("names no key".to_owned());
+    };
+    if names.iter().any(String::is_empty) || sections.is_empty() {
+        return Err(format!("names no key; write {ENV_PREFIX}SECTION__KEY"));
+    }
+    let mut place = Place::Table(table);
+    for name in sections {
+        place = place.into_part(name)?;
+    }
+    place.set(last, value)
+}
+
+/// Where in the config we are.
+enum Place<'a> {
+    Table(&'a mut Table),
+    List(&'a mut Vec<Value>),
+}
+
+impl<'a> Place<'a> {
+    fn into_part(self, name: &str) -> Result<Self, String> {
+        let value = match self {
+            Self::Table(table) => table
+                .entry(name)
+                .or_insert_with(|| Value::Table(Table::new())),
+            Self::List(list) => entry(list, name)?,
+        };
+        match value {
+            Value::Table(table) => Ok(Self::Table(table)),
+            Value::Array(list) => Ok(Self::List(list)),
+            _ => Err(format!("{name} is no section")),
+        }
+    }
+
+    fn set(self, name: &str, text: &str) -> Result<(), String> {
+        let value = match self {
+            Self::Table(table) => table.entry(name).or_insert_with(|| Value::from("")),
+            Self::List(list) => entry(list, name)?,
+        };
+        if matches!(value, Value::Table(_) | Value::Array(_)) {
+            return Err(format!("{name} is no single value"));
+        }
+        *value = Value::from(text);
+        Ok(())
+    }
+}
+
+fn entry<'a>(list: &'a mut [Value], name: &str) -> Result<&'a mut Value, String> {
+    let index: usize = name
+        .parse()
+        .map_err(|_| format!("{name:?} is no index of a list"))?;
+    list.get_mut(index)
+        .ok_or_else(|| format!("the list has no entry {index}"))
+}
+
+/// Every value as `key`, `text`; secrets masked.
+pub(super) fn effective(table: &Table) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for (name, value) in table {
+        flatten(name, value, false, &mut lines);
+    }
+    lines
+}
+
+fn flatten(key: &str, value: &Value, secret: bool, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Table(table) => {
+            for (name, value) in table {
+                flatten(&format!("{key}.{name}"), value, is_secret(name), lines);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                flatten(&format!("{key}[{index}]"), value, secret, lines);
+            }
+        }
+        Value::String(text) if secret => {
+            // Where it comes from is no secret, and helps.
+            let from_elsewhere = text.starts_with("env:") || text.starts_with("file:");
+            let shown = if from_elsewhere {
+                format!("{text} ({MASK})")
+            } else {
+                MASK.to_owned()
+            };
+            lines.push((key.to_owned(), shown));
+        }
+        Value::String(text) if key == "store.url" => lines.push((key.to_owned(), mask_url(text))),
+        Value::String(text) => lines.push((key.to_owned(), text.clone())),
+        other => lines.push((key.to_owned(), other.to_string())),
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    matches!(name, "secret" | "relay_secrets" | "tokens" | "token_sha256")
+}
+
+/// The password of `scheme://user:password@host` is masked.
+fn mask_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split_once(':').map_or(user, |(user, _)| user);
+            format!("{scheme}://{user}:{MASK}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid_over(name: &str, value: &str) -> Result<Table, String> {
+        let mut table: Table =
+            "[server]\nlisten = \"a\"\n[[accounts]]\nmerchant_no = \"1\"\nkeys = [\"x\"]"
+                .parse()
+                .unwrap();
+        lay_over(&mut table, name, value).map(|()| table)
+    }
+
+    #[test]
+    fn a_variable_overrides_any_scalar_and_keeps_leading_zeros() {
+        let table = laid_over("SERVER__LISTEN", "b").unwrap();
+        assert_eq!(table["server"]["listen"].as_str(), Some("b"));
+        let table = laid_over("ACCOUNTS__0__MERCHANT_NO", "0202").unwrap();
+        assert_eq!(table["accounts"][0]["merchant_no"].as_str(), Some("0202"));
+        let table = laid_over("ACCOUNTS__0__KEYS__0", "y").unwrap();
+        assert_eq!(table["accounts"][0]["keys"][0].as_str(), Some("y"));
+        for bad in ["", "SERVER", "ACCOUNTS__1__X", "ACCOUNTS__X__Y", "SERVER__LISTEN__X", "A____B"] {
+            assert!(laid_over(bad, "v").is_err(), "{bad}");
+        }
+        assert!(laid_over("ACCOUNTS__0", "v").is_err());
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let table: Table = "[epay]\ntokens = [\"plain\", \"env:T\"]\n[store]\nurl = \"postgres://u:pw@h/db\"\n[[accounts]]\nsecret = \"s3\""
+            .parse()
+            .unwrap();
+        let shown = format!("{:?}", effective(&table));
+        for hidden in ["plain", "pw@", "s3"] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+        assert!(shown.contains("env:T"));
+    }
+}

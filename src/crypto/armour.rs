@@ -1,0 +1,73 @@
+//! From the text an operator pasted to the DER bytes inside.
+//!
+//! Providers hand keys out as one line of Base64 without any frame; OpenSSL writes PEM; mail
+//! programs and portals re-wrap both. White space therefore means nothing here. Everything else is
+//! strict: one block only, nothing around it, canonical Base64. Signatures are never read here.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// The decoded key text. `label` is that of the PEM block, `None` for bare Base64.
+pub(super) struct Armour {
+    pub(super) label: Option<String>,
+    pub(super) der: Vec<u8>,
+}
+
+/// The text is no single PEM block and no Base64. Worded to follow the name of the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArmourError {
+    /// Nothing but white space.
+    #[error("is empty; give the key as a PEM block or as Base64 of its DER")]
+    Empty,
+    /// Text stands before or after the block, or there is a second block.
+    #[error(
+        "has text around its PEM block; give exactly one block from BEGIN to END and nothing else"
+    )]
+    TextAround,
+    /// No END line, or one of another label.
+    #[error("is cut short: its PEM block has no END line that fits its BEGIN line; copy it whole")]
+    Unterminated,
+    /// Neither PEM nor Base64 in the standard alphabet.
+    #[error("is neither a PEM block nor standard Base64; give the key as the provider shows it")]
+    NotBase64,
+}
+
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const DASHES: &str = "-----";
+
+/// Takes a key text apart.
+pub(super) fn read(text: &str) -> Result<Armour, ArmourError> {
+    // Windows editors put a byte order mark in front; it belongs to the file, not to the key.
+    let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    if text.is_empty() {
+        return Err(ArmourError::Empty);
+    }
+    let Some(rest) = text.strip_prefix(BEGIN) else {
+        if text.contains(BEGIN) {
+            return Err(ArmourError::TextAround);
+        }
+        return Ok(Armour {
+            label: None,
+            der: decode(text)?,
+        });
+    };
+    let (label, rest) = rest.split_once(DASHES).ok_or(ArmourError::Unterminated)?;
+    let (body, rest) = rest.split_once(END).ok_or(ArmourError::Unterminated)?;
+    let after = rest
+        .strip_prefix(label)
+        .and_then(|rest| rest.strip_prefix(DASHES))
+        .ok_or(ArmourError::Unterminated)?;
+    if !after.is_empty() {
+        return Err(ArmourError::TextAround);
+    }
+    Ok(Armour {
+        label: Some(label.to_owned()),
+        der: decode(body)?,
+    })
+}
+
+fn decode(body: &str) -> Result<Vec<u8>, ArmourError> {
+    let compact: String = body.split_ascii_whitespace().collect();
+    STANDARD.decode(compact).map_err(|_| ArmourError::NotBase64)
+}

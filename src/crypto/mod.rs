@@ -1,0 +1,52 @@
+//! The only room that touches a cryptographic library. It imports nothing else of ours.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `armour` | key text (PEM, bare Base64) to DER |
+//! | `shape` | telling a private key, a certificate, an EC key apart, for a useful message |
+//! | `key` | one vetted RSA public key; verification of SHA-256 signatures |
+//! | `ring` | the keys of one account with their times; which key verified, or why none did |
+//! | `signing` | key pairs for `demo`, `trigger` and the tests; never used while serving |
+//! | `token` | bearer tokens, known by digest only |
+//!
+//! The division of labour: **aws-lc** hashes and verifies while serving. The **`rsa`** crate parses
+//! and vets keys, makes test keys, signs, and gives a second opinion on signatures. The integration
+//! tests hold the two to the same verdict on every published vector; where they would ever differ,
+//! the stricter one is right.
+
+mod armour;
+mod key;
+mod ring;
+mod shape;
+mod signing;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+pub use armour::ArmourError;
+pub use key::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
+pub use ring::{KeyRing, RingError, RingKey, SignatureError};
+pub use signing::{SigningKey, SigningKeyError};
+pub use token::{TokenDigest, TokenDigestError};
+
+/// SHA-256 of `bytes` by aws-lc.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut out = [0; 32];
+    out.copy_from_slice(digest.as_ref());
+    out
+}
+
+/// Lower-case hexadecimal of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,164 @@
+//! The keys of one provider account and the times in which each counts.
+//!
+//! Rotation is the reason: the provider starts to sign with a new key at an hour nobody announces,
+//! so the old and the new key stand side by side for a while. Which key made a signature is never
+//! read from the message; every key valid at that moment is tried, in the order of the config.
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use super::{VerifyingKey, sha256};
+
+/// One key of a ring. It counts from `not_before` to `not_after`, both included.
+#[derive(Debug, Clone)]
+pub struct RingKey {
+    /// Name in the config, kept with every callback this key verified.
+    pub id: String,
+    /// The key itself.
+    pub key: VerifyingKey,
+    /// First moment in which the key counts; `None` = since ever.
+    pub not_before: Option<Timestamp>,
+    /// Last moment in which the key counts; `None` = for ever.
+    pub not_after: Option<Timestamp>,
+}
+
+impl RingKey {
+    /// Whether the key counts at `now`.
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|start| start <= now)
+            && self.not_after.is_none_or(|end| now <= end)
+    }
+}
+
+/// Why these keys make no ring. Worded to follow the name of the config key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RingError {
+    /// Without a key nothing could ever be verified.
+    #[error("holds no key; give at least one public key of the provider")]
+    Empty,
+    /// Ids go into the store and the logs, so they must say something.
+    #[error("holds a key without an id; give each key a short id of its own")]
+    EmptyId,
+    /// Two keys would be indistinguishable afterwards.
+    #[error("holds two keys with the id {0:?}; give each key an id of its own")]
+    DuplicateId(String),
+    /// The key would count for one moment or never.
+    #[error(
+        "key {0:?} has a not_before that is not earlier than its not_after; correct one of them"
+    )]
+    Validity(String),
+}
+
+/// Why no key of the ring vouches for a message. For evidence and logs; the caller of the service
+/// gets the same answer for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// Absent or empty.
+    #[error("the signature is missing")]
+    Missing,
+    /// Not canonical Base64 in the standard alphabet with padding. White space, the URL alphabet
+    /// and unused bits that are not zero are refused: one signature has one spelling.
+    #[error("the signature is not canonical standard base64")]
+    NotBase64,
+    /// No key that counts now makes signatures of this length.
+    #[error("the signature has a length no active key makes")]
+    WrongLength,
+    /// Every key is outside its times.
+    #[error("no key of the account is valid at this time")]
+    NoActiveKey,
+    /// Tried with every key that counts now.
+    #[error("the signature does not match any active key")]
+    Mismatch,
+}
+
+/// One or more keys with ids of their own.
+#[derive(Debug, Clone)]
+pub struct KeyRing {
+    keys: Vec<RingKey>,
+}
+
+impl KeyRing {
+    /// Builds a ring; the order of `keys` is the order in which they are tried.
+    pub fn new(keys: Vec<RingKey>) -> Result<Self, RingError> {
+        if keys.is_empty() {
+            return Err(RingError::Empty);
+        }
+        let mut ids = HashSet::new();
+        for entry in &keys {
+            if entry.id.trim().is_empty() {
+                return Err(RingError::EmptyId);
+            }
+            if !ids.insert(entry.id.as_str()) {
+                return Err(RingError::DuplicateId(entry.id.clone()));
+            }
+            if let (Some(start), Some(end)) = (entry.not_before, entry.not_after)
+                && start >= end
+            {
+                return Err(RingError::Validity(entry.id.clone()));
+            }
+        }
+        Ok(Self { keys })
+    }
+
+    /// Verifies the Base64 signature of `message` and says which key made it.
+    pub fn verify(
+        &self,
+        message: &[u8],
+        signature_base64: Option<&str>,
+        now: Timestamp,
+    ) -> Result<&str, SignatureError> {
+        let text = signature_base64.unwrap_or_default();
+        if text.is_empty() {
+            return Err(SignatureError::Missing);
+        }
+        let signature = STANDARD
+            .decode(text)
+            .map_err(|_| SignatureError::NotBase64)?;
+        let active = || self.keys.iter().filter(|entry| entry.is_valid_at(now));
+        if active().next().is_none() {
+            return Err(SignatureError::NoActiveKey);
+        }
+        let mut fitting = active()
+            .filter(|entry| entry.key.signature_len() == signature.len())
+            .peekable();
+        if fitting.peek().is_none() {
+            return Err(SignatureError::WrongLength);
+        }
+        let digest = sha256(message);
+        fitting
+            .find(|entry| entry.key.verify_sha256_digest(&digest, &signature).is_ok())
+            .map(|entry| entry.id.as_str())
+            .ok_or(SignatureError::Mismatch)
+    }
+
+    /// The keys in the order in which they are tried.
+    pub fn keys(&self) -> &[RingKey] {
+        &self.keys
+    }
+
+    /// What an operator should know about a ring that works as far as it goes, one line each.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let mut found = Vec::new();
+        if !self.keys.iter().any(|entry| entry.is_valid_at(now)) {
+            found.push("no key is valid now; every callback will be refused".to_owned());
+        }
+        for (index, entry) in self.keys.iter().enumerate() {
+            if let Some(end) = entry.not_after.filter(|end| *end < now) {
+                found.push(format!("key {:?} is no longer valid since {end}", entry.id));
+            }
+            let twin = self.keys[..index]
+                .iter()
+                .find(|earlier| earlier.key.fingerprint() == entry.key.fingerprint());
+            if let Some(twin) = twin {
+                found.push(format!(
+                    "keys {:?} and {:?} are the same key",
+                    twin.id, entry.id
+                ));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,34 @@
+//! What the feed tells readers.
+
+use super::claim::Status;
+
+/// The kind of one feed entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The refund was made or moved to this status.
+    Refund(Status),
+    /// A notification contradicts what is known.
+    RefundConflict,
+    /// A question for a person was raised.
+    RefundAttention,
+    /// A close-out closed an order.
+    OrderClosed,
+    /// A close-out marked a refund application handled.
+    ApplicationHandled,
+}
+
+impl EventKind {
+    /// The word that readers see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refund(Status::Pending) => "refund.pending",
+            Self::Refund(Status::Succeeded) => "refund.succeeded",
+            Self::Refund(Status::Failed) => "refund.failed",
+            Self::Refund(Status::Canceled) => "refund.canceled",
+            Self::RefundConflict => "refund.conflict",
+            Self::RefundAttention => "refund.attention",
+            Self::OrderClosed => "order.closed",
+            Self::ApplicationHandled => "refund_application.handled",
+        }
+    }
+}

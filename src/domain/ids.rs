@@ -1,0 +1,149 @@
+//! Ids and numbers, each a type of its own: parsed once, then carried as proof.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Declares an id that is shown as a prefix and a `UUIDv7`.
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a fresh or stored UUID.
+            pub const fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The sixteen bytes that are stored.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let uuid = text.strip_prefix($prefix).ok_or(NotAnId)?;
+                // One spelling only: hyphenated lower case, as we write it.
+                if uuid.len() != 36 || uuid.bytes().any(|b| b.is_ascii_uppercase()) {
+                    return Err(NotAnId);
+                }
+                Uuid::try_parse(uuid).map(Self).map_err(|_| NotAnId)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NotAnId;
+            fn try_from(text: String) -> Result<Self, NotAnId> {
+                text.parse()
+            }
+        }
+    };
+}
+
+/// A text that is not an id of the expected kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this kind")]
+pub struct NotAnId;
+
+prefixed_id!(
+    /// Our record of one refund.
+    RefundId,
+    "rf_"
+);
+prefixed_id!(
+    /// One notification as received.
+    CallbackId,
+    "cb_"
+);
+prefixed_id!(
+    /// One entry of the feed.
+    EventId,
+    "evt_"
+);
+
+/// A number that a provider or merchant gave to a refund, an order or a payment: 1 to 64
+/// characters of `A-Z a-z 0-9 _ . : -`, so that it looks the same in every log, table and URL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Number(String);
+
+/// A text that cannot be a refund or order number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 characters of A-Z a-z 0-9 _ . : -")]
+pub struct NotANumber;
+
+impl Number {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Number {
+    type Err = NotANumber;
+    fn from_str(text: &str) -> Result<Self, NotANumber> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl TryFrom<String> for Number {
+    type Error = NotANumber;
+    fn try_from(text: String) -> Result<Self, NotANumber> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.:-".contains(&b);
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text))
+        } else {
+            Err(NotANumber)
+        }
+    }
+}
+
+impl From<Number> for String {
+    fn from(number: Number) -> Self {
+        number.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_plain_ascii_of_at_most_64() {
+        for good in ["R1642411016202", "a", "a-b_c.d:e", &"9".repeat(64)] {
+            assert!(good.parse::<Number>().is_ok(), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\0b", "a\r\nb", "\u{202e}a", "а", "a/b", "'; DROP", &"9".repeat(65)] {
+            assert!(bad.parse::<Number>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_one_spelling_and_one_kind() {
+        let id = RefundId::new(Uuid::nil());
+        let text = id.to_string();
+        assert_eq!(text.parse::<RefundId>(), Ok(id));
+        assert!(text.parse::<CallbackId>().is_err());
+        assert!(text.to_uppercase().parse::<RefundId>().is_err());
+        assert!(text.replace('-', "").parse::<RefundId>().is_err());
+    }
+}

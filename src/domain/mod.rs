@@ -1,0 +1,13 @@
+//! What exists and what may happen to it: ids, money, claims, the state machine of a refund, the
+//! close-out rules of an order. Pure code: no IO, no async, no clock but through a parameter, so
+//! that every rule can be tested as a table.
+
+pub mod claim;
+pub mod clock;
+pub mod close_out;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod refund;
+pub mod view;

@@ -1,0 +1,159 @@
+//! The many spellings of a number that .NET accepts, brought to plain digits by moving characters.
+//!
+//! No spelling goes through binary floating point, with one exception that cannot be avoided: a
+//! BSON double *is* one when it arrives, see [`Decimal::from_double`].
+
+use std::fmt;
+
+/// Most digits of one number, zeros that an exponent adds included; money needs 18.
+const DIGITS_MAX: usize = 64;
+/// Greatest exponent, up or down.
+const EXPONENT_MAX: i32 = 64;
+
+/// How numbers are written at some place of some format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// A bare number in JSON: `3`, `3.`, `.5`, `1e2`, `0x1F`. A leading zero is refused: the
+    /// original reads `010` as octal, and whoever sent it as money meant ten.
+    JsonNumber,
+    /// A string in JSON or BSON: `" 3.5 "`, `"+3"`, `"1,234.50"`. The commas must part groups of
+    /// three digits: the original ignores them anywhere and makes 350 of `3,50`.
+    Grouped,
+    /// A form value: `+3.5`, `1e2`, no commas.
+    Float,
+    /// `xs:decimal`: neither commas nor an exponent.
+    XmlDecimal,
+}
+
+/// A decimal number of any size and sign, without superfluous zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Decimal {
+    negative: bool,
+    integer: String,
+    fraction: String,
+}
+
+impl Decimal {
+    /// Reads a number; `None` if the text is none in this spelling, or an absurdly long one.
+    pub(super) fn parse(text: &str, spelling: Spelling) -> Option<Self> {
+        let text = match spelling {
+            Spelling::JsonNumber => text,
+            Spelling::Grouped | Spelling::Float | Spelling::XmlDecimal => {
+                text.trim_matches([' ', '\t', '\r', '\n'])
+            }
+        };
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None if spelling == Spelling::JsonNumber => (false, text),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        if spelling == Spelling::JsonNumber && !negative && is_hexadecimal(unsigned) {
+            let value = i64::from_str_radix(&unsigned[2..], 16).ok()?;
+            return Some(Self::normal(false, &value.to_string(), ""));
+        }
+        let (mantissa, exponent) = match spelling {
+            Spelling::JsonNumber | Spelling::Float => split_exponent(unsigned)?,
+            Spelling::Grouped | Spelling::XmlDecimal => (unsigned, 0),
+        };
+        let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let integer = match spelling {
+            Spelling::Grouped => join_groups(integer)?,
+            Spelling::JsonNumber if integer.len() > 1 && integer.starts_with('0') => return None,
+            Spelling::JsonNumber | Spelling::Float | Spelling::XmlDecimal => integer.to_owned(),
+        };
+        let length = integer.len() + fraction.len();
+        if length == 0 || length > DIGITS_MAX || !all_digits(&integer) || !all_digits(fraction) {
+            return None;
+        }
+        Some(Self::shifted(negative, &integer, fraction, exponent))
+    }
+
+    /// The decimal a BSON double stands for: its first 15 significant digits, rounded, which is
+    /// what the original's conversion keeps and what turns 0.30000000000000004 back into 0.3.
+    /// `None` for infinities, what is no number and what is beyond all money.
+    pub(super) fn from_double(value: f64) -> Option<Self> {
+        Self::parse(&format!("{value:.14e}"), Spelling::JsonNumber)
+    }
+
+    pub(super) const fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Digits before the decimal point, at least one.
+    pub(super) const fn integer_digits(&self) -> usize {
+        self.integer.len()
+    }
+
+    /// Digits after the decimal point, the last of them not zero.
+    pub(super) const fn fraction_digits(&self) -> usize {
+        self.fraction.len()
+    }
+
+    /// Moves the decimal point; `exponent` is at most [`EXPONENT_MAX`] either way.
+    fn shifted(negative: bool, integer: &str, fraction: &str, exponent: i32) -> Self {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize);
+        if exponent < 0 {
+            let padded = format!("{zeros}{integer}");
+            let (kept, moved) = padded.split_at(integer.len());
+            return Self::normal(negative, kept, &format!("{moved}{fraction}"));
+        }
+        let padded = format!("{fraction}{zeros}");
+        let (moved, kept) = padded.split_at(zeros.len());
+        Self::normal(negative, &format!("{integer}{moved}"), kept)
+    }
+
+    fn normal(negative: bool, integer: &str, fraction: &str) -> Self {
+        let integer = match integer.trim_start_matches('0') {
+            "" => "0",
+            digits => digits,
+        };
+        let fraction = fraction.trim_end_matches('0');
+        Self {
+            negative: negative && (integer != "0" || !fraction.is_empty()),
+            integer: integer.to_owned(),
+            fraction: fraction.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.negative { "-" } else { "" };
+        let point = if self.fraction.is_empty() { "" } else { "." };
+        write!(f, "{sign}{}{point}{}", self.integer, self.fraction)
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Splits `1.5e-3` into `1.5` and -3; without an exponent it is 0.
+fn split_exponent(text: &str) -> Option<(&str, i32)> {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return Some((text, 0));
+    };
+    let exponent: i32 = exponent.parse().ok()?;
+    (-EXPONENT_MAX..=EXPONENT_MAX)
+        .contains(&exponent)
+        .then_some((mantissa, exponent))
+}
+
+/// Takes the commas out of `1,234,567`; a text without commas stays as it is.
+fn join_groups(text: &str) -> Option<String> {
+    let mut groups = text.split(',');
+    let first = groups.next().unwrap_or("");
+    let mut joined = first.to_owned();
+    for group in groups {
+        if group.len() != 3 || !(1..=3).contains(&first.len()) {
+            return None;
+        }
+        joined.push_str(group);
+    }
+    Some(joined)
+}

@@ -1,0 +1,96 @@
+//! `POST /callbacks/{provider}/{account}`: a provider reports the outcome of a refund.
+//!
+//! The order of work is the promise: size limit, bytes untouched, verify, transaction 1 on disk,
+//! answer, transaction 2.
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::App;
+use super::body::{self, single_header};
+use super::error::{self, PublicError};
+use crate::closeout::Notification;
+use crate::domain::clock::Moment;
+use crate::providers::Request;
+use crate::store::Stored;
+use crate::telemetry::CallbackLabels;
+
+/// Takes one notification.
+pub async fn receive(
+    app: Data<App>,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+) -> HttpResponse {
+    let body = match body::read(&request, payload).await {
+        Ok(body) => body,
+        Err(error) => {
+            let (error, read) = error::of_body(error);
+            error::note_refusal(&app, &request, &error, &read);
+            return error.response();
+        }
+    };
+    match accept(&app, &request, &path, &body).await {
+        Ok(acknowledgement) => HttpResponse::Ok()
+            .content_type(ContentType::json())
+            .body(acknowledgement),
+        Err(error) => {
+            error::note_refusal(&app, &request, &error, &body);
+            error.response()
+        }
+    }
+}
+
+async fn accept(
+    app: &App,
+    request: &HttpRequest,
+    (provider, account): &(String, String),
+    body: &[u8],
+) -> Result<&'static str, PublicError> {
+    if !body::is_json(request) {
+        return Err(PublicError::UnsupportedMedia(
+            "send Content-Type: application/json",
+        ));
+    }
+    let (account, provider) = app
+        .registry
+        .find(provider, account)
+        .ok_or_else(|| PublicError::Unauthorized("no such account".to_owned()))?;
+    let received_at = app.clock.now();
+    let notice = provider.verify(&Request {
+        header: &|name| single_header(request, name),
+        body,
+        now: validity_moment(received_at)?,
+    })?;
+    let accepted = app
+        .closeout
+        .accept(Notification {
+            account: account.clone(),
+            verified: notice.verified,
+            headers: body::kept_headers(request, provider.kept_headers()),
+            body: body.to_vec(),
+            received_at,
+        })
+        .await?;
+    let delivery = match accepted.stored {
+        Stored::New => "new",
+        Stored::Before { .. } => "repeat",
+    };
+    app.metrics
+        .callbacks
+        .get_or_create(&CallbackLabels {
+            provider: account.provider.clone(),
+            account: account.name.clone(),
+            delivery,
+        })
+        .inc();
+    app.closeout.settle_later(accepted);
+    Ok(notice.acknowledgement)
+}
+
+/// A clock outside the years that keys can be valid in proves nothing.
+fn validity_moment(now: Moment) -> Result<jiff::Timestamp, PublicError> {
+    now.to_timestamp()
+        .ok_or_else(|| PublicError::Unauthorized("the clock is out of range".to_owned()))
+}

@@ -1,0 +1,224 @@
+//! `POST /api/WebInterface/EPay/Refund/EndSingle/Success`, and every path that nothing serves.
+//!
+//! The caller learns how the close-out went, so this handler waits for transaction 2, unlike the
+//! callbacks of providers.
+
+use actix_web::http::header;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::App;
+use super::auth::bearer;
+use super::body::{self, single_header};
+use super::error::{self, PublicError};
+use crate::closeout::{Notification, Settled};
+use crate::domain::claim::{Account, Claim, CloseOutKey};
+use crate::domain::close_out::{Progress, Refusal};
+use crate::epay::{
+    self, CommonOperationResult, DecodeError, EndSingle, ErrCode, ErrorMessage, NegotiationHeaders,
+    ResponseFormat,
+};
+use crate::providers::epay_caller::EpayCaller;
+use crate::store::StoreError;
+
+/// Headers kept beside the body.
+const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
+
+/// Serves the `EPay` path in any case of letters; anything else is not there.
+pub async fn receive_or_not_found(
+    app: Data<App>,
+    request: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
+    let is_api = request
+        .path()
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("/api/"));
+    if app.epay.is_none() || !is_api {
+        return error::not_found();
+    }
+    let format = format(&request);
+    if !request.path().eq_ignore_ascii_case(epay::PATH) {
+        let message = ErrorMessage::not_found(&request_uri(&request));
+        return message_response(StatusCode::NOT_FOUND, &message, format);
+    }
+    if request.method() != Method::POST {
+        let message = ErrorMessage::method_not_allowed(request.method().as_str());
+        let mut response = message_response(StatusCode::METHOD_NOT_ALLOWED, &message, format);
+        let allow = header::HeaderValue::from_static("POST");
+        response.headers_mut().insert(header::ALLOW, allow);
+        return response;
+    }
+    receive(&app, &request, payload, format).await
+}
+
+async fn receive(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+    format: ResponseFormat,
+) -> HttpResponse {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let caller = app
+        .epay
+        .as_ref()
+        .and_then(|callers| callers.identify(bearer(request), peer));
+    let body = match body::read(request, payload).await {
+        Ok(body) => body,
+        Err(error) => {
+            let (error, read) = error::of_body(error);
+            error::note_refusal(app, request, &error, &read);
+            return error.response();
+        }
+    };
+    let Some(caller) = caller else {
+        let error = PublicError::Unauthorized("no valid token of an EPay caller".to_owned());
+        error::note_refusal(app, request, &error, &body);
+        let message = ErrorMessage::unauthorized();
+        return message_response(StatusCode::UNAUTHORIZED, &message, format);
+    };
+    let content_type = single_header(request, header::CONTENT_TYPE.as_str());
+    let result = match epay::decode(content_type, &body) {
+        Ok(report) => close_out(app, request, &caller, report, body).await,
+        Err(DecodeError::UnsupportedMedia { message }) => {
+            let error = PublicError::UnsupportedMedia("unknown media type");
+            error::note_refusal(app, request, &error, &body);
+            let message = ErrorMessage(message);
+            return message_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message, format);
+        }
+        Err(DecodeError::Invalid(problems)) => {
+            let result = CommonOperationResult::invalid(&problems);
+            save(app, request, &caller, None, body)
+                .await
+                .map(|()| result)
+        }
+    };
+    match result {
+        Ok(result) => {
+            let (content_type, body) = result.encode(format);
+            HttpResponse::Ok().content_type(content_type).body(body)
+        }
+        Err(error) => {
+            let error = PublicError::from(error);
+            error::note_refusal(app, request, &error, &[]);
+            error.response()
+        }
+    }
+}
+
+/// Both transactions. Once the first has committed the caller is never told of an error: what the
+/// second could not do yet is done later.
+async fn close_out(
+    app: &App,
+    request: &HttpRequest,
+    caller: &EpayCaller,
+    report: EndSingle,
+    body: Vec<u8>,
+) -> Result<CommonOperationResult, StoreError> {
+    // The decoder has refused what would make an ambiguous key; if it ever lets one through, the
+    // bytes are kept and the caller is told.
+    let Ok(key) = CloseOutKey::new(report.batchno, report.trandeno) else {
+        save(app, request, caller, None, body).await?;
+        return Ok(ErrCode::Invalid.into());
+    };
+    let claim = Claim::epay_success(key, report.refundmoney);
+    let accepted = app
+        .closeout
+        .accept(notification(app, request, caller, Some(claim), body))
+        .await?;
+    match app.closeout.settle(accepted).await {
+        Ok(settled) => Ok(result_of(&settled)),
+        Err(error) => {
+            tracing::error!(%error, "a saved EPay refund could not be closed out yet");
+            Ok(ErrCode::Unfinished.into())
+        }
+    }
+}
+
+/// Keeps the bytes of a report that says nothing usable.
+async fn save(
+    app: &App,
+    request: &HttpRequest,
+    caller: &EpayCaller,
+    claim: Option<Claim>,
+    body: Vec<u8>,
+) -> Result<(), StoreError> {
+    let accepted = app
+        .closeout
+        .accept(notification(app, request, caller, claim, body))
+        .await?;
+    app.closeout.settle_later(accepted);
+    Ok(())
+}
+
+fn notification(
+    app: &App,
+    request: &HttpRequest,
+    caller: &EpayCaller,
+    claim: Option<Claim>,
+    body: Vec<u8>,
+) -> Notification {
+    Notification {
+        account: Account {
+            provider: "epay".to_owned(),
+            name: "default".to_owned(),
+        },
+        verified: caller.vouch(claim, &body),
+        headers: body::kept_headers(request, &KEPT_HEADERS),
+        body,
+        received_at: app.clock.now(),
+    }
+}
+
+fn result_of(settled: &Settled) -> CommonOperationResult {
+    let code = match settled.close_out {
+        _ if settled.conflict => ErrCode::OtherAmount,
+        None => ErrCode::Unfinished,
+        Some(Progress::Done) => ErrCode::Done,
+        Some(Progress::Pending(refusal) | Progress::Parked(refusal)) => match refusal {
+            Refusal::PaymentUnknown => ErrCode::PaymentUnknown,
+            Refusal::ApplicationUnknown => ErrCode::ApplicationUnknown,
+            Refusal::OrderState => ErrCode::OrderState,
+            Refusal::MoreThanPaid => ErrCode::MoreThanPaid,
+        },
+    };
+    code.into()
+}
+
+fn format(request: &HttpRequest) -> ResponseFormat {
+    let accept = joined(request, header::ACCEPT.as_str());
+    let accept_charset = joined(request, header::ACCEPT_CHARSET.as_str());
+    epay::negotiate(&NegotiationHeaders {
+        accept: accept.as_deref(),
+        accept_charset: accept_charset.as_deref(),
+        content_type: single_header(request, header::CONTENT_TYPE.as_str()),
+        x_requested_with: single_header(request, "x-requested-with"),
+    })
+}
+
+/// Repeated lines of one header mean the same as one line with commas.
+fn joined(request: &HttpRequest, name: &str) -> Option<String> {
+    let values: Vec<_> = request
+        .headers()
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn request_uri(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    format!("{}://{}{}", connection.scheme(), connection.host(), request.uri())
+}
+
+fn message_response(
+    status: StatusCode,
+    message: &ErrorMessage,
+    format: ResponseFormat,
+) -> HttpResponse {
+    let (content_type, body) = message.encode(format);
+    HttpResponse::build(status)
+        .content_type(content_type)
+        .body(body)
+}

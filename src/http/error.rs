@@ -1,0 +1,314 @@
+//! The only place where an error becomes a status.
+//!
+//! Public errors say little, because whoever gets one is not known. Internal ones are RFC 9457
+//! problems with a stable `code`, listed in `docs/errors.md`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::json;
+
+use super::App;
+use super::body::{BodyError, single_header};
+use crate::crypto;
+use crate::providers::Rejection;
+use crate::store::StoreError;
+use crate::store::evidence::{HEAD_BYTES_MAX, Refusal};
+
+/// Seconds after which a provider may send again when the trouble is ours.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// Why a request on the public listener is not acknowledged.
+#[derive(Debug)]
+pub enum PublicError {
+    /// 400: not what this provider sends; before any signature work.
+    Malformed(String),
+    /// 401: whoever sent it did not prove to be the account's provider. The reason is for evidence.
+    Unauthorized(String),
+    /// 408: the body took too long.
+    TooSlow,
+    /// 413: the body is too large.
+    TooLarge,
+    /// 415: a content encoding or another media type.
+    UnsupportedMedia(&'static str),
+    /// 503: our own trouble; nothing is promised.
+    Unavailable(StoreError),
+}
+
+impl PublicError {
+    /// The word for evidence and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia(_) => "unsupported_media",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The answer.
+    pub fn response(&self) -> HttpResponse {
+        match self {
+            Self::Malformed(why) => with_message(StatusCode::BAD_REQUEST, "bad_request", why),
+            Self::Unauthorized(_) => bare(StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::TooSlow => with_message(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "the body did not arrive in time",
+            ),
+            Self::TooLarge => with_message(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "the body is larger than 65536 bytes",
+            ),
+            Self::UnsupportedMedia(why) => {
+                with_message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", why)
+            }
+            Self::Unavailable(_) => HttpResponse::ServiceUnavailable()
+                .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+                .json(json!({"error": "unavailable"})),
+        }
+    }
+}
+
+impl From<Rejection> for PublicError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Malformed(why) => Self::Malformed(why),
+            Rejection::Unauthorized(why) => Self::Unauthorized(why),
+        }
+    }
+}
+
+impl From<StoreError> for PublicError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// A body that could not be read, and what was read of it.
+pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
+    match error {
+        BodyError::TooLarge(read) => (PublicError::TooLarge, read),
+        BodyError::TooSlow(read) => (PublicError::TooSlow, read),
+        BodyError::Broken(read) => {
+            (PublicError::Malformed("the body is incomplete".to_owned()), read)
+        }
+        BodyError::Encoded => {
+            let why = "a Content-Encoding is not supported; send the bytes as they were signed";
+            (PublicError::UnsupportedMedia(why), Vec::new())
+        }
+    }
+}
+
+/// Counts a refusal, keeps evidence of it and logs it once.
+pub fn note_refusal(app: &App, request: &HttpRequest, error: &PublicError, body: &[u8]) {
+    let reason = error.reason();
+    app.metrics
+        .refusals
+        .get_or_create(&crate::telemetry::RefusalLabels { reason })
+        .inc();
+    let path = crate::providers::text::printable(request.path());
+    if let PublicError::Unavailable(trouble) = error {
+        tracing::error!(path, error = %trouble, "a callback could not be stored");
+        return;
+    }
+    let why = match error {
+        PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
+        _ => reason,
+    };
+    tracing::info!(path, reason, why, bytes = body.len(), "a request was refused");
+    let Some(evidence) = &app.evidence else {
+        return;
+    };
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    evidence.keep(Refusal {
+        received_at: app.clock.now(),
+        reason,
+        path,
+        peer: peer.unwrap_or_default(),
+        headers: evidence_headers(request, why),
+        body_sha256: crypto::sha256(body),
+        body_length: body.len(),
+        body_head: body[..body.len().min(HEAD_BYTES_MAX)].to_vec(),
+    });
+}
+
+/// Longest header value kept as evidence; a signature has 344 characters, one of 8192 bits 1368.
+const HEADER_CHARS_MAX: usize = 1_400;
+
+fn evidence_headers(request: &HttpRequest, why: &str) -> String {
+    let mut kept = serde_json::Map::new();
+    kept.insert("why".to_owned(), why.into());
+    for name in ["sign", "content-type", "content-encoding", "user-agent", "webhook-id"] {
+        if let Some(value) = single_header(request, name) {
+            let value: String = value.chars().take(HEADER_CHARS_MAX).collect();
+            kept.insert(name.to_owned(), value.into());
+        }
+    }
+    serde_json::Value::Object(kept).to_string()
+}
+
+fn bare(status: StatusCode, error: &str) -> HttpResponse {
+    HttpResponse::build(status).json(json!({"error": error}))
+}
+
+fn with_message(status: StatusCode, error: &str, message: &str) -> HttpResponse {
+    HttpResponse::build(status).json(json!({"error": error, "message": message}))
+}
+
+/// 404 on the public listener, the same for every path.
+pub fn not_found() -> HttpResponse {
+    bare(StatusCode::NOT_FOUND, "not_found")
+}
+
+/// 405 where only POST is served.
+pub async fn only_post() -> HttpResponse {
+    HttpResponse::MethodNotAllowed()
+        .insert_header((header::ALLOW, "POST"))
+        .json(json!({"error": "method_not_allowed"}))
+}
+
+/// Why a reader's request is not answered as asked.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 401: no token, or one that is not known.
+    Unauthorized,
+    /// 403: the token is good for other things.
+    Forbidden(&'static str),
+    /// 404: nothing with this id.
+    NotFound(&'static str),
+    /// 405: the methods that are served.
+    MethodNotAllowed(&'static str),
+    /// 400: a parameter of the path or query.
+    InvalidParameter(String),
+    /// 400: the body.
+    InvalidBody(String),
+    /// 409: a payment belongs to another order.
+    PaymentOfOtherOrder(String),
+    /// 408, 413, 415: the body was not read.
+    Body(PublicError),
+    /// 503: our own trouble.
+    Unavailable(StoreError),
+}
+
+impl ApiError {
+    /// Status, stable code and title of the problem.
+    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, "unauthorized", "No valid bearer token")
+            }
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "The token lacks a scope"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing is there"),
+            Self::MethodNotAllowed(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Another method is needed")
+            }
+            Self::InvalidParameter(_) => {
+                (StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is not valid")
+            }
+            Self::InvalidBody(_) => {
+                (StatusCode::BAD_REQUEST, "invalid_body", "The body is not valid")
+            }
+            Self::PaymentOfOtherOrder(_) => {
+                (StatusCode::CONFLICT, "payment_of_other_order", "A payment has another order")
+            }
+            Self::Body(PublicError::TooLarge) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")
+            }
+            Self::Body(PublicError::TooSlow) => {
+                (StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body took too long")
+            }
+            Self::Body(PublicError::UnsupportedMedia(_)) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body is not plain JSON",
+            ),
+            Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => {
+                (StatusCode::BAD_REQUEST, "invalid_body", "The body is not valid")
+            }
+            Self::Body(PublicError::Unavailable(_)) | Self::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
+            }
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Unauthorized => "send Authorization: Bearer TOKEN of a configured reader".into(),
+            Self::Forbidden(scope) => format!("this call needs the scope {scope}"),
+            Self::NotFound(what) => format!("no {what} with this id"),
+            Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
+            Self::InvalidParameter(detail)
+            | Self::InvalidBody(detail)
+            | Self::PaymentOfOtherOrder(detail) => detail.clone(),
+            Self::Body(error) => error.reason().replace('_', " "),
+            Self::Unavailable(_) => "the store cannot answer at the moment".into(),
+        }
+    }
+
+    /// The answer, RFC 9457.
+    pub fn response(&self) -> HttpResponse {
+        let (status, code, title) = self.parts();
+        let mut response = HttpResponse::build(status);
+        response.content_type("application/problem+json");
+        self.add_headers(&mut response);
+        if let Self::Unavailable(error) = self {
+            tracing::error!(%error, "a reader could not be answered");
+        }
+        response.body(
+            json!({
+                "type": "about:blank",
+                "title": title,
+                "status": status.as_u16(),
+                "detail": self.detail(),
+                "code": code,
+            })
+            .to_string(),
+        )
+    }
+
+    fn add_headers(&self, response: &mut HttpResponseBuilder) {
+        match self {
+            Self::Unauthorized => {
+                let challenge = HeaderValue::from_static("Bearer");
+                response.insert_header((header::WWW_AUTHENTICATE, challenge));
+            }
+            Self::MethodNotAllowed(allowed) => {
+                response.insert_header((header::ALLOW, *allowed));
+            }
+            Self::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+            }
+            Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::InvalidParameter(_)
+            | Self::InvalidBody(_)
+            | Self::PaymentOfOtherOrder(_)
+            | Self::Body(_) => {}
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// 404 on the internal listener.
+pub async fn no_such_page() -> HttpResponse {
+    ApiError::NotFound("page").response()
+}
+
+/// 405 where only GET is served.
+pub async fn only_get() -> HttpResponse {
+    ApiError::MethodNotAllowed("GET").response()
+}
+
+/// 405 where GET and PUT are served.
+pub async fn only_get_and_put() -> HttpResponse {
+    ApiError::MethodNotAllowed("GET, PUT").response()
+}

@@ -1,0 +1,82 @@
+//! Health and metrics, for orchestrators and monitoring; no token needed.
+
+use std::sync::atomic::Ordering;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde_json::json;
+
+use super::App;
+use super::error::ApiError;
+use crate::store::StoreError;
+
+/// Media type of `OpenMetrics` text.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The process runs.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// The process takes callbacks: its store works and it is not shutting down.
+pub async fn ready(app: Data<App>) -> HttpResponse {
+    let trouble = if app.draining.load(Ordering::Relaxed) {
+        Some("shutting down")
+    } else if app.store.stats().fatal().is_some() {
+        Some("the store failed")
+    } else if app.store.read(|snapshot| snapshot.last_sequence()).await.is_err() {
+        Some("the store cannot be read")
+    } else {
+        None
+    };
+    let evidence = match &app.evidence {
+        Some(evidence) => evidence.failure().map_or("ok", |_| "failing"),
+        None => "off",
+    };
+    match trouble {
+        None => HttpResponse::Ok().json(json!({"status": "ready", "evidence": evidence})),
+        Some(why) => HttpResponse::ServiceUnavailable()
+            .json(json!({"status": "not ready", "reason": why, "evidence": evidence})),
+    }
+}
+
+/// `OpenMetrics` text.
+pub async fn metrics(app: Data<App>) -> HttpResponse {
+    match gather(&app).await {
+        Ok(text) => HttpResponse::Ok().content_type(OPENMETRICS).body(text),
+        Err(error) => ApiError::Unavailable(error).response(),
+    }
+}
+
+async fn gather(app: &App) -> Result<String, StoreError> {
+    let ((unsettled, oldest), attention, (pending, parked), last_sequence) = app
+        .store
+        .read(|snapshot| {
+            Ok((
+                snapshot.count_unsettled()?,
+                snapshot.count_attention()?,
+                snapshot.count_close_outs()?,
+                snapshot.last_sequence()?,
+            ))
+        })
+        .await?;
+    let metrics = &app.metrics;
+    let age = oldest.map_or(0, |since| app.clock.now().as_millis() - since.as_millis());
+    metrics.unsettled.set(unsettled);
+    metrics.unsettled_age.set(age / 1_000);
+    metrics.attention.set(attention);
+    metrics.close_outs_pending.set(pending);
+    metrics.close_outs_parked.set(parked);
+    metrics.last_sequence.set(last_sequence);
+    let stats = app.store.stats().now();
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    metrics.commits.set(count(stats.commits));
+    metrics.failed_commits.set(count(stats.failed_commits));
+    metrics.jobs.set(count(stats.jobs));
+    metrics.commit_micros.set(count(stats.commit_micros));
+    let dropped = app.evidence.as_ref().map_or(0, crate::store::evidence::Evidence::dropped);
+    metrics.evidence_dropped.set(count(dropped));
+    metrics
+        .encode()
+        .map_err(|error| StoreError::Statement(error.to_string()))
+}

@@ -1,0 +1,44 @@
+//! Every URL of the program, in two tables.
+
+use actix_web::web::{self, ServiceConfig};
+
+use super::{callback, epay, error, events, health, orders, refunds};
+
+/// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
+/// the original's routes ignore case.
+pub fn public(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/callbacks/{provider}/{account}")
+                .route(web::post().to(callback::receive))
+                .default_service(web::to(error::only_post)),
+        )
+        .default_service(web::to(epay::receive_or_not_found));
+}
+
+/// What readers, operators and monitoring reach.
+pub fn internal(config: &mut ServiceConfig) {
+    config
+        .service(get_and_put("/v1/orders/{order_no}"))
+        .service(get("/v1/refunds", web::get().to(refunds::list)))
+        .service(get("/v1/refunds/{id}", web::get().to(refunds::one)))
+        .service(get("/v1/refunds/{id}/callbacks", web::get().to(refunds::callbacks)))
+        .service(get("/v1/events", web::get().to(events::page)))
+        .service(get("/livez", web::get().to(health::live)))
+        .service(get("/readyz", web::get().to(health::ready)))
+        .service(get("/metrics", web::get().to(health::metrics)))
+        .default_service(web::to(error::no_such_page));
+}
+
+fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(error::only_get))
+}
+
+fn get_and_put(path: &str) -> actix_web::Resource {
+    web::resource(path)
+        .route(web::get().to(orders::get))
+        .route(web::put().to(orders::put))
+        .default_service(web::to(error::only_get_and_put))
+}

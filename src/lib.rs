@@ -1,0 +1,26 @@
+//! refund-receiver: verified refund outcomes, kept and told exactly once.
+//!
+//! The rooms, and the arrows between them (held by `tests/it/tidy.rs`):
+//!
+//! | room | what it is for | may use |
+//! |---|---|---|
+//! | [`domain`] | what exists and what may happen to it; pure | – |
+//! | [`crypto`] | keys, signatures, digests | – |
+//! | [`providers`] | the systems that speak with us: verify, read, acknowledge | domain, crypto |
+//! | [`epay`] | the wire contract of the EPay endpoint; pure | domain |
+//! | [`store`] | what is known, on disk; group commit | domain |
+//! | [`closeout`] | the two transactions: accept and settle | domain, store, providers' proof |
+//! | [`http`] | URLs, and the only place where an error becomes a status | all above |
+//! | [`config`] | file and environment to checked values | domain, crypto, providers, store |
+//! | [`cli`] | the commands; `serve` puts the rooms together | everything |
+
+pub mod cli;
+pub mod closeout;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod epay;
+pub mod http;
+pub mod providers;
+pub mod store;
+pub mod telemetry;

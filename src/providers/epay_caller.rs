@@ -1,0 +1,118 @@
+//! The callers of the `EPay` endpoint: the merchant's own systems, known by a bearer token.
+//!
+//! The original names no authentication for its `WebInterface` pages; we require one.
+
+use std::net::IpAddr;
+
+use super::verified::VerifiedClaim;
+use crate::crypto::TokenDigest;
+use crate::domain::claim::Claim;
+
+/// A range of addresses, `10.20.0.0/16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Reads `ADDRESS/PREFIX` or a single address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= bits)?,
+            None => bits,
+        };
+        Some(Self { address, prefix })
+    }
+
+    /// Whether the address lies in the range; an IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(self, peer: IpAddr) -> bool {
+        let (bits, own, other) = match (self.address, peer.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (32, u128::from(own.to_bits()), u128::from(other.to_bits()))
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => (128, own.to_bits(), other.to_bits()),
+            _ => return false,
+        };
+        let host_bits = bits - u32::from(self.prefix);
+        // A shift by the full width is not defined; such a range holds every address.
+        host_bits == 128 || own >> host_bits == other >> host_bits
+    }
+}
+
+/// Who may call.
+#[derive(Debug)]
+pub struct EpayCallers {
+    tokens: Vec<TokenDigest>,
+    allow_from: Vec<Network>,
+}
+
+/// A caller that is known; only [`EpayCallers::identify`] makes one.
+#[derive(Clone, Debug)]
+pub struct EpayCaller {
+    key_id: String,
+}
+
+impl EpayCallers {
+    /// Callers with one of these tokens, from one of these networks where any are given. Without
+    /// tokens the networks alone decide, which the config allows only when told so by name.
+    pub fn new(tokens: Vec<TokenDigest>, allow_from: Vec<Network>) -> Self {
+        Self { tokens, allow_from }
+    }
+
+    /// Recognises a caller by the token it sent and the address it came from.
+    pub fn identify(&self, token: Option<&str>, peer: Option<IpAddr>) -> Option<EpayCaller> {
+        let from_allowed =
+            peer.is_some_and(|peer| self.allow_from.iter().any(|network| network.contains(peer)));
+        if !self.allow_from.is_empty() && !from_allowed {
+            return None;
+        }
+        if self.tokens.is_empty() {
+            let key_id = "network".to_owned();
+            return from_allowed.then_some(EpayCaller { key_id });
+        }
+        let token = token?;
+        let found = self.tokens.iter().position(|known| known.matches(token))?;
+        Some(EpayCaller {
+            key_id: format!("token-{}", found + 1),
+        })
+    }
+}
+
+impl EpayCaller {
+    /// Stands behind what it sent; without a claim only the bytes are kept.
+    pub fn vouch(&self, claim: Option<Claim>, body: &[u8]) -> VerifiedClaim {
+        VerifiedClaim::of_body(claim, &self.key_id, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_own_addresses_only() {
+        for (network, peer, inside) in [
+            ("10.20.0.0/16", "10.20.255.1", true),
+            ("10.20.0.0/16", "10.21.0.1", false),
+            ("10.20.0.0/16", "::ffff:10.20.0.9", true),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0/0", "192.0.2.1", true),
+            ("::/0", "2001:db8::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+        ] {
+            let network = Network::parse(network).unwrap();
+            assert_eq!(network.contains(peer.parse().unwrap()), inside, "{network:?} {peer}");
+        }
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "x", "10.0.0.0/-1"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+}

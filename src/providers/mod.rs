@@ -1,0 +1,85 @@
+//! The systems that speak with us: one folder each, all of the same shape (`mod.rs` verifies and
+//! acknowledges, `wire.rs` reads the provider's own JSON, `sample.rs` makes signed examples).
+//!
+//! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]; nothing else leaves this
+//! room, and nobody outside it can build a `VerifiedClaim`.
+
+pub mod epay_caller;
+pub mod json;
+pub mod payermax;
+pub mod text;
+mod verified;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use verified::VerifiedClaim;
+
+use crate::domain::claim::Account;
+
+/// A request as an adapter sees it: headers and bytes, untouched.
+pub struct Request<'a> {
+    /// Looks a header up, whatever its case; `None` where absent, repeated or not plain text.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The body as received.
+    pub body: &'a [u8],
+    /// When it came, for the validity of keys.
+    pub now: Timestamp,
+}
+
+/// Why a request is not taken as a notification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Not the JSON that this provider sends; found before any signature work.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// The signature does not prove that the account's provider sent these bytes to this account.
+    #[error("unauthorized: {0}")]
+    Unauthorized(String),
+}
+
+/// A verified notification and how its sender wants to be answered.
+#[derive(Debug)]
+pub struct Notice {
+    /// What it says, with the proof.
+    pub verified: VerifiedClaim,
+    /// The exact success body, `application/json`.
+    pub acknowledgement: &'static str,
+}
+
+/// One provider account, ready to verify.
+pub trait Provider: Send + Sync {
+    /// Verifies the bytes as received and reads what they say.
+    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection>;
+
+    /// Names of the headers that are kept beside the body.
+    fn kept_headers(&self) -> &'static [&'static str];
+}
+
+/// Every configured account that posts callbacks.
+#[derive(Default)]
+pub struct Registry {
+    accounts: BTreeMap<(String, String), (Account, Box<dyn Provider>)>,
+}
+
+impl Registry {
+    /// Adds an account; `false` where it is there already.
+    pub fn add(&mut self, account: Account, provider: Box<dyn Provider>) -> bool {
+        let key = (account.provider.clone(), account.name.clone());
+        if self.accounts.contains_key(&key) {
+            return false;
+        }
+        self.accounts.insert(key, (account, provider));
+        true
+    }
+
+    /// The account of a callback path.
+    pub fn find(&self, provider: &str, account: &str) -> Option<(&Account, &dyn Provider)> {
+        // A tuple of borrowed texts cannot be looked up in a map of owned ones, and there are few.
+        self.accounts
+            .values()
+            .find(|(known, _)| known.provider == provider && known.name == account)
+            .map(|(account, provider)| (account, provider.as_ref()))
+    }
+}

@@ -1,0 +1,109 @@
+//! PayerMax refund notifications, both generations, told apart by the shape of the body.
+//!
+//! * new: `notifyType` and `data`; acknowledged by `{"code":"SUCCESS","msg":"Success"}`
+//! * v2.1: flat, `merchantId`, `refundId`, numeric `status`; `{"bizCode":"0000","message":"success"}`
+//!
+//! Both are signed RSASSA-PKCS1-v1_5 with SHA-256 over the whole body as transmitted, in the header
+//! `sign` as standard Base64 (signature rules, docs.payermax.com).
+
+mod sample;
+mod wire;
+
+pub use sample::{Sample, sample};
+
+use super::json::Object;
+use super::{Notice, Provider, Rejection, Request, VerifiedClaim};
+use crate::crypto::KeyRing;
+use crate::domain::claim::Claim;
+
+/// Acknowledges a notification of the new generation.
+pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
+/// Acknowledges a notification of v2.1.
+pub const ACK_V21: &str = r#"{"bizCode":"0000","message":"success"}"#;
+/// The header that carries the signature.
+pub const SIGN_HEADER: &str = "sign";
+
+/// Who a notification must be meant for, beside being signed: PayerMax signs for all its merchants.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    /// Must equal the body's `merchantNo` or `merchantId`.
+    pub merchant_no: String,
+    /// Must equal the body's `appId` (new generation), where given.
+    pub app_id: Option<String>,
+}
+
+/// One PayerMax account.
+#[derive(Debug)]
+pub struct Payermax {
+    keys: KeyRing,
+    audience: Audience,
+}
+
+impl Payermax {
+    /// An account with these keys.
+    pub fn new(keys: KeyRing, audience: Audience) -> Self {
+        Self { keys, audience }
+    }
+
+    /// The claim and the acknowledgement, or why this merchant is not meant.
+    fn read(&self, body: &Object<'_>) -> Result<(Claim, &'static str), Rejection> {
+        let audience = &self.audience;
+        if wire::is_new(body) {
+            let app = Some(body.get("appId"))
+                .filter(|app| app.text().is_some())
+                .unwrap_or_else(|| body.get("merchantAppId"));
+            audience.check_merchant(body.get("merchantNo").text())?;
+            audience.check_app(app.text())?;
+            return Ok((wire::claim_of_new(body), ACK_NEW));
+        }
+        audience.check_merchant(body.get("merchantId").text())?;
+        Ok((wire::claim_of_v21(body), ACK_V21))
+    }
+}
+
+impl Provider for Payermax {
+    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
+        let body = Object::parse(request.body)
+            .map_err(|error| Rejection::Malformed(error.to_string()))?;
+        if !wire::is_new(&body) && !wire::is_v21(&body) {
+            return Err(Rejection::Malformed(
+                "neither a refund notification nor one of v2.1".to_owned(),
+            ));
+        }
+        let signature = (request.header)(SIGN_HEADER);
+        let key_id = self
+            .keys
+            .verify(request.body, signature, request.now)
+            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let (claim, acknowledgement) = self.read(&body)?;
+        Ok(Notice {
+            verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
+            acknowledgement,
+        })
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &[SIGN_HEADER, "content-type", "user-agent"]
+    }
+}
+
+impl Audience {
+    fn check_merchant(&self, said: Option<&str>) -> Result<(), Rejection> {
+        if said == Some(self.merchant_no.as_str()) {
+            return Ok(());
+        }
+        let reason = "signed, but for another merchant number";
+        Err(Rejection::Unauthorized(reason.to_owned()))
+    }
+
+    fn check_app(&self, said: Option<&str>) -> Result<(), Rejection> {
+        match self.app_id.as_deref() {
+            Some(expected) if said != Some(expected) => {
+                let reason = "signed, but for another app id";
+                Err(Rejection::Unauthorized(reason.to_owned()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+

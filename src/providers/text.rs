@@ -1,0 +1,34 @@
+//! Free text of a provider, made safe to store and show.
+
+/// Characters kept of a free text; the whole stands in the stored body.
+const CHARS_MAX: usize = 256;
+
+/// Cuts a free text and replaces what could not be stored on every engine (NUL) or could fool a
+/// reader's screen (control and direction characters).
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .take(CHARS_MAX)
+        .map(|c| if is_deceptive(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
+}
+
+/// Whether a text can be stored and shown as it is.
+pub fn is_printable(text: &str) -> bool {
+    !text.chars().any(is_deceptive)
+}
+
+fn is_deceptive(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deceptive_characters_are_replaced_and_long_texts_cut() {
+        assert_eq!(printable("退款失败"), "退款失败");
+        assert_eq!(printable("a\0b\u{202e}c\n"), "a\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(printable(&"x".repeat(999)).len(), CHARS_MAX);
+    }
+}

@@ -1,0 +1,90 @@
+//! The seam between our statements and an engine: six verbs and a row. A driver converts values
+//! and errors, nothing else; it knows no table.
+
+use super::StoreError;
+
+/// A parameter of a statement, `$1` first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value<'a> {
+    /// SQL NULL.
+    Null,
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A text without NUL.
+    Text(&'a str),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer; columns count from 0. A value of another type is [`StoreError::Corrupt`].
+pub(super) trait Row {
+    fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
+    fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError>;
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError>;
+
+    fn integer(&self, column: usize) -> Result<i64, StoreError> {
+        self.opt_integer(column)?.ok_or_else(|| null(column))
+    }
+    fn text(&self, column: usize) -> Result<&str, StoreError> {
+        self.opt_text(column)?.ok_or_else(|| null(column))
+    }
+    fn blob(&self, column: usize) -> Result<&[u8], StoreError> {
+        self.opt_blob(column)?.ok_or_else(|| null(column))
+    }
+}
+
+fn null(column: usize) -> StoreError {
+    StoreError::Corrupt(format!("column {column} is null"))
+}
+
+/// What is done with each row.
+pub(super) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<(), StoreError>;
+
+/// A connection of some engine.
+pub(super) trait Driver: Send {
+    /// Starts a transaction that will write.
+    fn begin(&mut self) -> Result<(), StoreError>;
+    /// Starts a transaction that sees one unchanging state.
+    fn begin_snapshot(&mut self) -> Result<(), StoreError>;
+    /// Makes it durable; when this returns `Ok`, the data survives a power cut.
+    fn commit(&mut self) -> Result<(), StoreError>;
+    /// Undoes it. Never fails: an engine that cannot roll back has done so already.
+    fn rollback(&mut self);
+    /// Runs a statement; returns the rows that it changed.
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError>;
+    /// Runs a statement that answers rows.
+    fn query(&mut self, sql: &str, params: &[Value<'_>], each: EachRow<'_>)
+    -> Result<(), StoreError>;
+    /// Housekeeping between two transactions; `idle` where nobody is waiting.
+    fn maintain(&mut self, idle: bool) -> Result<(), StoreError>;
+}

@@ -1,0 +1,70 @@
+//! What can go wrong with the store, in its own words; it knows nothing of HTTP.
+
+use std::path::{Path, PathBuf};
+
+/// Why a store cannot be opened, or a job was not done. Nothing of a failed job stays.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Too many jobs are waiting; none was added.
+    #[error("the store's queue is full")]
+    QueueFull,
+    /// The store is shutting down or its writer died.
+    #[error("the store is closed")]
+    Closed,
+    /// Another process holds the database for too long.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// No space left.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The file or its folder cannot be written.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
+    /// The disk failed. After a failed fsync nothing is certain: the process must end and recover.
+    #[error("the disk failed: {0}")]
+    Io(String),
+    /// The file is damaged, foreign, or holds what this program never writes.
+    #[error("the database is damaged or not ours: {0}")]
+    Corrupt(String),
+    /// The file cannot be opened.
+    #[error("cannot open {0}")]
+    Open(String),
+    /// Another process has this store.
+    #[error("another process is using this store (lock file {})", .0.display())]
+    InUse(PathBuf),
+    /// The engine did not take a setting that durability needs.
+    #[error("the database engine refuses a needed setting: {0}")]
+    Settings(String),
+    /// The schema has a version that this program does not know.
+    #[error("the database has schema version {found}, this program knows {known}; use the program that wrote it")]
+    SchemaVersion {
+        /// What the file says.
+        found: i64,
+        /// What this program writes.
+        known: i64,
+    },
+    /// A rule of the schema was violated.
+    #[error("a rule of the schema was violated: {0}")]
+    Constraint(String),
+    /// A statement failed for another reason.
+    #[error("a statement failed: {0}")]
+    Statement(String),
+    /// Somebody else did the same job at the same time; nothing of this one stays.
+    #[error("overtaken by another worker")]
+    Overtaken,
+    /// The job panicked; nothing of it stays.
+    #[error("the job {0:?} panicked")]
+    Panicked(&'static str),
+}
+
+impl StoreError {
+    /// A file that cannot be opened or made.
+    pub(super) fn open(path: &Path, error: &std::io::Error) -> Self {
+        Self::Open(format!("{}: {error}", path.display()))
+    }
+
+    /// Whether the process must stop accepting and end, so that recovery starts from the disk.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::Corrupt(_))
+    }
+}

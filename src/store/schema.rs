@@ -1,0 +1,72 @@
+//! Creating the schema, stepping it up, and refusing one that is unknown.
+
+use super::StoreError;
+use super::driver::Driver;
+use super::sqlite::Sqlite;
+use crate::domain::clock::Moment;
+
+/// The schema that this program writes.
+const SCHEMA: &str = include_str!("../../schema.sql");
+/// Its number.
+const VERSION: i64 = 1;
+/// Upgrades, the first from version 1 to 2 and so on; none yet.
+const UPGRADES: [&str; 0] = [];
+
+/// Creates or steps up the schema, all in one transaction.
+pub(super) fn prepare(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
+    sqlite.begin()?;
+    let result = step_up(sqlite, now).and_then(|()| sqlite.commit());
+    if result.is_err() {
+        sqlite.rollback();
+    }
+    result
+}
+
+fn step_up(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
+    let found = match count(sqlite, "SELECT count(*) FROM sqlite_schema")? {
+        0 => {
+            sqlite.execute_batch(SCHEMA)?;
+            return note(sqlite, now);
+        }
+        _ => found_version(sqlite)?,
+    };
+    let unknown = StoreError::SchemaVersion {
+        found,
+        known: VERSION,
+    };
+    let done = usize::try_from(found - 1).map_err(|_| unknown.clone())?;
+    let missing = UPGRADES.get(done..).ok_or(unknown)?;
+    for upgrade in missing {
+        sqlite.execute_batch(upgrade)?;
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    note(sqlite, now)
+}
+
+fn found_version(sqlite: &mut Sqlite) -> Result<i64, StoreError> {
+    let ours = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'";
+    if count(sqlite, ours)? == 0 {
+        return Err(StoreError::Corrupt(
+            "it has tables, but no schema_version: not a store of refund-receiver".to_owned(),
+        ));
+    }
+    count(sqlite, "SELECT max(version) FROM schema_version")
+}
+
+fn note(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
+    let sql = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
+    sqlite
+        .execute(sql, &[VERSION.into(), now.as_millis().into()])
+        .map(drop)
+}
+
+fn count(sqlite: &mut Sqlite, sql: &str) -> Result<i64, StoreError> {
+    let mut number = 0;
+    sqlite.query(sql, &[], &mut |row| {
+        number = row.integer(0)?;
+        Ok(())
+    })?;
+    Ok(number)
+}

@@ -1,0 +1,194 @@
+//! Every statement of the program. One text serves every engine; each begins with its name, so that
+//! a log of the database leads back to here, and its parameters appear in the order of their numbers.
+
+/// The columns of a refund with its close-out, in the order that `tx::refunds` reads them.
+macro_rules! refund_columns {
+    () => {
+        "r.id, r.provider, r.account, r.refund_no, r.received_at, r.provider_refund_no, r.order_no, \
+         r.status, r.provider_status, r.amount, r.currency, r.failure, r.finished_at, r.attention, \
+         r.updated_at"
+    };
+}
+
+/// The columns of a close-out, in the order that `tx::close_outs` reads them.
+macro_rules! close_out_columns {
+    () => {
+        "c.refund_id, c.callback_id, c.batchno, c.trandeno, c.amount, c.state, c.errcode, c.order_no, \
+         c.order_state, c.attempts, c.next_at, c.park_at"
+    };
+}
+
+pub(super) const INSERT_CALLBACK: &str = "-- insert_callback
+INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
+  received_at, last_received_at, settle_after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT DO NOTHING";
+
+pub(super) const COUNT_DELIVERY: &str = "-- count_delivery
+UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
+WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5
+RETURNING id, refund_id, verdict";
+
+pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback
+UPDATE callbacks SET refund_id = $1, verdict = $2, settled_at = $3
+WHERE id = $4 AND settled_at IS NULL";
+
+pub(super) const DEFER_SETTLE: &str = "-- defer_settle
+UPDATE callbacks SET settle_after = $1, settle_attempts = settle_attempts + 1
+WHERE id = $2 AND settled_at IS NULL";
+
+pub(super) const UNSETTLED_CALLBACKS: &str = "-- unsettled_callbacks
+SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
+WHERE settled_at IS NULL AND settle_after <= $1
+ORDER BY settle_after, id LIMIT $2";
+
+pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
+SELECT count(*), min(received_at) FROM callbacks WHERE settled_at IS NULL";
+
+pub(super) const CLAIM_SETTLED_BEFORE: &str = "-- claim_settled_before
+SELECT count(*) FROM callbacks
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND claim = $4 AND id <> $5
+  AND settled_at IS NOT NULL";
+
+pub(super) const CALLBACKS_OF_REFUND: &str = "-- callbacks_of_refund
+SELECT id, received_at, last_received_at, deliveries, settled_at, verdict, key_id, headers, body
+FROM callbacks
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4
+ORDER BY id LIMIT $5";
+
+pub(super) const LOCK_REFUND: &str = concat!(
+    "-- lock_refund
+UPDATE refunds AS r SET updated_at = updated_at
+WHERE r.provider = $1 AND r.account = $2 AND r.refund_no = $3
+RETURNING ",
+    refund_columns!()
+);
+
+pub(super) const LOCK_REFUND_BY_ID: &str = concat!(
+    "-- lock_refund_by_id
+UPDATE refunds AS r SET updated_at = updated_at WHERE r.id = $1
+RETURNING ",
+    refund_columns!()
+);
+
+pub(super) const INSERT_REFUND: &str = "-- insert_refund
+INSERT INTO refunds (id, provider, account, refund_no, received_at, provider_refund_no, order_no,
+  status, provider_status, amount, currency, failure, finished_at, attention, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT DO NOTHING";
+
+pub(super) const SAVE_REFUND: &str = "-- save_refund
+UPDATE refunds SET provider_refund_no = $1, order_no = $2, status = $3, provider_status = $4,
+  amount = $5, currency = $6, failure = $7, finished_at = $8, attention = $9, updated_at = $10
+WHERE id = $11";
+
+pub(super) const REFUND: &str = concat!(
+    "-- refund
+SELECT ",
+    refund_columns!(),
+    ", ",
+    close_out_columns!(),
+    " FROM refunds AS r LEFT JOIN close_outs AS c ON c.refund_id = r.id WHERE r.id = $1"
+);
+
+/// Completed by `tx::refunds` with one condition for each filter, then [`REFUNDS_TAIL`].
+pub(super) const REFUNDS_HEAD: &str = concat!(
+    "-- refunds
+SELECT ",
+    refund_columns!(),
+    ", ",
+    close_out_columns!(),
+    " FROM refunds AS r LEFT JOIN close_outs AS c ON c.refund_id = r.id WHERE 1 = 1"
+);
+pub(super) const REFUNDS_TAIL: &str = " ORDER BY r.id DESC LIMIT ";
+
+pub(super) const CLOSE_OUT: &str = concat!(
+    "-- close_out
+SELECT ",
+    close_out_columns!(),
+    " FROM close_outs AS c WHERE c.refund_id = $1"
+);
+
+pub(super) const INSERT_CLOSE_OUT: &str = "-- insert_close_out
+INSERT INTO close_outs (refund_id, callback_id, batchno, trandeno, amount, state, errcode, order_no,
+  order_state, attempts, next_at, park_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+pub(super) const SAVE_CLOSE_OUT: &str = "-- save_close_out
+UPDATE close_outs SET state = $1, errcode = $2, order_no = $3, order_state = $4, attempts = $5,
+  next_at = $6, updated_at = $7
+WHERE refund_id = $8";
+
+pub(super) const DUE_CLOSE_OUTS: &str = "-- due_close_outs
+SELECT refund_id FROM close_outs WHERE next_at <= $1 ORDER BY next_at LIMIT $2";
+
+pub(super) const WAKE_CLOSE_OUTS: &str = "-- wake_close_outs
+UPDATE close_outs SET state = 'pending', next_at = $1
+WHERE state <> 'done'
+  AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $2)";
+
+pub(super) const COUNT_CLOSE_OUTS: &str = "-- count_close_outs
+SELECT state, count(*) FROM close_outs WHERE state <> 'done' GROUP BY state";
+
+pub(super) const DONE_AMOUNTS_OF_PAYMENT: &str = "-- done_amounts_of_payment
+SELECT amount FROM close_outs WHERE trandeno = $1 AND state = 'done' AND refund_id <> $2";
+
+pub(super) const DONE_AMOUNTS_OF_APPLICATION: &str = "-- done_amounts_of_application
+SELECT c.amount FROM close_outs AS c
+JOIN T_SP_YD_DSFZF AS p ON p.trandeno = c.trandeno
+WHERE p.order_no = $1 AND c.batchno = $2 AND c.state = 'done' AND c.refund_id <> $3";
+
+pub(super) const PAYMENT: &str = "-- payment
+SELECT order_no, amount FROM T_SP_YD_DSFZF WHERE trandeno = $1";
+
+pub(super) const LOCK_ORDER: &str = "-- lock_order
+UPDATE T_SP_YD SET updated_at = updated_at WHERE order_no = $1
+RETURNING state, closed_by_close_out";
+
+pub(super) const ORDER: &str = "-- order
+SELECT state, closed_by_close_out FROM T_SP_YD WHERE order_no = $1";
+
+pub(super) const PAYMENTS_OF_ORDER: &str = "-- payments_of_order
+SELECT trandeno, amount FROM T_SP_YD_DSFZF WHERE order_no = $1 ORDER BY trandeno";
+
+pub(super) const APPLICATIONS_OF_ORDER: &str = "-- applications_of_order
+SELECT batchno, amount, state FROM T_SP_YD_SXF WHERE order_no = $1 ORDER BY batchno";
+
+pub(super) const HANDLE_APPLICATION: &str = "-- handle_application
+UPDATE T_SP_YD_SXF SET state = 'handled', handled_by = $1, handled_at = $2
+WHERE order_no = $3 AND batchno = $4 AND state <> 'handled'";
+
+pub(super) const CLOSE_ORDER: &str = "-- close_order
+UPDATE T_SP_YD SET state = 'closed', closed_by_close_out = 1, updated_at = $1
+WHERE order_no = $2 AND state = 'refund_applied'";
+
+pub(super) const PUT_ORDER: &str = "-- put_order
+INSERT INTO T_SP_YD (order_no, state, created_at, updated_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (order_no) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at
+WHERE T_SP_YD.state <> excluded.state";
+
+pub(super) const PUT_PAYMENT: &str = "-- put_payment
+INSERT INTO T_SP_YD_DSFZF (trandeno, order_no, amount) VALUES ($1, $2, $3)
+ON CONFLICT (trandeno) DO UPDATE SET amount = excluded.amount
+WHERE T_SP_YD_DSFZF.amount <> excluded.amount";
+
+pub(super) const PUT_APPLICATION: &str = "-- put_application
+INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state) VALUES ($1, $2, $3, $4)
+ON CONFLICT (order_no, batchno) DO UPDATE SET amount = excluded.amount, state = excluded.state
+WHERE T_SP_YD_SXF.state <> 'handled'";
+
+pub(super) const TAKE_SEQUENCES: &str = "-- take_sequences
+UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
+
+pub(super) const INSERT_EVENT: &str = "-- insert_event
+INSERT INTO events (sequence, id, type, occurred_at, data) VALUES ($1, $2, $3, $4, $5)";
+
+pub(super) const EVENTS_AFTER: &str = "-- events_after
+SELECT sequence, id, type, occurred_at, data FROM events
+WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+
+pub(super) const LAST_SEQUENCE: &str = "-- last_sequence
+SELECT last_sequence FROM feed";
+
+pub(super) const COUNT_ATTENTION: &str = "-- count_attention
+SELECT count(*) FROM refunds WHERE attention <> '[]'";

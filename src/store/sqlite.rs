@@ -1,0 +1,293 @@
+//! SQLite: opening a file so that a commit means "on disk", and converting values and errors.
+//!
+//! Settings by `docs/adr/0001-sqlite-settings.md`; each is read back, and the start is refused
+//! where SQLite did not take it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
+
+use super::StoreError;
+use super::driver::{Driver, EachRow, Row, Value};
+
+/// First SQLite without the WAL-reset race that can lose committed writes.
+const VERSION_MIN: i32 = 3_051_003;
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Log pages (4 KiB) after which the writer moves them into the file even while busy: 16 MiB.
+const CHECKPOINT_PAGES: u64 = 4_096;
+/// Log pages after which the log is cut back, whoever reads: 64 MiB.
+const TRUNCATE_PAGES: u64 = 16_384;
+/// Longest text or blob, far above any body that is accepted.
+const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
+/// Statements kept prepared on each connection; more than the program has.
+const STATEMENTS_CACHED: usize = 128;
+
+/// The lock beside the file: one process a store, held until the process ends.
+#[derive(Debug)]
+pub(super) struct StoreLock {
+    _file: File,
+}
+
+impl StoreLock {
+    /// Takes the lock, or says who has it.
+    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
+        let path = with_suffix(database, ".lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| StoreError::open(&path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),
+            Err(TryLockError::Error(error)) => Err(StoreError::open(&path, &error)),
+        }
+    }
+}
+
+/// The file name with something behind it: `refunds.db` and `.lock` make `refunds.db.lock`.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// How far a connection may go for durability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synchronous {
+    /// Every commit reaches the disk before it returns.
+    Full,
+    /// Commits may be lost by a power cut: for evidence only.
+    Normal,
+}
+
+/// A connection.
+pub(super) struct Sqlite {
+    connection: Connection,
+    /// Pages in the log since it was last emptied; written by SQLite's hook after each commit.
+    log_pages: Arc<AtomicU64>,
+    /// Pages in the log when it was last copied into the file.
+    checkpointed_at: u64,
+}
+
+impl Sqlite {
+    /// Opens the file for writing, creating it where missing.
+    pub(super) fn open_writer(path: &Path, synchronous: Synchronous) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < VERSION_MIN {
+            return Err(StoreError::Settings(format!(
+                "SQLite {} is too old; 3.51.3 or later is needed",
+                rusqlite::version()
+            )));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut sqlite = Self::open(path, flags)?;
+        let mode = match synchronous {
+            Synchronous::Full => ("FULL", 2),
+            Synchronous::Normal => ("NORMAL", 1),
+        };
+        sqlite.set("journal_mode", "WAL", "wal")?;
+        sqlite.set("synchronous", mode.0, &mode.1.to_string())?;
+        sqlite.set("wal_autocheckpoint", "0", "0")?;
+        sqlite.set("journal_size_limit", "67108864", "67108864")?;
+        let log_pages = Arc::clone(&sqlite.log_pages);
+        sqlite.connection.wal_hook(Some(
+            move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+                log_pages.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+                Ok(())
+            },
+        ))?;
+        Ok(sqlite)
+    }
+
+    /// Opens the file for reading beside the writer.
+    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::open(path, flags)
+    }
+
+    fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        let sqlite = Self {
+            connection,
+            log_pages: Arc::default(),
+            checkpointed_at: 0,
+        };
+        sqlite.set("foreign_keys", "ON", "1")?;
+        sqlite.set("trusted_schema", "OFF", "0")?;
+        sqlite.set("cell_size_check", "ON", "1")?;
+        sqlite.set("mmap_size", "0", "0")?;
+        sqlite.set("temp_store", "MEMORY", "2")?;
+        Ok(sqlite)
+    }
+
+    /// Sets a pragma and reads it back.
+    fn set(&self, name: &str, value: &str, expected: &str) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, name, value)?;
+        let actual: String =
+            self.connection
+                .pragma_query_value(None, name, |row| match row.get_ref(0)? {
+                    ValueRef::Integer(number) => Ok(number.to_string()),
+                    ValueRef::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+                    _ => Ok(String::new()),
+                })?;
+        if actual == expected {
+            Ok(())
+        } else {
+            Err(StoreError::Settings(format!(
+                "SQLite has {name} = {actual:?} instead of {expected:?}"
+            )))
+        }
+    }
+
+    /// Runs several statements at once, for the schema.
+    pub(super) fn execute_batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    fn prepare(
+        &self,
+        sql: &str,
+        params: &[Value<'_>],
+    ) -> Result<CachedStatement<'_>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (index, value) in params.iter().enumerate() {
+            let value = match *value {
+                Value::Null => ValueRef::Null,
+                Value::Integer(number) => ValueRef::Integer(number),
+                Value::Text(text) => ValueRef::Text(text.as_bytes()),
+                Value::Blob(bytes) => ValueRef::Blob(bytes),
+            };
+            statement.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+        }
+        Ok(statement)
+    }
+
+    /// Copies the log into the file; `TRUNCATE` also cuts it back to nothing.
+    fn checkpoint(&mut self, mode: &str) -> Result<(), StoreError> {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        self.connection.query_row(&sql, [], |_| Ok(()))?;
+        self.checkpointed_at = self.log_pages.load(Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Driver for Sqlite {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        // IMMEDIATE: a transaction that reads first and writes later would fail at once, without
+        // waiting, where another connection wrote in between.
+        self.execute("BEGIN IMMEDIATE", &[]).map(drop)
+    }
+
+    fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.execute("BEGIN DEFERRED", &[]).map(drop)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.execute("COMMIT", &[]).map(drop)
+    }
+
+    fn rollback(&mut self) {
+        if let Err(error) = self.execute("ROLLBACK", &[]) {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
+        Ok(self.prepare(sql, params)?.raw_execute()?)
+    }
+
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.prepare(sql, params)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            each(row)?;
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < self.checkpointed_at {
+            self.checkpointed_at = 0;
+        }
+        if pages >= TRUNCATE_PAGES {
+            return self.checkpoint("TRUNCATE");
+        }
+        let fresh = pages - self.checkpointed_at;
+        if fresh >= CHECKPOINT_PAGES || (idle && fresh > 0) {
+            return self.checkpoint("PASSIVE");
+        }
+        Ok(())
+    }
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(number) => Ok(Some(number)),
+            other => Err(wrong_type(column, &other)),
+        }
+    }
+
+    fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        match self.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Text(text) => std::str::from_utf8(text)
+                .map(Some)
+                .map_err(|_| StoreError::Corrupt(format!("column {column} is not UTF-8"))),
+            other => Err(wrong_type(column, &other)),
+        }
+    }
+
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
+        match self.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Blob(bytes) => Ok(Some(bytes)),
+            other => Err(wrong_type(column, &other)),
+        }
+    }
+}
+
+fn wrong_type(column: usize, value: &ValueRef<'_>) -> StoreError {
+    StoreError::Corrupt(format!("column {column} is {}", value.data_type()))
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(text),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
+            Some(ErrorCode::SystemIoFailure) => Self::Io(text),
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(text),
+            Some(ErrorCode::CannotOpen) => Self::Open(text),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
+            Some(ErrorCode::ConstraintViolation) => Self::Constraint(text),
+            _ => Self::Statement(text),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the store tells the operator about itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::StoreError;
+
+/// Counters of the writer; all since the start.
+#[derive(Debug)]
+pub struct Stats {
+    commits: AtomicU64,
+    failed_commits: AtomicU64,
+    jobs: AtomicU64,
+    commit_micros: AtomicU64,
+    fatal: Mutex<Option<StoreError>>,
+    failed: watch::Sender<bool>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            commits: AtomicU64::new(0),
+            failed_commits: AtomicU64::new(0),
+            jobs: AtomicU64::new(0),
+            commit_micros: AtomicU64::new(0),
+            fatal: Mutex::new(None),
+            failed: watch::Sender::new(false),
+        }
+    }
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct StatsNow {
+    /// Transactions tried.
+    pub commits: u64,
+    /// Transactions that failed.
+    pub failed_commits: u64,
+    /// Jobs in them.
+    pub jobs: u64,
+    /// Time spent in them, in microseconds.
+    pub commit_micros: u64,
+}
+
+impl Stats {
+    pub(super) fn record_commit(&self, jobs: usize, took: Duration, ok: bool) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.failed_commits.fetch_add(u64::from(!ok), Ordering::Relaxed);
+        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Notes that the store must not be used any more.
+    pub(super) fn set_fatal(&self, error: &StoreError) {
+        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        if fatal.is_none() {
+            *fatal = Some(error.clone());
+        }
+        self.failed.send_replace(true);
+    }
+
+    /// Why the store must not be used any more.
+    pub fn fatal(&self) -> Option<StoreError> {
+        if !*self.failed.borrow() {
+            return None;
+        }
+        self.fatal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Becomes true once the store failed for good.
+    pub fn failed(&self) -> watch::Receiver<bool> {
+        self.failed.subscribe()
+    }
+
+    /// The counters now.
+    pub fn now(&self) -> StatsNow {
+        StatsNow {
+            commits: self.commits.load(Ordering::Relaxed),
+            failed_commits: self.failed_commits.load(Ordering::Relaxed),
+            jobs: self.jobs.load(Ordering::Relaxed),
+            commit_micros: self.commit_micros.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Notifications: stored by transaction 1, marked settled by transaction 2.
+
+use uuid::Uuid;
+
+use super::super::{StoreError, sql};
+use super::{Snapshot, Tx, corrupt};
+use crate::domain::claim::{Account, Claim, RefundNo};
+use crate::domain::clock::Moment;
+use crate::domain::ids::{CallbackId, RefundId};
+use crate::domain::refund::{Refund, Verdict};
+
+/// A notification as transaction 1 stores it.
+#[derive(Clone, Debug)]
+pub struct NewCallback {
+    /// Our id for it.
+    pub id: CallbackId,
+    /// Whose it is.
+    pub account: Account,
+    /// The refund that it names, if any.
+    pub refund_no: Option<RefundNo>,
+    /// SHA-256 of what makes two deliveries the same one.
+    pub delivery_key: [u8; 32],
+    /// Which key or token verified it.
+    pub key_id: String,
+    /// JSON object of the headers that matter.
+    pub headers: String,
+    /// The bytes as received.
+    pub body: Vec<u8>,
+    /// JSON of what it says, if it says anything.
+    pub claim: Option<String>,
+    /// When it came.
+    pub received_at: Moment,
+    /// When the resume worker may take it over.
+    pub settle_after: Moment,
+}
+
+/// What transaction 2 made of a notification, as far as a repeat of it must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettledVerdict {
+    /// It contradicts what is known.
+    Conflict,
+    /// Anything else.
+    Other,
+}
+
+impl SettledVerdict {
+    fn from_word(word: &str) -> Self {
+        if word == Verdict::Conflict.as_str() {
+            Self::Conflict
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether these very bytes were known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// They are new.
+    New,
+    /// They came before, and were counted.
+    Before {
+        /// The id they got then.
+        id: CallbackId,
+        /// The refund, if transaction 2 is through and made or found one.
+        refund_id: Option<RefundId>,
+        /// What became of it, if transaction 2 is through.
+        verdict: Option<SettledVerdict>,
+    },
+}
+
+/// A notification that transaction 2 still owes.
+#[derive(Clone, Debug)]
+pub struct DueCallback {
+    /// Its id.
+    pub id: CallbackId,
+    /// Whose it is.
+    pub account: Account,
+    /// What it says; `None` where it says nothing that we can read.
+    pub claim: Option<Claim>,
+    /// When it came.
+    pub received_at: Moment,
+    /// How often settling failed.
+    pub attempts: u32,
+}
+
+/// A notification as the operator sees it.
+#[derive(Clone, Debug)]
+pub struct CallbackRow {
+    /// Its id.
+    pub id: CallbackId,
+    /// When it first came.
+    pub received_at: Moment,
+    /// When it last came.
+    pub last_received_at: Moment,
+    /// How often it came.
+    pub deliveries: i64,
+    /// When transaction 2 was through.
+    pub settled_at: Option<Moment>,
+    /// What became of it.
+    pub verdict: Option<String>,
+    /// Which key or token verified it.
+    pub key_id: String,
+    /// JSON object of the headers that matter.
+    pub headers: String,
+    /// The bytes as received.
+    pub body: Vec<u8>,
+}
+
+/// What stands for "no number" in the unique index, where NULL would never be a repeat.
+fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
+    refund_no.map_or("", RefundNo::as_str)
+}
+
+impl Tx<'_> {
+    /// Stores a notification, or counts it where these bytes are known.
+    pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Stored, StoreError> {
+        let refund_no = number_or_empty(callback.refund_no.as_ref());
+        let inserted = self.execute(
+            sql::INSERT_CALLBACK,
+            &[
+                callback.id.as_bytes().into(),
+                callback.account.provider.as_str().into(),
+                callback.account.name.as_str().into(),
+                refund_no.into(),
+                (&callback.delivery_key).into(),
+                callback.key_id.as_str().into(),
+                callback.headers.as_str().into(),
+                callback.body.as_slice().into(),
+                callback.claim.as_deref().into(),
+                callback.received_at.as_millis().into(),
+                callback.received_at.as_millis().into(),
+                callback.settle_after.as_millis().into(),
+            ],
+        )?;
+        if inserted == 1 {
+            return Ok(Stored::New);
+        }
+        let known = self.snapshot().first(
+            sql::COUNT_DELIVERY,
+            &[
+                callback.received_at.as_millis().into(),
+                callback.account.provider.as_str().into(),
+                callback.account.name.as_str().into(),
+                refund_no.into(),
+                (&callback.delivery_key).into(),
+            ],
+            |row| {
+                Ok(Stored::Before {
+                    id: CallbackId::new(uuid(row.blob(0)?)?),
+                    refund_id: row.opt_blob(1)?.map(uuid).transpose()?.map(RefundId::new),
+                    verdict: row.opt_text(2)?.map(SettledVerdict::from_word),
+                })
+            },
+        )?;
+        known.ok_or_else(|| StoreError::Constraint("a callback id was used twice".to_owned()))
+    }
+
+    /// Marks a notification settled; [`StoreError::Overtaken`] where somebody else has done so.
+    pub fn settle_callback(
+        &mut self,
+        id: CallbackId,
+        refund_id: Option<RefundId>,
+        verdict: Verdict,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let changed = self.execute(
+            sql::SETTLE_CALLBACK,
+            &[
+                refund_id.as_ref().map(RefundId::as_bytes).into(),
+                verdict.as_str().into(),
+                now.as_millis().into(),
+                id.as_bytes().into(),
+            ],
+        )?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Overtaken)
+        }
+    }
+
+    /// Puts off the next try to settle.
+    pub fn defer_settle(&mut self, id: CallbackId, until: Moment) -> Result<(), StoreError> {
+        let params = [until.as_millis().into(), id.as_bytes().into()];
+        self.execute(sql::DEFER_SETTLE, &params).map(drop)
+    }
+}
+
+impl Snapshot<'_> {
+    /// Notifications that transaction 2 owes, the longest due first.
+    pub fn unsettled_callbacks(
+        &mut self,
+        due: Moment,
+        limit: u32,
+    ) -> Result<Vec<DueCallback>, StoreError> {
+        let params = [due.as_millis().into(), i64::from(limit).into()];
+        self.all(sql::UNSETTLED_CALLBACKS, &params, |row| {
+            let claim = row.opt_text(3)?;
+            Ok(DueCallback {
+                id: CallbackId::new(uuid(row.blob(0)?)?),
+                account: Account {
+                    provider: row.text(1)?.to_owned(),
+                    name: row.text(2)?.to_owned(),
+                },
+                claim: claim
+                    .map(serde_json::from_str)
+                    .transpose()
+                    .map_err(|_| corrupt("claim"))?,
+                received_at: Moment::from_millis(row.integer(4)?),
+                attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
+            })
+        })
+    }
+
+    /// How many notifications transaction 2 owes, and since when the oldest.
+    pub fn count_unsettled(&mut self) -> Result<(i64, Option<Moment>), StoreError> {
+        let found = self.first(sql::COUNT_UNSETTLED, &[], |row| {
+            Ok((row.integer(0)?, row.opt_integer(1)?.map(Moment::from_millis)))
+        })?;
+        Ok(found.unwrap_or((0, None)))
+    }
+
+    /// Whether another settled notification of this refund says the very same.
+    pub fn claim_settled_before(
+        &mut self,
+        account: &Account,
+        claim: &Claim,
+        claim_json: &str,
+        but: CallbackId,
+    ) -> Result<bool, StoreError> {
+        let found = self.first(
+            sql::CLAIM_SETTLED_BEFORE,
+            &[
+                account.provider.as_str().into(),
+                account.name.as_str().into(),
+                number_or_empty(claim.refund_no.as_ref()).into(),
+                claim_json.into(),
+                but.as_bytes().into(),
+            ],
+            |row| row.integer(0),
+        )?;
+        Ok(found.unwrap_or(0) > 0)
+    }
+
+    /// Every notification of a refund, oldest first.
+    pub fn callbacks_of_refund(
+        &mut self,
+        refund: &Refund,
+        limit: u32,
+    ) -> Result<Vec<CallbackRow>, StoreError> {
+        let params = [
+            refund.account.provider.as_str().into(),
+            refund.account.name.as_str().into(),
+            number_or_empty(refund.refund_no.as_ref()).into(),
+            refund.id.as_bytes().into(),
+            i64::from(limit).into(),
+        ];
+        self.all(sql::CALLBACKS_OF_REFUND, &params, |row| {
+            Ok(CallbackRow {
+                id: CallbackId::new(uuid(row.blob(0)?)?),
+                received_at: Moment::from_millis(row.integer(1)?),
+                last_received_at: Moment::from_millis(row.integer(2)?),
+                deliveries: row.integer(3)?,
+                settled_at: row.opt_integer(4)?.map(Moment::from_millis),
+                verdict: row.opt_text(5)?.map(str::to_owned),
+                key_id: row.text(6)?.to_owned(),
+                headers: row.text(7)?.to_owned(),
+                body: row.blob(8)?.to_vec(),
+            })
+        })
+    }
+}
+
+/// Sixteen stored bytes.
+pub(super) fn uuid(bytes: &[u8]) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(bytes).map_err(|_| corrupt("id"))
+}

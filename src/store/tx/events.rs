@@ -1,0 +1,103 @@
+//! The feed's rows. Events of a transaction are kept aside and numbered last, just before the
+//! commit: numbers are gapless and in commit order, and the counter is held for the shortest time.
+
+use serde::Serialize;
+
+use super::super::{StoreError, sql};
+use super::callbacks::uuid;
+use super::{Snapshot, Tx};
+use crate::domain::clock::Moment;
+use crate::domain::event::EventKind;
+use crate::domain::ids::EventId;
+
+/// An event that waits for its number.
+pub(super) struct NewEvent {
+    id: EventId,
+    kind: EventKind,
+    occurred_at: Moment,
+    data: String,
+}
+
+/// One entry of the feed.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// Its number; the next commit continues with the next one.
+    pub sequence: i64,
+    /// Its id.
+    pub id: EventId,
+    /// Its kind, as written.
+    pub kind: String,
+    /// When it was committed.
+    pub occurred_at: Moment,
+    /// JSON as readers get it.
+    pub data: String,
+}
+
+impl Tx<'_> {
+    /// Adds an event to the feed.
+    pub fn append_event(
+        &mut self,
+        id: EventId,
+        kind: EventKind,
+        data: &impl Serialize,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let data = serde_json::to_string(data)
+            .map_err(|error| StoreError::Statement(error.to_string()))?;
+        self.events.push(NewEvent {
+            id,
+            kind,
+            occurred_at: now,
+            data,
+        });
+        Ok(())
+    }
+
+    /// Numbers and stores the events of this transaction; returns the last number, if any.
+    pub(in super::super) fn number_events(&mut self) -> Result<Option<i64>, StoreError> {
+        if self.events.is_empty() {
+            return Ok(None);
+        }
+        let events = std::mem::take(&mut self.events);
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let last = self
+            .snapshot()
+            .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
+            .ok_or_else(|| StoreError::Corrupt("the feed's counter is gone".to_owned()))?;
+        for (sequence, event) in (last - count + 1..).zip(&events) {
+            self.execute(
+                sql::INSERT_EVENT,
+                &[
+                    sequence.into(),
+                    event.id.as_bytes().into(),
+                    event.kind.as_str().into(),
+                    event.occurred_at.as_millis().into(),
+                    event.data.as_str().into(),
+                ],
+            )?;
+        }
+        Ok(Some(last))
+    }
+}
+
+impl Snapshot<'_> {
+    /// Entries after this number, oldest first.
+    pub fn events_after(&mut self, after: i64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let params = [after.into(), i64::from(limit).into()];
+        self.all(sql::EVENTS_AFTER, &params, |row| {
+            Ok(EventRow {
+                sequence: row.integer(0)?,
+                id: EventId::new(uuid(row.blob(1)?)?),
+                kind: row.text(2)?.to_owned(),
+                occurred_at: Moment::from_millis(row.integer(3)?),
+                data: row.text(4)?.to_owned(),
+            })
+        })
+    }
+
+    /// The last number given away.
+    pub fn last_sequence(&mut self) -> Result<i64, StoreError> {
+        let last = self.first(sql::LAST_SEQUENCE, &[], |row| row.integer(0))?;
+        last.ok_or_else(|| StoreError::Corrupt("the feed's counter is gone".to_owned()))
+    }
+}

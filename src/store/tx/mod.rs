@@ -1,0 +1,88 @@
+//! What can be said inside a transaction, in business words: one method a statement, one file a
+//! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
+
+mod callbacks;
+mod close_outs;
+mod events;
+mod orders;
+mod refunds;
+
+use super::StoreError;
+use super::driver::{Driver, Row, Value};
+use crate::domain::ids::Number;
+
+pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledVerdict, Stored};
+pub use events::EventRow;
+pub use refunds::{Locked, RefundFilter, RefundPage};
+
+/// One unchanging state to read from.
+pub struct Snapshot<'a> {
+    driver: &'a mut dyn Driver,
+}
+
+/// A transaction that writes.
+pub struct Tx<'a> {
+    driver: &'a mut dyn Driver,
+    events: Vec<events::NewEvent>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
+        Self { driver }
+    }
+
+    /// Reads all rows.
+    fn all<T>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        self.driver.query(sql, params, &mut |row| {
+            rows.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Reads the first row, if there is one.
+    fn first<T>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, params, read)?.into_iter().next())
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
+        Self {
+            driver,
+            events: Vec::new(),
+        }
+    }
+
+    /// The same state, for reading.
+    pub fn snapshot(&mut self) -> Snapshot<'_> {
+        Snapshot {
+            driver: self.driver,
+        }
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
+        self.driver.execute(sql, params)
+    }
+}
+
+/// What a column holds is not what this program writes there.
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(format!("an unreadable {what} is stored"))
+}
+
+fn number(text: Option<&str>) -> Result<Option<Number>, StoreError> {
+    text.map(|text| text.parse().map_err(|_| corrupt("number")))
+        .transpose()
+}

@@ -1,0 +1,298 @@
+//! Refunds: locked, changed and saved by transaction 2; listed for readers.
+
+use super::super::driver::{Row, Value};
+use super::super::{StoreError, sql};
+use super::callbacks::uuid;
+use super::close_outs::read_close_out;
+use super::{Snapshot, Tx, corrupt, number};
+use crate::domain::claim::{Account, Reason, RefundNo, Status};
+use crate::domain::clock::Moment;
+use crate::domain::close_out::CloseOut;
+use crate::domain::ids::RefundId;
+use crate::domain::money::{Amount, Money};
+use crate::domain::refund::Refund;
+
+/// Columns that [`read_refund`] takes.
+const REFUND_COLUMNS: usize = 15;
+
+/// A refund read under its lock; only such a one can be saved, and only the store can make it.
+#[derive(Debug)]
+pub struct Locked {
+    refund: Refund,
+}
+
+impl Locked {
+    /// The refund.
+    pub fn refund(&self) -> &Refund {
+        &self.refund
+    }
+
+    /// The refund, to be changed and then saved.
+    pub fn refund_mut(&mut self) -> &mut Refund {
+        &mut self.refund
+    }
+}
+
+/// Which refunds a reader wants; every given condition must hold.
+#[derive(Clone, Debug, Default)]
+pub struct RefundFilter {
+    /// The system.
+    pub provider: Option<String>,
+    /// The account there.
+    pub account: Option<String>,
+    /// Where it stands.
+    pub status: Option<Status>,
+    /// The merchant's order.
+    pub order_no: Option<String>,
+    /// The merchant's number.
+    pub refund_no: Option<String>,
+    /// The provider's number.
+    pub provider_refund_no: Option<String>,
+    /// Changed later than this.
+    pub updated_after: Option<Moment>,
+    /// Some question is open (`true`) or none is (`false`).
+    pub attention: Option<bool>,
+    /// This very question is open.
+    pub attention_reason: Option<Reason>,
+    /// Older than this one (the cursor).
+    pub before: Option<RefundId>,
+}
+
+/// One page of refunds, newest first.
+#[derive(Debug)]
+pub struct RefundPage {
+    /// The refunds, each with its close-out if it has one.
+    pub refunds: Vec<(Refund, Option<CloseOut>)>,
+    /// Whether there are older ones.
+    pub has_more: bool,
+}
+
+impl Tx<'_> {
+    /// Reads a refund and keeps everybody else from changing it until the commit.
+    pub fn lock_refund(
+        &mut self,
+        account: &Account,
+        refund_no: &RefundNo,
+    ) -> Result<Option<Locked>, StoreError> {
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+            refund_no.as_str().into(),
+        ];
+        let refund = self
+            .snapshot()
+            .first(sql::LOCK_REFUND, &params, read_refund)?;
+        Ok(refund.map(|refund| Locked { refund }))
+    }
+
+    /// The same by id.
+    pub fn lock_refund_by_id(&mut self, id: RefundId) -> Result<Option<Locked>, StoreError> {
+        let params = [id.as_bytes().into()];
+        let refund = self
+            .snapshot()
+            .first(sql::LOCK_REFUND_BY_ID, &params, read_refund)?;
+        Ok(refund.map(|refund| Locked { refund }))
+    }
+
+    /// Stores a new refund; `None` where another worker made one with this number meanwhile.
+    pub fn insert_refund(&mut self, refund: Refund) -> Result<Option<Locked>, StoreError> {
+        let inserted = {
+            let mutable = Mutable::of(&refund)?;
+            let mut params = vec![
+                refund.id.as_bytes().into(),
+                refund.account.provider.as_str().into(),
+                refund.account.name.as_str().into(),
+                refund.refund_no.as_ref().map(RefundNo::as_str).into(),
+                refund.received_at.as_millis().into(),
+            ];
+            params.extend(mutable.values(&refund));
+            self.execute(sql::INSERT_REFUND, &params)?
+        };
+        Ok((inserted == 1).then_some(Locked { refund }))
+    }
+
+    /// Saves a changed refund.
+    pub fn save_refund(&mut self, locked: &Locked) -> Result<(), StoreError> {
+        let refund = &locked.refund;
+        let mutable = Mutable::of(refund)?;
+        let mut params = mutable.values(refund).to_vec();
+        params.push(refund.id.as_bytes().into());
+        self.execute(sql::SAVE_REFUND, &params).map(drop)
+    }
+}
+
+/// The texts of the mutable columns that have to be made before they can be bound.
+struct Mutable {
+    amount: Option<String>,
+    failure: Option<String>,
+    attention: String,
+}
+
+impl Mutable {
+    fn of(refund: &Refund) -> Result<Self, StoreError> {
+        let unwritable = |error: serde_json::Error| StoreError::Statement(error.to_string());
+        Ok(Self {
+            amount: refund.money.map(Money::amount_text),
+            failure: refund
+                .failure
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()
+                .map_err(unwritable)?,
+            attention: serde_json::to_string(&refund.attention).map_err(unwritable)?,
+        })
+    }
+
+    /// In the order of `sql::INSERT_REFUND` after the immutable ones, and of `sql::SAVE_REFUND`.
+    fn values<'a>(&'a self, refund: &'a Refund) -> [Value<'a>; 10] {
+        [
+            refund.provider_refund_no.as_ref().map(|no| no.as_str()).into(),
+            refund.order_no.as_ref().map(|no| no.as_str()).into(),
+            refund.status.as_str().into(),
+            refund.provider_status.as_deref().into(),
+            self.amount.as_deref().into(),
+            refund.money.map(|money| money.currency.code()).into(),
+            self.failure.as_deref().into(),
+            refund.finished_at.map(Moment::as_millis).into(),
+            self.attention.as_str().into(),
+            refund.updated_at.as_millis().into(),
+        ]
+    }
+}
+
+impl Snapshot<'_> {
+    /// One refund with its close-out.
+    pub fn refund(
+        &mut self,
+        id: RefundId,
+    ) -> Result<Option<(Refund, Option<CloseOut>)>, StoreError> {
+        self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
+    }
+
+    /// A page of refunds, newest first.
+    pub fn refunds(
+        &mut self,
+        filter: &RefundFilter,
+        limit: u32,
+    ) -> Result<RefundPage, StoreError> {
+        let mut query = Query::new(sql::REFUNDS_HEAD);
+        query.equals("r.provider", filter.provider.as_deref());
+        query.equals("r.account", filter.account.as_deref());
+        query.equals("r.status", filter.status.map(Status::as_str));
+        query.equals("r.order_no", filter.order_no.as_deref());
+        query.equals("r.refund_no", filter.refund_no.as_deref());
+        query.equals("r.provider_refund_no", filter.provider_refund_no.as_deref());
+        if let Some(moment) = filter.updated_after {
+            query.condition("r.updated_at >", moment.as_millis().into());
+        }
+        match filter.attention {
+            Some(true) => query.text.push_str(" AND r.attention <> '[]'"),
+            Some(false) => query.text.push_str(" AND r.attention = '[]'"),
+            None => {}
+        }
+        let asked = filter
+            .attention_reason
+            .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
+        if let Some(pattern) = &asked {
+            query.text.push_str(" AND r.attention <> '[]'");
+            query.condition("r.attention LIKE", pattern.as_str().into());
+        }
+        if let Some(before) = &filter.before {
+            query.condition("r.id <", before.as_bytes().into());
+        }
+        query.text.push_str(sql::REFUNDS_TAIL);
+        // One more than asked for tells whether there are older ones.
+        query.param(i64::from(limit).saturating_add(1).into());
+        let mut refunds = self.all(&query.text, &query.params, read_both)?;
+        let has_more = refunds.len() > limit as usize;
+        refunds.truncate(limit as usize);
+        Ok(RefundPage { refunds, has_more })
+    }
+
+    /// How many refunds have an open question.
+    pub fn count_attention(&mut self) -> Result<i64, StoreError> {
+        let found = self.first(sql::COUNT_ATTENTION, &[], |row| row.integer(0))?;
+        Ok(found.unwrap_or(0))
+    }
+}
+
+/// A statement whose conditions depend on what was asked; values are only ever bound.
+struct Query<'a> {
+    text: String,
+    params: Vec<Value<'a>>,
+}
+
+impl<'a> Query<'a> {
+    fn new(head: &str) -> Self {
+        Self {
+            text: head.to_owned(),
+            params: Vec::new(),
+        }
+    }
+
+    fn equals(&mut self, column: &'static str, value: Option<&'a str>) {
+        if let Some(value) = value {
+            self.text.push_str(" AND ");
+            self.text.push_str(column);
+            self.text.push_str(" = ");
+            self.param(value.into());
+        }
+    }
+
+    fn condition(&mut self, left_side: &'static str, value: Value<'a>) {
+        self.text.push_str(" AND ");
+        self.text.push_str(left_side);
+        self.text.push(' ');
+        self.param(value);
+    }
+
+    fn param(&mut self, value: Value<'a>) {
+        self.params.push(value);
+        self.text.push_str(&format!("${}", self.params.len()));
+    }
+}
+
+fn read_both(row: &dyn Row) -> Result<(Refund, Option<CloseOut>), StoreError> {
+    let close_out = match row.opt_blob(REFUND_COLUMNS)? {
+        Some(_) => Some(read_close_out(row, REFUND_COLUMNS)?),
+        None => None,
+    };
+    Ok((read_refund(row)?, close_out))
+}
+
+fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
+    let money = match (row.opt_text(9)?, row.opt_text(10)?) {
+        (Some(amount), Some(currency)) => Some(Money {
+            amount: Amount::parse(amount).map_err(|_| corrupt("amount"))?,
+            currency: currency.parse().map_err(|_| corrupt("currency"))?,
+        }),
+        _ => None,
+    };
+    let refund_no = row
+        .opt_text(3)?
+        .map(|text| serde_json::from_value(text.into()))
+        .transpose();
+    Ok(Refund {
+        id: RefundId::new(uuid(row.blob(0)?)?),
+        account: Account {
+            provider: row.text(1)?.to_owned(),
+            name: row.text(2)?.to_owned(),
+        },
+        refund_no: refund_no.map_err(|_| corrupt("refund number"))?,
+        received_at: Moment::from_millis(row.integer(4)?),
+        provider_refund_no: number(row.opt_text(5)?)?,
+        order_no: number(row.opt_text(6)?)?,
+        status: Status::from_word(row.text(7)?).ok_or_else(|| corrupt("status"))?,
+        provider_status: row.opt_text(8)?.map(str::to_owned),
+        money,
+        failure: row
+            .opt_text(11)?
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|_| corrupt("failure"))?,
+        finished_at: row.opt_integer(12)?.map(Moment::from_millis),
+        attention: serde_json::from_str(row.text(13)?).map_err(|_| corrupt("attention"))?,
+        updated_at: Moment::from_millis(row.integer(14)?),
+    })
+}
+

@@ -1,0 +1,116 @@
+//! Logs and metrics. One line an event, ids as fields, never a body, a key or a token.
+
+use std::io::IsTerminal;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+/// Sends logs to stderr: readable on a terminal, one JSON object a line otherwise. `RUST_LOG` sets
+/// the level (default `info`).
+pub fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second start (tests, demo inside serve) keeps the first one.
+    let started = if std::io::stderr().is_terminal() {
+        logs.compact().try_init()
+    } else {
+        logs.json().flatten_event(true).try_init()
+    };
+    drop(started);
+}
+
+/// Labels of a counter of notifications.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallbackLabels {
+    /// The system.
+    pub provider: String,
+    /// The account there.
+    pub account: String,
+    /// `new` or `repeat`.
+    pub delivery: &'static str,
+}
+
+/// Labels of a counter of refusals.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// One of a closed set of words.
+    pub reason: &'static str,
+}
+
+/// What the operator's monitoring reads.
+pub struct Metrics {
+    registry: Registry,
+    /// Notifications acknowledged.
+    pub callbacks: Family<CallbackLabels, Counter>,
+    /// Requests refused on the public listener.
+    pub refusals: Family<RefusalLabels, Counter>,
+    /// Transactions of the writer since the start.
+    pub commits: Gauge,
+    /// Those that failed.
+    pub failed_commits: Gauge,
+    /// Jobs in them.
+    pub jobs: Gauge,
+    /// Time spent in them, in microseconds.
+    pub commit_micros: Gauge,
+    /// Notifications that are stored and not settled.
+    pub unsettled: Gauge,
+    /// Age of the oldest of them, in seconds.
+    pub unsettled_age: Gauge,
+    /// Refunds with an open question.
+    pub attention: Gauge,
+    /// Close-outs that are tried again.
+    pub close_outs_pending: Gauge,
+    /// Close-outs that wait for an operator.
+    pub close_outs_parked: Gauge,
+    /// Number of the last event.
+    pub last_sequence: Gauge,
+    /// Refusals of which no evidence was kept.
+    pub evidence_dropped: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("refund_receiver");
+        let callbacks = Family::default();
+        let help = "Notifications stored and acknowledged";
+        registry.register("callbacks", help, callbacks.clone());
+        let refusals = Family::default();
+        registry.register("refusals", "Requests refused on the public listener", refusals.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        Self {
+            commits: gauge("store_commits", "Transactions since the start"),
+            failed_commits: gauge("store_failed_commits", "Transactions that failed"),
+            jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
+            commit_micros: gauge("store_commit_microseconds", "Time spent in transactions"),
+            unsettled: gauge("unsettled_callbacks", "Stored notifications without effect yet"),
+            unsettled_age: gauge("unsettled_age_seconds", "Age of the oldest of them"),
+            attention: gauge("attention_refunds", "Refunds with an open question"),
+            close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),
+            close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
+            last_sequence: gauge("last_event_sequence", "Number of the last event"),
+            evidence_dropped: gauge("evidence_dropped", "Refusals without evidence"),
+            callbacks,
+            refusals,
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// `OpenMetrics` text.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,345 @@
+//! The command line: each command does what its help says and refuses in one clear line.
+
+use std::process::{Command, Output};
+
+use crate::harness::config::EPAY_TOKEN;
+use crate::harness::folder::Folder;
+use crate::harness::keys::{TestKey, other_key, provider_key};
+use crate::harness::payermax::{ACK, MAIN, SAMPLE};
+use crate::harness::server::PROGRAM;
+use crate::harness::{ConfigBuilder, Server, wait_for};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .args(arguments)
+        .output()
+        .expect("the program can be started")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs `check-config` over this configuration in a folder of its own.
+fn check(config: &ConfigBuilder) -> Output {
+    let folder = Folder::new();
+    config.write(&folder);
+    Command::new(PROGRAM)
+        .args(["check-config", "--config"])
+        .arg(folder.path().join("refund-receiver.toml"))
+        .envs(config.environment.iter().cloned())
+        .output()
+        .expect("the program can be started")
+}
+
+/// Asserts exit 2 and a single line on stderr that holds each of `words`.
+#[track_caller]
+fn refused(output: &Output, words: &[&str]) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(2), "stderr: {said}");
+    assert_eq!(
+        said.trim_end().lines().count(),
+        1,
+        "one line an error: {said}"
+    );
+    for word in words {
+        assert!(said.contains(word), "`{word}` in: {said}");
+    }
+    assert_eq!(stdout(output), "", "errors go to stderr alone");
+}
+
+/// An account whose key file holds this text.
+fn with_key_file(content: &str) -> ConfigBuilder {
+    let account = "[[accounts]]\nprovider = \"payermax\"\naccount = \"main\"\n\
+                   merchant_no = \"020213827212251\"\n\
+                   public_keys = [{ id = \"k\", file = \"the.pem\" }]\n";
+    ConfigBuilder::bare().toml(account).file("the.pem", content)
+}
+
+#[test]
+fn a_good_config_is_printed_with_its_secrets_masked() {
+    let relay = "[[accounts]]\nprovider = \"quickpay\"\naccount = \"store-1\"\n\
+                 relay_secrets = [\"env:TEST_RELAY_SECRET\"]\n";
+    let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let output = check(
+        &ConfigBuilder::new()
+            .toml(relay)
+            .variable("TEST_RELAY_SECRET", secret),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    for expected in ["payermax", "main", "020213827212251", "quickpay", "store-1"] {
+        assert!(shown.contains(expected), "`{expected}` in: {shown}");
+    }
+    for hidden in [EPAY_TOKEN, secret, "MDEyMzQ1Njc4OTAx"] {
+        assert!(!shown.contains(hidden), "`{hidden}` in: {shown}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
+    let unknown = ConfigBuilder::new().toml("[serverr]\nlisten = \"127.0.0.1:0\"\n");
+    refused(&check(&unknown), &["serverr"]);
+
+    let inner = ConfigBuilder::new().toml("[telemetry_of_no_kind]\nx = 1\n");
+    refused(&check(&inner), &["telemetry_of_no_kind"]);
+
+    let account = |line: &str| {
+        format!(
+            "[[accounts]]\nprovider = \"payermax\"\naccount = \"more\"\nmerchant_no = \"1\"\n{line}\n"
+        )
+    };
+    let missing = account("public_keys = [{ id = \"k\", file = \"not-there.pem\" }]");
+    refused(
+        &check(&ConfigBuilder::new().toml(&missing)),
+        &["not-there.pem"],
+    );
+
+    let unset = "[[accounts]]\nprovider = \"quickpay\"\naccount = \"s\"\n\
+                 relay_secrets = [\"env:A_VARIABLE_NOBODY_SETS\"]\n";
+    refused(
+        &check(&ConfigBuilder::new().toml(unset)),
+        &["A_VARIABLE_NOBODY_SETS"],
+    );
+
+    refused(
+        &check(&ConfigBuilder::new().toml(&account(""))),
+        &["public_keys"],
+    );
+    refused(
+        &check(&ConfigBuilder::new().toml(&account("public_keys = []"))),
+        &["public_keys"],
+    );
+
+    let misspelt = account("public_key = [{ id = \"k\", file = \"main-2026.pem\" }]");
+    refused(
+        &check(&ConfigBuilder::new().toml(&misspelt)),
+        &["public_key"],
+    );
+}
+
+#[test]
+fn the_same_account_twice_is_refused() {
+    let keys = [("2026", provider_key(), "")];
+    let twice = ConfigBuilder::bare()
+        .payermax("main", "020213827212251", None, &keys)
+        .payermax("main", "020213827212252", None, &keys);
+    refused(&check(&twice), &["payermax", "main"]);
+}
+
+#[test]
+fn a_key_that_guards_nothing_is_refused_when_it_is_loaded() {
+    let weak = TestKey::generate(1024, 65_537);
+    refused(&check(&with_key_file(&weak.public_pem)), &["2048"]);
+
+    let small_exponent = TestKey::generate(2048, 3);
+    refused(
+        &check(&with_key_file(&small_exponent.public_pem)),
+        &["exponent"],
+    );
+
+    let output = check(&with_key_file(&provider_key().private_pem));
+    refused(&output, &["private"]);
+    let secret = provider_key()
+        .private_pem
+        .lines()
+        .nth(5)
+        .expect("a PEM has lines");
+    assert!(
+        !stderr(&output).contains(secret),
+        "the key itself is never shown"
+    );
+
+    refused(&check(&with_key_file("no key at all")), &["the.pem"]);
+    refused(&check(&with_key_file("")), &["the.pem"]);
+}
+
+#[test]
+fn serve_refuses_a_bad_config_like_check_config_does() {
+    let folder = Folder::new();
+    ConfigBuilder::new()
+        .toml("[serverr]\nx = 1\n")
+        .write(&folder);
+    let path = folder.path().join("refund-receiver.toml");
+    let path = path.to_str().expect("a plain path");
+    refused(&run(&["serve", "--config", path]), &["serverr"]);
+    refused(
+        &run(&["serve", "--config", "/nowhere/at-all.toml"]),
+        &["/nowhere/at-all.toml"],
+    );
+}
+
+#[test]
+fn a_variable_overrides_a_scalar_of_the_file() {
+    // The address of the file belongs to nobody and cannot be bound (RFC 5737).
+    let config = ConfigBuilder::new()
+        .listen("192.0.2.1:8080")
+        .variable("REFUND_RECEIVER__SERVER__LISTEN", "127.0.0.1:0");
+    let server = Server::start(&config);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
+
+    let unknown = ConfigBuilder::new().variable("REFUND_RECEIVER__SERVER__LISTENN", "x");
+    let output = check(&unknown);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "an unknown key in a variable, too"
+    );
+}
+
+#[test]
+fn verify_says_yes_with_0_and_no_with_1() {
+    let folder = Folder::new();
+    let key = folder.write("key.pem", &provider_key().public_pem);
+    let other = folder.write("other.pem", &other_key().public_pem);
+    let body = folder.write("body.json", SAMPLE);
+    let tampered = folder.write("tampered.json", SAMPLE.replace("10000", "10001"));
+    let sign = provider_key().sign(SAMPLE.as_bytes());
+    for (key, body, sign, expected) in [
+        (&key, &body, sign.as_str(), 0),
+        (&other, &body, sign.as_str(), 1),
+        (&key, &tampered, sign.as_str(), 1),
+        (&key, &body, "not base64", 1),
+    ] {
+        let (key, body) = (key.to_str().expect("plain"), body.to_str().expect("plain"));
+        let output = run(&[
+            "verify", "payermax", "--key", key, "--body", body, "--sign", sign,
+        ]);
+        assert_eq!(output.status.code(), Some(expected), "{output:?}");
+        let said = stdout(&output) + &stderr(&output);
+        assert_eq!(
+            said.trim_end().lines().count(),
+            1,
+            "why in one line: {said}"
+        );
+    }
+}
+
+#[test]
+fn every_command_helps_with_an_example() {
+    let commands = [
+        "serve",
+        "demo",
+        "trigger",
+        "verify",
+        "check-config",
+        "audit",
+        "backup",
+        "restore",
+    ];
+    for command in commands {
+        let output = run(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        let help = stdout(&output);
+        assert!(help.to_lowercase().contains("example"), "{command}: {help}");
+        assert!(
+            help.contains(&format!("refund-receiver {command}")),
+            "{command}: {help}"
+        );
+    }
+    let all = stdout(&run(&["--help"]));
+    assert!(
+        commands.iter().all(|command| all.contains(command)),
+        "{all}"
+    );
+}
+
+#[test]
+fn wrong_usage_is_exit_2() {
+    for arguments in [&["serve"][..], &["nonsense"], &["verify", "payermax"], &[]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!stderr(&output).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_demo_shows_every_outcome_and_exits_0() {
+    let folder = Folder::new();
+    let data = folder.path().join("kept");
+    let data = data.to_str().expect("a plain path");
+    let output = run(&["demo", "--exit", "--dir", data]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}\n{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    let table = stdout(&output);
+    for system in ["payermax", "paycools", "quickpay", "nmanagement", "epay"] {
+        assert!(
+            table.to_lowercase().contains(system),
+            "{system} in: {table}"
+        );
+    }
+    let kept = std::fs::read_dir(data)
+        .expect("--dir keeps the data")
+        .count();
+    assert!(kept > 0, "--dir keeps the data");
+}
+
+#[test]
+fn trigger_sends_a_signed_callback_that_a_running_server_believes() {
+    let server = Server::usual();
+    let key = server
+        .folder()
+        .write("sender.pem", &provider_key().private_pem);
+    let url = format!("{}{MAIN}", server.public_url);
+    let output = run(&[
+        "trigger",
+        "payermax",
+        "--outcome",
+        "succeeded",
+        "--to",
+        &url,
+        "--key",
+        key.to_str().expect("plain"),
+        "--merchant-no",
+        "020213827212251",
+        "--app-id",
+        "3b242b56a8b64274bcc37dac281120e3",
+    ]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}\n{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    assert!(
+        stdout(&output).contains(ACK),
+        "the answer is printed: {}",
+        stdout(&output)
+    );
+    wait_for("the triggered refund", || {
+        server.refunds("status=succeeded").pop()
+    });
+}
+
+#[test]
+fn a_live_store_passes_its_audit_and_its_backup_can_be_restored() {
+    let server = Server::usual();
+    server.put_simple_order("1", "refund_applied", "30.00");
+    assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
+    let config = server.config_path();
+    let config = config.to_str().expect("plain");
+
+    let output = run(&["audit", "--config", config]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = run(&["audit", "--config", config, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("--json prints JSON");
+
+    let copy = server.folder().path().join("copy.db");
+    let copy = copy.to_str().expect("plain");
+    let output = run(&["backup", "--config", config, "--to", copy]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = run(&["restore", "--check", copy]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -1,0 +1,44 @@
+//! What every black-box test stands on: a real server process, real HTTP, real keys, a folder.
+//!
+//! Nothing in here calls into the library. The tests know the outer contract only, so a mistake
+//! that the product makes twice (in writing and in reading) still shows.
+
+pub mod config;
+pub mod epay;
+pub mod folder;
+pub mod http;
+pub mod keys;
+pub mod paycools;
+pub mod payermax;
+pub mod reader;
+pub mod relay;
+pub mod server;
+pub mod store;
+
+use std::time::{Duration, Instant};
+
+pub use config::ConfigBuilder;
+pub use http::Reply;
+pub use server::Server;
+
+/// How long any condition may take before the test fails. Generous, because two slow cores may
+/// run many servers at once; a passing test never waits for it.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Pause between two looks at a condition.
+const LOOK_AGAIN: Duration = Duration::from_millis(15);
+
+/// Asks `probe` until it answers, and fails with `what` when the deadline passes.
+pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(
+            started.elapsed() < DEADLINE,
+            "waited {DEADLINE:?} in vain for: {what}"
+        );
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}

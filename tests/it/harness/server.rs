@@ -1,0 +1,179 @@
+//! The built binary as a child process that lives no longer than its test.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::config::ConfigBuilder;
+use super::folder::Folder;
+use super::http::{Client, Reply};
+use super::wait_for;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_refund-receiver");
+
+/// A server may take this long from its start to the `ready` line.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running `serve` and the folder in which it keeps everything.
+#[derive(Debug)]
+pub struct Server {
+    folder: Folder,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+    pub public_url: String,
+    pub internal_url: String,
+    client: Client,
+}
+
+impl Server {
+    /// Writes the configuration into a new folder and starts the server on it.
+    pub fn start(config: &ConfigBuilder) -> Self {
+        let folder = Folder::new();
+        config.write(&folder);
+        let mut server = Self {
+            folder,
+            environment: config.environment.clone(),
+            child: None,
+            public_url: String::new(),
+            internal_url: String::new(),
+            client: Client::new(),
+        };
+        server.spawn();
+        server
+    }
+
+    /// A server with the usual configuration.
+    pub fn usual() -> Self {
+        Self::start(&ConfigBuilder::new())
+    }
+
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("refund-receiver.toml")
+    }
+
+    /// `refund-receiver serve --config …` on this folder, not yet started.
+    pub fn serve_command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("serve").arg("--config").arg(self.config_path());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// Ends the process the hard way: no handler of it runs.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        child.kill().expect("our child can be killed");
+        child.wait().expect("our child can be waited for");
+    }
+
+    /// Asks the process to end (SIGTERM) and gives its exit status.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the server runs");
+        let sent = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
+        assert!(
+            sent.expect("kill is installed").success(),
+            "SIGTERM could not be sent"
+        );
+        wait_for("the server to end after SIGTERM", || {
+            child.try_wait().expect("our child")
+        })
+    }
+
+    /// Starts the process again on the same folder; the ports are new.
+    pub fn restart(&mut self) {
+        assert!(
+            self.child.is_none(),
+            "stop the server before it is started again"
+        );
+        self.client = Client::new();
+        self.spawn();
+    }
+
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// POST to a path of the public listener.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
+        let url = format!("{}{path}", self.public_url);
+        self.client.send("POST", &url, headers, body.as_ref())
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.folder.path().join("stderr.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn spawn(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("stderr.log"))
+            .expect("the log file can be opened");
+        let mut child = self
+            .serve_command()
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the program can be started");
+        let stdout = child.stdout.take().expect("stdout was piped");
+        self.child = Some(child);
+
+        let (sender, lines) = mpsc::channel();
+        // Goes on reading after `ready`, so that the server never blocks on a full pipe.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                sender.send(line).ok();
+            }
+        });
+        self.public_url = self.announced(&lines, "listening public ");
+        self.internal_url = self.announced(&lines, "listening internal ");
+        let last = self.announced(&lines, "ready");
+        assert_eq!(last, "", "the last line is `ready` alone");
+    }
+
+    /// The next line of the start, which must begin with `prefix`; gives what follows it.
+    fn announced(&self, lines: &mpsc::Receiver<String>, prefix: &str) -> String {
+        let line = lines.recv_timeout(START_DEADLINE).unwrap_or_else(|_| {
+            panic!(
+                "no `{prefix}` line from the server; its log:\n{}",
+                self.log()
+            )
+        });
+        line.strip_prefix(prefix)
+            .unwrap_or_else(|| panic!("expected `{prefix}…`, got `{line}`"))
+            .to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(15).collect();
+            report(&format!(
+                "last lines of the server's log, newest first: {tail:#?}"
+            ));
+        }
+    }
+}
+
+/// Shows `text` under the failed test; the test runner keeps it back from passing ones.
+#[expect(clippy::print_stderr, reason = "the test runner captures it")]
+fn report(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,250 @@
+//! The internal listener: finding refunds, waiting for them, and following the feed.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::config::READER_TOKEN;
+use crate::harness::payermax::Notice;
+use crate::harness::reader::text;
+use crate::harness::{Server, wait_for};
+
+/// Sends `count` good notifications `R-000`, `R-001` … and waits until all are settled.
+fn fill(server: &Server, count: usize) {
+    for number in 0..count {
+        server.notified(&Notice::new(&format!("R-{number:03}"), "REFUND_SUCCESS"));
+    }
+    wait_for("every refund to have its event", || {
+        (server.events().len() == count).then_some(())
+    });
+}
+
+fn numbers(page: &Value) -> Vec<String> {
+    let data = page["data"].as_array().expect("`data` is a list");
+    data.iter()
+        .map(|refund| text(&refund["refund_no"]))
+        .collect()
+}
+
+#[test]
+fn refunds_are_found_by_each_of_their_filters() {
+    let server = Server::usual();
+    server.notified(&Notice::new("R-good", "REFUND_SUCCESS"));
+    server.notified(&Notice::new("R-bad", "REFUND_FAILED"));
+    server.notified(&Notice::new("R-odd", "REFUND_REVERSED"));
+    for refund_no in ["R-good", "R-bad", "R-odd"] {
+        server.settled(refund_no);
+    }
+    let last = server.settled("R-odd");
+    for (query, expected) in [
+        ("provider=payermax", vec!["R-odd", "R-bad", "R-good"]),
+        ("provider=paycools", vec![]),
+        ("account=main", vec!["R-odd", "R-bad", "R-good"]),
+        ("account=old", vec![]),
+        ("status=succeeded", vec!["R-good"]),
+        ("status=failed", vec!["R-bad"]),
+        ("status=canceled", vec![]),
+        ("order_no=P-R-bad", vec!["R-bad"]),
+        ("refund_no=R-good", vec!["R-good"]),
+        ("provider_refund_no=T-R-good", vec!["R-good"]),
+        ("attention=status_unknown", vec!["R-odd"]),
+        ("attention=conflict", vec![]),
+        ("status=succeeded&refund_no=R-bad", vec![]),
+        ("updated_after=2999-01-01T00:00:00Z", vec![]),
+        (
+            "updated_after=2020-01-01T00:00:00Z",
+            vec!["R-odd", "R-bad", "R-good"],
+        ),
+    ] {
+        let page = server.get(&format!("/v1/refunds?{query}")).expect_json(200);
+        assert_eq!(numbers(&page), expected, "{query}");
+        assert_eq!(page["has_more"], false, "{query}");
+    }
+    let after = format!("updated_after={}", text(&last["updated_at"]));
+    assert!(
+        !numbers(&server.get(&format!("/v1/refunds?{after}")).expect_json(200))
+            .contains(&"R-good".to_owned())
+    );
+}
+
+#[test]
+fn pages_are_newest_first_and_stable_while_new_refunds_arrive() {
+    let server = Server::usual();
+    fill(&server, 12);
+    let mut seen = Vec::new();
+    let mut page = server.get("/v1/refunds?limit=5").expect_json(200);
+    for round in 0.. {
+        seen.extend(numbers(&page));
+        if page["has_more"] == false {
+            break;
+        }
+        server.notified(&Notice::new(&format!("R-new-{round}"), "REFUND_SUCCESS"));
+        server.settled(&format!("R-new-{round}"));
+        let cursor = text(&page["next_cursor"]);
+        page = server
+            .get(&format!("/v1/refunds?limit=5&cursor={cursor}"))
+            .expect_json(200);
+    }
+    let expected: Vec<String> = (0..12)
+        .rev()
+        .map(|number| format!("R-{number:03}"))
+        .collect();
+    assert_eq!(seen, expected, "neither skipped nor doubled");
+    assert_eq!(
+        page["next_cursor"],
+        json!(null),
+        "the last page leads nowhere"
+    );
+}
+
+#[test]
+fn a_filter_holds_over_all_pages() {
+    let server = Server::usual();
+    fill(&server, 6);
+    server.notified(&Notice::new("R-failed", "REFUND_FAILED"));
+    server.settled("R-failed");
+    let first = server
+        .get("/v1/refunds?status=succeeded&limit=4")
+        .expect_json(200);
+    let cursor = text(&first["next_cursor"]);
+    let second = server
+        .get(&format!(
+            "/v1/refunds?status=succeeded&limit=4&cursor={cursor}"
+        ))
+        .expect_json(200);
+    assert_eq!((numbers(&first).len(), numbers(&second).len()), (4, 2));
+    assert_eq!(
+        (&first["has_more"], &second["has_more"]),
+        (&json!(true), &json!(false))
+    );
+}
+
+#[test]
+fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
+    let server = Server::usual();
+    server.notified(&Notice::new("R-tag", "REFUND_PENDING"));
+    let path = format!("/v1/refunds/{}", text(&server.settled("R-tag")["id"]));
+    let tag = server.get(&path).header("etag").to_owned();
+    assert!(tag.ends_with('"'), "an entity tag is quoted: {tag}");
+    let authorization = format!("Bearer {READER_TOKEN}");
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("if-none-match", tag.as_str()),
+    ];
+    let unchanged = server.get_with(&path, &headers);
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), tag);
+
+    server.notified(&Notice::new("R-tag", "REFUND_SUCCESS"));
+    wait_for("the final status", || {
+        (server.settled("R-tag")["status"] == "succeeded").then_some(())
+    });
+    let changed = server.get_with(&path, &headers);
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.header("etag"), tag);
+}
+
+#[test]
+fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
+    let server = Server::usual();
+    server.notified(&Notice::new("R-wait", "REFUND_PENDING"));
+    let path = format!("/v1/refunds/{}", text(&server.settled("R-wait")["id"]));
+    let started = Instant::now();
+    let still = server.get(&format!("{path}?wait=1s")).expect_json(200);
+    assert_eq!(still["status"], "pending");
+    assert!(
+        started.elapsed() >= Duration::from_secs(1),
+        "it waited its second"
+    );
+
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let started = Instant::now();
+            let refund = server.get(&format!("{path}?wait=30s")).expect_json(200);
+            (refund, started.elapsed())
+        });
+        server.notified(&Notice::new("R-wait", "REFUND_SUCCESS"));
+        let (refund, waited) = waiting.join().expect("the reader is answered");
+        assert_eq!(refund["status"], "succeeded");
+        assert!(
+            waited < Duration::from_secs(25),
+            "woken by the change, after {waited:?}"
+        );
+    });
+    let started = Instant::now();
+    assert_eq!(
+        server.get(&format!("{path}?wait=30s")).expect_json(200)["status"],
+        "succeeded"
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(25),
+        "a final refund needs no waiting"
+    );
+}
+
+#[test]
+fn the_feed_is_gapless_in_pages_and_wakes_a_waiting_reader() {
+    let server = Server::usual();
+    let empty = server.get("/v1/events?after=0").expect_json(200);
+    assert_eq!(empty, json!({"data": [], "next": 0}));
+    fill(&server, 7);
+    let mut sequences = Vec::new();
+    let mut after = 0;
+    while sequences.len() < 7 {
+        let page = server
+            .get(&format!("/v1/events?after={after}&limit=3"))
+            .expect_json(200);
+        let data = page["data"].as_array().expect("a list");
+        assert!(!data.is_empty() && data.len() <= 3);
+        sequences.extend(
+            data.iter()
+                .map(|event| event["sequence"].as_i64().expect("a number")),
+        );
+        after = page["next"].as_i64().expect("a number");
+    }
+    assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7]);
+    let nothing = server.get("/v1/events?after=7").expect_json(200);
+    assert_eq!(nothing, json!({"data": [], "next": 7}));
+
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get("/v1/events?after=7&wait=30s").expect_json(200));
+        server.notified(&Notice::new("R-wake", "REFUND_SUCCESS"));
+        let page = waiting.join().expect("the reader is answered");
+        assert_eq!(
+            (&page["data"][0]["sequence"], &page["next"]),
+            (&json!(8), &json!(8))
+        );
+    });
+}
+
+#[test]
+fn a_follower_of_the_feed_misses_nothing_under_concurrent_writers() {
+    let server = Server::usual();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let server = &server;
+            scope.spawn(move || {
+                for number in 0..25 {
+                    let refund_no = format!("R-{writer}-{number}");
+                    server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
+                }
+            });
+        }
+        let mut seen = BTreeSet::new();
+        let mut after = 0;
+        while seen.len() < 100 {
+            let url = format!("/v1/events?after={after}&limit=10&wait=10s");
+            let page = server.get(&url).expect_json(200);
+            for event in page["data"].as_array().expect("a list") {
+                after += 1;
+                assert_eq!(event["sequence"], after, "no number is skipped");
+                assert!(
+                    seen.insert(text(&event["data"]["refund_no"])),
+                    "one event each"
+                );
+            }
+        }
+    });
+    assert_eq!(server.events().len(), 100);
+}
