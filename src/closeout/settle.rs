@@ -193,7 +193,8 @@ fn first<'a, 'd>(
     let close_out = match (&claim.close_out, claim.money) {
         (Some(key), Some(money)) => {
             let park_at = due.received_at.plus(policy.retry_for);
-            let new = CloseOut::new(id, due.id, key.clone(), money.amount, park_at);
+            let times = (due.received_at, park_at);
+            let new = CloseOut::new(id, due.id, key.clone(), money.amount, times);
             tx.insert_close_out(&new, due.received_at)?;
             Some(new)
         }

@@ -215,13 +215,13 @@ impl RetryPolicy {
 }
 
 impl CloseOut {
-    /// A close-out that was never tried.
+    /// A close-out that was never tried and is due at once.
     pub fn new(
         refund_id: RefundId,
         callback_id: CallbackId,
         key: CloseOutKey,
         amount: Amount,
-        park_at: Moment,
+        (now, park_at): (Moment, Moment),
     ) -> Self {
         Self {
             refund_id,
@@ -232,7 +232,7 @@ impl CloseOut {
             order_no: None,
             order_state: None,
             attempts: 0,
-            next_at: None,
+            next_at: Some(now),
             park_at,
         }
     }

@@ -4,17 +4,17 @@
 /// The columns of a refund with its close-out, in the order that `tx::refunds` reads them.
 macro_rules! refund_columns {
     () => {
-        "r.id, r.provider, r.account, r.refund_no, r.received_at, r.provider_refund_no, r.order_no, \
-         r.status, r.provider_status, r.amount, r.currency, r.failure, r.finished_at, r.attention, \
-         r.updated_at"
+        "refunds.id, refunds.provider, refunds.account, refunds.refund_no, refunds.received_at, refunds.provider_refund_no, refunds.order_no, \
+         refunds.status, refunds.provider_status, refunds.amount, refunds.currency, refunds.failure, refunds.finished_at, refunds.attention, \
+         refunds.updated_at"
     };
 }
 
 /// The columns of a close-out, in the order that `tx::close_outs` reads them.
 macro_rules! close_out_columns {
     () => {
-        "c.refund_id, c.callback_id, c.batchno, c.trandeno, c.amount, c.state, c.errcode, c.order_no, \
-         c.order_state, c.attempts, c.next_at, c.park_at"
+        "close_outs.refund_id, close_outs.callback_id, close_outs.batchno, close_outs.trandeno, close_outs.amount, close_outs.state, close_outs.errcode, close_outs.order_no, \
+         close_outs.order_state, close_outs.attempts, close_outs.next_at, close_outs.park_at"
     };
 }
 
@@ -58,15 +58,15 @@ ORDER BY id LIMIT $5";
 
 pub(super) const LOCK_REFUND: &str = concat!(
     "-- lock_refund
-UPDATE refunds AS r SET updated_at = updated_at
-WHERE r.provider = $1 AND r.account = $2 AND r.refund_no = $3
+UPDATE refunds SET updated_at = updated_at
+WHERE refunds.provider = $1 AND refunds.account = $2 AND refunds.refund_no = $3
 RETURNING ",
     refund_columns!()
 );
 
 pub(super) const LOCK_REFUND_BY_ID: &str = concat!(
     "-- lock_refund_by_id
-UPDATE refunds AS r SET updated_at = updated_at WHERE r.id = $1
+UPDATE refunds SET updated_at = updated_at WHERE refunds.id = $1
 RETURNING ",
     refund_columns!()
 );
@@ -88,7 +88,7 @@ SELECT ",
     refund_columns!(),
     ", ",
     close_out_columns!(),
-    " FROM refunds AS r LEFT JOIN close_outs AS c ON c.refund_id = r.id WHERE r.id = $1"
+    " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE refunds.id = $1"
 );
 
 /// Completed by `tx::refunds` with one condition for each filter, then [`REFUNDS_TAIL`].
@@ -98,15 +98,15 @@ SELECT ",
     refund_columns!(),
     ", ",
     close_out_columns!(),
-    " FROM refunds AS r LEFT JOIN close_outs AS c ON c.refund_id = r.id WHERE 1 = 1"
+    " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE 1 = 1"
 );
-pub(super) const REFUNDS_TAIL: &str = " ORDER BY r.id DESC LIMIT ";
+pub(super) const REFUNDS_TAIL: &str = " ORDER BY refunds.id DESC LIMIT ";
 
 pub(super) const CLOSE_OUT: &str = concat!(
     "-- close_out
 SELECT ",
     close_out_columns!(),
-    " FROM close_outs AS c WHERE c.refund_id = $1"
+    " FROM close_outs WHERE close_outs.refund_id = $1"
 );
 
 pub(super) const INSERT_CLOSE_OUT: &str = "-- insert_close_out
@@ -134,9 +134,9 @@ pub(super) const DONE_AMOUNTS_OF_PAYMENT: &str = "-- done_amounts_of_payment
 SELECT amount FROM close_outs WHERE trandeno = $1 AND state = 'done' AND refund_id <> $2";
 
 pub(super) const DONE_AMOUNTS_OF_APPLICATION: &str = "-- done_amounts_of_application
-SELECT c.amount FROM close_outs AS c
-JOIN T_SP_YD_DSFZF AS p ON p.trandeno = c.trandeno
-WHERE p.order_no = $1 AND c.batchno = $2 AND c.state = 'done' AND c.refund_id <> $3";
+SELECT close_outs.amount FROM close_outs
+JOIN T_SP_YD_DSFZF AS p ON p.trandeno = close_outs.trandeno
+WHERE p.order_no = $1 AND close_outs.batchno = $2 AND close_outs.state = 'done' AND close_outs.refund_id <> $3";
 
 pub(super) const PAYMENT: &str = "-- payment
 SELECT order_no, amount FROM T_SP_YD_DSFZF WHERE trandeno = $1";

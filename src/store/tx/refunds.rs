@@ -176,29 +176,29 @@ impl Snapshot<'_> {
         limit: u32,
     ) -> Result<RefundPage, StoreError> {
         let mut query = Query::new(sql::REFUNDS_HEAD);
-        query.equals("r.provider", filter.provider.as_deref());
-        query.equals("r.account", filter.account.as_deref());
-        query.equals("r.status", filter.status.map(Status::as_str));
-        query.equals("r.order_no", filter.order_no.as_deref());
-        query.equals("r.refund_no", filter.refund_no.as_deref());
-        query.equals("r.provider_refund_no", filter.provider_refund_no.as_deref());
+        query.equals("refunds.provider", filter.provider.as_deref());
+        query.equals("refunds.account", filter.account.as_deref());
+        query.equals("refunds.status", filter.status.map(Status::as_str));
+        query.equals("refunds.order_no", filter.order_no.as_deref());
+        query.equals("refunds.refund_no", filter.refund_no.as_deref());
+        query.equals("refunds.provider_refund_no", filter.provider_refund_no.as_deref());
         if let Some(moment) = filter.updated_after {
-            query.condition("r.updated_at >", moment.as_millis().into());
+            query.condition("refunds.updated_at >", moment.as_millis().into());
         }
         match filter.attention {
-            Some(true) => query.text.push_str(" AND r.attention <> '[]'"),
-            Some(false) => query.text.push_str(" AND r.attention = '[]'"),
+            Some(true) => query.text.push_str(" AND refunds.attention <> '[]'"),
+            Some(false) => query.text.push_str(" AND refunds.attention = '[]'"),
             None => {}
         }
         let asked = filter
             .attention_reason
             .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
         if let Some(pattern) = &asked {
-            query.text.push_str(" AND r.attention <> '[]'");
-            query.condition("r.attention LIKE", pattern.as_str().into());
+            query.text.push_str(" AND refunds.attention <> '[]'");
+            query.condition("refunds.attention LIKE", pattern.as_str().into());
         }
         if let Some(before) = &filter.before {
-            query.condition("r.id <", before.as_bytes().into());
+            query.condition("refunds.id <", before.as_bytes().into());
         }
         query.text.push_str(sql::REFUNDS_TAIL);
         // One more than asked for tells whether there are older ones.
