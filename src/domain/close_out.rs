@@ -257,4 +257,4 @@ impl CloseOut {
 
 #[cfg(test)]
 #[path = "close_out_table_test.rs"]
-mod table;
+pub(crate) mod table;

@@ -27,6 +27,11 @@ const QUEUE_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
 /// How long background jobs wait for an urgent one to ride with.
 const LINGER: Duration = Duration::from_millis(2);
+/// How long a batch waits for company when the last one had some: where many send at once, a shared
+/// commit serves all of them sooner than many commits of a few.
+const COMPANY: Duration = Duration::from_micros(200);
+/// Jobs of the last batch that count as company.
+const COMPANY_MIN: usize = 8;
 /// Quiet time after which the log is copied into the database file.
 const IDLE: Duration = Duration::from_millis(500);
 
@@ -155,8 +160,10 @@ struct Loop {
 impl Loop {
     fn run(mut self, jobs: &Receiver<Queued>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut last = 0;
         loop {
-            let open = self.gather(jobs, &mut batch);
+            let open = self.gather(jobs, &mut batch, last);
+            last = batch.len();
             if !batch.is_empty() {
                 self.commit_batch(&mut batch);
             }
@@ -178,7 +185,12 @@ impl Loop {
     }
 
     /// Fills the batch; `false` once nobody can send any more.
-    fn gather(&mut self, jobs: &Receiver<Queued>, batch: &mut Vec<Box<dyn Job>>) -> bool {
+    fn gather(
+        &mut self,
+        jobs: &Receiver<Queued>,
+        batch: &mut Vec<Box<dyn Job>>,
+        last: usize,
+    ) -> bool {
         let mut deadline = None;
         loop {
             let wait = match deadline {
@@ -201,11 +213,18 @@ impl Loop {
                 return true;
             }
         }
-        batch.extend(
-            jobs.try_iter()
-                .take(BATCH_MAX.saturating_sub(batch.len()))
-                .map(|(job, _)| job),
-        );
+        if last >= COMPANY_MIN {
+            let deadline = monotonic() + COMPANY;
+            while batch.len() < last {
+                let wait = deadline.saturating_duration_since(monotonic());
+                match jobs.recv_timeout(wait) {
+                    Ok((job, _)) => batch.push(job),
+                    Err(_) => break,
+                }
+            }
+        }
+        let room = BATCH_MAX.saturating_sub(batch.len());
+        batch.extend(jobs.try_iter().take(room).map(|(job, _)| job));
         true
     }
 

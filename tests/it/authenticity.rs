@@ -139,7 +139,11 @@ fn anything_but_one_canonical_signature_is_refused() {
 fn a_signature_made_by_the_openssl_program_is_believed() {
     let server = Server::usual();
     let sign = provider_key().sign_by_openssl(server.folder().path(), SAMPLE.as_bytes());
-    assert_eq!(sign, provider_key().sign(SAMPLE.as_bytes()), "PKCS#1 v1.5 has one signature");
+    assert_eq!(
+        sign,
+        provider_key().sign(SAMPLE.as_bytes()),
+        "PKCS#1 v1.5 has one signature"
+    );
     server.post_signed(MAIN, SAMPLE, &sign).expect(200, ACK);
     assert_eq!(server.settled(SAMPLE_REFUND_NO)["status"], "succeeded");
 }

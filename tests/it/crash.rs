@@ -16,7 +16,6 @@ use crate::harness::http::Client;
 use crate::harness::keys::provider_key;
 use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE};
 use crate::harness::reader::text;
-use crate::harness::server::PROGRAM;
 use crate::harness::{Server, wait_for};
 
 /// How often the process is killed in one test.
@@ -242,16 +241,6 @@ fn deliver_again(server: &Server, load: &[Delivery]) {
     });
 }
 
-/// Runs the program's own proof of its invariants over the live store.
-fn audit(server: &Server) {
-    let output = std::process::Command::new(PROGRAM)
-        .args(["audit", "--config"])
-        .arg(server.config_path())
-        .output()
-        .expect("the program can be started");
-    assert!(output.status.success(), "{output:?}");
-}
-
 #[test]
 fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
     let mut server = Server::usual();
@@ -287,7 +276,6 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
         everything.len(),
         "nothing is invented"
     );
-    audit(&server);
 }
 
 #[test]

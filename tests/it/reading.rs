@@ -1,14 +1,14 @@
 //! The internal listener: finding refunds, waiting for them, and following the feed.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::config::READER_TOKEN;
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
-use crate::harness::{Server, wait_for};
+use crate::harness::{Server, now, wait_for};
 
 /// Sends `count` good notifications `R-000`, `R-001` … and waits until all are settled.
 fn fill(server: &Server, count: usize) {
@@ -150,7 +150,7 @@ fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
     let server = Server::usual();
     server.notified(&Notice::new("R-wait", "REFUND_PENDING"));
     let path = format!("/v1/refunds/{}", text(&server.settled("R-wait")["id"]));
-    let started = Instant::now();
+    let started = now();
     let still = server.get(&format!("{path}?wait=1s")).expect_json(200);
     assert_eq!(still["status"], "pending");
     assert!(
@@ -160,7 +160,7 @@ fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
 
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
-            let started = Instant::now();
+            let started = now();
             let refund = server.get(&format!("{path}?wait=30s")).expect_json(200);
             (refund, started.elapsed())
         });
@@ -172,7 +172,7 @@ fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
             "woken by the change, after {waited:?}"
         );
     });
-    let started = Instant::now();
+    let started = now();
     assert_eq!(
         server.get(&format!("{path}?wait=30s")).expect_json(200)["status"],
         "succeeded"

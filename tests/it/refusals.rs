@@ -40,9 +40,8 @@ fn request(headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-#[test]
-fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
-    let server = Server::usual();
+/// Bodies from which no notification can be read, each with what is wrong with it.
+fn unusable_bodies() -> Vec<(&'static str, Vec<u8>)> {
     let escaped = SAMPLE.replacen('{', r#"{"\u0063ode":"APPLY_SUCCESS","#, 1);
     let inner = SAMPLE.replace(r#""data":{"#, r#""data":{"status":"REFUND_FAILED","#);
     let utf16 = |bom: u16, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
@@ -57,7 +56,7 @@ fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
             .expect("the sample has a message");
         [before.as_bytes(), br#""msg":""#, bytes, after.as_bytes()].concat()
     };
-    let cases: Vec<(&str, Vec<u8>)> = vec![
+    vec![
         ("empty", vec![]),
         ("white space", b" \r\n".to_vec()),
         ("null", b"null".to_vec()),
@@ -100,8 +99,13 @@ fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
             b"<refund><status>REFUND_SUCCESS</status></refund>".to_vec(),
         ),
         ("a form", b"status=REFUND_SUCCESS&outRefundNo=R1".to_vec()),
-    ];
-    for (number, (name, body)) in cases.iter().enumerate() {
+    ]
+}
+
+#[test]
+fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
+    let server = Server::usual();
+    for (number, (name, body)) in unusable_bodies().iter().enumerate() {
         let reply = server.notify(MAIN, body);
         assert_eq!(reply.status, 400, "{name}: {}", reply.text());
         assert_eq!(reply.header("content-type"), "application/json", "{name}");

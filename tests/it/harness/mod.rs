@@ -8,10 +8,8 @@ pub mod epay;
 pub mod folder;
 pub mod http;
 pub mod keys;
-pub mod paycools;
 pub mod payermax;
 pub mod reader;
-pub mod relay;
 pub mod server;
 pub mod store;
 
@@ -28,9 +26,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Pause between two looks at a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
+/// The present moment, to measure how long something takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests measure and wait; nothing is stored"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
 /// Asks `probe` until it answers, and fails with `what` when the deadline passes.
 pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
+    let started = now();
     loop {
         if let Some(found) = probe() {
             return found;

@@ -1,0 +1,208 @@
+//! The house rules that a compiler cannot hold: arrows between rooms, who may touch which crate,
+//! where SQL stands, and the size of files. An exception is spelt here, with its reason.
+
+use std::path::{Path, PathBuf};
+
+/// Longest file; most are far shorter.
+const LINES_MAX: usize = 600;
+
+/// A room and the rooms of ours that it must not know.
+const FORBIDDEN_ARROWS: [(&str, &[&str]); 8] = [
+    ("domain", &["cli", "closeout", "config", "crypto", "epay", "http", "providers", "store", "telemetry"]),
+    ("crypto", &["cli", "closeout", "config", "domain", "epay", "http", "providers", "store", "telemetry"]),
+    ("epay", &["cli", "closeout", "config", "crypto", "http", "providers", "store", "telemetry"]),
+    ("providers", &["cli", "closeout", "config", "epay", "http", "store", "telemetry"]),
+    ("store", &["cli", "closeout", "config", "crypto", "epay", "http", "providers", "telemetry"]),
+    ("closeout", &["cli", "config", "crypto", "epay", "http", "telemetry"]),
+    ("config", &["cli", "closeout", "epay", "http", "telemetry"]),
+    ("http", &["cli"]),
+];
+
+/// A crate and the only places that may use it.
+const CRATES: [(&str, &[&str]); 10] = [
+    ("actix_web", &["src/http/", "src/cli/"]),
+    ("rusqlite", &["src/store/sqlite.rs"]),
+    ("aws_lc_rs", &["src/crypto/"]),
+    ("rsa", &["src/crypto/"]),
+    ("sha2", &["src/crypto/"]),
+    ("quick_xml", &["src/epay/"]),
+    ("bson", &["src/epay/"]),
+    ("anyhow", &["src/cli/"]),
+    ("prometheus_client", &["src/telemetry.rs"]),
+    ("ureq", &["src/cli/client.rs"]),
+];
+
+/// Only here may a refund, a close-out or an event be written.
+const WRITERS: [&str; 2] = ["src/closeout/", "src/store/"];
+const WRITES: [&str; 6] = [
+    ".insert_refund(",
+    ".save_refund(",
+    ".insert_close_out(",
+    ".save_close_out(",
+    ".append_event(",
+    ".settle_callback(",
+];
+
+/// Files that hold SQL.
+const SQL: [&str; 4] = [
+    "src/store/sql.rs",
+    "src/store/schema.rs",
+    // Its transactions and pragmas.
+    "src/store/sqlite.rs",
+    // A file of its own with one table of its own.
+    "src/store/evidence.rs",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below `folder`: its path from the root, and its text.
+fn files(folder: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    found.sort();
+    assert!(!found.is_empty(), "{folder} holds Rust files");
+    found
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("a readable file");
+            let shown = path.strip_prefix(root()).expect("below the root");
+            (shown.to_string_lossy().into_owned(), text)
+        })
+        .collect()
+}
+
+/// Lines that are code, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn report(broken: &[String]) {
+    assert!(broken.is_empty(), "house rules are broken:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn rooms_know_only_the_rooms_that_the_map_allows() {
+    let mut broken = Vec::new();
+    for (path, text) in files("src") {
+        for (room, forbidden) in FORBIDDEN_ARROWS {
+            if !path.starts_with(&format!("src/{room}")) {
+                continue;
+            }
+            for (number, line) in code(&text) {
+                for other in forbidden {
+                    if line.contains(&format!("crate::{other}::")) || line.contains(&format!("use crate::{other};")) {
+                        broken.push(format!("{path}:{number}: {room} must not know {other}"));
+                    }
+                }
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn each_crate_stays_in_its_place() {
+    let mut broken = Vec::new();
+    for (path, text) in files("src") {
+        for (name, places) in CRATES {
+            if places.iter().any(|place| path.starts_with(place)) {
+                continue;
+            }
+            for (number, line) in code(&text) {
+                let used = [format!("use {name}::"), format!(" {name}::"), format!("({name}::")];
+                if used.iter().any(|usage| line.contains(usage.as_str())) || line.starts_with(&format!("{name}::")) {
+                    broken.push(format!("{path}:{number}: {name} is used outside {places:?}"));
+                }
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn sql_stands_in_one_place() {
+    let mut broken = Vec::new();
+    for (path, text) in files("src") {
+        if SQL.contains(&path.as_str()) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            for verb in ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "] {
+                if line.contains(&format!("\"{verb}")) {
+                    broken.push(format!("{path}:{number}: SQL outside {SQL:?}"));
+                }
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn nothing_but_the_closeout_writes_refunds_or_events() {
+    let mut broken = Vec::new();
+    for (path, text) in files("src") {
+        if WRITERS.iter().any(|writer| path.starts_with(writer)) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            if WRITES.iter().any(|write| line.contains(write)) {
+                broken.push(format!("{path}:{number}: writes what only the close-out may"));
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn every_file_says_why_it_is_there_and_is_not_too_long() {
+    let mut broken = Vec::new();
+    for folder in ["src", "tests", "examples"] {
+        for (path, text) in files(folder) {
+            if !text.starts_with("//!") {
+                broken.push(format!("{path}: does not begin with a module comment"));
+            }
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                broken.push(format!("{path}: has {lines} lines, {LINES_MAX} are allowed"));
+            }
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn statements_name_their_parameters_in_order() {
+    let text = std::fs::read_to_string(root().join("src/store/sql.rs")).expect("a readable file");
+    let mut broken = Vec::new();
+    for statement in text.split("pub(super) const ").skip(1) {
+        let name = statement.split(':').next().unwrap_or_default();
+        let mut seen = 0;
+        for part in statement.split('$').skip(1) {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            let number: usize = digits.parse().unwrap_or(0);
+            if number == 0 {
+                continue; // `$` of a Rust macro.
+            }
+            if number > seen + 1 {
+                broken.push(format!("{name}: ${number} comes before ${}", seen + 1));
+            }
+            seen = seen.max(number);
+        }
+    }
+    report(&broken);
+}
