@@ -36,6 +36,15 @@ CREATE UNIQUE INDEX callbacks_delivery ON callbacks (provider, account, refund_n
 -- The resume worker's list: empty in quiet times.
 CREATE INDEX callbacks_unsettled ON callbacks (settle_after) WHERE settled_at IS NULL;
 
+-- Message ids of relays: each counts once for its account, whatever path or body it comes with again.
+CREATE TABLE relay_messages (
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  message_key BLOB NOT NULL CHECK (length(message_key) = 32), -- SHA-256 of the id
+  callback_id BLOB NOT NULL,                   -- what it brought the first time
+  PRIMARY KEY (provider, account, message_key)
+) STRICT, WITHOUT ROWID;
+
 -- One record a refund: what the notifications add up to.
 CREATE TABLE refunds (
   -- immutable

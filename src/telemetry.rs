@@ -81,7 +81,11 @@ impl Default for Metrics {
         let help = "Notifications stored and acknowledged";
         registry.register("callbacks", help, callbacks.clone());
         let refusals = Family::default();
-        registry.register("refusals", "Requests refused on the public listener", refusals.clone());
+        registry.register(
+            "refusals",
+            "Requests refused on the public listener",
+            refusals.clone(),
+        );
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -92,7 +96,10 @@ impl Default for Metrics {
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),
             jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
             commit_micros: gauge("store_commit_microseconds", "Time spent in transactions"),
-            unsettled: gauge("unsettled_callbacks", "Stored notifications without effect yet"),
+            unsettled: gauge(
+                "unsettled_callbacks",
+                "Stored notifications without effect yet",
+            ),
             unsettled_age: gauge("unsettled_age_seconds", "Age of the oldest of them"),
             attention: gauge("attention_refunds", "Refunds with an open question"),
             close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),

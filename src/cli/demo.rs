@@ -117,8 +117,12 @@ fn print_urls(script: &Script, config: &Path) {
     output::line("");
     output::line("still serving; Ctrl-C stops it. To look further:");
     output::line(format!("  config    {}", config.display()));
-    output::line(format!("  refunds   curl -H 'Authorization: Bearer {token}' {internal}/v1/refunds"));
-    output::line(format!("  feed      curl -H 'Authorization: Bearer {token}' {internal}/v1/events"));
+    output::line(format!(
+        "  refunds   curl -H 'Authorization: Bearer {token}' {internal}/v1/refunds"
+    ));
+    output::line(format!(
+        "  feed      curl -H 'Authorization: Bearer {token}' {internal}/v1/events"
+    ));
     output::line(format!("  metrics   {internal}/metrics"));
     output::line(format!("  health    {internal}/readyz"));
 }

@@ -83,7 +83,10 @@ pub fn print(rows: &[Row], format: Format) -> bool {
         })
         .collect();
     output::line("");
-    output::table(&["system", "callback", "answer", "what is stored now", ""], &cells);
+    output::table(
+        &["system", "callback", "answer", "what is stored now", ""],
+        &cells,
+    );
     output::line("");
     let unexpected = rows.iter().filter(|row| !row.is_expected).count();
     output::line(match unexpected {
@@ -120,8 +123,20 @@ impl Stage<'_> {
         let contradiction = body(Status::Failed);
         let tampered = good.replace(refund_no, "DEMO-FORGED");
         for (what, body, signature, answer, stored) in [
-            ("refund succeeded", &good, sign(&good), (200, ack), "succeeded 10000.00 IDR"),
-            ("the same again", &good, sign(&good), (200, ack), "succeeded 10000.00 IDR"),
+            (
+                "refund succeeded",
+                &good,
+                sign(&good),
+                (200, ack),
+                "succeeded 10000.00 IDR",
+            ),
+            (
+                "the same again",
+                &good,
+                sign(&good),
+                (200, ack),
+                "succeeded 10000.00 IDR",
+            ),
             (
                 "tampered",
                 &tampered,
@@ -143,7 +158,11 @@ impl Stage<'_> {
                 (SIGN_HEADER, signature.as_str()),
             ];
             let got = self.client.send("POST", &url, &headers, body.as_bytes())?;
-            let number = if what == "tampered" { "DEMO-FORGED" } else { refund_no };
+            let number = if what == "tampered" {
+                "DEMO-FORGED"
+            } else {
+                refund_no
+            };
             let now = self.stored("payermax", number)?;
             rows.push(row(system, what, &got, answer, now, stored));
         }
@@ -172,7 +191,14 @@ impl Stage<'_> {
         }
         let got = self.end_single("D", "30.00", "not the token")?;
         let now = self.stored("epay", "B-D/T-D")?;
-        rows.push(row("epay", "wrong token", &got, (401, r#"{"Message":"#), now, "nothing"));
+        rows.push(row(
+            "epay",
+            "wrong token",
+            &got,
+            (401, r#"{"Message":"#),
+            now,
+            "nothing",
+        ));
         let registered = self.register("DEMO-ORDER-C", "refund_applied", "T-C", "B-C")?;
         let now = self.settled("B-C/T-C")?;
         let what = "its order is registered late";
@@ -192,7 +218,8 @@ impl Stage<'_> {
             ("content-type", "application/json"),
             ("authorization", authorization.as_str()),
         ];
-        self.client.send("POST", &url, &headers, body.to_string().as_bytes())
+        self.client
+            .send("POST", &url, &headers, body.to_string().as_bytes())
     }
 
     fn register(
@@ -213,7 +240,8 @@ impl Stage<'_> {
             ("content-type", "application/json"),
             ("authorization", authorization.as_str()),
         ];
-        self.client.send("PUT", &url, &headers, body.to_string().as_bytes())
+        self.client
+            .send("PUT", &url, &headers, body.to_string().as_bytes())
     }
 
     /// The refund as readers see it.
@@ -228,7 +256,9 @@ impl Stage<'_> {
         let answer = self.client.send("GET", &url, &headers, &[])?;
         anyhow::ensure!(answer.status == 200, "{url} answered {}", answer.status);
         let page: Value = serde_json::from_str(&answer.body).context("a page of refunds")?;
-        Ok(page["data"].as_array().and_then(|data| data.first().cloned()))
+        Ok(page["data"]
+            .as_array()
+            .and_then(|data| data.first().cloned()))
     }
 
     fn stored(&self, provider: &str, refund_no: &str) -> anyhow::Result<String> {
@@ -300,8 +330,7 @@ fn row(
     now: String,
     expected: &str,
 ) -> Row {
-    let is_expected =
-        got.status == status && got.body.starts_with(body_start) && now == expected;
+    let is_expected = got.status == status && got.body.starts_with(body_start) && now == expected;
     let body: String = got.body.chars().take(40).collect();
     Row {
         system,

@@ -49,7 +49,11 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // A closed terminal is no reason to fail in another way.
             drop(error.print());
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match cli.command {

@@ -51,11 +51,13 @@ pub fn table(heading: &[&str], rows: &[Vec<String>]) {
         line(padded.join("  ").trim_end());
     };
     print(heading.to_vec());
-    print(vec![&"-".repeat(200); heading.len()]
-        .iter()
-        .zip(&widths)
-        .map(|(dashes, width)| &dashes[..(*width).min(200)])
-        .collect());
+    print(
+        vec![&"-".repeat(200); heading.len()]
+            .iter()
+            .zip(&widths)
+            .map(|(dashes, width)| &dashes[..(*width).min(200)])
+            .collect(),
+    );
     for row in rows {
         print(row.iter().map(String::as_str).collect());
     }

@@ -112,8 +112,13 @@ impl Service {
             draining: AtomicBool::new(false),
         });
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let (public, public_server) =
-            listen(config.listen, "server.listen", workers, &app, routes::public)?;
+        let (public, public_server) = listen(
+            config.listen,
+            "server.listen",
+            workers,
+            &app,
+            routes::public,
+        )?;
         let (internal, internal_server) = listen(
             config.internal_listen,
             "server.internal_listen",
@@ -206,9 +211,10 @@ async fn drain(handles: &[ServerHandle; 2]) {
 /// Ready at the next SIGTERM or SIGINT.
 pub async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be received; end the process with SIGKILL");
         return std::future::pending().await;
     };

@@ -54,8 +54,7 @@ impl Verify {
     fn check(&self) -> anyhow::Result<Result<(), String>> {
         let key_text = String::from_utf8(read(&self.key)?)
             .with_context(|| format!("{} is not text", self.key.display()))?;
-        let key = VerifyingKey::parse(&key_text)
-            .with_context(|| self.key.display().to_string())?;
+        let key = VerifyingKey::parse(&key_text).with_context(|| self.key.display().to_string())?;
         let body = read(&self.body)?;
         match self.system {
             System::Payermax => {

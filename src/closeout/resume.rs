@@ -77,11 +77,12 @@ impl Closeout {
             .await?;
         let found = rows.len();
         // All at once, so that they share commits.
-        let settled = futures_util::future::join_all(rows.into_iter().map(|row| self.resettle(row)))
-            .await
-            .into_iter()
-            .filter(|settled| *settled)
-            .count();
+        let settled =
+            futures_util::future::join_all(rows.into_iter().map(|row| self.resettle(row)))
+                .await
+                .into_iter()
+                .filter(|settled| *settled)
+                .count();
         Ok((found, settled))
     }
 

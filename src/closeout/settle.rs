@@ -13,7 +13,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, EventId, Number, RefundId};
 use crate::domain::refund::{Attention, Refund, Verdict};
 use crate::domain::view::{ApplicationHandledView, OrderClosedView, RefundView};
-use crate::store::{DueCallback, Locked, SettledVerdict, StoreError, Stored, Tx};
+use crate::store::{DueCallback, Locked, StoreError, Stored, Tx};
 
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,34 +28,51 @@ pub struct Settled {
     pub order_no: Option<Number>,
 }
 
+impl Settled {
+    /// The bytes say nothing that could take effect.
+    const NOTHING: Self = Self {
+        refund: None,
+        conflict: false,
+        close_out: None,
+        order_no: None,
+    };
+}
+
 impl Closeout {
-    /// Lets an accepted notification take effect and waits until that is on disk. A repeat of known
-    /// bytes has no effect, but tries an unfinished close-out again at once.
+    /// Lets an accepted notification take effect and waits until that is on disk. A repeat has no
+    /// effect of its own, but tries an unfinished close-out again at once.
     pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {
-        let conflict = match accepted.stored {
-            Stored::New | Stored::Before { verdict: None, .. } => {
+        match accepted.stored {
+            Stored::New => {
                 let work = self.work(Due::from(accepted));
-                return self.store.write("settle", work).await;
+                self.store.write("settle", work).await
             }
-            Stored::Before {
-                verdict: Some(verdict),
-                ..
-            } => verdict == SettledVerdict::Conflict,
-        };
-        let Stored::Before {
-            refund_id: Some(refund_id),
-            ..
-        } = accepted.stored
-        else {
-            return Ok(Settled {
-                refund: None,
-                conflict,
-                close_out: None,
-                order_no: None,
-            });
-        };
-        let settled = self.close_out_again(refund_id).await?;
-        Ok(Settled { conflict, ..settled })
+            Stored::Before { id } => self.settle_again(id).await,
+        }
+    }
+
+    /// Settles what is stored under this id, or says what became of it. A repeat may have come with
+    /// other bytes than those (a relay's message id decides alone), and only what is stored counts.
+    async fn settle_again(&self, id: CallbackId) -> Result<Settled, StoreError> {
+        let clock = Arc::clone(&self.clock);
+        let policy = self.policy;
+        self.store
+            .write("settle again", move |tx| {
+                if let Some(row) = tx.snapshot().unsettled_callback(id)? {
+                    return settle(tx, &Due::try_from(row)?, clock.as_ref(), policy);
+                }
+                let settled = tx.snapshot().settled_callback(id)?;
+                let (refund_id, conflict) = settled.ok_or(StoreError::Overtaken)?;
+                let settled = match refund_id {
+                    Some(refund_id) => close_out_again(tx, refund_id, clock.as_ref())?,
+                    None => Settled::NOTHING,
+                };
+                Ok(Settled {
+                    conflict,
+                    ..settled
+                })
+            })
+            .await
     }
 
     /// Queues the settling of an accepted notification, for a provider that does not wait for it.
@@ -81,13 +98,7 @@ impl Closeout {
         let clock = Arc::clone(&self.clock);
         self.store
             .write("close out again", move |tx| {
-                let locked = tx
-                    .lock_refund_by_id(refund_id)?
-                    .ok_or_else(|| StoreError::Corrupt("a refund is gone".to_owned()))?;
-                let close_out = tx.snapshot().close_out(refund_id)?;
-                let mut settling = Settling::new(tx, clock.as_ref(), locked, close_out);
-                settling.close_out()?;
-                settling.finish(Vec::new())
+                close_out_again(tx, refund_id, clock.as_ref())
             })
             .await
     }
@@ -147,12 +158,7 @@ fn settle(
     let Some((claim, claim_json)) = &due.claim else {
         let verdict = Verdict::Questioned(Reason::InvalidContent);
         tx.settle_callback(due.id, None, verdict, clock.now())?;
-        return Ok(Settled {
-            refund: None,
-            conflict: false,
-            close_out: None,
-            order_no: None,
-        });
+        return Ok(Settled::NOTHING);
     };
     let known = match &claim.refund_no {
         Some(refund_no) => tx.lock_refund(&due.account, refund_no)?,
@@ -167,12 +173,28 @@ fn settle(
     }
     let refund_id = settling.locked.refund().id;
     let now = settling.now;
-    settling.tx.settle_callback(due.id, Some(refund_id), verdict, now)?;
+    settling
+        .tx
+        .settle_callback(due.id, Some(refund_id), verdict, now)?;
     let settled = settling.finish(told)?;
     Ok(Settled {
         conflict: verdict == Verdict::Conflict,
         ..settled
     })
+}
+
+fn close_out_again(
+    tx: &mut Tx<'_>,
+    refund_id: RefundId,
+    clock: &dyn Clock,
+) -> Result<Settled, StoreError> {
+    let locked = tx
+        .lock_refund_by_id(refund_id)?
+        .ok_or_else(|| StoreError::Corrupt("a refund is gone".to_owned()))?;
+    let close_out = tx.snapshot().close_out(refund_id)?;
+    let mut settling = Settling::new(tx, clock, locked, close_out);
+    settling.close_out()?;
+    settling.finish(Vec::new())
 }
 
 type Step<'a, 'd> = (Settling<'a, 'd>, Verdict, Vec<EventKind>);
@@ -186,8 +208,7 @@ fn first<'a, 'd>(
     policy: RetryPolicy,
 ) -> Result<Step<'a, 'd>, StoreError> {
     let id = RefundId::new(clock.new_uuid());
-    let (refund, verdict) =
-        Refund::first(id, due.account.clone(), claim, due.id, due.received_at);
+    let (refund, verdict) = Refund::first(id, due.account.clone(), claim, due.id, due.received_at);
     let status = refund.status;
     let locked = tx.insert_refund(refund)?.ok_or(StoreError::Overtaken)?;
     let close_out = match (&claim.close_out, claim.money) {
@@ -334,8 +355,13 @@ impl<'a, 'd> Settling<'a, 'd> {
         close_order: bool,
     ) -> Result<(), StoreError> {
         let (batchno, id) = (&this.key.batchno, this.refund_id);
-        if handle_application && self.tx.handle_application(order_no, batchno, id, self.now)? {
-            self.order_events.push(OrderEvent::Handled(order_no.clone()));
+        if handle_application
+            && self
+                .tx
+                .handle_application(order_no, batchno, id, self.now)?
+        {
+            self.order_events
+                .push(OrderEvent::Handled(order_no.clone()));
         }
         if close_order && self.tx.close_order(order_no, self.now)? {
             self.order_events.push(OrderEvent::Closed(order_no.clone()));

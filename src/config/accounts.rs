@@ -1,12 +1,36 @@
 //! Accounts: each provider takes the members it knows and refuses the others.
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
 
-use super::file::{AccountSection, KeySection};
 use super::Checker;
-use crate::crypto::{KeyRing, RingKey, VerifyingKey};
+use super::file::{AccountSection, KeySection};
+use crate::crypto::{KeyRing, RelaySecret, RelaySecrets, RingKey, SuffixSecret, VerifyingKey};
+use crate::domain::money::Currency;
 use crate::providers::Provider;
+use crate::providers::nmanagement::Nmanagement;
+use crate::providers::paycools::{Locale, Paycools};
 use crate::providers::payermax::{Audience, Payermax};
+use crate::providers::quickpay::Quickpay;
+use crate::providers::relay::{RelayAccount, RelayedProvider};
+
+/// Offset of a `PayCools` account that names none: Malaysia and the Philippines, where the times of
+/// the published samples were found to be.
+const UTC_OFFSET_HOURS: i8 = 8;
+/// Decimals of the smallest unit of a `PayCools` account that names none.
+const MINOR_DIGITS: u8 = 2;
+/// Most decimals that amounts can have here.
+const MINOR_DIGITS_MAX: u8 = 4;
+/// Furthest that any clock on earth is from UTC.
+const UTC_OFFSET_HOURS_MAX: i32 = 14;
+
+/// How an account's notifications come.
+pub(super) enum Adapter {
+    /// The provider posts them itself.
+    Callback(Box<dyn Provider>),
+    /// The merchant's own system relays the provider's replies.
+    Relay(RelayAccount),
+}
 
 /// Checks one account; problems go to the checker.
 pub(super) struct AccountChecker<'a> {
@@ -16,11 +40,7 @@ pub(super) struct AccountChecker<'a> {
 }
 
 impl<'a> AccountChecker<'a> {
-    pub(super) fn new(
-        checker: &'a mut Checker,
-        key: &'a str,
-        section: &'a AccountSection,
-    ) -> Self {
+    pub(super) fn new(checker: &'a mut Checker, key: &'a str, section: &'a AccountSection) -> Self {
         Self {
             checker,
             key,
@@ -29,18 +49,24 @@ impl<'a> AccountChecker<'a> {
     }
 
     /// The adapter of the account: the one place that knows every provider by name.
-    pub(super) fn provider(&mut self) -> Option<Box<dyn Provider>> {
+    pub(super) fn adapter(&mut self) -> Option<Adapter> {
         match self.section.provider.as_str() {
             "payermax" => self.payermax(),
+            "paycools" => self.paycools(),
+            "quickpay" => self.relay(Box::new(Quickpay)),
+            "nmanagement" => self.relay(Box::new(Nmanagement)),
             other => {
-                let what = format!("{other:?} is not a provider that posts callbacks; there is payermax");
-                self.note("provider", what);
+                let known = "payermax, paycools, quickpay, nmanagement";
+                self.note(
+                    "provider",
+                    format!("{other:?} is no provider; there are {known}"),
+                );
                 None
             }
         }
     }
 
-    fn payermax(&mut self) -> Option<Box<dyn Provider>> {
+    fn payermax(&mut self) -> Option<Adapter> {
         self.refuse_all_but(&["merchant_no", "app_id", "public_keys"]);
         let keys = self.public_keys();
         let merchant_no = self.required("merchant_no", self.section.merchant_no.as_ref());
@@ -48,7 +74,112 @@ impl<'a> AccountChecker<'a> {
             merchant_no: merchant_no?,
             app_id: self.section.app_id.clone(),
         };
-        Some(Box::new(Payermax::new(keys?, audience)))
+        Some(Adapter::Callback(Box::new(Payermax::new(keys?, audience))))
+    }
+
+    fn paycools(&mut self) -> Option<Adapter> {
+        let section = self.section;
+        self.refuse_all_but(&[
+            "public_keys",
+            "secret",
+            "currency",
+            "utc_offset",
+            "minor_digits",
+        ]);
+        if section.public_keys.is_none() && section.secret.is_none() {
+            let what = "is missing, and secret as well; without either nothing can be verified";
+            self.note("public_keys", what);
+            return None;
+        }
+        let keys = section.public_keys.as_ref().map(|_| self.public_keys());
+        let secret = section.secret.as_ref().map(|text| {
+            let secret = self.checker.secret(&format!("{}.secret", self.key), text)?;
+            Some(SuffixSecret::new(secret.expose()))
+        });
+        let currency = self.currency();
+        let utc_offset = self.utc_offset();
+        let minor_digits = self.minor_digits(currency);
+        // A form that is configured, but wrongly, must not turn into one that is switched off.
+        if keys.as_ref().is_some_and(Option::is_none)
+            || secret.as_ref().is_some_and(Option::is_none)
+        {
+            return None;
+        }
+        let locale = Locale {
+            currency: currency?,
+            minor_digits: minor_digits?,
+            utc_offset: utc_offset?,
+        };
+        let paycools = Paycools::new(keys.flatten(), secret.flatten(), locale);
+        Some(Adapter::Callback(Box::new(paycools)))
+    }
+
+    fn relay(&mut self, provider: Box<dyn RelayedProvider>) -> Option<Adapter> {
+        self.refuse_all_but(&["relay_secrets"]);
+        let Some(texts) = &self.section.relay_secrets else {
+            self.note(
+                "relay_secrets",
+                "is missing; without a secret nothing can be verified",
+            );
+            return None;
+        };
+        let secrets: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| self.relay_secret(&format!("relay_secrets[{index}]"), text))
+            .collect();
+        let secrets: Option<Vec<RelaySecret>> = secrets.into_iter().collect();
+        let secrets = RelaySecrets::new(secrets?)
+            .map_err(|error| self.note("relay_secrets", error.to_string()))
+            .ok()?;
+        Some(Adapter::Relay(RelayAccount::new(secrets, provider)))
+    }
+
+    fn relay_secret(&mut self, name: &str, text: &str) -> Option<RelaySecret> {
+        let secret = self.checker.secret(&format!("{}.{name}", self.key), text)?;
+        RelaySecret::parse(secret.expose())
+            .map_err(|error| self.note(name, error.to_string()))
+            .ok()
+    }
+
+    fn currency(&mut self) -> Option<Currency> {
+        let Some(text) = &self.section.currency else {
+            self.note(
+                "currency",
+                "is missing; the callbacks themselves name no currency",
+            );
+            return None;
+        };
+        let what = format!("{text:?} is no ISO 4217 code in upper case, such as MYR");
+        text.parse().map_err(|_| self.note("currency", what)).ok()
+    }
+
+    fn utc_offset(&mut self) -> Option<Offset> {
+        let Some(text) = &self.section.utc_offset else {
+            return Some(Offset::constant(UTC_OFFSET_HOURS));
+        };
+        let offset = parse_offset(text);
+        if offset.is_none() {
+            let what = format!("{text:?} is no offset from -14:00 to +14:00, such as +08:00");
+            self.note("utc_offset", what);
+        }
+        offset
+    }
+
+    /// `PayCools` counts cents everywhere but in Indonesia, where it counts whole rupiah.
+    fn minor_digits(&mut self, currency: Option<Currency>) -> Option<u8> {
+        match self.section.minor_digits {
+            Some(digits) if digits.0 <= MINOR_DIGITS_MAX => Some(digits.0),
+            Some(digits) => {
+                self.note(
+                    "minor_digits",
+                    format!("{} is too many; 0 to 4 are possible", digits.0),
+                );
+                None
+            }
+            None if currency?.code() == "IDR" => Some(0),
+            None => Some(MINOR_DIGITS),
+        }
     }
 
     fn note(&mut self, name: &str, what: impl Into<String>) {
@@ -70,7 +201,10 @@ impl<'a> AccountChecker<'a> {
         ];
         for (name, is_given) in given {
             if is_given && !known.contains(&name) {
-                let what = format!("means nothing for provider {:?}; remove it", section.provider);
+                let what = format!(
+                    "means nothing for provider {:?}; remove it",
+                    section.provider
+                );
                 self.note(name, what);
             }
         }
@@ -80,7 +214,10 @@ impl<'a> AccountChecker<'a> {
         match value {
             Some(text) if !text.is_empty() => Some(text.clone()),
             _ => {
-                self.note(name, "is missing; without it any merchant's callbacks would be taken");
+                self.note(
+                    name,
+                    "is missing; without it any merchant's callbacks would be taken",
+                );
                 None
             }
         }
@@ -88,7 +225,10 @@ impl<'a> AccountChecker<'a> {
 
     fn public_keys(&mut self) -> Option<KeyRing> {
         let Some(sections) = &self.section.public_keys else {
-            self.note("public_keys", "is missing; without a key nothing can be verified");
+            self.note(
+                "public_keys",
+                "is missing; without a key nothing can be verified",
+            );
             return None;
         };
         let keys: Vec<_> = sections
@@ -101,7 +241,9 @@ impl<'a> AccountChecker<'a> {
         let ring = ring.ok()?;
         let prefix = format!("{}.public_keys", self.key);
         let warnings = ring.warnings(self.checker.now);
-        let warnings = warnings.into_iter().map(|warning| format!("{prefix} {warning}"));
+        let warnings = warnings
+            .into_iter()
+            .map(|warning| format!("{prefix} {warning}"));
         self.checker.warnings.extend(warnings);
         Some(ring)
     }
@@ -135,7 +277,10 @@ impl<'a> AccountChecker<'a> {
     }
 
     /// The outer `None` is a problem, the inner one an absent member.
-    #[expect(clippy::option_option, reason = "absent and wrong are different things here")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent and wrong are different things here"
+    )]
     fn time(&mut self, name: &str, text: Option<&String>) -> Option<Option<Timestamp>> {
         let Some(text) = text else {
             return Some(None);
@@ -148,3 +293,27 @@ impl<'a> AccountChecker<'a> {
         parsed.ok().map(Some)
     }
 }
+
+/// Reads `+HH:MM` or `-HH:MM`.
+fn parse_offset(text: &str) -> Option<Offset> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let two_digits = |part: &str| -> Option<i32> {
+        let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        if plain { part.parse().ok() } else { None }
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    let total = hours * 60 + minutes;
+    if minutes > 59 || total > UTC_OFFSET_HOURS_MAX * 60 {
+        return None;
+    }
+    Offset::from_seconds(sign * total * 60).ok()
+}
+
+#[cfg(test)]
+#[path = "accounts_test.rs"]
+mod tests;

@@ -113,6 +113,13 @@ pub(super) fn parse(table: Table) -> Result<File, Problem> {
     serde_path_to_error::deserialize(table).map_err(|error| {
         let path = error.path().to_string();
         let what = error.inner().message().to_owned();
-        Problem::new(if path == "." { "config".to_owned() } else { path }, what)
+        Problem::new(
+            if path == "." {
+                "config".to_owned()
+            } else {
+                path
+            },
+            what,
+        )
     })
 }

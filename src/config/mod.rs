@@ -20,9 +20,10 @@ pub use secret::Secret;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
+use crate::providers::Registry;
 use crate::providers::epay_caller::{EpayCallers, Network};
-use crate::providers::{Provider, Registry};
 use crate::store::{StoreUrl, evidence};
+use accounts::{AccountChecker, Adapter};
 use file::{EpaySection, File, ReaderSection};
 
 /// Before this an environment variable is none of our business.
@@ -205,7 +206,10 @@ impl Checker {
     fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
         let parsed = text.parse();
         if parsed.is_err() {
-            self.note(key, format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"));
+            self.note(
+                key,
+                format!("{text:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"),
+            );
         }
         parsed.ok()
     }
@@ -253,14 +257,22 @@ impl Checker {
                 provider: section.provider.clone(),
                 name: section.account.clone(),
             };
-            if section.account.parse::<crate::domain::ids::Number>().is_err() {
-                let what = "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
+            if section
+                .account
+                .parse::<crate::domain::ids::Number>()
+                .is_err()
+            {
+                let what =
+                    "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
                 self.note(format!("{key}.account"), what);
             }
-            let Some(provider) = self.provider(&key, section) else {
-                continue;
+            let adapter = AccountChecker::new(self, &key, section).adapter();
+            let is_new = match adapter {
+                Some(Adapter::Callback(provider)) => registry.add(account, provider),
+                Some(Adapter::Relay(relay)) => registry.add_relay(account, relay),
+                None => continue,
             };
-            if !registry.add(account, provider) {
+            if !is_new {
                 let what = format!(
                     "{:?} is configured twice for provider {:?}",
                     section.account, section.provider
@@ -271,18 +283,15 @@ impl Checker {
         registry
     }
 
-    fn provider(&mut self, key: &str, section: &file::AccountSection) -> Option<Box<dyn Provider>> {
-        let mut account = accounts::AccountChecker::new(self, key, section);
-        let provider = account.provider();
-        provider
-    }
-
     fn readers(&mut self, sections: &[ReaderSection]) -> Vec<Reader> {
         let mut readers: Vec<Reader> = Vec::new();
         for (index, section) in sections.iter().enumerate() {
             let key = format!("readers[{index}]");
             if readers.iter().any(|known| known.name == section.name) {
-                self.note(format!("{key}.name"), format!("{:?} is taken", section.name));
+                self.note(
+                    format!("{key}.name"),
+                    format!("{:?} is taken", section.name),
+                );
             }
             let token = section.token_sha256.parse();
             let Ok(token) = token else {

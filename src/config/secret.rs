@@ -26,8 +26,7 @@ impl Secret {
         } else if let Some(path) = text.strip_prefix("file:") {
             let path = folder.join(path);
             let read = std::fs::read_to_string(&path);
-            let text =
-                read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let text = read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             // An editor ends a file with a line break that is not part of the secret.
             text.trim_end_matches(['\r', '\n']).to_owned()
         } else {

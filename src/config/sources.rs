@@ -162,7 +162,14 @@ mod tests {
         assert_eq!(table["accounts"][0]["merchant_no"].as_str(), Some("0202"));
         let table = laid_over("ACCOUNTS__0__KEYS__0", "y").unwrap();
         assert_eq!(table["accounts"][0]["keys"][0].as_str(), Some("y"));
-        for bad in ["", "SERVER", "ACCOUNTS__1__X", "ACCOUNTS__X__Y", "SERVER__LISTEN__X", "A____B"] {
+        for bad in [
+            "",
+            "SERVER",
+            "ACCOUNTS__1__X",
+            "ACCOUNTS__X__Y",
+            "SERVER__LISTEN__X",
+            "A____B",
+        ] {
             assert!(laid_over(bad, "v").is_err(), "{bad}");
         }
         assert!(laid_over("ACCOUNTS__0", "v").is_err());

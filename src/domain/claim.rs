@@ -15,6 +15,24 @@ pub struct Account {
     pub name: String,
 }
 
+/// What makes two deliveries the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryKey {
+    /// SHA-256 of the body: the same bytes about the same refund.
+    Body([u8; 32]),
+    /// SHA-256 of a relay's message id: the same id, whatever it comes with.
+    Message([u8; 32]),
+}
+
+impl DeliveryKey {
+    /// The digest that is stored.
+    pub const fn digest(&self) -> &[u8; 32] {
+        match self {
+            Self::Body(digest) | Self::Message(digest) => digest,
+        }
+    }
+}
+
 /// The merchant's number of a refund, unique within an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -90,12 +90,18 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the wall clock is read"
+    )]
     fn now(&self) -> Moment {
         Moment::from(jiff::Timestamp::now())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where random ids are made")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where random ids are made"
+    )]
     fn new_uuid(&self) -> Uuid {
         Uuid::now_v7()
     }
@@ -111,9 +117,17 @@ mod tests {
             ("2022-01-17T09:33:54.540+00:00", "2022-01-17T09:33:54.540Z"),
             ("2024-07-19T14:14:47+08:00", "2024-07-19T06:14:47.000Z"),
         ] {
-            assert_eq!(text.parse::<Moment>().map(|m| m.to_string()), Ok(shown.to_owned()));
+            assert_eq!(
+                text.parse::<Moment>().map(|m| m.to_string()),
+                Ok(shown.to_owned())
+            );
         }
-        for text in ["2026-02-30T00:00:00Z", "2025-02-27T09:44:00", "", "yesterday"] {
+        for text in [
+            "2026-02-30T00:00:00Z",
+            "2025-02-27T09:44:00",
+            "",
+            "yesterday",
+        ] {
             assert_eq!(text.parse::<Moment>(), Err(NotAMoment), "{text}");
         }
     }

@@ -47,8 +47,15 @@ fn every_row_of_the_document_holds() {
     let table = rows("close-out");
     assert!(table.len() > 15, "the table was found");
     for row in &table {
-        let [order, application, money, errcode, application_after, order_after, question] =
-            row.as_slice()
+        let [
+            order,
+            application,
+            money,
+            errcode,
+            application_after,
+            order_after,
+            question,
+        ] = row.as_slice()
         else {
             panic!("a row has seven cells: {row:?}");
         };
@@ -65,7 +72,11 @@ fn every_row_of_the_document_holds() {
                 Ok(plan) => {
                     assert_eq!(plan.handle_application, application != "handled", "{row:?}");
                     assert_eq!(plan.close_order, order == "refund_applied", "{row:?}");
-                    let question = if plan.amount_differs { "amount_mismatch" } else { "–" };
+                    let question = if plan.amount_differs {
+                        "amount_mismatch"
+                    } else {
+                        "–"
+                    };
                     (0, "handled", plan.order_state.as_str(), question)
                 }
                 Err(refusal) => (refusal.errcode(), "–", "–", refusal.reason().as_str()),
@@ -82,10 +93,14 @@ fn earlier_refunds_count_against_the_payment_and_the_application() {
     let mut facts = facts("refund_applied", "applied").unwrap();
     facts.refunded_of_payment = yuan("70");
     assert!(close_out(Some(&facts), yuan("30")).is_ok());
-    assert_eq!(close_out(Some(&facts), yuan("30.01")), Err(Refusal::MoreThanPaid));
+    assert_eq!(
+        close_out(Some(&facts), yuan("30.01")),
+        Err(Refusal::MoreThanPaid)
+    );
     facts.refunded_of_payment = Amount::ZERO;
     facts.refunded_of_application = yuan("10");
-    let differs = |facts: &CloseOutFacts, money| close_out(Some(facts), yuan(money)).unwrap().amount_differs;
+    let differs =
+        |facts: &CloseOutFacts, money| close_out(Some(facts), yuan(money)).unwrap().amount_differs;
     assert!(!differs(&facts, "20"));
     assert!(differs(&facts, "20.01"));
     // An order with several payments gives an application back in parts.
@@ -97,20 +112,31 @@ fn earlier_refunds_count_against_the_payment_and_the_application() {
 
 #[test]
 fn tries_grow_apart_and_end_parked() {
-    let pauses: Vec<_> = [1, 2, 3, 9, 10, 99].map(|n| RetryPolicy::pause(n).as_secs()).into();
+    let pauses: Vec<_> = [1, 2, 3, 9, 10, 99]
+        .map(|n| RetryPolicy::pause(n).as_secs())
+        .into();
     assert_eq!(pauses, [1, 2, 4, 256, 300, 300]);
     let start = Moment::from_millis(0);
     let end = Moment::from_millis(10_000);
     let key = CloseOutKey::new("B".to_owned(), "T".to_owned()).unwrap();
     let id = uuid::Uuid::nil();
-    let mut this = CloseOut::new(RefundId::new(id), CallbackId::new(id), key, yuan("1"), (start, end));
+    let mut this = CloseOut::new(
+        RefundId::new(id),
+        CallbackId::new(id),
+        key,
+        yuan("1"),
+        (start, end),
+    );
     this.record(Err(Refusal::OrderState), start);
     assert_eq!(this.progress, Progress::Pending(Refusal::OrderState));
     assert_eq!(this.next_at, Some(Moment::from_millis(1_000)));
     this.record(Err(Refusal::MoreThanPaid), start);
     assert_eq!(this.progress, Progress::Parked(Refusal::MoreThanPaid));
     this.record(Err(Refusal::PaymentUnknown), end);
-    assert_eq!((this.progress, this.next_at), (Progress::Parked(Refusal::PaymentUnknown), None));
+    assert_eq!(
+        (this.progress, this.next_at),
+        (Progress::Parked(Refusal::PaymentUnknown), None)
+    );
     this.record(Ok(OrderState::Closed), end);
     assert_eq!(this.progress, Progress::Done);
     assert_eq!(this.attempts, 4);
@@ -118,9 +144,16 @@ fn tries_grow_apart_and_end_parked() {
 
 #[test]
 fn progress_survives_being_stored() {
-    for progress in [Progress::Done, Progress::Pending(Refusal::OrderState), Progress::Parked(Refusal::MoreThanPaid)] {
+    for progress in [
+        Progress::Done,
+        Progress::Pending(Refusal::OrderState),
+        Progress::Parked(Refusal::MoreThanPaid),
+    ] {
         let errcode = i64::from(progress.errcode());
-        assert_eq!(Progress::from_stored(progress.as_str(), errcode), Some(progress));
+        assert_eq!(
+            Progress::from_stored(progress.as_str(), errcode),
+            Some(progress)
+        );
     }
     for (state, errcode) in [("done", 2), ("pending", 0), ("parked", 9), ("x", 0)] {
         assert_eq!(Progress::from_stored(state, errcode), None);
@@ -132,7 +165,13 @@ fn a_registration_never_reopens_an_order() {
     use crate::domain::order::registered_state;
     for said in OrderState::ALL {
         assert_eq!(registered_state(None, said), said);
-        assert_eq!(registered_state(Some((OrderState::Paid, false)), said), said);
-        assert_eq!(registered_state(Some((OrderState::Closed, true)), said), OrderState::Closed);
+        assert_eq!(
+            registered_state(Some((OrderState::Paid, false)), said),
+            said
+        );
+        assert_eq!(
+            registered_state(Some((OrderState::Closed, true)), said),
+            OrderState::Closed
+        );
     }
 }

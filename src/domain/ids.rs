@@ -132,7 +132,18 @@ mod tests {
         for good in ["R1642411016202", "a", "a-b_c.d:e", &"9".repeat(64)] {
             assert!(good.parse::<Number>().is_ok(), "{good}");
         }
-        for bad in ["", " ", "a b", "a\0b", "a\r\nb", "\u{202e}a", "а", "a/b", "'; DROP", &"9".repeat(65)] {
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\0b",
+            "a\r\nb",
+            "\u{202e}a",
+            "а",
+            "a/b",
+            "'; DROP",
+            &"9".repeat(65),
+        ] {
             assert!(bad.parse::<Number>().is_err(), "{bad:?}");
         }
     }

@@ -61,9 +61,9 @@ impl Amount {
             .bytes()
             .chain(fraction.bytes())
             .chain(std::iter::repeat_n(b'0', SCALE_DIGITS - fraction.len()));
-        Ok(Self(digits.fold(0, |sum, digit| {
-            sum * 10 + i128::from(digit - b'0')
-        })))
+        Ok(Self(
+            digits.fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0')),
+        ))
     }
 
     /// Reads an integer count of minor units (`[0-9]+`, no leading zero), `digits` of which make a
@@ -215,10 +215,15 @@ mod tests {
             ("1.50", "1.5"),
             ("9999999999999999.9999", "9999999999999999.9999"),
         ] {
-            assert_eq!(Amount::parse(text).map(|a| a.to_string()), Ok(shown.to_owned()), "{text}");
+            assert_eq!(
+                Amount::parse(text).map(|a| a.to_string()),
+                Ok(shown.to_owned()),
+                "{text}"
+            );
         }
         for text in [
-            "", "-1", "+1", "1e3", "1_000", "1,000", "01", "1.", ".5", " 1", "0x10", "１２", "1.0.0", "NaN",
+            "", "-1", "+1", "1e3", "1_000", "1,000", "01", "1.", ".5", " 1", "0x10", "１２",
+            "1.0.0", "NaN",
         ] {
             assert_eq!(Amount::parse(text), Err(AmountError::Syntax), "{text}");
         }
@@ -240,7 +245,11 @@ mod tests {
             assert_eq!(amount, Ok(shown.to_owned()), "{text} {digits}");
         }
         for text in ["", "1.0", "-1", "007"] {
-            assert_eq!(Amount::parse_minor(text, 2), Err(AmountError::Syntax), "{text}");
+            assert_eq!(
+                Amount::parse_minor(text, 2),
+                Err(AmountError::Syntax),
+                "{text}"
+            );
         }
     }
 

@@ -221,7 +221,10 @@ impl Refund {
 
     /// Takes over what was not known before.
     fn fill_in(&mut self, claim: &Claim) {
-        fill(&mut self.provider_refund_no, claim.provider_refund_no.as_ref());
+        fill(
+            &mut self.provider_refund_no,
+            claim.provider_refund_no.as_ref(),
+        );
         fill(&mut self.order_no, claim.order_no.as_ref());
         fill(&mut self.money, claim.money.as_ref());
         fill(&mut self.provider_status, claim.provider_status.as_ref());

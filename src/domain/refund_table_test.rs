@@ -52,8 +52,16 @@ fn first(claim: &Claim) -> (Refund, Verdict) {
 }
 
 fn reasons(refund: &Refund) -> String {
-    let words: Vec<_> = refund.attention.iter().map(|open| open.reason.as_str()).collect();
-    if words.is_empty() { "–".to_owned() } else { words.join(" ") }
+    let words: Vec<_> = refund
+        .attention
+        .iter()
+        .map(|open| open.reason.as_str())
+        .collect();
+    if words.is_empty() {
+        "–".to_owned()
+    } else {
+        words.join(" ")
+    }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 
+use super::claim::{Failure, Status};
 use super::clock::Moment;
 use super::close_out::CloseOut;
 use super::order::{ApplicationState, Order, OrderState};
 use super::refund::{Attention, Refund};
-use super::claim::{Failure, Status};
 
 /// A refund as readers get it.
 #[derive(Debug, Serialize)]

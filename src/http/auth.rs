@@ -29,6 +29,10 @@ pub fn authorize(app: &App, request: &HttpRequest, scope: Scope) -> Result<(), A
     if reader.scopes.contains(&scope) {
         return Ok(());
     }
-    tracing::info!(reader = reader.name, scope = scope.as_str(), "a scope is missing");
+    tracing::info!(
+        reader = reader.name,
+        scope = scope.as_str(),
+        "a scope is missing"
+    );
     Err(ApiError::Forbidden(scope.as_str()))
 }

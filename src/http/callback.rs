@@ -11,6 +11,7 @@ use super::App;
 use super::body::{self, single_header};
 use super::error::{self, PublicError};
 use crate::closeout::Notification;
+use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
 use crate::providers::Request;
 use crate::store::Stored;
@@ -61,7 +62,7 @@ async fn accept(
     let notice = provider.verify(&Request {
         header: &|name| single_header(request, name),
         body,
-        now: validity_moment(received_at)?,
+        now: moment_of_validity(received_at)?,
     })?;
     let accepted = app
         .closeout
@@ -73,24 +74,26 @@ async fn accept(
             received_at,
         })
         .await?;
-    let delivery = match accepted.stored {
-        Stored::New => "new",
-        Stored::Before { .. } => "repeat",
-    };
-    app.metrics
-        .callbacks
-        .get_or_create(&CallbackLabels {
-            provider: account.provider.clone(),
-            account: account.name.clone(),
-            delivery,
-        })
-        .inc();
+    count(app, account, accepted.stored);
     app.closeout.settle_later(accepted);
     Ok(notice.acknowledgement)
 }
 
+/// Counts a stored notification.
+pub fn count(app: &App, account: &Account, stored: Stored) {
+    let labels = CallbackLabels {
+        provider: account.provider.clone(),
+        account: account.name.clone(),
+        delivery: match stored {
+            Stored::New => "new",
+            Stored::Before { .. } => "repeat",
+        },
+    };
+    app.metrics.callbacks.get_or_create(&labels).inc();
+}
+
 /// A clock outside the years that keys can be valid in proves nothing.
-fn validity_moment(now: Moment) -> Result<jiff::Timestamp, PublicError> {
+pub fn moment_of_validity(now: Moment) -> Result<jiff::Timestamp, PublicError> {
     now.to_timestamp()
         .ok_or_else(|| PublicError::Unauthorized("the clock is out of range".to_owned()))
 }

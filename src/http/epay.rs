@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::App;
 use super::auth::bearer;
 use super::body::{self, single_header};
+use super::callback;
 use super::error::{self, PublicError};
 use crate::closeout::{Notification, Settled};
 use crate::domain::claim::{Account, Claim, CloseOutKey};
@@ -127,6 +128,7 @@ async fn close_out(
         .closeout
         .accept(notification(app, request, caller, Some(claim), body))
         .await?;
+    callback::count(app, &account(), accepted.stored);
     match app.closeout.settle(accepted).await {
         Ok(settled) => Ok(result_of(&settled)),
         Err(error) => {
@@ -160,14 +162,19 @@ fn notification(
     body: Vec<u8>,
 ) -> Notification {
     Notification {
-        account: Account {
-            provider: "epay".to_owned(),
-            name: "default".to_owned(),
-        },
+        account: account(),
         verified: caller.vouch(claim, &body),
         headers: body::kept_headers(request, &KEPT_HEADERS),
         body,
         received_at: app.clock.now(),
+    }
+}
+
+/// There is one `EPay` caller's account (contract §5).
+fn account() -> Account {
+    Account {
+        provider: "epay".to_owned(),
+        name: "default".to_owned(),
     }
 }
 
@@ -209,7 +216,12 @@ fn joined(request: &HttpRequest, name: &str) -> Option<String> {
 
 fn request_uri(request: &HttpRequest) -> String {
     let connection = request.connection_info();
-    format!("{}://{}{}", connection.scheme(), connection.host(), request.uri())
+    format!(
+        "{}://{}{}",
+        connection.scheme(),
+        connection.host(),
+        request.uri()
+    )
 }
 
 fn message_response(

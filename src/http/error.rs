@@ -63,9 +63,11 @@ impl PublicError {
                 "payload_too_large",
                 "the body is larger than 65536 bytes",
             ),
-            Self::UnsupportedMedia(why) => {
-                with_message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", why)
-            }
+            Self::UnsupportedMedia(why) => with_message(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                why,
+            ),
             Self::Unavailable(_) => HttpResponse::ServiceUnavailable()
                 .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
                 .json(json!({"error": "unavailable"})),
@@ -93,9 +95,10 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
     match error {
         BodyError::TooLarge(read) => (PublicError::TooLarge, read),
         BodyError::TooSlow(read) => (PublicError::TooSlow, read),
-        BodyError::Broken(read) => {
-            (PublicError::Malformed("the body is incomplete".to_owned()), read)
-        }
+        BodyError::Broken(read) => (
+            PublicError::Malformed("the body is incomplete".to_owned()),
+            read,
+        ),
         BodyError::Encoded => {
             let why = "a Content-Encoding is not supported; send the bytes as they were signed";
             (PublicError::UnsupportedMedia(why), Vec::new())
@@ -119,7 +122,13 @@ pub fn note_refusal(app: &App, request: &HttpRequest, error: &PublicError, body:
         PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
         _ => reason,
     };
-    tracing::info!(path, reason, why, bytes = body.len(), "a request was refused");
+    tracing::info!(
+        path,
+        reason,
+        why,
+        bytes = body.len(),
+        "a request was refused"
+    );
     let Some(evidence) = &app.evidence else {
         return;
     };
@@ -142,7 +151,13 @@ const HEADER_CHARS_MAX: usize = 1_400;
 fn evidence_headers(request: &HttpRequest, why: &str) -> String {
     let mut kept = serde_json::Map::new();
     kept.insert("why".to_owned(), why.into());
-    for name in ["sign", "content-type", "content-encoding", "user-agent", "webhook-id"] {
+    for name in [
+        "sign",
+        "content-type",
+        "content-encoding",
+        "user-agent",
+        "webhook-id",
+    ] {
         if let Some(value) = single_header(request, name) {
             let value: String = value.chars().take(HEADER_CHARS_MAX).collect();
             kept.insert(name.to_owned(), value.into());
@@ -198,40 +213,62 @@ impl ApiError {
     /// Status, stable code and title of the problem.
     fn parts(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Unauthorized => {
-                (StatusCode::UNAUTHORIZED, "unauthorized", "No valid bearer token")
-            }
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "The token lacks a scope"),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "No valid bearer token",
+            ),
+            Self::Forbidden(_) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "The token lacks a scope",
+            ),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing is there"),
-            Self::MethodNotAllowed(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Another method is needed")
-            }
-            Self::InvalidParameter(_) => {
-                (StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is not valid")
-            }
-            Self::InvalidBody(_) => {
-                (StatusCode::BAD_REQUEST, "invalid_body", "The body is not valid")
-            }
-            Self::PaymentOfOtherOrder(_) => {
-                (StatusCode::CONFLICT, "payment_of_other_order", "A payment has another order")
-            }
-            Self::Body(PublicError::TooLarge) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")
-            }
-            Self::Body(PublicError::TooSlow) => {
-                (StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body took too long")
-            }
+            Self::MethodNotAllowed(_) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Another method is needed",
+            ),
+            Self::InvalidParameter(_) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_parameter",
+                "A parameter is not valid",
+            ),
+            Self::InvalidBody(_) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_body",
+                "The body is not valid",
+            ),
+            Self::PaymentOfOtherOrder(_) => (
+                StatusCode::CONFLICT,
+                "payment_of_other_order",
+                "A payment has another order",
+            ),
+            Self::Body(PublicError::TooLarge) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "The body is too large",
+            ),
+            Self::Body(PublicError::TooSlow) => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The body took too long",
+            ),
             Self::Body(PublicError::UnsupportedMedia(_)) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body is not plain JSON",
             ),
-            Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => {
-                (StatusCode::BAD_REQUEST, "invalid_body", "The body is not valid")
-            }
-            Self::Body(PublicError::Unavailable(_)) | Self::Unavailable(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again shortly")
-            }
+            Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_body",
+                "The body is not valid",
+            ),
+            Self::Body(PublicError::Unavailable(_)) | Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Try again shortly",
+            ),
         }
     }
 

@@ -24,7 +24,12 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         Some("shutting down")
     } else if app.store.stats().fatal().is_some() {
         Some("the store failed")
-    } else if app.store.read(|snapshot| snapshot.last_sequence()).await.is_err() {
+    } else if app
+        .store
+        .read(|snapshot| snapshot.last_sequence())
+        .await
+        .is_err()
+    {
         Some("the store cannot be read")
     } else {
         None
@@ -74,7 +79,10 @@ async fn gather(app: &App) -> Result<String, StoreError> {
     metrics.failed_commits.set(count(stats.failed_commits));
     metrics.jobs.set(count(stats.jobs));
     metrics.commit_micros.set(count(stats.commit_micros));
-    let dropped = app.evidence.as_ref().map_or(0, crate::store::evidence::Evidence::dropped);
+    let dropped = app
+        .evidence
+        .as_ref()
+        .map_or(0, crate::store::evidence::Evidence::dropped);
     metrics.evidence_dropped.set(count(dropped));
     metrics
         .encode()

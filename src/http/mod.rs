@@ -11,6 +11,7 @@ mod health;
 mod orders;
 mod query;
 mod refunds;
+mod relay;
 pub mod routes;
 
 use std::sync::Arc;

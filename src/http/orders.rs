@@ -1,5 +1,7 @@
 //! `PUT` and `GET /v1/orders/{order_no}`: pre-orders, registered by the merchant's own system.
 
+use std::collections::HashSet;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -114,9 +116,12 @@ fn registration(order_no: Number, body: &[u8]) -> Result<Registration, ApiError>
     let invalid = |detail: String| ApiError::InvalidBody(detail);
     // Refuses keys given twice, which the derived reader would take for unknown members only.
     Object::parse(body).map_err(|error| invalid(error.to_string()))?;
-    let body: OrderBody = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+    let body: OrderBody =
+        serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
     if body.payments.len().max(body.refund_applications.len()) > ENTRIES_MAX {
-        return Err(invalid(format!("more than {ENTRIES_MAX} payments or applications")));
+        return Err(invalid(format!(
+            "more than {ENTRIES_MAX} payments or applications"
+        )));
     }
     let payments = body.payments.into_iter().map(|payment| {
         Ok(Payment {
@@ -139,12 +144,33 @@ fn registration(order_no: Number, body: &[u8]) -> Result<Registration, ApiError>
             state,
         })
     });
-    Ok(Registration {
+    let registration = Registration {
         order_no,
         state: body.state,
         payments: payments.collect::<Result<_, ApiError>>()?,
         applications: applications.collect::<Result<_, ApiError>>()?,
-    })
+    };
+    refuse_twice(
+        "trandeno",
+        registration.payments.iter().map(|p| &p.trandeno),
+    )?;
+    refuse_twice(
+        "batchno",
+        registration.applications.iter().map(|a| &a.batchno),
+    )?;
+    Ok(registration)
+}
+
+/// One name with two amounts would leave it to chance which one counts.
+fn refuse_twice<'a>(
+    member: &str,
+    mut names: impl Iterator<Item = &'a String>,
+) -> Result<(), ApiError> {
+    let mut seen = HashSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(_) => Err(ApiError::InvalidBody(format!("a {member} is given twice"))),
+    }
 }
 
 /// A number as `EPay` writes it: any printable text, bounded; no `/` in a batch number.
@@ -156,7 +182,9 @@ fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError
         return Err(ApiError::InvalidBody(detail));
     }
     if member == "batchno" && text.contains('/') {
-        return Err(ApiError::InvalidBody("batchno must not contain /".to_owned()));
+        return Err(ApiError::InvalidBody(
+            "batchno must not contain /".to_owned(),
+        ));
     }
     Ok(text)
 }
@@ -167,7 +195,8 @@ fn yuan(text: &str) -> Result<Amount, ApiError> {
         .ok()
         .filter(|amount| !amount.is_zero() && amount.decimals() <= 2)
         .ok_or_else(|| {
-            let detail = "amount must be a text such as \"30.00\": more than 0, two decimals at most";
+            let detail =
+                "amount must be a text such as \"30.00\": more than 0, two decimals at most";
             ApiError::InvalidBody(detail.to_owned())
         })
 }

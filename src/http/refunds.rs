@@ -94,7 +94,9 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
             "RFC 3339, such as 2026-01-31T00:00:00Z",
             |text| text.parse().ok(),
         )?,
-        before: query.parsed("cursor", "a next_cursor of this call", |text| text.parse().ok())?,
+        before: query.parsed("cursor", "a next_cursor of this call", |text| {
+            text.parse().ok()
+        })?,
         ..RefundFilter::default()
     };
     match query.text("attention") {
@@ -103,7 +105,9 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
         Some("false") => filter.attention = Some(false),
         Some(word) => {
             let reason = Reason::from_word(word).ok_or_else(|| {
-                ApiError::InvalidParameter(format!("attention must be true, false or one of {reasons}"))
+                ApiError::InvalidParameter(format!(
+                    "attention must be true, false or one of {reasons}"
+                ))
             })?;
             filter.attention_reason = Some(reason);
         }
@@ -122,7 +126,10 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     authorize(app, request, Scope::RefundsRead)?;
     let id = parse_id(id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
-    #[expect(clippy::disallowed_methods, reason = "a deadline for waiting, stored nowhere")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a deadline for waiting, stored nowhere"
+    )]
     let deadline = wait.map(|wait| Instant::now() + wait);
     let mut changes = app.store.last_sequence();
     loop {
@@ -154,11 +161,7 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-fn with_etag(
-    request: &HttpRequest,
-    refund: &Refund,
-    close_out: Option<&CloseOut>,
-) -> HttpResponse {
+fn with_etag(request: &HttpRequest, refund: &Refund, close_out: Option<&CloseOut>) -> HttpResponse {
     let body = json!(RefundView::new(refund, close_out)).to_string();
     let digest = crypto::hex(&crypto::sha256(body.as_bytes())[..16]);
     let etag = format!("\"{digest}\"");

@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{callback, epay, error, events, health, orders, refunds};
+use super::{callback, epay, error, events, health, orders, refunds, relay};
 
 /// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
 /// the original's routes ignore case.
@@ -11,6 +11,11 @@ pub fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/callbacks/{provider}/{account}")
                 .route(web::post().to(callback::receive))
+                .default_service(web::to(error::only_post)),
+        )
+        .service(
+            web::resource("/relays/{provider}/{account}/{refund_no}")
+                .route(web::post().to(relay::receive))
                 .default_service(web::to(error::only_post)),
         )
         .default_service(web::to(epay::receive_or_not_found));
@@ -22,7 +27,10 @@ pub fn internal(config: &mut ServiceConfig) {
         .service(get_and_put("/v1/orders/{order_no}"))
         .service(get("/v1/refunds", web::get().to(refunds::list)))
         .service(get("/v1/refunds/{id}", web::get().to(refunds::one)))
-        .service(get("/v1/refunds/{id}/callbacks", web::get().to(refunds::callbacks)))
+        .service(get(
+            "/v1/refunds/{id}/callbacks",
+            web::get().to(refunds::callbacks),
+        ))
         .service(get("/v1/events", web::get().to(events::page)))
         .service(get("/livez", web::get().to(health::live)))
         .service(get("/readyz", web::get().to(health::ready)))

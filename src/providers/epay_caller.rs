@@ -109,7 +109,11 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
         ] {
             let network = Network::parse(network).unwrap();
-            assert_eq!(network.contains(peer.parse().unwrap()), inside, "{network:?} {peer}");
+            assert_eq!(
+                network.contains(peer.parse().unwrap()),
+                inside,
+                "{network:?} {peer}"
+            );
         }
         for bad in ["", "10.0.0.0/33", "10.0.0/8", "x", "10.0.0.0/-1"] {
             assert_eq!(Network::parse(bad), None, "{bad}");

@@ -228,8 +228,22 @@ mod tests {
             assert!(accepted(good), "{good}");
         }
         for bad in [
-            "", " ", "null", "\"x\"", "0", "[]", "[1]", "{} {}", "{}x", "{\"a\":1,}", "{'a':1}",
-            "{\"a\":01}", "{\"a\":NaN}", "\u{feff}{}", "{\"a\":1", "{\"a\":\"\\ud800\"}",
+            "",
+            " ",
+            "null",
+            "\"x\"",
+            "0",
+            "[]",
+            "[1]",
+            "{} {}",
+            "{}x",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":NaN}",
+            "\u{feff}{}",
+            "{\"a\":1",
+            "{\"a\":\"\\ud800\"}",
         ] {
             assert!(!accepted(bad), "{bad:?}");
         }
@@ -251,7 +265,8 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let nested = |levels: usize| format!("{}{}", "{\"a\":".repeat(levels), "1") + &"}".repeat(levels);
+        let nested =
+            |levels: usize| format!("{}{}", "{\"a\":".repeat(levels), "1") + &"}".repeat(levels);
         assert!(accepted(&nested(DEPTH_MAX)));
         assert!(!accepted(&nested(DEPTH_MAX + 1)));
         assert!(!accepted(&format!("{{\"a\":{}", "[".repeat(100_000))));
@@ -262,7 +277,10 @@ mod tests {
         let text = r#"{"n":100.00,"big":123456789012345678901234567890.5,"s":"\u0041\n","z":null,"o":{"k":1}}"#;
         let object = Object::parse(text.as_bytes()).unwrap();
         assert_eq!(object.get("n"), Value::Number("100.00"));
-        assert_eq!(object.get("big"), Value::Number("123456789012345678901234567890.5"));
+        assert_eq!(
+            object.get("big"),
+            Value::Number("123456789012345678901234567890.5")
+        );
         assert_eq!(object.get("s").text(), Some("A\n"));
         assert_eq!(object.get("z"), Value::Null);
         assert_eq!(object.get("absent"), Value::Null);

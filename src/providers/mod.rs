@@ -6,7 +6,12 @@
 
 pub mod epay_caller;
 pub mod json;
+mod member;
+pub mod nmanagement;
+pub mod paycools;
 pub mod payermax;
+pub mod quickpay;
+pub mod relay;
 pub mod text;
 mod verified;
 
@@ -17,6 +22,7 @@ use jiff::Timestamp;
 pub use verified::VerifiedClaim;
 
 use crate::domain::claim::Account;
+use relay::RelayAccount;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
 pub struct Request<'a> {
@@ -57,10 +63,11 @@ pub trait Provider: Send + Sync {
     fn kept_headers(&self) -> &'static [&'static str];
 }
 
-/// Every configured account that posts callbacks.
+/// Every configured account: those that post callbacks, and those whose replies are relayed.
 #[derive(Default)]
 pub struct Registry {
     accounts: BTreeMap<(String, String), (Account, Box<dyn Provider>)>,
+    relays: BTreeMap<(String, String), (Account, RelayAccount)>,
 }
 
 impl Registry {
@@ -81,5 +88,23 @@ impl Registry {
             .values()
             .find(|(known, _)| known.provider == provider && known.name == account)
             .map(|(account, provider)| (account, provider.as_ref()))
+    }
+
+    /// Adds an account whose replies are relayed; `false` where it is there already.
+    pub fn add_relay(&mut self, account: Account, relay: RelayAccount) -> bool {
+        let key = (account.provider.clone(), account.name.clone());
+        if self.relays.contains_key(&key) {
+            return false;
+        }
+        self.relays.insert(key, (account, relay));
+        true
+    }
+
+    /// The account of a relay path.
+    pub fn find_relay(&self, provider: &str, account: &str) -> Option<(&Account, &RelayAccount)> {
+        self.relays
+            .values()
+            .find(|(known, _)| known.provider == provider && known.name == account)
+            .map(|(account, relay)| (account, relay))
     }
 }

@@ -8,7 +8,13 @@ const CHARS_MAX: usize = 256;
 pub fn printable(text: &str) -> String {
     text.chars()
         .take(CHARS_MAX)
-        .map(|c| if is_deceptive(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .map(|c| {
+            if is_deceptive(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -18,7 +24,8 @@ pub fn is_printable(text: &str) -> bool {
 }
 
 fn is_deceptive(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The proof type: a claim that some key or token of the account stands behind.
 
 use crate::crypto;
-use crate::domain::claim::Claim;
+use crate::domain::claim::{Claim, DeliveryKey};
 
 /// What an authentic notification says. Only adapters can build one, and only after verification.
 #[derive(Debug)]
 pub struct VerifiedClaim {
     claim: Option<Claim>,
     key_id: String,
-    delivery_key: [u8; 32],
+    delivery_key: DeliveryKey,
 }
 
 impl VerifiedClaim {
@@ -17,12 +17,21 @@ impl VerifiedClaim {
         Self {
             claim,
             key_id: key_id.to_owned(),
-            delivery_key: crypto::sha256(body),
+            delivery_key: DeliveryKey::Body(crypto::sha256(body)),
+        }
+    }
+
+    /// A relayed message: the same id is the same delivery, whatever path it comes on.
+    pub(super) fn of_message(claim: Claim, key_id: &str, message_id: &str) -> Self {
+        Self {
+            claim: Some(claim),
+            key_id: key_id.to_owned(),
+            delivery_key: DeliveryKey::Message(crypto::sha256(message_id.as_bytes())),
         }
     }
 
     /// What it says, who stands behind it, and what makes two deliveries the same one.
-    pub fn into_parts(self) -> (Option<Claim>, String, [u8; 32]) {
+    pub fn into_parts(self) -> (Option<Claim>, String, DeliveryKey) {
         (self.claim, self.key_id, self.delivery_key)
     }
 }

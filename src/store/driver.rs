@@ -83,8 +83,12 @@ pub(super) trait Driver: Send {
     /// Runs a statement; returns the rows that it changed.
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError>;
     /// Runs a statement that answers rows.
-    fn query(&mut self, sql: &str, params: &[Value<'_>], each: EachRow<'_>)
-    -> Result<(), StoreError>;
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<(), StoreError>;
     /// Housekeeping between two transactions; `idle` where nobody is waiting.
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError>;
 }

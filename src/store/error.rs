@@ -36,7 +36,9 @@ pub enum StoreError {
     #[error("the database engine refuses a needed setting: {0}")]
     Settings(String),
     /// The schema has a version that this program does not know.
-    #[error("the database has schema version {found}, this program knows {known}; use the program that wrote it")]
+    #[error(
+        "the database has schema version {found}, this program knows {known}; use the program that wrote it"
+    )]
     SchemaVersion {
         /// What the file says.
         found: i64,

@@ -9,8 +9,8 @@ mod error;
 pub mod evidence;
 mod reader;
 mod schema;
-mod sqlite;
 mod sql;
+mod sqlite;
 mod stats;
 mod tx;
 mod writer;
@@ -23,8 +23,8 @@ use tokio::sync::{oneshot, watch};
 pub use error::StoreError;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
-    CallbackRow, DueCallback, EventRow, Locked, NewCallback, RefundFilter, RefundPage,
-    SettledVerdict, Snapshot, Stored, Tx,
+    CallbackRow, DueCallback, EventRow, Locked, NewCallback, RefundFilter, RefundPage, Snapshot,
+    Stored, Tx,
 };
 
 use crate::domain::clock::Moment;
@@ -129,11 +129,7 @@ impl Store {
     }
 
     /// Queues a job that nobody waits for; it rides along with the next urgent one.
-    pub fn write_later<F>(
-        &self,
-        name: &'static str,
-        work: F,
-    ) -> Result<(), StoreError>
+    pub fn write_later<F>(&self, name: &'static str, work: F) -> Result<(), StoreError>
     where
         F: FnMut(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
     {

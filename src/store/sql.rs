@@ -27,7 +27,17 @@ ON CONFLICT DO NOTHING";
 pub(super) const COUNT_DELIVERY: &str = "-- count_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
 WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5
-RETURNING id, refund_id, verdict";
+RETURNING id";
+
+pub(super) const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
+INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING";
+
+pub(super) const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
+UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
+WHERE id = (SELECT callback_id FROM relay_messages
+            WHERE provider = $2 AND account = $3 AND message_key = $4)
+RETURNING id";
 
 pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback
 UPDATE callbacks SET refund_id = $1, verdict = $2, settled_at = $3
@@ -41,6 +51,13 @@ pub(super) const UNSETTLED_CALLBACKS: &str = "-- unsettled_callbacks
 SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
 WHERE settled_at IS NULL AND settle_after <= $1
 ORDER BY settle_after, id LIMIT $2";
+
+pub(super) const UNSETTLED_CALLBACK: &str = "-- unsettled_callback
+SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
+WHERE id = $1 AND settled_at IS NULL";
+
+pub(super) const SETTLED_CALLBACK: &str = "-- settled_callback
+SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NULL";
 
 pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
 SELECT count(*), min(received_at) FROM callbacks WHERE settled_at IS NULL";

@@ -162,11 +162,7 @@ impl Sqlite {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    fn prepare(
-        &self,
-        sql: &str,
-        params: &[Value<'_>],
-    ) -> Result<CachedStatement<'_>, StoreError> {
+    fn prepare(&self, sql: &str, params: &[Value<'_>]) -> Result<CachedStatement<'_>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         for (index, value) in params.iter().enumerate() {
             let value = match *value {

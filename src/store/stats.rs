@@ -48,7 +48,8 @@ pub struct StatsNow {
 impl Stats {
     pub(super) fn record_commit(&self, jobs: usize, took: Duration, ok: bool) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.failed_commits.fetch_add(u64::from(!ok), Ordering::Relaxed);
+        self.failed_commits
+            .fetch_add(u64::from(!ok), Ordering::Relaxed);
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);

@@ -232,7 +232,8 @@ impl Loop {
         let started = monotonic();
         let jobs = batch.len();
         let result = self.attempt(batch);
-        self.stats.record_commit(jobs, started.elapsed(), result.is_ok());
+        self.stats
+            .record_commit(jobs, started.elapsed(), result.is_ok());
         match result {
             Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
             // A commit that failed says nothing about any one job, and after a failed fsync a
@@ -240,7 +241,9 @@ impl Loop {
             Err(error) if error.is_fatal() => {
                 tracing::error!(%error, "the store failed; stopping");
                 self.stats.set_fatal(&error);
-                batch.drain(..).for_each(|job| job.finish(Err(error.clone())));
+                batch
+                    .drain(..)
+                    .for_each(|job| job.finish(Err(error.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, jobs, "a batch failed; its jobs run one by one");
@@ -296,7 +299,10 @@ fn run_jobs(
 }
 
 /// Elapsed time only; never shown, stored or compared with the wall clock.
-#[expect(clippy::disallowed_methods, reason = "measures waiting, decides nothing that is stored")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures waiting, decides nothing that is stored"
+)]
 fn monotonic() -> Instant {
     Instant::now()
 }

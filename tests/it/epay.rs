@@ -280,6 +280,31 @@ fn more_than_was_paid_is_errcode_6() {
 }
 
 #[test]
+fn one_report_from_many_senders_at_once_has_one_effect() {
+    let server = Server::usual();
+    server.put_simple_order("1", "refund_applied", "30.00");
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            // 9: saved, and another call is just about to close the order out.
+            scope.spawn(|| assert!(matches!(server.epay_errcode("B-1", "T-1", "30"), 0 | 9)));
+        }
+    });
+    wait_for("the close-out", || {
+        (refund_of(&server, "1")["closeout"]["state"] == "done").then_some(())
+    });
+    assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0, "done before");
+    let expected = [
+        "refund.succeeded",
+        "refund_application.handled",
+        "order.closed",
+    ];
+    assert_eq!(server.event_types().len(), expected.len());
+    for kind in expected {
+        assert_eq!(server.count_events(kind), 1, "{kind}");
+    }
+}
+
+#[test]
 fn two_partial_refunds_at_once_close_the_order_once_and_handle_both() {
     let server = Server::usual();
     for round in 0..8 {

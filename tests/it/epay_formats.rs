@@ -73,6 +73,114 @@ fn bson_is_understood_and_answered_in_bson() {
 }
 
 #[test]
+fn a_body_that_cannot_be_read_is_errcode_1_in_the_format_it_was_sent_in() {
+    let server = Server::usual();
+    for body in ["", "null", "[]", "no json", r#"{"batchno":"#] {
+        assert_eq!(
+            errcode(&server.epay("application/json", body)),
+            1,
+            "JSON `{body}`"
+        );
+    }
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(errcode(&server.epay(form, "")), 1, "an empty form");
+    for body in [
+        "",
+        "<other/>",
+        "<!DOCTYPE x [<!ENTITY e \"1\">]><EPayEndRefundSuccessParm/>",
+    ] {
+        let reply = server.epay("application/xml", body);
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, "application/xml; charset=utf-8")
+        );
+        assert!(
+            reply.text().contains("<errcode>1</errcode>"),
+            "{}",
+            reply.text()
+        );
+    }
+    let reply = server.epay("application/bson", b"\x05\0\0\0");
+    assert_eq!(reply.body[4..17], *b"\x10errcode\0\x01\0\0\0");
+    assert_eq!(server.events(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+fn the_answers_of_the_framework_are_kept_byte_for_byte() {
+    let server = Server::usual();
+    let reply = server.epay("text/plain; charset=utf-8", "x");
+    reply.expect(
+        415,
+        r#"{"Message":"The request entity's media type 'text/plain' is not supported for this resource."}"#,
+    );
+    assert_eq!(
+        reply.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+
+    let url = format!("{}{PATH}", server.public_url);
+    let reply = server.client().send("GET", &url, &[], b"");
+    reply.expect(
+        405,
+        r#"{"Message":"The requested resource does not support http method 'GET'."}"#,
+    );
+    assert_eq!(reply.header("allow"), "POST");
+    let reply = server
+        .client()
+        .send("GET", &url, &[("accept", "text/xml")], b"");
+    reply.expect(
+        405,
+        "<Error><Message>The requested resource does not support http method 'GET'.</Message></Error>",
+    );
+    assert_eq!(reply.header("content-type"), "text/xml; charset=utf-8");
+
+    let nowhere = format!("{}/api/nope", server.public_url);
+    let reply = server.client().send("POST", &nowhere, &[], b"");
+    assert_eq!(reply.status, 404);
+    let expected = format!(
+        r#"{{"Message":"No HTTP resource was found that matches the request URI '{nowhere}'."}}"#
+    );
+    assert_eq!(reply.text(), expected);
+}
+
+#[test]
+fn the_accepted_format_wins_over_the_one_that_was_sent() {
+    let server = Server::usual();
+    let body = json_body("B-1", "T-1", "30");
+    for (accept, expected) in [
+        ("*/*", "application/json"),
+        ("application/xml, application/json", "application/json"),
+        ("*/*, application/xml", "application/xml"),
+        ("application/json;q=0", "application/json"),
+        (
+            "application/json;q=0.5, application/xml;q=0.8",
+            "application/xml",
+        ),
+        (
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "application/xml",
+        ),
+        ("text/*", "text/json"),
+        ("image/png", "application/json"),
+        ("application/bson", "application/bson"),
+    ] {
+        let authorization = format!("Bearer {}", crate::harness::config::EPAY_TOKEN);
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+            ("accept", accept),
+        ];
+        let reply = server.post(PATH, &headers, &body);
+        let kind = format!("{expected}; charset=utf-8");
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, kind.as_str()),
+            "{accept}"
+        );
+    }
+}
+
+#[test]
 fn a_caller_without_the_token_gets_401_in_its_own_format_and_no_errcode() {
     let server = Server::usual();
     server.put_simple_order("1", "refund_applied", "30.00");

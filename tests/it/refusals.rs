@@ -4,7 +4,7 @@
 //! test refuses it.
 
 use crate::harness::Server;
-use crate::harness::http::{raw, raw_status};
+use crate::harness::http::{raw, raw_status, raw_until};
 use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE, SAMPLE_REFUND_NO};
 
@@ -321,6 +321,20 @@ fn a_body_that_ends_too_early_is_never_stored() {
     );
     let answer = raw(&server.public_url, &request(&headers, SAMPLE.as_bytes()));
     assert!(matches!(raw_status(&answer), 0 | 400 | 408), "{answer}");
+    unharmed(&server);
+}
+
+#[test]
+fn a_body_that_stalls_is_given_up_and_never_stored() {
+    let server = Server::usual();
+    let headers = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        SAMPLE.len()
+    );
+    let mut bytes = request(&headers, SAMPLE.as_bytes());
+    bytes.truncate(bytes.len() - 1);
+    let answer = raw_until(&server.public_url, &bytes, |text| text.contains("\r\n\r\n"));
+    assert!(matches!(raw_status(&answer), 0 | 408), "{answer}");
     unharmed(&server);
 }
 

@@ -8,12 +8,76 @@ const LINES_MAX: usize = 600;
 
 /// A room and the rooms of ours that it must not know.
 const FORBIDDEN_ARROWS: [(&str, &[&str]); 8] = [
-    ("domain", &["cli", "closeout", "config", "crypto", "epay", "http", "providers", "store", "telemetry"]),
-    ("crypto", &["cli", "closeout", "config", "domain", "epay", "http", "providers", "store", "telemetry"]),
-    ("epay", &["cli", "closeout", "config", "crypto", "http", "providers", "store", "telemetry"]),
-    ("providers", &["cli", "closeout", "config", "epay", "http", "store", "telemetry"]),
-    ("store", &["cli", "closeout", "config", "crypto", "epay", "http", "providers", "telemetry"]),
-    ("closeout", &["cli", "config", "crypto", "epay", "http", "telemetry"]),
+    (
+        "domain",
+        &[
+            "cli",
+            "closeout",
+            "config",
+            "crypto",
+            "epay",
+            "http",
+            "providers",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "crypto",
+        &[
+            "cli",
+            "closeout",
+            "config",
+            "domain",
+            "epay",
+            "http",
+            "providers",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "epay",
+        &[
+            "cli",
+            "closeout",
+            "config",
+            "crypto",
+            "http",
+            "providers",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "providers",
+        &[
+            "cli",
+            "closeout",
+            "config",
+            "epay",
+            "http",
+            "store",
+            "telemetry",
+        ],
+    ),
+    (
+        "store",
+        &[
+            "cli",
+            "closeout",
+            "config",
+            "crypto",
+            "epay",
+            "http",
+            "providers",
+            "telemetry",
+        ],
+    ),
+    (
+        "closeout",
+        &["cli", "config", "crypto", "epay", "http", "telemetry"],
+    ),
     ("config", &["cli", "closeout", "epay", "http", "telemetry"]),
     ("http", &["cli"]),
 ];
@@ -92,7 +156,11 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn report(broken: &[String]) {
-    assert!(broken.is_empty(), "house rules are broken:\n{}", broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "house rules are broken:\n{}",
+        broken.join("\n")
+    );
 }
 
 #[test]
@@ -105,7 +173,9 @@ fn rooms_know_only_the_rooms_that_the_map_allows() {
             }
             for (number, line) in code(&text) {
                 for other in forbidden {
-                    if line.contains(&format!("crate::{other}::")) || line.contains(&format!("use crate::{other};")) {
+                    if line.contains(&format!("crate::{other}::"))
+                        || line.contains(&format!("use crate::{other};"))
+                    {
                         broken.push(format!("{path}:{number}: {room} must not know {other}"));
                     }
                 }
@@ -124,9 +194,17 @@ fn each_crate_stays_in_its_place() {
                 continue;
             }
             for (number, line) in code(&text) {
-                let used = [format!("use {name}::"), format!(" {name}::"), format!("({name}::")];
-                if used.iter().any(|usage| line.contains(usage.as_str())) || line.starts_with(&format!("{name}::")) {
-                    broken.push(format!("{path}:{number}: {name} is used outside {places:?}"));
+                let used = [
+                    format!("use {name}::"),
+                    format!(" {name}::"),
+                    format!("({name}::"),
+                ];
+                if used.iter().any(|usage| line.contains(usage.as_str()))
+                    || line.starts_with(&format!("{name}::"))
+                {
+                    broken.push(format!(
+                        "{path}:{number}: {name} is used outside {places:?}"
+                    ));
                 }
             }
         }
@@ -161,7 +239,9 @@ fn nothing_but_the_closeout_writes_refunds_or_events() {
         }
         for (number, line) in code(&text) {
             if WRITES.iter().any(|write| line.contains(write)) {
-                broken.push(format!("{path}:{number}: writes what only the close-out may"));
+                broken.push(format!(
+                    "{path}:{number}: writes what only the close-out may"
+                ));
             }
         }
     }
@@ -178,7 +258,9 @@ fn every_file_says_why_it_is_there_and_is_not_too_long() {
             }
             let lines = text.lines().count();
             if lines > LINES_MAX {
-                broken.push(format!("{path}: has {lines} lines, {LINES_MAX} are allowed"));
+                broken.push(format!(
+                    "{path}: has {lines} lines, {LINES_MAX} are allowed"
+                ));
             }
         }
     }

@@ -52,8 +52,12 @@ impl Payermax {
             let app = Some(body.get("appId"))
                 .filter(|app| app.text().is_some())
                 .unwrap_or_else(|| body.get("merchantAppId"));
-            audience.check_merchant(body.get("merchantNo").text())?;
+            // The English documents make merchantNo optional, the Chinese ones appId: a merchant
+            // that is not named must be proven by the app.
             audience.check_app(app.text())?;
+            if body.has("merchantNo") || audience.app_id.is_none() {
+                audience.check_merchant(body.get("merchantNo").text())?;
+            }
             return Ok((wire::claim_of_new(body), ACK_NEW));
         }
         audience.check_merchant(body.get("merchantId").text())?;
@@ -63,8 +67,8 @@ impl Payermax {
 
 impl Provider for Payermax {
     fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
-        let body = Object::parse(request.body)
-            .map_err(|error| Rejection::Malformed(error.to_string()))?;
+        let body =
+            Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         if !wire::is_new(&body) && !wire::is_v21(&body) {
             return Err(Rejection::Malformed(
                 "neither a refund notification nor one of v2.1".to_owned(),
@@ -106,4 +110,3 @@ impl Audience {
         }
     }
 }
-

@@ -4,6 +4,7 @@
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
 use super::super::json::{Object, Value};
+use super::super::member::{failure, shown};
 use super::super::text::printable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
@@ -15,7 +16,8 @@ const NOTIFY_TYPE: &str = "REFUND";
 
 /// Whether it has the shape of the new generation.
 pub(super) fn is_new(body: &Object<'_>) -> bool {
-    body.get("notifyType").text() == Some(NOTIFY_TYPE) && matches!(body.get("data"), Value::Nested(text) if text.starts_with('{'))
+    body.get("notifyType").text() == Some(NOTIFY_TYPE)
+        && matches!(body.get("data"), Value::Nested(text) if text.starts_with('{'))
 }
 
 /// Whether it has the shape of v2.1.
@@ -49,7 +51,7 @@ pub(super) fn claim_of_new(body: &Object<'_>) -> Claim {
         outcome,
         provider_status: status.text_or_digits().map(printable),
         money: money(&data.get("refundAmount"), &data.get("refundCurrency")),
-        failure: failure(&body.get("code"), &body.get("msg")),
+        failure: failure(shown(&body.get("code")), shown(&body.get("msg"))),
         finished_at: data.get("refundFinishTime").text().and_then(time),
     }
     .into_claim()
@@ -74,7 +76,7 @@ pub(super) fn claim_of_v21(body: &Object<'_>) -> Claim {
         outcome,
         provider_status: status.text_or_digits().map(printable),
         money: money(&body.get("refundAmount"), &body.get("currency")),
-        failure: failure(&body.get("errorCode"), &body.get("errorMsg")),
+        failure: failure(shown(&body.get("errorCode")), shown(&body.get("errorMsg"))),
         finished_at: None,
     }
     .into_claim()
@@ -150,20 +152,6 @@ fn money(amount: &Value<'_>, currency: &Value<'_>) -> Option<Money> {
     (!amount.is_zero()).then_some(Money { amount, currency })
 }
 
-fn failure(code: &Value<'_>, message: &Value<'_>) -> Option<Failure> {
-    let text = |value: &Value<'_>| {
-        value
-            .text_or_digits()
-            .filter(|text| !text.is_empty())
-            .map(printable)
-    };
-    let failure = Failure {
-        code: text(code),
-        message: text(message),
-    };
-    (failure.code.is_some() || failure.message.is_some()).then_some(failure)
-}
-
 /// RFC 3339, or the same without an offset, which the documents define as UTC. Any other spelling
 /// is left out: a time never decides anything.
 fn time(text: &str) -> Option<Moment> {
@@ -196,12 +184,24 @@ mod tests {
     fn the_documented_samples_are_read_in_full() {
         let new = claim(include_str!("../../../tests/fixtures/payermax/new.json"));
         assert_eq!(new.outcome, Outcome::Reported(Status::Succeeded));
-        assert_eq!(new.money.map(Money::amount_text).as_deref(), Some("10000.00"));
-        assert_eq!(new.order_no.as_ref().map(Number::as_str), Some("P1642410680681"));
+        assert_eq!(
+            new.money.map(Money::amount_text).as_deref(),
+            Some("10000.00")
+        );
+        assert_eq!(
+            new.order_no.as_ref().map(Number::as_str),
+            Some("P1642410680681")
+        );
         let v21 = claim(include_str!("../../../tests/fixtures/payermax/v21.json"));
         assert_eq!(v21.outcome, Outcome::Reported(Status::Succeeded));
-        assert_eq!(v21.refund_no.as_ref().map(RefundNo::as_str), Some("201811121126886846"));
-        assert_eq!(v21.money.map(Money::amount_text).as_deref(), Some("1000.00"));
+        assert_eq!(
+            v21.refund_no.as_ref().map(RefundNo::as_str),
+            Some("201811121126886846")
+        );
+        assert_eq!(
+            v21.money.map(Money::amount_text).as_deref(),
+            Some("1000.00")
+        );
     }
 
     #[test]
@@ -233,11 +233,26 @@ mod tests {
 
     #[test]
     fn amounts_are_plain_digits_of_more_than_nothing() {
-        for bad in ["0", "\"0.00\"", "-1", "1e3", "\"+1\"", "\"1,000\"", "1.00001", "\"\"", "true", "[1]"] {
+        for bad in [
+            "0",
+            "\"0.00\"",
+            "-1",
+            "1e3",
+            "\"+1\"",
+            "\"1,000\"",
+            "1.00001",
+            "\"\"",
+            "true",
+            "[1]",
+        ] {
             let data = format!(
                 r#"{{"outRefundNo":"R","refundTradeNo":"T","outTradeNo":"P","refundAmount":{bad},"refundCurrency":"IDR","status":"REFUND_SUCCESS"}}"#
             );
-            assert_eq!(new_with(&data).outcome, Outcome::Unclear(Reason::InvalidContent), "{bad}");
+            assert_eq!(
+                new_with(&data).outcome,
+                Outcome::Unclear(Reason::InvalidContent),
+                "{bad}"
+            );
         }
     }
 

@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
+use super::super::driver::Row;
 use super::super::{StoreError, sql};
 use super::{Snapshot, Tx, corrupt};
-use crate::domain::claim::{Account, Claim, RefundNo};
+use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
@@ -18,8 +19,8 @@ pub struct NewCallback {
     pub account: Account,
     /// The refund that it names, if any.
     pub refund_no: Option<RefundNo>,
-    /// SHA-256 of what makes two deliveries the same one.
-    pub delivery_key: [u8; 32],
+    /// What makes two deliveries the same one.
+    pub delivery_key: DeliveryKey,
     /// Which key or token verified it.
     pub key_id: String,
     /// JSON object of the headers that matter.
@@ -34,25 +35,6 @@ pub struct NewCallback {
     pub settle_after: Moment,
 }
 
-/// What transaction 2 made of a notification, as far as a repeat of it must know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SettledVerdict {
-    /// It contradicts what is known.
-    Conflict,
-    /// Anything else.
-    Other,
-}
-
-impl SettledVerdict {
-    fn from_word(word: &str) -> Self {
-        if word == Verdict::Conflict.as_str() {
-            Self::Conflict
-        } else {
-            Self::Other
-        }
-    }
-}
-
 /// Whether these very bytes were known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
@@ -62,10 +44,6 @@ pub enum Stored {
     Before {
         /// The id they got then.
         id: CallbackId,
-        /// The refund, if transaction 2 is through and made or found one.
-        refund_id: Option<RefundId>,
-        /// What became of it, if transaction 2 is through.
-        verdict: Option<SettledVerdict>,
     },
 }
 
@@ -113,8 +91,13 @@ fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
 }
 
 impl Tx<'_> {
-    /// Stores a notification, or counts it where these bytes are known.
+    /// Stores a notification, or counts it where this delivery is known.
     pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Stored, StoreError> {
+        if let DeliveryKey::Message(message_key) = &callback.delivery_key
+            && let Some(known) = self.known_message(callback, message_key)?
+        {
+            return Ok(known);
+        }
         let refund_no = number_or_empty(callback.refund_no.as_ref());
         let inserted = self.execute(
             sql::INSERT_CALLBACK,
@@ -123,7 +106,7 @@ impl Tx<'_> {
                 callback.account.provider.as_str().into(),
                 callback.account.name.as_str().into(),
                 refund_no.into(),
-                (&callback.delivery_key).into(),
+                callback.delivery_key.digest().into(),
                 callback.key_id.as_str().into(),
                 callback.headers.as_str().into(),
                 callback.body.as_slice().into(),
@@ -143,17 +126,42 @@ impl Tx<'_> {
                 callback.account.provider.as_str().into(),
                 callback.account.name.as_str().into(),
                 refund_no.into(),
-                (&callback.delivery_key).into(),
+                callback.delivery_key.digest().into(),
             ],
-            |row| {
-                Ok(Stored::Before {
-                    id: CallbackId::new(uuid(row.blob(0)?)?),
-                    refund_id: row.opt_blob(1)?.map(uuid).transpose()?.map(RefundId::new),
-                    verdict: row.opt_text(2)?.map(SettledVerdict::from_word),
-                })
-            },
+            read_known,
         )?;
         known.ok_or_else(|| StoreError::Constraint("a callback id was used twice".to_owned()))
+    }
+
+    /// Notes the id of a relay's message; what it brought before, if it came before.
+    fn known_message(
+        &mut self,
+        callback: &NewCallback,
+        message_key: &[u8; 32],
+    ) -> Result<Option<Stored>, StoreError> {
+        let (provider, account) = (&callback.account.provider, &callback.account.name);
+        let inserted = self.execute(
+            sql::INSERT_RELAY_MESSAGE,
+            &[
+                provider.as_str().into(),
+                account.as_str().into(),
+                message_key.into(),
+                callback.id.as_bytes().into(),
+            ],
+        )?;
+        if inserted == 1 {
+            return Ok(None);
+        }
+        self.snapshot().first(
+            sql::COUNT_RELAY_DELIVERY,
+            &[
+                callback.received_at.as_millis().into(),
+                provider.as_str().into(),
+                account.as_str().into(),
+                message_key.into(),
+            ],
+            read_known,
+        )
     }
 
     /// Marks a notification settled; [`StoreError::Overtaken`] where somebody else has done so.
@@ -195,28 +203,35 @@ impl Snapshot<'_> {
         limit: u32,
     ) -> Result<Vec<DueCallback>, StoreError> {
         let params = [due.as_millis().into(), i64::from(limit).into()];
-        self.all(sql::UNSETTLED_CALLBACKS, &params, |row| {
-            let claim = row.opt_text(3)?;
-            Ok(DueCallback {
-                id: CallbackId::new(uuid(row.blob(0)?)?),
-                account: Account {
-                    provider: row.text(1)?.to_owned(),
-                    name: row.text(2)?.to_owned(),
-                },
-                claim: claim
-                    .map(serde_json::from_str)
-                    .transpose()
-                    .map_err(|_| corrupt("claim"))?,
-                received_at: Moment::from_millis(row.integer(4)?),
-                attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
-            })
+        self.all(sql::UNSETTLED_CALLBACKS, &params, read_due)
+    }
+
+    /// The refund that a settled notification made or met, and whether it contradicts it.
+    pub fn settled_callback(
+        &mut self,
+        id: CallbackId,
+    ) -> Result<Option<(Option<RefundId>, bool)>, StoreError> {
+        self.first(sql::SETTLED_CALLBACK, &[id.as_bytes().into()], |row| {
+            let refund_id = row.opt_blob(0)?.map(uuid).transpose()?.map(RefundId::new);
+            Ok((refund_id, row.text(1)? == Verdict::Conflict.as_str()))
         })
+    }
+
+    /// One notification, if transaction 2 owes it.
+    pub fn unsettled_callback(
+        &mut self,
+        id: CallbackId,
+    ) -> Result<Option<DueCallback>, StoreError> {
+        self.first(sql::UNSETTLED_CALLBACK, &[id.as_bytes().into()], read_due)
     }
 
     /// How many notifications transaction 2 owes, and since when the oldest.
     pub fn count_unsettled(&mut self) -> Result<(i64, Option<Moment>), StoreError> {
         let found = self.first(sql::COUNT_UNSETTLED, &[], |row| {
-            Ok((row.integer(0)?, row.opt_integer(1)?.map(Moment::from_millis)))
+            Ok((
+                row.integer(0)?,
+                row.opt_integer(1)?.map(Moment::from_millis),
+            ))
         })?;
         Ok(found.unwrap_or((0, None)))
     }
@@ -270,6 +285,29 @@ impl Snapshot<'_> {
             })
         })
     }
+}
+
+fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
+    Ok(Stored::Before {
+        id: CallbackId::new(uuid(row.blob(0)?)?),
+    })
+}
+
+fn read_due(row: &dyn Row) -> Result<DueCallback, StoreError> {
+    let claim = row.opt_text(3)?;
+    Ok(DueCallback {
+        id: CallbackId::new(uuid(row.blob(0)?)?),
+        account: Account {
+            provider: row.text(1)?.to_owned(),
+            name: row.text(2)?.to_owned(),
+        },
+        claim: claim
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|_| corrupt("claim"))?,
+        received_at: Moment::from_millis(row.integer(4)?),
+        attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
+    })
 }
 
 /// Sixteen stored bytes.

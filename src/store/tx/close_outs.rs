@@ -13,7 +13,11 @@ use crate::domain::order::{ApplicationState, OrderState};
 
 impl Tx<'_> {
     /// Stores the close-out of a new refund.
-    pub fn insert_close_out(&mut self, close_out: &CloseOut, now: Moment) -> Result<(), StoreError> {
+    pub fn insert_close_out(
+        &mut self,
+        close_out: &CloseOut,
+        now: Moment,
+    ) -> Result<(), StoreError> {
         self.execute(
             sql::INSERT_CLOSE_OUT,
             &[
@@ -60,19 +64,19 @@ impl Tx<'_> {
         key: &CloseOutKey,
         refund_id: RefundId,
     ) -> Result<Option<(Number, CloseOutFacts)>, StoreError> {
-        let payment = self
-            .snapshot()
-            .first(sql::PAYMENT, &[key.trandeno.as_str().into()], |row| {
-                Ok((number(Some(row.text(0)?))?, amount(row.text(1)?)?))
-            })?;
+        let payment =
+            self.snapshot()
+                .first(sql::PAYMENT, &[key.trandeno.as_str().into()], |row| {
+                    Ok((number(Some(row.text(0)?))?, amount(row.text(1)?)?))
+                })?;
         let Some((Some(order_no), paid)) = payment else {
             return Ok(None);
         };
-        let order = self.snapshot().first(
-            sql::LOCK_ORDER,
-            &[order_no.as_str().into()],
-            |row| Ok((order_state(row.text(0)?)?, row.integer(1)? != 0)),
-        )?;
+        let order = self
+            .snapshot()
+            .first(sql::LOCK_ORDER, &[order_no.as_str().into()], |row| {
+                Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
+            })?;
         let (order_state, closed_by_close_out) = order.ok_or_else(|| corrupt("payment"))?;
         let mut snapshot = self.snapshot();
         let of_payment = snapshot.all(
@@ -164,7 +168,10 @@ impl Snapshot<'_> {
 
 /// Reads the columns of a close-out from this one on.
 pub(super) fn read_close_out(row: &dyn Row, from: usize) -> Result<CloseOut, StoreError> {
-    let key = CloseOutKey::new(row.text(from + 2)?.to_owned(), row.text(from + 3)?.to_owned());
+    let key = CloseOutKey::new(
+        row.text(from + 2)?.to_owned(),
+        row.text(from + 3)?.to_owned(),
+    );
     let state = row.opt_text(from + 8)?;
     Ok(CloseOut {
         refund_id: RefundId::new(uuid(row.blob(from)?)?),

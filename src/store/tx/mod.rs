@@ -11,7 +11,7 @@ use super::StoreError;
 use super::driver::{Driver, Row, Value};
 use crate::domain::ids::Number;
 
-pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledVerdict, Stored};
+pub use callbacks::{CallbackRow, DueCallback, NewCallback, Stored};
 pub use events::EventRow;
 pub use refunds::{Locked, RefundFilter, RefundPage};
 

@@ -28,7 +28,12 @@ impl Tx<'_> {
         now: Moment,
     ) -> Result<(), StoreError> {
         let now = now.as_millis();
-        let params = [order_no.as_str().into(), state.as_str().into(), now.into(), now.into()];
+        let params = [
+            order_no.as_str().into(),
+            state.as_str().into(),
+            now.into(),
+            now.into(),
+        ];
         self.execute(sql::PUT_ORDER, &params).map(drop)
     }
 
@@ -98,12 +103,16 @@ impl Snapshot<'_> {
         &mut self,
         order_no: &Number,
     ) -> Result<Vec<Application>, StoreError> {
-        self.all(sql::APPLICATIONS_OF_ORDER, &[order_no.as_str().into()], |row| {
-            Ok(Application {
-                batchno: row.text(0)?.to_owned(),
-                amount: amount(row.text(1)?)?,
-                state: application_state(row.text(2)?)?,
-            })
-        })
+        self.all(
+            sql::APPLICATIONS_OF_ORDER,
+            &[order_no.as_str().into()],
+            |row| {
+                Ok(Application {
+                    batchno: row.text(0)?.to_owned(),
+                    amount: amount(row.text(1)?)?,
+                    state: application_state(row.text(2)?)?,
+                })
+            },
+        )
     }
 }

@@ -146,7 +146,11 @@ impl Mutable {
     /// In the order of `sql::INSERT_REFUND` after the immutable ones, and of `sql::SAVE_REFUND`.
     fn values<'a>(&'a self, refund: &'a Refund) -> [Value<'a>; 10] {
         [
-            refund.provider_refund_no.as_ref().map(|no| no.as_str()).into(),
+            refund
+                .provider_refund_no
+                .as_ref()
+                .map(|no| no.as_str())
+                .into(),
             refund.order_no.as_ref().map(|no| no.as_str()).into(),
             refund.status.as_str().into(),
             refund.provider_status.as_deref().into(),
@@ -170,18 +174,17 @@ impl Snapshot<'_> {
     }
 
     /// A page of refunds, newest first.
-    pub fn refunds(
-        &mut self,
-        filter: &RefundFilter,
-        limit: u32,
-    ) -> Result<RefundPage, StoreError> {
+    pub fn refunds(&mut self, filter: &RefundFilter, limit: u32) -> Result<RefundPage, StoreError> {
         let mut query = Query::new(sql::REFUNDS_HEAD);
         query.equals("refunds.provider", filter.provider.as_deref());
         query.equals("refunds.account", filter.account.as_deref());
         query.equals("refunds.status", filter.status.map(Status::as_str));
         query.equals("refunds.order_no", filter.order_no.as_deref());
         query.equals("refunds.refund_no", filter.refund_no.as_deref());
-        query.equals("refunds.provider_refund_no", filter.provider_refund_no.as_deref());
+        query.equals(
+            "refunds.provider_refund_no",
+            filter.provider_refund_no.as_deref(),
+        );
         if let Some(moment) = filter.updated_after {
             query.condition("refunds.updated_at >", moment.as_millis().into());
         }
@@ -295,4 +298,3 @@ fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
         updated_at: Moment::from_millis(row.integer(14)?),
     })
 }
-

@@ -142,6 +142,32 @@ pub fn raw(base_url: &str, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Writes `bytes`, keeps the connection open, and reads until `enough` is content with what came
+/// or the server closes. Streams and stalled bodies go this way.
+pub fn raw_until(base_url: &str, bytes: &[u8], enough: impl Fn(&str) -> bool) -> String {
+    let address = base_url
+        .strip_prefix("http://")
+        .expect("a plain http address");
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream
+        .set_read_timeout(Some(TIMEOUT))
+        .expect("a timeout can be set");
+    stream.write_all(bytes).expect("the server reads");
+    let mut answer = Vec::new();
+    let mut piece = [0_u8; 4096];
+    loop {
+        let so_far = String::from_utf8_lossy(&answer);
+        if enough(&so_far) {
+            return so_far.into_owned();
+        }
+        match stream.read(&mut piece) {
+            Ok(0) => return so_far.into_owned(),
+            Ok(length) => answer.extend_from_slice(&piece[..length]),
+            Err(error) => panic!("waited in vain ({error}) after: {so_far}"),
+        }
+    }
+}
+
 /// The status code of a raw answer; 0 when the connection was closed without one.
 pub fn raw_status(answer: &str) -> u16 {
     answer

@@ -137,3 +137,32 @@ fn openssl(arguments: &[&str], input: &str) -> String {
     assert!(output.status.success(), "openssl {arguments:?} failed");
     String::from_utf8(output.stdout).expect("PEM is text")
 }
+/// Lower-case hex of the SHA-1 of `text`, for the one provider that still signs with it.
+pub fn sha1_hex(text: &str) -> String {
+    let line = openssl(&["dgst", "-sha1", "-r"], text);
+    line.split(' ')
+        .next()
+        .expect("digest, then the file's name")
+        .to_owned()
+}
+
+/// HMAC-SHA256 (RFC 2104) of `message`; the key may be at most one block of 64 bytes long.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let padded = |filler: u8| {
+        let mut block = [filler; 64];
+        block
+            .iter_mut()
+            .zip(key)
+            .for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::new()
+        .chain_update(padded(0x36))
+        .chain_update(message)
+        .finalize();
+    Sha256::new()
+        .chain_update(padded(0x5c))
+        .chain_update(inner)
+        .finalize()
+        .to_vec()
+}

@@ -1,0 +1,134 @@
+//! Which members each provider's account takes, needs and refuses.
+
+use super::*;
+
+const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
+
+fn checker() -> Checker {
+    Checker {
+        folder: std::path::PathBuf::new(),
+        variables: vec![("RELAY".to_owned(), RELAY_SECRET.to_owned())],
+        now: Timestamp::UNIX_EPOCH,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn section(provider: &str, members: &str) -> AccountSection {
+    toml::from_str(&format!(
+        "provider = {provider:?}\naccount = \"x\"\n{members}"
+    ))
+    .unwrap()
+}
+
+/// What comes of an account with these members, and the keys that have a problem.
+fn account(provider: &str, members: &str) -> (Option<Adapter>, Vec<String>) {
+    let mut checker = checker();
+    let section = section(provider, members);
+    let adapter = AccountChecker::new(&mut checker, "a", &section).adapter();
+    let keys = checker.problems.into_iter().map(|problem| problem.key);
+    (adapter, keys.collect())
+}
+
+#[test]
+fn amounts_count_cents_unless_told_otherwise_or_in_rupiah() {
+    for (currency, members, expected) in [
+        ("MYR", "", 2),
+        ("IDR", "", 0),
+        ("IDR", "minor_digits = 2", 2),
+        ("KWD", "minor_digits = 3", 3),
+        ("THB", "minor_digits = \"0\"", 0),
+    ] {
+        let (mut checker, section) = (checker(), section("paycools", members));
+        let mut account = AccountChecker::new(&mut checker, "a", &section);
+        let digits = account.minor_digits(currency.parse().ok());
+        assert_eq!(digits, Some(expected), "{currency} {members}");
+    }
+}
+
+#[test]
+fn a_paycools_account_needs_a_currency_and_a_key_or_a_secret() {
+    for good in [
+        "secret = \"s\"\ncurrency = \"MYR\"",
+        "secret = \"s\"\ncurrency = \"IDR\"\nutc_offset = \"+07:00\"\nminor_digits = 0",
+    ] {
+        let (adapter, problems) = account("paycools", good);
+        assert!(matches!(adapter, Some(Adapter::Callback(_))), "{good}");
+        assert_eq!(problems, [""; 0], "{good}");
+    }
+    for (bad, key) in [
+        ("currency = \"MYR\"", "a.public_keys"),
+        ("secret = \"s\"", "a.currency"),
+        ("secret = \"s\"\ncurrency = \"myr\"", "a.currency"),
+        ("secret = \"env:NONE\"\ncurrency = \"MYR\"", "a.secret"),
+        ("secret = \"\"\ncurrency = \"MYR\"", "a.secret"),
+        (
+            "secret = \"s\"\ncurrency = \"MYR\"\npublic_keys = []",
+            "a.public_keys",
+        ),
+        (
+            "secret = \"s\"\ncurrency = \"MYR\"\nutc_offset = \"8\"",
+            "a.utc_offset",
+        ),
+        (
+            "secret = \"s\"\ncurrency = \"MYR\"\nminor_digits = 5",
+            "a.minor_digits",
+        ),
+    ] {
+        let (adapter, problems) = account("paycools", bad);
+        assert!(adapter.is_none(), "{bad}");
+        assert_eq!(problems, [key], "{bad}");
+    }
+}
+
+#[test]
+fn a_relayed_account_needs_secrets_and_nothing_else() {
+    for provider in ["quickpay", "nmanagement"] {
+        let (adapter, problems) = account(provider, "relay_secrets = [\"env:RELAY\"]");
+        assert!(matches!(adapter, Some(Adapter::Relay(_))), "{provider}");
+        assert_eq!(problems, [""; 0]);
+        for (bad, key) in [
+            ("", "a.relay_secrets"),
+            ("relay_secrets = []", "a.relay_secrets"),
+            (
+                "relay_secrets = [\"env:RELAY\", \"whsec_AAAA\"]",
+                "a.relay_secrets[1]",
+            ),
+            ("relay_secrets = [\"plain\"]", "a.relay_secrets[0]"),
+            (
+                "relay_secrets = [\"env:RELAY\"]\ncurrency = \"CNY\"",
+                "a.currency",
+            ),
+        ] {
+            assert_eq!(account(provider, bad).1, [key], "{bad}");
+        }
+    }
+}
+
+#[test]
+fn members_of_another_provider_are_refused() {
+    let members = "secret = \"s\"\ncurrency = \"MYR\"\nmerchant_no = \"1\"\napp_id = \"2\"";
+    let (_, problems) = account("paycools", members);
+    assert_eq!(problems, ["a.merchant_no", "a.app_id"]);
+    assert_eq!(account("paypal", "").1, ["a.provider"]);
+}
+
+#[test]
+fn offsets_have_one_spelling() {
+    for (text, seconds) in [
+        ("+08:00", Some(28_800)),
+        ("-03:30", Some(-12_600)),
+        ("+14:00", Some(50_400)),
+        ("+00:00", Some(0)),
+        ("+14:01", None),
+        ("+08:60", None),
+        ("08:00", None),
+        ("+8:00", None),
+        ("+0800", None),
+        ("+08:0x", None),
+        ("Z", None),
+        ("", None),
+    ] {
+        assert_eq!(parse_offset(text).map(Offset::seconds), seconds, "{text}");
+    }
+}

@@ -1,0 +1,262 @@
+//! Secrets that both sides know, and what is made with them.
+//!
+//! * [`SuffixSecret`]: SHA-1 over a text and the secret behind it. `PayCools`' flat form knows
+//!   nothing better. It is no HMAC and SHA-1 is broken for collisions, so the adapter refuses every
+//!   text that could be read in two ways, and the form is off where no secret is configured.
+//! * [`RelaySecrets`]: HMAC-SHA256 as Standard Webhooks 1.0.0 lays it down. The crate of that
+//!   project asks the system for the time and knows one secret only; here the time is a parameter
+//!   and a rotation has several. The test below holds both to the same published signature.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::{digest, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use rand::RngCore as _;
+use rand::rngs::OsRng;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{hex, sha256};
+
+/// Prefix of a written Standard Webhooks secret.
+const RELAY_PREFIX: &str = "whsec_";
+/// Fewest secret bytes: what Standard Webhooks asks of a secret (192 bits).
+const RELAY_BYTES_MIN: usize = 24;
+/// How far the signed time may lie from ours, both ways, this very second included.
+const RELAY_TOLERANCE_SECONDS: i64 = 300;
+/// Longest message id; a UUID has 36 characters.
+const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Most digits of a time; ten are in use until the year 2286.
+const TIMESTAMP_DIGITS_MAX: usize = 12;
+
+/// A secret that is hashed behind the text it vouches for.
+#[derive(Clone)]
+pub struct SuffixSecret(SecretString);
+
+/// Why a digest does not vouch for a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DigestError {
+    /// Absent or empty.
+    #[error("the digest is missing")]
+    Missing,
+    /// Made of another text or with another secret.
+    #[error("the digest does not match")]
+    Mismatch,
+}
+
+impl SuffixSecret {
+    /// Takes the secret over.
+    pub fn new(secret: &str) -> Self {
+        Self(SecretString::from(secret))
+    }
+
+    /// Forty lower-case hex digits: SHA-1 of `text` and the secret behind it.
+    pub fn sha1_hex(&self, text: &str) -> String {
+        let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+        context.update(text.as_bytes());
+        context.update(self.0.expose_secret().as_bytes());
+        hex(context.finish().as_ref())
+    }
+
+    /// Checks hex digits in either case. Takes the same time wherever they differ.
+    pub fn verify_sha1_hex(&self, text: &str, digest: Option<&str>) -> Result<(), DigestError> {
+        let said = digest.unwrap_or_default().to_ascii_lowercase();
+        if said.is_empty() {
+            return Err(DigestError::Missing);
+        }
+        verify_slices_are_equal(self.sha1_hex(text).as_bytes(), said.as_bytes())
+            .map_err(|_| DigestError::Mismatch)
+    }
+}
+
+impl fmt::Debug for SuffixSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SuffixSecret([redacted])")
+    }
+}
+
+/// Why a text is no Standard Webhooks secret. Worded to follow the name of the config key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelaySecretError {
+    /// Another kind of secret.
+    #[error("must begin with whsec_, as Standard Webhooks secrets do")]
+    Prefix,
+    /// Behind the prefix stands no Base64.
+    #[error("must be whsec_ and standard base64: echo whsec_$(openssl rand -base64 32)")]
+    NotBase64,
+    /// Could be guessed.
+    #[error("holds {0} bytes, at least 24 are needed: echo whsec_$(openssl rand -base64 32)")]
+    TooShort(usize),
+    /// Without a secret nothing could ever be verified.
+    #[error("holds no secret; give at least one")]
+    None,
+}
+
+/// Why no secret vouches for a relayed message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelaySignatureError {
+    /// A header is absent, empty or repeated.
+    #[error("a webhook-id, webhook-timestamp or webhook-signature header is missing")]
+    Missing,
+    /// Longer than an id, or with characters (a full stop, white space) that blur the signed text.
+    #[error("the webhook-id is not usable")]
+    Id,
+    /// Not whole seconds since 1970.
+    #[error("the webhook-timestamp is not a number of seconds")]
+    Timestamp,
+    /// Before or after our time by more than five minutes.
+    #[error("the webhook-timestamp is more than five minutes away")]
+    OutsideTolerance,
+    /// Tried with every secret.
+    #[error("no v1 signature matches any secret")]
+    Mismatch,
+}
+
+/// One Standard Webhooks secret.
+#[derive(Clone)]
+pub struct RelaySecret {
+    id: String,
+    key: hmac::Key,
+}
+
+impl RelaySecret {
+    /// Reads `whsec_` and Base64 of at least 24 bytes.
+    pub fn parse(text: &str) -> Result<Self, RelaySecretError> {
+        let encoded = text
+            .strip_prefix(RELAY_PREFIX)
+            .ok_or(RelaySecretError::Prefix)?;
+        let bytes = STANDARD
+            .decode(encoded)
+            .map_err(|_| RelaySecretError::NotBase64)?;
+        if bytes.len() < RELAY_BYTES_MIN {
+            return Err(RelaySecretError::TooShort(bytes.len()));
+        }
+        Ok(Self {
+            id: format!("whsec-{}", hex(&sha256(&bytes)[..4])),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+        })
+    }
+
+    /// Makes the text of a fresh secret for `demo` and the tests.
+    pub fn generate_text() -> String {
+        let mut bytes = [0; 32];
+        OsRng.fill_bytes(&mut bytes);
+        format!("{RELAY_PREFIX}{}", STANDARD.encode(bytes))
+    }
+
+    /// Names the secret in the store without telling it: eight hex digits of its SHA-256. It stays
+    /// the same when secrets are added or reordered.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The `webhook-signature` of a message, for `demo`, `trigger` and the tests.
+    pub fn sign(&self, message_id: &str, seconds: i64, body: &[u8]) -> String {
+        let tag = self.tag(message_id, &seconds.to_string(), body);
+        format!("v1,{}", STANDARD.encode(tag))
+    }
+
+    fn tag(&self, message_id: &str, timestamp: &str, body: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in [
+            message_id.as_bytes(),
+            b".",
+            timestamp.as_bytes(),
+            b".",
+            body,
+        ] {
+            context.update(part);
+        }
+        context.sign()
+    }
+}
+
+impl fmt::Debug for RelaySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RelaySecret").field(&self.id).finish()
+    }
+}
+
+/// A message as its headers and bytes came; `None` for a header that is absent.
+#[derive(Clone, Copy, Debug)]
+pub struct RelayMessage<'a> {
+    /// `webhook-id`.
+    pub id: Option<&'a str>,
+    /// `webhook-timestamp`.
+    pub timestamp: Option<&'a str>,
+    /// `webhook-signature`.
+    pub signature: Option<&'a str>,
+    /// The body, untouched.
+    pub body: &'a [u8],
+}
+
+/// Who vouched for which message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayProof<'a> {
+    /// [`RelaySecret::id`] of the secret that matched.
+    pub secret_id: &'a str,
+    /// The `webhook-id`, which the signature covers.
+    pub message_id: &'a str,
+}
+
+/// The secrets of one relay account, several while one takes the place of another.
+#[derive(Clone, Debug)]
+pub struct RelaySecrets(Vec<RelaySecret>);
+
+impl RelaySecrets {
+    /// Takes one secret or more.
+    pub fn new(secrets: Vec<RelaySecret>) -> Result<Self, RelaySecretError> {
+        if secrets.is_empty() {
+            return Err(RelaySecretError::None);
+        }
+        Ok(Self(secrets))
+    }
+
+    /// Verifies `id.timestamp.body`. Each secret hashes the body once, whatever the number of
+    /// signatures in the header, and compares in constant time.
+    pub fn verify<'a>(
+        &'a self,
+        message: &RelayMessage<'a>,
+        now: Timestamp,
+    ) -> Result<RelayProof<'a>, RelaySignatureError> {
+        let (id, timestamp, signatures) = (message.id, message.timestamp, message.signature);
+        let given = |header: Option<&'a str>| header.filter(|text| !text.is_empty());
+        let (Some(id), Some(timestamp), Some(signatures)) =
+            (given(id), given(timestamp), given(signatures))
+        else {
+            return Err(RelaySignatureError::Missing);
+        };
+        if id.len() > MESSAGE_ID_CHARS_MAX || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'.')
+        {
+            return Err(RelaySignatureError::Id);
+        }
+        let seconds = seconds(timestamp).ok_or(RelaySignatureError::Timestamp)?;
+        if (now.as_second() - seconds).abs() > RELAY_TOLERANCE_SECONDS {
+            return Err(RelaySignatureError::OutsideTolerance);
+        }
+        let said: Vec<_> = signatures
+            .split(' ')
+            .filter_map(|entry| STANDARD.decode(entry.strip_prefix("v1,")?).ok())
+            .collect();
+        self.0
+            .iter()
+            .find(|secret| {
+                let tag = secret.tag(id, timestamp, message.body);
+                said.iter()
+                    .any(|said| verify_slices_are_equal(tag.as_ref(), said).is_ok())
+            })
+            .map(|secret| RelayProof {
+                secret_id: &secret.id,
+                message_id: id,
+            })
+            .ok_or(RelaySignatureError::Mismatch)
+    }
+}
+
+/// Plain digits only: the text itself is signed, so it must have one reading.
+fn seconds(text: &str) -> Option<i64> {
+    let plain = text.len() <= TIMESTAMP_DIGITS_MAX && text.bytes().all(|b| b.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}

@@ -1,0 +1,28 @@
+//! nManagement: the refund service in front of the CCB merchant client (transaction 5W1004). The
+//! bank never sends a message on its own and signs nothing here, so the merchant's own system
+//! relays the reply of `/api/Pay/PayRefund`.
+//!
+//! Sources: nManagement HTTP API V2 (`/api/Pay/PayRefund`); the bank's manual of the merchant
+//! client, transaction 5W1004.
+
+mod sample;
+mod wire;
+
+pub use sample::{Sample, sample};
+
+use super::Rejection;
+use super::json::Object;
+use super::relay::RelayedProvider;
+use crate::domain::claim::Claim;
+use crate::domain::ids::Number;
+
+/// Reads nManagement replies; an account has nothing to configure but the secrets of its relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Nmanagement;
+
+impl RelayedProvider for Nmanagement {
+    fn read(&self, refund_no: &Number, body: &[u8]) -> Result<Claim, Rejection> {
+        let reply = Object::parse(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+        Ok(wire::claim(refund_no, &reply))
+    }
+}

@@ -1,0 +1,238 @@
+//! nManagement's JSON, read into claims. `status` is 200 for success and failure alike and is never
+//! asked; `success` and the bank's `RETURN_CODE` decide together, and whatever leaves a doubt is an
+//! unknown outcome: to call it a failure would invite a second refund.
+
+use super::super::json::{Object, Value};
+use super::super::member::{failure, optional_number, shown};
+use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
+use crate::domain::ids::Number;
+use crate::domain::money::{Amount, Currency, Money};
+
+/// The bank's only word for success.
+const CODE_SUCCESS: &str = "000000";
+
+/// Codes after which the bank's manual asks to look the transaction up before anything else, and
+/// `0130Z0100002` (communication error), where it does not but should.
+const UNCERTAIN: [&str; 17] = [
+    "0130Z0100001",
+    "0130Z0100002",
+    "WLPT_Err1001",
+    "WLPT_Err1002",
+    "WLPT_Err1003",
+    "WLPT_Err1005",
+    "WLPT_Err1008",
+    "WLPT_Err1010",
+    "WLPT_Err1011",
+    "WLPT_Err1012",
+    "WLPT_Err1013",
+    "WLPT_Err1014",
+    "WLPT_Err1015",
+    "WLPT_Err1016",
+    "WLPT_Err1017",
+    "WLPT_Err1018",
+    "WLPT_Err1020",
+];
+
+/// Reads the reply about the refund that the relay names. The reply itself names none:
+/// `REQUEST_SN` is the number of one try, and a second try has another.
+pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
+    let response = match reply.get("response") {
+        Value::Nested(text) => Object::parse(text.as_bytes()).ok(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
+    };
+    let member = |name: &str| response.as_ref().map_or(Value::Null, |it| it.get(name));
+    let code = member("RETURN_CODE");
+    let said = outcome(&reply.get("success"), code.text());
+    let money = money(&member("AMOUNT"));
+    let order_no = optional_number(&member("ORDER_NUM"));
+    let has_succeeded = said == Outcome::Reported(Status::Succeeded);
+    let complete = order_no.is_ok() && (money.is_some() || !has_succeeded);
+    Claim {
+        refund_no: Some(RefundNo::from(refund_no.clone())),
+        provider_refund_no: None,
+        order_no: order_no.ok().flatten(),
+        outcome: if complete {
+            said
+        } else {
+            Outcome::Unclear(Reason::InvalidContent)
+        },
+        provider_status: shown(&code),
+        money,
+        failure: (complete && said == Outcome::Reported(Status::Failed))
+            .then(|| failure(shown(&code), shown(&member("RETURN_MSG"))))
+            .flatten(),
+        finished_at: None,
+        doubt: None,
+        retry_reopens: true,
+        close_out: None,
+    }
+}
+
+/// The bank's list of codes is longer than any document that could be found: a code that is not
+/// listed is an answer of the bank that refuses.
+fn outcome(success: &Value<'_>, code: Option<&str>) -> Outcome {
+    match (success, code) {
+        (Value::Bool(true), Some(CODE_SUCCESS)) => Outcome::Reported(Status::Succeeded),
+        (Value::Bool(false), Some(code)) if is_refusal(code) => Outcome::Reported(Status::Failed),
+        _ => Outcome::Unclear(Reason::OutcomeUnknown),
+    }
+}
+
+fn is_refusal(code: &str) -> bool {
+    let is_uncertain = UNCERTAIN
+        .iter()
+        .any(|uncertain| uncertain.eq_ignore_ascii_case(code));
+    // White space or anything else that no code has could hide one of the above.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    !code.is_empty() && code.bytes().all(plain) && code != CODE_SUCCESS && !is_uncertain
+}
+
+/// Yuan with at most two decimals; more than nothing.
+fn money(amount: &Value<'_>) -> Option<Money> {
+    let amount = Amount::parse(amount.text_or_digits()?).ok()?;
+    let currency = Currency::CNY;
+    (!amount.is_zero() && amount.decimals() <= currency.minor_digits())
+        .then_some(Money { amount, currency })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUCCEEDED: &str = include_str!("../../../tests/fixtures/nmanagement/succeeded.json");
+    const FAILED: &str = include_str!("../../../tests/fixtures/nmanagement/failed.json");
+    const TIMEOUT: &str = include_str!("../../../tests/fixtures/nmanagement/timeout.json");
+    const UNAUTHORIZED: &str =
+        include_str!("../../../tests/fixtures/nmanagement/unauthorized.json");
+
+    const UNKNOWN: Outcome = Outcome::Unclear(Reason::OutcomeUnknown);
+
+    fn read(text: &str) -> Claim {
+        let refund_no = "R-1".parse().unwrap();
+        claim(&refund_no, &Object::parse(text.as_bytes()).unwrap())
+    }
+
+    fn with(success: &str, code: &str) -> Outcome {
+        let text = SUCCEEDED.replace(r#""success":true"#, &format!(r#""success":{success}"#));
+        read(&text.replace(r#""000000""#, code)).outcome
+    }
+
+    #[test]
+    fn the_sample_of_a_success_is_read_in_full() {
+        let claim = read(SUCCEEDED);
+        assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded));
+        assert_eq!(
+            claim.order_no.as_ref().map(Number::as_str),
+            Some("202112071619204953")
+        );
+        let money = claim.money.unwrap();
+        assert_eq!(
+            (money.amount_text().as_str(), money.currency),
+            ("0.01", Currency::CNY)
+        );
+        assert_eq!(claim.provider_status.as_deref(), Some("000000"));
+        assert_eq!((claim.provider_refund_no, claim.failure), (None, None));
+        assert!(claim.retry_reopens);
+    }
+
+    #[test]
+    fn a_refusal_is_a_failure_with_the_words_of_the_bank() {
+        let claim = read(FAILED);
+        assert_eq!(claim.outcome, Outcome::Reported(Status::Failed));
+        let failure = claim.failure.unwrap();
+        assert_eq!(failure.code.as_deref(), Some("0130Z110B144"));
+        assert_eq!(failure.message.as_deref(), Some("记录重复"));
+        assert_eq!(claim.money, None);
+    }
+
+    #[test]
+    fn no_answer_of_the_bank_is_an_unknown_outcome() {
+        for text in [
+            TIMEOUT,
+            UNAUTHORIZED,
+            "{}",
+            r#"{"msg":"x","msgDev":null,"response":null,"status":500,"success":false}"#,
+            r#"{"success":true,"response":null}"#,
+            r#"{"success":true,"response":[]}"#,
+            r#"{"success":true,"response":"000000"}"#,
+        ] {
+            let claim = read(text);
+            assert_eq!(claim.outcome, UNKNOWN, "{text}");
+            assert_eq!(claim.refund_no.as_ref().map(RefundNo::as_str), Some("R-1"));
+            assert_eq!(claim.failure, None);
+        }
+    }
+
+    #[test]
+    fn success_and_return_code_decide_together() {
+        let succeeded = Outcome::Reported(Status::Succeeded);
+        let failed = Outcome::Reported(Status::Failed);
+        for (success, code, expected) in [
+            ("true", r#""000000""#, succeeded),
+            ("true", r#""0130Z110B144""#, UNKNOWN),
+            ("true", "null", UNKNOWN),
+            ("true", r#""""#, UNKNOWN),
+            ("true", "0", UNKNOWN),
+            ("false", r#""000000""#, UNKNOWN),
+            ("null", r#""000000""#, UNKNOWN),
+            (r#""true""#, r#""000000""#, UNKNOWN),
+            ("false", "null", UNKNOWN),
+            ("false", r#""""#, UNKNOWN),
+            ("false", r#"" ""#, UNKNOWN),
+            ("false", r#""000000 ""#, UNKNOWN),
+            ("false", r#""wlpt_err1001""#, UNKNOWN),
+            ("null", r#""0130Z110B144""#, UNKNOWN),
+            ("false", r#""WLPT_Err1004""#, failed),
+            ("false", r#""0130Z1101021""#, failed),
+            ("false", r#""0250E0200001""#, failed),
+            ("false", r#""SOMETHING_NEW""#, failed),
+        ] {
+            assert_eq!(with(success, code), expected, "{success} {code}");
+        }
+        // The manual's numbers once more, so that a slip in the list above shows.
+        let numbered = [1, 2, 3, 5, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20]
+            .map(|number| format!("WLPT_Err{}", 1000 + number));
+        for code in numbered
+            .iter()
+            .map(String::as_str)
+            .chain(["0130Z0100001", "0130Z0100002"])
+        {
+            assert_eq!(with("false", &format!(r#""{code}""#)), UNKNOWN, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_success_needs_a_plain_amount_in_yuan() {
+        let amount = r#""AMOUNT":"0.01","REQ"#;
+        for bad in [
+            "null",
+            r#""""#,
+            r#""0.00""#,
+            r#""-0.01""#,
+            r#""0.001""#,
+            r#""1,000.00""#,
+            "1e2",
+        ] {
+            let text = SUCCEEDED.replace(amount, &format!(r#""AMOUNT":{bad},"REQ"#));
+            assert_ne!(text, SUCCEEDED);
+            assert_eq!(
+                read(&text).outcome,
+                Outcome::Unclear(Reason::InvalidContent),
+                "{bad}"
+            );
+        }
+        for good in ["0.01", r#""0.0100""#] {
+            let text = SUCCEEDED.replace(amount, &format!(r#""AMOUNT":{good},"REQ"#));
+            assert_eq!(read(&text), read(SUCCEEDED), "{good}");
+        }
+    }
+
+    #[test]
+    fn the_order_number_may_be_missing_but_not_malformed() {
+        let order = r#""ORDER_NUM":"202112071619204953""#;
+        let missing = read(&SUCCEEDED.replace(order, r#""ORDER_NUM":null"#));
+        assert_eq!(missing.outcome, Outcome::Reported(Status::Succeeded));
+        let malformed = read(&SUCCEEDED.replace(order, r#""ORDER_NUM":"2021 1207""#));
+        assert_eq!(malformed.outcome, Outcome::Unclear(Reason::InvalidContent));
+    }
+}

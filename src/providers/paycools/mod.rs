@@ -1,0 +1,123 @@
+//! `PayCools` refund callbacks, both forms, told apart by the shape of the body.
+//!
+//! * open-api: `param` (JSON as text) and `sign`, RSASSA-PKCS1-v1_5 with SHA-256 over the text of
+//!   `param`; acknowledged by `{"code":10000,"message":"Success"}`
+//! * flat: `eventName` and the rest beside `sign`, SHA-1 over the sorted members and a shared
+//!   secret; `{"code":1,"msg":"success","data":{}}`
+//!
+//! An account takes the forms it has a key or a secret for. Of the open-api form only `param` is
+//! ever read: what else stands in the body is not signed.
+//!
+//! Sources: `RefundCallback` and `UnifiedAPIParam` (docs.paycools.com.my), `1.4RefundCallback` and
+//! `CallBackApiSignatureRule` (doc.paycools.com).
+
+mod canonical;
+mod sample;
+mod wire;
+
+pub use sample::{Sample, flat, open_api};
+pub use wire::Locale;
+
+use super::json::Object;
+use super::{Notice, Provider, Rejection, Request, VerifiedClaim};
+use crate::crypto::{KeyRing, SuffixSecret};
+
+/// Acknowledges the open-api form.
+pub const ACK_OPEN_API: &str = r#"{"code":10000,"message":"Success"}"#;
+/// Acknowledges the flat form.
+pub const ACK_FLAT: &str = r#"{"code":1,"msg":"success","data":{}}"#;
+/// What is stored as the key id of a flat callback: there is one secret.
+const SECRET_ID: &str = "secret";
+
+/// One `PayCools` account.
+#[derive(Debug)]
+pub struct Paycools {
+    keys: Option<KeyRing>,
+    secret: Option<SuffixSecret>,
+    locale: Locale,
+}
+
+impl Paycools {
+    /// An account that takes the open-api form with `keys` and the flat form with `secret`; a form
+    /// without either is refused.
+    pub fn new(keys: Option<KeyRing>, secret: Option<SuffixSecret>, locale: Locale) -> Self {
+        Self {
+            keys,
+            secret,
+            locale,
+        }
+    }
+
+    fn verify_open_api(
+        &self,
+        request: &Request<'_>,
+        param: &str,
+        sign: Option<&str>,
+    ) -> Result<Notice, Rejection> {
+        let keys = self.keys.as_ref().ok_or_else(|| no_key("open-api"))?;
+        let key_id = keys
+            .verify(param.as_bytes(), sign, request.now)
+            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let claim = Object::parse(param.as_bytes()).map_or_else(
+            |_| wire::unreadable(),
+            |param| wire::claim(&param, self.locale),
+        );
+        Ok(Notice {
+            verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
+            acknowledgement: ACK_OPEN_API,
+        })
+    }
+
+    fn verify_flat(
+        &self,
+        request: &Request<'_>,
+        body: &Object<'_>,
+        sign: Option<&str>,
+    ) -> Result<Notice, Rejection> {
+        canonical::check_shape(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+        let secret = self.secret.as_ref().ok_or_else(|| no_key("flat"))?;
+        let text = canonical::signed_text(body)
+            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        secret
+            .verify_sha1_hex(&text, sign)
+            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        Ok(Notice {
+            verified: VerifiedClaim::of_body(
+                Some(wire::claim(body, self.locale)),
+                SECRET_ID,
+                request.body,
+            ),
+            acknowledgement: ACK_FLAT,
+        })
+    }
+}
+
+impl Provider for Paycools {
+    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
+        let body =
+            Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+        let sign = body.get("sign");
+        if let Some(param) = body.get("param").text() {
+            return self.verify_open_api(request, param, sign.text());
+        }
+        if body.has("eventName") {
+            return self.verify_flat(request, &body, sign.text());
+        }
+        Err(Rejection::Malformed(
+            "neither a param text nor an eventName".to_owned(),
+        ))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &["content-type", "user-agent"]
+    }
+}
+
+fn no_key(form: &str) -> Rejection {
+    Rejection::Unauthorized(format!(
+        "the account has nothing to verify the {form} form with"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

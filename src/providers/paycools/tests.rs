@@ -1,0 +1,238 @@
+//! The adapter as a whole: form, signature, claim and acknowledgement.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::crypto::{RingKey, SigningKey};
+use crate::domain::claim::{Claim, Outcome, Reason, Status};
+
+const PARAM: &str = include_str!("../../../tests/fixtures/paycools/param.json");
+const FLAT: &str = include_str!("../../../tests/fixtures/paycools/flat.json");
+const FLAT_FAILED: &str = include_str!("../../../tests/fixtures/paycools/flat-failed.json");
+const PRINTED: &str = include_str!("../../../tests/fixtures/paycools/open-api-printed.json");
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+
+fn secret() -> SuffixSecret {
+    SuffixSecret::new("test-secret")
+}
+
+fn account(with_keys: bool, with_secret: bool) -> Paycools {
+    let ring = || {
+        KeyRing::new(vec![RingKey {
+            id: "a".to_owned(),
+            key: KEY.verifying_key().clone(),
+            not_before: None,
+            not_after: None,
+        }])
+        .unwrap()
+    };
+    let locale = Locale {
+        currency: "MYR".parse().unwrap(),
+        minor_digits: 2,
+        utc_offset: Offset::constant(8),
+    };
+    Paycools::new(with_keys.then(ring), with_secret.then(secret), locale)
+}
+
+fn verify_with(account: &Paycools, body: &str) -> Result<Notice, Rejection> {
+    account.verify(&Request {
+        header: &|_| None,
+        body: body.as_bytes(),
+        now: Timestamp::UNIX_EPOCH,
+    })
+}
+
+fn verify(body: &str) -> Result<Notice, Rejection> {
+    verify_with(&account(true, true), body)
+}
+
+fn claim(notice: Notice) -> Claim {
+    notice.verified.into_parts().0.unwrap()
+}
+
+fn envelope(param: &str) -> String {
+    json!({ "param": param, "sign": KEY.sign_sha256_base64(param.as_bytes()) }).to_string()
+}
+
+fn sample(status: Option<Status>) -> Sample<'static> {
+    Sample {
+        refund_no: "R-1",
+        order_no: "P-1",
+        amount_minor: 10_000,
+        status,
+    }
+}
+
+#[track_caller]
+fn assert_unauthorized(verdict: Result<Notice, Rejection>) {
+    assert!(
+        matches!(verdict, Err(Rejection::Unauthorized(_))),
+        "{verdict:?}"
+    );
+}
+
+#[track_caller]
+fn assert_malformed(verdict: Result<Notice, Rejection>) {
+    assert!(
+        matches!(verdict, Err(Rejection::Malformed(_))),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn each_form_is_acknowledged_in_its_own_words() {
+    let open_api = verify(&envelope(PARAM)).unwrap();
+    assert_eq!(
+        open_api.acknowledgement,
+        r#"{"code":10000,"message":"Success"}"#
+    );
+    let flat = verify(FLAT).unwrap();
+    assert_eq!(
+        flat.acknowledgement,
+        r#"{"code":1,"msg":"success","data":{}}"#
+    );
+    assert_eq!(claim(flat).outcome, Outcome::Reported(Status::Succeeded));
+}
+
+#[test]
+fn made_samples_verify_and_say_what_they_shall() {
+    for status in Status::ALL.into_iter().map(Some).chain([None]) {
+        let expected = status.map_or(Outcome::Unclear(Reason::StatusUnknown), Outcome::Reported);
+        for body in [
+            open_api(&sample(status), &KEY),
+            flat(&sample(status), &secret()),
+        ] {
+            assert_eq!(claim(verify(&body).unwrap()).outcome, expected, "{body}");
+        }
+    }
+}
+
+#[test]
+fn the_documented_failure_says_success_as_its_event_and_is_a_failure_in_doubt() {
+    let claim = claim(verify(FLAT_FAILED).unwrap());
+    assert_eq!(claim.outcome, Outcome::Reported(Status::Failed));
+    assert_eq!(claim.doubt, Some(Reason::Conflict));
+    assert_eq!(claim.failure.unwrap().code.as_deref(), Some("-10009"));
+}
+
+#[test]
+fn a_form_without_its_key_is_refused() {
+    assert_unauthorized(verify_with(&account(true, false), FLAT));
+    assert_unauthorized(verify_with(&account(false, true), &envelope(PARAM)));
+    assert!(verify_with(&account(true, false), &envelope(PARAM)).is_ok());
+    assert!(verify_with(&account(false, true), FLAT).is_ok());
+}
+
+#[test]
+fn a_changed_or_missing_signature_is_refused() {
+    assert_unauthorized(verify(PRINTED));
+    let good = envelope(PARAM);
+    assert_unauthorized(verify(&good.replace("10000", "10001")));
+    assert_unauthorized(verify(&good.replace(r#""sign""#, r#""sing""#)));
+    assert_unauthorized(verify(&json!({ "param": PARAM, "sign": null }).to_string()));
+    assert_unauthorized(verify(&json!({ "param": PARAM, "sign": 1 }).to_string()));
+    assert_unauthorized(verify(&FLAT.replace("10000", "10001")));
+    assert_unauthorized(verify(&FLAT.replace(r#""sign""#, r#""sing""#)));
+    assert_unauthorized(verify(
+        &FLAT.replace(r#""sign":"fdce83e0"#, r#""sign":"fdce83e1"#),
+    ));
+    assert!(verify(&FLAT.replace("fdce83e0c687", "FDCE83E0C687")).is_ok());
+}
+
+#[test]
+fn a_digest_cannot_be_reused_for_other_members() {
+    // Both make the text that the good body was signed over.
+    let hidden = FLAT
+        .replace(r#","refundReturnTime":"2022-05-31 09:38:06""#, "")
+        .replace(
+            "refund reson",
+            "refund reson&refundReturnTime=2022-05-31 09:38:06",
+        );
+    assert_unauthorized(verify(&hidden));
+    assert_malformed(verify(&FLAT.replace("10000", "[10000]")));
+}
+
+#[test]
+fn what_is_neither_form_is_malformed() {
+    for body in [
+        "",
+        "[]",
+        "{}",
+        r#"{"sign":"x"}"#,
+        r#"{"param":{},"sign":"x"}"#,
+        "{}{}",
+    ] {
+        assert_malformed(verify(body));
+    }
+    assert_malformed(verify(&FLAT.replacen(
+        '{',
+        r#"{"refundStatus":"FAILED","#,
+        1,
+    )));
+}
+
+#[test]
+fn a_signed_param_that_is_no_object_is_kept_for_a_person() {
+    let doubled = PARAM.replacen('{', r#"{"refundStatus":"FAILED","#, 1);
+    for param in ["", "no json", "null", "[]", &doubled] {
+        let notice = verify(&envelope(param)).unwrap();
+        assert_eq!(notice.acknowledgement, ACK_OPEN_API);
+        let claim = claim(notice);
+        assert_eq!(
+            claim.outcome,
+            Outcome::Unclear(Reason::InvalidContent),
+            "{param}"
+        );
+        assert_eq!(claim.refund_no, None);
+    }
+}
+
+#[test]
+fn nothing_outside_the_param_is_read() {
+    let mut body: serde_json::Value = serde_json::from_str(&envelope(PARAM)).unwrap();
+    body["refundStatus"] = json!("FAILED");
+    body["eventName"] = json!("payment.refund.failed");
+    let claim = claim(verify(&body.to_string()).unwrap());
+    assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded));
+}
+
+#[test]
+fn no_secret_shows_in_debug() {
+    assert!(!format!("{:?}", account(true, true)).contains("test-secret"));
+}
+
+proptest! {
+    #[test]
+    fn any_flat_body_verifies_and_any_changed_value_does_not(
+        reason in "[^&=\\p{Cc}]{0,20}",
+        amount in 1..1_000_000_000_u64,
+        extra in "[a-z]{1,8}[0-9]",
+        value in "[^&=\\p{Cc}]{1,20}",
+    ) {
+        let mut content: serde_json::Value =
+            serde_json::from_str(&flat(&sample(Some(Status::Succeeded)), &secret())).unwrap();
+        content["refundReason"] = json!(reason);
+        content["refundAmount"] = json!(amount);
+        content[&extra] = json!(value);
+        let unsigned = content.to_string();
+        let text = canonical::signed_text(&Object::parse(unsigned.as_bytes()).unwrap()).unwrap();
+        content["sign"] = json!(secret().sha1_hex(&text));
+        prop_assert!(verify(&content.to_string()).is_ok());
+
+        let names: Vec<String> = content.as_object().unwrap().keys().cloned().collect();
+        for name in names.iter().filter(|name| *name != "sign") {
+            let mut changed = content.clone();
+            changed[name] = match &content[name] {
+                serde_json::Value::String(text) => json!(format!("{text}x")),
+                other => json!(format!("{other}1")),
+            };
+            prop_assert!(verify(&changed.to_string()).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `QuickPay` (Lianke): no callback and no signature of its own. The reply of `QuickPay/Refund` or
+//! `RefundQuery`, the same object in both, is relayed by the merchant's own system.
+//!
+//! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
+
+mod sample;
+mod wire;
+
+pub use sample::{Sample, sample};
+
+use super::Rejection;
+use super::json::Object;
+use super::relay::RelayedProvider;
+use crate::domain::claim::Claim;
+use crate::domain::ids::Number;
+
+/// Reads `QuickPay` replies; an account has nothing to configure but the secrets of its relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Quickpay;
+
+impl RelayedProvider for Quickpay {
+    fn read(&self, refund_no: &Number, body: &[u8]) -> Result<Claim, Rejection> {
+        let reply = Object::parse(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+        Ok(wire::claim(refund_no, &reply))
+    }
+}

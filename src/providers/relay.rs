@@ -1,0 +1,150 @@
+//! Providers that never call: the merchant's own system relays their replies to us.
+//!
+//! No signature of the provider exists, so the relay proves itself with Standard Webhooks: the
+//! secret is checked over the raw bytes before anything in them is read. The refund number of the
+//! path is outside the signature; a relayed message id counts once per account, so a recorded
+//! request cannot be sent again for another refund, and a reply that names another refund itself is
+//! refused as evidence for this one.
+
+use super::{Rejection, Request, VerifiedClaim};
+use crate::crypto::{RelayMessage, RelaySecrets};
+use crate::domain::claim::Claim;
+use crate::domain::ids::Number;
+
+/// The header that names the message.
+pub const ID_HEADER: &str = "webhook-id";
+/// The header with the seconds since 1970 at which it was signed.
+pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+/// The header with the signatures.
+pub const SIGNATURE_HEADER: &str = "webhook-signature";
+
+/// A provider whose replies are relayed.
+pub trait RelayedProvider: Send + Sync {
+    /// Reads what the reply says about the refund. Only JSON that is no object is refused; what is
+    /// missing or malformed inside makes the claim unclear.
+    fn read(&self, refund_no: &Number, body: &[u8]) -> Result<Claim, Rejection>;
+}
+
+/// One account whose replies are relayed, ready to verify.
+pub struct RelayAccount {
+    secrets: RelaySecrets,
+    provider: Box<dyn RelayedProvider>,
+}
+
+impl RelayAccount {
+    /// An account whose relay knows one of these secrets.
+    pub fn new(secrets: RelaySecrets, provider: Box<dyn RelayedProvider>) -> Self {
+        Self { secrets, provider }
+    }
+
+    /// Verifies the bytes as received, then reads what they say about the refund of the path.
+    pub fn verify(
+        &self,
+        refund_no: &Number,
+        request: &Request<'_>,
+    ) -> Result<VerifiedClaim, Rejection> {
+        let message = RelayMessage {
+            id: (request.header)(ID_HEADER),
+            timestamp: (request.header)(TIMESTAMP_HEADER),
+            signature: (request.header)(SIGNATURE_HEADER),
+            body: request.body,
+        };
+        let proof = self
+            .secrets
+            .verify(&message, request.now)
+            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let claim = self.provider.read(refund_no, request.body)?;
+        Ok(VerifiedClaim::of_message(
+            claim,
+            proof.secret_id,
+            proof.message_id,
+        ))
+    }
+
+    /// Names of the headers that are kept beside the body.
+    pub fn kept_headers(&self) -> &'static [&'static str] {
+        &[
+            ID_HEADER,
+            TIMESTAMP_HEADER,
+            SIGNATURE_HEADER,
+            "content-type",
+            "user-agent",
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::RelaySecret;
+    use crate::providers::quickpay::{Quickpay, Sample, sample};
+    use jiff::Timestamp;
+
+    const SECONDS: i64 = 1_768_642_434;
+
+    fn delivered(
+        body: &[u8],
+        signed: &[u8],
+        id: &str,
+        now: i64,
+    ) -> Result<VerifiedClaim, Rejection> {
+        let secret = RelaySecret::parse(&RelaySecret::generate_text()).unwrap();
+        let signature = secret.sign(id, SECONDS, signed);
+        let seconds = SECONDS.to_string();
+        let account =
+            RelayAccount::new(RelaySecrets::new(vec![secret]).unwrap(), Box::new(Quickpay));
+        account.verify(
+            &"R-1".parse().unwrap(),
+            &Request {
+                header: &|name| match name {
+                    ID_HEADER => Some(id),
+                    TIMESTAMP_HEADER => Some(seconds.as_str()),
+                    SIGNATURE_HEADER => Some(signature.as_str()),
+                    _ => None,
+                },
+                body,
+                now: Timestamp::from_second(now).unwrap(),
+            },
+        )
+    }
+
+    fn body() -> String {
+        sample(&Sample {
+            refund_no: "R-1",
+            order_no: "P-1",
+            amount_fen: 1234,
+            status: None,
+        })
+    }
+
+    #[test]
+    fn the_message_id_is_what_makes_two_deliveries_the_same() {
+        let (one, other) = (body(), body().replace("1234", "1235"));
+        let key = |body: &str, id: &str| {
+            let verified = delivered(body.as_bytes(), body.as_bytes(), id, SECONDS).unwrap();
+            verified.into_parts().2
+        };
+        assert_eq!(key(&one, "msg_1"), key(&other, "msg_1"));
+        assert_ne!(key(&one, "msg_1"), key(&one, "msg_2"));
+    }
+
+    #[test]
+    fn the_signature_comes_before_the_content() {
+        let good = body();
+        let refused = |body: &str, signed: &str, now: i64| {
+            delivered(body.as_bytes(), signed.as_bytes(), "msg_1", now).unwrap_err()
+        };
+        for (body, signed, now) in [
+            ("not JSON", good.as_str(), SECONDS),
+            (&good.replace("1234", "9"), &good, SECONDS),
+            (&good, &good, SECONDS + 301),
+        ] {
+            let error = refused(body, signed, now);
+            assert!(matches!(error, Rejection::Unauthorized(_)), "{error}");
+        }
+        for malformed in ["not JSON", "[]", r#"{"code":1,"code":2}"#] {
+            let error = refused(malformed, malformed, SECONDS);
+            assert!(matches!(error, Rejection::Malformed(_)), "{error}");
+        }
+    }
+}
