@@ -148,7 +148,7 @@ impl Config {
             problems: Vec::new(),
             warnings: Vec::new(),
         }
-        .check(file, effective)
+        .check(&file, effective)
     }
 }
 
@@ -164,7 +164,7 @@ struct Checker {
 impl Checker {
     fn check(
         mut self,
-        file: File,
+        file: &File,
         effective: Vec<(String, String)>,
     ) -> Result<Config, Vec<Problem>> {
         let listen = self.address("server.listen", &file.server.listen);
@@ -174,7 +174,7 @@ impl Checker {
             .ok();
         let epay = file.epay.as_ref().map(|section| self.epay(section));
         let retry_for = file.epay.as_ref().and_then(|epay| epay.retry_for_seconds);
-        let registry = self.registry(&file);
+        let registry = self.registry(file);
         let readers = self.readers(&file.readers);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
         else {
@@ -301,13 +301,12 @@ impl Checker {
             };
             let mut scopes = Vec::new();
             for word in &section.scopes {
-                match Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
-                    Some(scope) => scopes.push(scope),
-                    None => {
-                        let known = Scope::ALL.map(Scope::as_str).join(", ");
-                        let what = format!("{word:?} is no scope; there are {known}");
-                        self.note(format!("{key}.scopes"), what);
-                    }
+                if let Some(scope) = Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
+                    scopes.push(scope);
+                } else {
+                    let known = Scope::ALL.map(Scope::as_str).join(", ");
+                    let what = format!("{word:?} is no scope; there are {known}");
+                    self.note(format!("{key}.scopes"), what);
                 }
             }
             readers.push(Reader {

@@ -51,7 +51,7 @@ enum Place<'a> {
     List(&'a mut Vec<Value>),
 }
 
-impl<'a> Place<'a> {
+impl Place<'_> {
     fn into_part(self, name: &str) -> Result<Self, String> {
         let value = match self {
             Self::Table(table) => table

@@ -29,6 +29,7 @@ impl Moment {
     }
 
     /// The moment `duration` later, held at the end of time.
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))

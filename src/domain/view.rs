@@ -3,9 +3,11 @@
 
 use serde::Serialize;
 
-use super::claim::{Failure, Status};
+use super::claim::{Failure, RefundNo, Status};
 use super::clock::Moment;
 use super::close_out::CloseOut;
+use super::ids::Number;
+use super::money::Money;
 use super::order::{ApplicationState, Order, OrderState};
 use super::refund::{Attention, Refund};
 
@@ -47,16 +49,16 @@ impl<'a> RefundView<'a> {
             id: refund.id.to_string(),
             provider: &refund.account.provider,
             account: &refund.account.name,
-            refund_no: refund.refund_no.as_ref().map(|no| no.as_str()),
-            provider_refund_no: refund.provider_refund_no.as_ref().map(|no| no.as_str()),
+            refund_no: refund.refund_no.as_ref().map(RefundNo::as_str),
+            provider_refund_no: refund.provider_refund_no.as_ref().map(Number::as_str),
             order_no: refund
                 .order_no
                 .as_ref()
                 .or(order_of_close_out)
-                .map(|no| no.as_str()),
+                .map(Number::as_str),
             status: refund.status,
             provider_status: refund.provider_status.as_deref(),
-            amount: refund.money.map(|money| money.amount_text()),
+            amount: refund.money.map(Money::amount_text),
             currency: refund.money.map(|money| money.currency.code()),
             failure: refund.failure.as_ref(),
             finished_at: refund.finished_at,
@@ -66,7 +68,7 @@ impl<'a> RefundView<'a> {
             closeout: close_out.map(|c| CloseOutView {
                 state: c.progress.as_str(),
                 errcode: c.progress.errcode(),
-                order_no: c.order_no.as_ref().map(|no| no.as_str()),
+                order_no: c.order_no.as_ref().map(Number::as_str),
                 order_state: c.order_state,
             }),
         }

@@ -234,11 +234,6 @@ impl ApiError {
                 "invalid_parameter",
                 "A parameter is not valid",
             ),
-            Self::InvalidBody(_) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_body",
-                "The body is not valid",
-            ),
             Self::PaymentOfOtherOrder(_) => (
                 StatusCode::CONFLICT,
                 "payment_of_other_order",
@@ -259,7 +254,8 @@ impl ApiError {
                 "unsupported_media_type",
                 "The body is not plain JSON",
             ),
-            Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => (
+            Self::InvalidBody(_)
+            | Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => (
                 StatusCode::BAD_REQUEST,
                 "invalid_body",
                 "The body is not valid",

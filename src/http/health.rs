@@ -26,7 +26,7 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         Some("the store failed")
     } else if app
         .store
-        .read(|snapshot| snapshot.last_sequence())
+        .read(|snapshot| snapshot.last_sequence().map(drop))
         .await
         .is_err()
     {

@@ -8,7 +8,7 @@ use super::{Snapshot, Tx, corrupt, number};
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{Number, RefundId};
 use crate::domain::money::{Amount, Money};
 use crate::domain::refund::Refund;
 
@@ -149,9 +149,9 @@ impl Mutable {
             refund
                 .provider_refund_no
                 .as_ref()
-                .map(|no| no.as_str())
+                .map(Number::as_str)
                 .into(),
-            refund.order_no.as_ref().map(|no| no.as_str()).into(),
+            refund.order_no.as_ref().map(Number::as_str).into(),
             refund.status.as_str().into(),
             refund.provider_status.as_deref().into(),
             self.amount.as_deref().into(),
@@ -251,7 +251,8 @@ impl<'a> Query<'a> {
 
     fn param(&mut self, value: Value<'a>) {
         self.params.push(value);
-        self.text.push_str(&format!("${}", self.params.len()));
+        self.text.push('$');
+        self.text.push_str(&self.params.len().to_string());
     }
 }
 

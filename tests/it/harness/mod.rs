@@ -8,8 +8,10 @@ pub mod epay;
 pub mod folder;
 pub mod http;
 pub mod keys;
+pub mod paycools;
 pub mod payermax;
 pub mod reader;
+pub mod relay;
 pub mod server;
 pub mod store;
 
