@@ -3,6 +3,11 @@
 //! One thread and no HTTP library: the load program takes its share of the cores away from the
 //! server, so it does no more than one write, one read and a look at status line and length.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "measuring time is what this is for"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

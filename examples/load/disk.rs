@@ -3,6 +3,11 @@
 //! A receiver that answers only after the commit can never be faster at one connection than one
 //! append and one fdatasync; figures are judged against this one of the same disk and minute.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "measuring time is what this is for"
+)]
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;

@@ -249,10 +249,12 @@ fn apply<'a, 'd>(
             true
         }
         // The same contradiction in other bytes is the same question.
-        Verdict::Conflict | Verdict::Questioned(_) => {
-            !tx.snapshot()
-                .claim_settled_before(&due.account, claim, claim_json, due.id)?
-        }
+        Verdict::Conflict | Verdict::Questioned(_) => !tx.snapshot().claim_judged_before(
+            &due.account,
+            (claim, claim_json),
+            verdict,
+            due.id,
+        )?,
         Verdict::Repeat | Verdict::Stale => false,
     };
     let mut settling = Settling::new(tx, clock, locked, close_out);

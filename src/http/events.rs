@@ -52,10 +52,6 @@ async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiErr
         text.parse::<i64>().ok().filter(|after| *after >= 0)
     })?;
     let after = after.unwrap_or(0);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a deadline for waiting, stored nowhere"
-    )]
     let deadline = query.wait()?.map(|wait| Instant::now() + wait);
     let mut changes = app.store.last_sequence();
     app.closeout.caught_up().await?;

@@ -126,10 +126,6 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     authorize(app, request, Scope::RefundsRead)?;
     let id = parse_id(id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a deadline for waiting, stored nowhere"
-    )]
     let deadline = wait.map(|wait| Instant::now() + wait);
     let mut changes = app.store.last_sequence();
     loop {

@@ -62,10 +62,10 @@ SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NUL
 pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
 SELECT count(*), min(received_at) FROM callbacks WHERE settled_at IS NULL";
 
-pub(super) const CLAIM_SETTLED_BEFORE: &str = "-- claim_settled_before
+pub(super) const CLAIM_JUDGED_BEFORE: &str = "-- claim_judged_before
 SELECT count(*) FROM callbacks
-WHERE provider = $1 AND account = $2 AND refund_no = $3 AND claim = $4 AND id <> $5
-  AND settled_at IS NOT NULL";
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND claim = $4 AND verdict = $5
+  AND id <> $6";
 
 pub(super) const CALLBACKS_OF_REFUND: &str = "-- callbacks_of_refund
 SELECT id, received_at, last_received_at, deliveries, settled_at, verdict, key_id, headers, body

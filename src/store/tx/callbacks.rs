@@ -236,21 +236,22 @@ impl Snapshot<'_> {
         Ok(found.unwrap_or((0, None)))
     }
 
-    /// Whether another settled notification of this refund says the very same.
-    pub fn claim_settled_before(
+    /// Whether another notification of this refund said the very same and got the same verdict.
+    pub fn claim_judged_before(
         &mut self,
         account: &Account,
-        claim: &Claim,
-        claim_json: &str,
+        (claim, claim_json): (&Claim, &str),
+        verdict: Verdict,
         but: CallbackId,
     ) -> Result<bool, StoreError> {
         let found = self.first(
-            sql::CLAIM_SETTLED_BEFORE,
+            sql::CLAIM_JUDGED_BEFORE,
             &[
                 account.provider.as_str().into(),
                 account.name.as_str().into(),
                 number_or_empty(claim.refund_no.as_ref()).into(),
                 claim_json.into(),
+                verdict.as_str().into(),
                 but.as_bytes().into(),
             ],
             |row| row.integer(0),
