@@ -65,7 +65,7 @@ CREATE TABLE refunds (
   attention          TEXT    NOT NULL DEFAULT '[]', -- JSON list of open questions
   updated_at         INTEGER NOT NULL,
   CHECK ((amount IS NULL) = (currency IS NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE UNIQUE INDEX refunds_number ON refunds (provider, account, refund_no);
 CREATE INDEX refunds_order ON refunds (order_no) WHERE order_no IS NOT NULL;
 CREATE INDEX refunds_updated ON refunds (updated_at);

@@ -7,6 +7,7 @@
 mod driver;
 mod error;
 pub mod evidence;
+mod queue;
 mod reader;
 mod schema;
 mod sql;
@@ -17,6 +18,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
@@ -176,6 +178,15 @@ impl Store {
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
+}
+
+/// Elapsed time only; never shown, stored or compared with the wall clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures waiting, decides nothing that is stored"
+)]
+fn monotonic() -> Instant {
+    Instant::now()
 }
 
 /// Makes the folder of the database and makes sure that its name is on disk.

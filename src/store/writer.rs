@@ -10,16 +10,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
 use super::driver::Driver;
+use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
 use super::tx::Tx;
-use super::{StoreError, Urgency};
+use super::{StoreError, Urgency, monotonic};
 
 /// Jobs that may wait; a further one is refused. At 64 KiB a body this bounds memory at 256 MiB.
 const QUEUE_MAX: usize = 4_096;
@@ -27,11 +27,9 @@ const QUEUE_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
 /// How long background jobs wait for an urgent one to ride with.
 const LINGER: Duration = Duration::from_millis(2);
-/// How long a batch waits for company when the last one had some: where many send at once, a shared
-/// commit serves all of them sooner than many commits of a few.
-const COMPANY: Duration = Duration::from_micros(200);
-/// Jobs of the last batch that count as company.
-const COMPANY_MIN: usize = 8;
+/// Longest time for which a batch waits to become as large as batches have lately been. Where many send
+/// at once, a shared commit serves all of them sooner than many commits of a few.
+const COMPANY: Duration = Duration::from_millis(1);
 /// Quiet time after which the log is copied into the database file.
 const IDLE: Duration = Duration::from_millis(500);
 
@@ -96,11 +94,9 @@ where
     }
 }
 
-type Queued = (Box<dyn Job>, Urgency);
-
 /// The sending side and the thread behind it.
 pub(super) struct Writer {
-    queue: Option<SyncSender<Queued>>,
+    queue: Arc<Queue<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,7 +107,8 @@ impl Writer {
         stats: Arc<Stats>,
         sequence: watch::Sender<i64>,
     ) -> Result<Self, StoreError> {
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let queue = Arc::new(Queue::new(QUEUE_MAX));
+        let jobs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -119,30 +116,27 @@ impl Writer {
                     driver,
                     stats,
                     sequence,
+                    company: Company::default(),
                 }
                 .run(&jobs);
             })
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Self {
-            queue: Some(queue),
+            queue,
             thread: Some(thread),
         })
     }
 
     /// Adds a job, or says why not.
     pub(super) fn queue(&self, job: Box<dyn Job>, urgency: Urgency) -> Result<(), StoreError> {
-        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.try_send((job, urgency)).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::QueueFull,
-            TrySendError::Disconnected(_) => StoreError::Closed,
-        })
+        self.queue.push(job, urgency)
     }
 }
 
 impl Drop for Writer {
     /// Does what is queued, then ends the thread.
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -155,23 +149,24 @@ struct Loop {
     driver: Box<dyn Driver>,
     stats: Arc<Stats>,
     sequence: watch::Sender<i64>,
+    company: Company,
 }
 
 impl Loop {
-    fn run(mut self, jobs: &Receiver<Queued>) {
+    fn run(mut self, jobs: &Queue<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        let mut last = 0;
         loop {
-            let open = self.gather(jobs, &mut batch, last);
-            last = batch.len();
-            if !batch.is_empty() {
-                self.commit_batch(&mut batch);
+            let woken = self.gather(jobs, &mut batch);
+            if batch.is_empty() {
+                if woken == Woken::Closed {
+                    return self.maintain(true);
+                }
+                continue;
             }
-            let idle = !open;
-            self.maintain(idle);
-            if !open {
-                return;
-            }
+            let (gathered, started) = (batch.len(), monotonic());
+            self.commit_batch(&mut batch);
+            self.company.note(gathered, started.elapsed());
+            self.maintain(false);
         }
     }
 
@@ -184,48 +179,24 @@ impl Loop {
         }
     }
 
-    /// Fills the batch; `false` once nobody can send any more.
-    fn gather(
-        &mut self,
-        jobs: &Receiver<Queued>,
-        batch: &mut Vec<Box<dyn Job>>,
-        last: usize,
-    ) -> bool {
-        let mut deadline = None;
-        loop {
-            let wait = match deadline {
-                None => IDLE,
-                Some(deadline) => Instant::saturating_duration_since(&deadline, monotonic()),
-            };
-            match jobs.recv_timeout(wait) {
-                Ok((job, urgency)) => {
-                    batch.push(job);
-                    if urgency == Urgency::Now {
-                        break;
-                    }
-                    deadline = deadline.or_else(|| Some(monotonic() + LINGER));
-                }
-                Err(RecvTimeoutError::Timeout) if batch.is_empty() => self.maintain(true),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return false,
-            }
-            if batch.len() >= BATCH_MAX {
-                return true;
+    /// Fills the batch. After a commit its callers will queue their settling without being in a
+    /// hurry, so the next urgent job is waited for first, then any job.
+    fn gather(&mut self, jobs: &Queue<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) -> Woken {
+        let mut woken = jobs.wait(Until::UrgentJob, monotonic() + LINGER);
+        while woken == Woken::TimedOut {
+            woken = jobs.wait(Until::AnyJob, monotonic() + IDLE);
+            if woken == Woken::TimedOut {
+                self.maintain(true);
             }
         }
-        if last >= COMPANY_MIN {
-            let deadline = monotonic() + COMPANY;
-            while batch.len() < last {
-                let wait = deadline.saturating_duration_since(monotonic());
-                match jobs.recv_timeout(wait) {
-                    Ok((job, _)) => batch.push(job),
-                    Err(_) => break,
-                }
-            }
+        if woken == Woken::Ready {
+            let deadline = monotonic() + self.company.patience();
+            let expected = self.company.expected.min(BATCH_MAX);
+            // However that ends, what is there is taken.
+            let _ = jobs.wait(Until::Jobs(expected), deadline);
         }
-        let room = BATCH_MAX.saturating_sub(batch.len());
-        batch.extend(jobs.try_iter().take(room).map(|(job, _)| job));
-        true
+        jobs.take(BATCH_MAX, batch);
+        woken
     }
 
     fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
@@ -286,6 +257,27 @@ impl Loop {
     }
 }
 
+/// How many usually come together.
+#[derive(Default)]
+struct Company {
+    /// The largest batch of late; forgotten by one job a batch.
+    expected: usize,
+    /// How long the last commit took.
+    commit: Duration,
+}
+
+impl Company {
+    fn note(&mut self, gathered: usize, commit: Duration) {
+        self.expected = gathered.max(self.expected.saturating_sub(1));
+        self.commit = commit;
+    }
+
+    /// Half a commit at most: those who come meanwhile would have waited for a whole one.
+    fn patience(&self) -> Duration {
+        (self.commit / 2).min(COMPANY)
+    }
+}
+
 /// Runs the jobs and numbers their events; returns the last number if there were any.
 fn run_jobs(
     driver: &mut dyn Driver,
@@ -296,13 +288,4 @@ fn run_jobs(
         job.run(&mut tx)?;
     }
     tx.number_events()
-}
-
-/// Elapsed time only; never shown, stored or compared with the wall clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measures waiting, decides nothing that is stored"
-)]
-fn monotonic() -> Instant {
-    Instant::now()
 }
