@@ -20,6 +20,8 @@ pub struct Answer {
     pub content_type: String,
     /// The body; not UTF-8 is shown as replacement characters.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 /// Keeps connections open between requests.
@@ -70,11 +72,12 @@ impl Client {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
-        let body = answer.body_mut().read_to_vec()?;
+        let bytes = answer.body_mut().read_to_vec()?;
         Ok(Answer {
             status: answer.status().as_u16(),
             content_type,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         })
     }
 }

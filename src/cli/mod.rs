@@ -4,9 +4,10 @@
 mod check_config;
 mod client;
 mod demo;
-mod demo_script;
 mod healthcheck;
 mod output;
+mod samples;
+mod secret_file;
 mod serve;
 mod trigger;
 mod verify;

@@ -5,41 +5,76 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde_json::value::RawValue;
 
-use super::USAGE;
 use super::output;
-use crate::crypto::{KeyRing, RingKey, VerifyingKey};
+use super::{USAGE, secret_file};
+use crate::crypto::{
+    KeyRing, RelayMessage, RelaySecret, RelaySecrets, RingKey, SuffixSecret, VerifyingKey,
+};
 use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::money::Currency;
+use crate::providers::json::Object;
+use crate::providers::paycools::{Locale, Paycools};
+use crate::providers::{Provider as _, Rejection, Request};
+
+/// Within this many seconds of its signing a running service believes a relayed message.
+const RELAY_SECONDS: i64 = 300;
 
 /// Checks one signature offline; exit 0 verified, 1 not, with the reason in one line
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  refund-receiver verify payermax --key payermax.pem --body body.json --sign 'FPFVT3o2…=='")]
+#[command(after_help = "Examples:
+  refund-receiver verify payermax --key payermax.pem --body body.json --sign 'FPFVT3o2…=='
+  refund-receiver verify paycools --key paycools.pem --body callback.json
+  refund-receiver verify paycools-flat --key paycools.secret --body callback.json
+  refund-receiver verify quickpay --key relay.secret --body reply.json --id msg_1 \\
+      --timestamp 1768642434 --sign 'v1,K5oZfzN9…='")]
 pub struct Verify {
     /// The system that signed
     system: System,
-    /// Its public key: PEM or bare Base64 DER
+    /// Its public key as PEM or bare Base64 DER; for paycools-flat, quickpay and nmanagement the
+    /// shared secret
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The body, byte for byte as received
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// The signature as it came in the header
+    /// The signature as it came in the header; PayCools bodies carry their own
     #[arg(long, value_name = "TEXT")]
-    sign: String,
+    sign: Option<String>,
+    /// Relays: the webhook-id
+    #[arg(long, value_name = "TEXT")]
+    id: Option<String>,
+    /// Relays: the webhook-timestamp
+    #[arg(long, value_name = "SECONDS")]
+    timestamp: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum System {
     /// RSA-SHA256 over the whole body, both generations
+    #[value(alias = "payermax-v21")]
     Payermax,
+    /// RSA-SHA256 over the text of `param`
+    Paycools,
+    /// SHA-1 over the sorted members and a shared secret
+    PaycoolsFlat,
+    /// Standard Webhooks, HMAC-SHA256
+    Quickpay,
+    /// Standard Webhooks, HMAC-SHA256
+    Nmanagement,
 }
+
+/// The line that says so, or why not.
+type Verdict = Result<String, String>;
 
 impl Verify {
     pub fn run(&self) -> ExitCode {
         match self.check() {
-            Ok(Ok(())) => {
-                output::line("verified");
+            Ok(Ok(line)) => {
+                output::line(line);
                 ExitCode::SUCCESS
             }
             Ok(Err(why)) => {
@@ -51,25 +86,116 @@ impl Verify {
     }
 
     /// The outer error is about the arguments, the inner one about the signature.
-    fn check(&self) -> anyhow::Result<Result<(), String>> {
-        let key_text = String::from_utf8(read(&self.key)?)
-            .with_context(|| format!("{} is not text", self.key.display()))?;
-        let key = VerifyingKey::parse(&key_text).with_context(|| self.key.display().to_string())?;
-        let body = read(&self.body)?;
+    fn check(&self) -> anyhow::Result<Verdict> {
         match self.system {
-            System::Payermax => {
-                let ring = KeyRing::new(vec![RingKey {
-                    id: "given".to_owned(),
-                    key,
-                    not_before: None,
-                    not_after: None,
-                }])?;
-                let now = SystemClock.now().to_timestamp().unwrap_or_default();
-                let checked = ring.verify(&body, Some(&self.sign), now);
-                Ok(checked.map(drop).map_err(|error| error.to_string()))
+            System::Payermax => self.payermax(),
+            System::Paycools => self.paycools(Some(self.key_ring()?), None),
+            System::PaycoolsFlat => {
+                let secret = SuffixSecret::new(&secret_file::read(&self.key)?);
+                self.paycools(None, Some(secret))
             }
+            System::Quickpay | System::Nmanagement => self.relay(),
         }
     }
+
+    fn payermax(&self) -> anyhow::Result<Verdict> {
+        let sign = self.sign.as_deref().context("--sign is missing")?;
+        let (ring, body) = (self.key_ring()?, read(&self.body)?);
+        let checked = ring.verify(&body, Some(sign), now());
+        Ok(checked.map(|_| verified()).map_err(|why| why.to_string()))
+    }
+
+    /// The adapter itself looks at the body; what a callback means plays no part here.
+    fn paycools(
+        &self,
+        keys: Option<KeyRing>,
+        secret: Option<SuffixSecret>,
+    ) -> anyhow::Result<Verdict> {
+        let body = read(&self.body)?;
+        let body = match &self.sign {
+            None => body,
+            Some(sign) => match with_sign(&body, sign) {
+                Ok(body) => body,
+                Err(why) => return Ok(Err(why)),
+            },
+        };
+        let locale = Locale {
+            currency: Currency::CNY,
+            minor_digits: 2,
+            utc_offset: Offset::UTC,
+        };
+        let checked = Paycools::new(keys, secret, locale).verify(&Request {
+            header: &|_| None,
+            body: &body,
+            now: now(),
+        });
+        Ok(checked.map(|_| verified()).map_err(|error| match error {
+            Rejection::Malformed(why) | Rejection::Unauthorized(why) => why,
+        }))
+    }
+
+    /// Judged as at the time it was signed: who asks offline asks later.
+    fn relay(&self) -> anyhow::Result<Verdict> {
+        let sign = self.sign.as_deref().context("--sign is missing")?;
+        let id = self.id.as_deref().context("--id is missing")?;
+        let timestamp = self.timestamp.as_deref();
+        let timestamp = timestamp.context("--timestamp is missing")?;
+        let secret = RelaySecret::parse(&secret_file::read(&self.key)?)
+            .map_err(|why| anyhow::anyhow!("{} {why}", self.key.display()))?;
+        let (secrets, body) = (RelaySecrets::new(vec![secret])?, read(&self.body)?);
+        let message = RelayMessage {
+            id: Some(id),
+            timestamp: Some(timestamp),
+            signature: Some(sign),
+            body: &body,
+        };
+        let seconds = timestamp.parse().ok();
+        let signed_at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let checked = secrets.verify(&message, signed_at.unwrap_or_else(now));
+        Ok(match checked {
+            Err(why) => Err(why.to_string()),
+            Ok(_) => Ok(signed_at.map_or_else(verified, |signed_at| relayed(signed_at, now()))),
+        })
+    }
+
+    fn key_ring(&self) -> anyhow::Result<KeyRing> {
+        let text = String::from_utf8(read(&self.key)?)
+            .with_context(|| format!("{} is not text", self.key.display()))?;
+        let key = VerifyingKey::parse(&text).with_context(|| self.key.display().to_string())?;
+        Ok(KeyRing::new(vec![RingKey {
+            id: "given".to_owned(),
+            key,
+            not_before: None,
+            not_after: None,
+        }])?)
+    }
+}
+
+fn verified() -> String {
+    "verified".to_owned()
+}
+
+fn relayed(signed_at: Timestamp, now: Timestamp) -> String {
+    let away = now.as_second() - signed_at.as_second();
+    if away.abs() <= RELAY_SECONDS {
+        return verified();
+    }
+    format!("verified; signed at {signed_at}, so that a running service would refuse it by now")
+}
+
+/// The body with another signature in it. Values keep their spelling, because it is signed.
+fn with_sign(body: &[u8], sign: &str) -> Result<Vec<u8>, String> {
+    // Nothing that the adapter would refuse may be tidied up on the way to it.
+    Object::parse(body).map_err(|error| error.to_string())?;
+    let members = serde_json::from_slice::<std::collections::BTreeMap<String, Box<RawValue>>>(body);
+    let mut members = members.map_err(|error| error.to_string())?;
+    let sign = serde_json::value::to_raw_value(sign).map_err(|error| error.to_string())?;
+    members.insert("sign".to_owned(), sign);
+    serde_json::to_vec(&members).map_err(|error| error.to_string())
+}
+
+fn now() -> Timestamp {
+    SystemClock.now().to_timestamp().unwrap_or_default()
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

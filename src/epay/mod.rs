@@ -31,6 +31,7 @@ mod request_form;
 mod request_json;
 mod request_xml;
 mod response;
+mod sample;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use members::{Fault, Member};
 pub use negotiate::{NegotiationHeaders, ResponseFormat, negotiate};
 pub use request::{BodyFault, DecodeError, EndSingle, Problem, Problems, decode};
 pub use response::{CommonOperationResult, ErrorMessage};
+pub use sample::{Sample, errcode_of, sample};
 
 /// The one path of this endpoint. Web API matches it without regard to case.
 pub const PATH: &str = "/api/WebInterface/EPay/Refund/EndSingle/Success";

@@ -4,6 +4,7 @@
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
+mod checkpoint;
 mod driver;
 mod error;
 pub mod evidence;
@@ -102,6 +103,7 @@ impl Store {
         let lock = StoreLock::take(path)?;
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         schema::prepare(&mut sqlite, now)?;
+        sqlite.checkpoint_beside(path)?;
         let readers = (0..READERS)
             .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
             .collect::<Result<_, StoreError>>()?;

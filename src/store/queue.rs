@@ -175,18 +175,18 @@ mod tests {
         for until in [Until::AnyJob, Until::UrgentJob, Until::Jobs(2)] {
             let queue = Arc::new(Queue::new(9));
             let pushed = Arc::clone(&queue);
-            let pusher = std::thread::spawn(move || {
+            let sender = std::thread::spawn(move || {
                 pushed.push(1, Urgency::Background).unwrap();
                 pushed.push(2, Urgency::Now).unwrap();
             });
             assert_eq!(queue.wait(until, late()), Woken::Ready, "{until:?}");
-            pusher.join().unwrap();
+            sender.join().unwrap();
         }
         let queue = Arc::new(Queue::<u8>::new(9));
         let closed = Arc::clone(&queue);
-        let closer = std::thread::spawn(move || closed.close());
+        let other = std::thread::spawn(move || closed.close());
         assert_eq!(queue.wait(Until::AnyJob, late()), Woken::Closed);
-        closer.join().unwrap();
+        other.join().unwrap();
         assert!(matches!(
             queue.push(1, Urgency::Now),
             Err(StoreError::Closed)

@@ -15,16 +15,19 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
+use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Log pages (4 KiB) after which the writer moves them into the file even while busy: 16 MiB.
-const CHECKPOINT_PAGES: u64 = 4_096;
-/// Log pages after which the log is cut back, whoever reads: 64 MiB.
-const TRUNCATE_PAGES: u64 = 16_384;
+/// Log pages (4 KiB) after which the log is copied into the file beside the writer: 16 MiB.
+const COPY_PAGES: u64 = 4_096;
+/// Log pages after which the writer makes the last copy itself, so that the log starts over: 64 MiB.
+const START_OVER_PAGES: u64 = 16_384;
+/// Log pages between two such tries, where a reader stood in the way.
+const TRY_AGAIN_PAGES: u64 = 2_048;
 /// Longest text or blob, far above any body that is accepted.
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// Statements kept prepared on each connection; more than the program has.
@@ -75,8 +78,10 @@ pub(super) struct Sqlite {
     connection: Connection,
     /// Pages in the log since it was last emptied; written by SQLite's hook after each commit.
     log_pages: Arc<AtomicU64>,
-    /// Pages in the log when it was last copied into the file.
-    checkpointed_at: u64,
+    /// Pages in the log when it was last copied into the file, or was to be.
+    copied_at: u64,
+    /// Copies the log meanwhile; the evidence file is too small to need it.
+    checkpointer: Option<Checkpointer>,
 }
 
 impl Sqlite {
@@ -128,7 +133,8 @@ impl Sqlite {
         let sqlite = Self {
             connection,
             log_pages: Arc::default(),
-            checkpointed_at: 0,
+            copied_at: 0,
+            checkpointer: None,
         };
         sqlite.set("foreign_keys", "ON", "1")?;
         sqlite.set("trusted_schema", "OFF", "0")?;
@@ -176,11 +182,16 @@ impl Sqlite {
         Ok(statement)
     }
 
-    /// Copies the log into the file; `TRUNCATE` also cuts it back to nothing.
-    fn checkpoint(&mut self, mode: &str) -> Result<(), StoreError> {
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        self.connection.query_row(&sql, [], |_| Ok(()))?;
-        self.checkpointed_at = self.log_pages.load(Ordering::Relaxed);
+    /// Lets a thread of its own copy the log while this connection commits.
+    pub(super) fn checkpoint_beside(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.checkpointer = Some(Checkpointer::start(path)?);
+        Ok(())
+    }
+
+    /// Copies the log into the file as far as no reader stands in the way; blocks nobody.
+    pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        self.connection.query_row(sql, [], |_| Ok(()))?;
         Ok(())
     }
 }
@@ -226,15 +237,20 @@ impl Driver for Sqlite {
 
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
         let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < self.checkpointed_at {
-            self.checkpointed_at = 0;
+        if pages < self.copied_at {
+            self.copied_at = 0; // The log has started over.
         }
-        if pages >= TRUNCATE_PAGES {
-            return self.checkpoint("TRUNCATE");
+        let fresh = pages - self.copied_at;
+        let starts_over = pages >= START_OVER_PAGES && fresh >= TRY_AGAIN_PAGES;
+        if starts_over || (idle && fresh > 0) {
+            self.copied_at = pages;
+            return self.checkpoint();
         }
-        let fresh = pages - self.checkpointed_at;
-        if fresh >= CHECKPOINT_PAGES || (idle && fresh > 0) {
-            return self.checkpoint("PASSIVE");
+        if fresh >= COPY_PAGES {
+            self.copied_at = pages;
+            if let Some(checkpointer) = &self.checkpointer {
+                checkpointer.ask();
+            }
         }
         Ok(())
     }

@@ -1,21 +1,38 @@
 //! `demo`: the whole product in one command, on throw-away keys and a throw-away store. The config
 //! it writes and the callbacks it sends are what a real deployment has; only the keys are ours.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `folder` | where config, keys and data lie |
+//! | `stage` | the running service: posting, registering orders, looking at what is stored |
+//! | `table` | what was seen beside what was expected, and its printing |
+//! | `callbacks` | what is tried with every provider that signs its callbacks |
+//! | `payermax`, `paycools`, `relays`, `epay` | one system each: its part of the config, its rows |
+
+mod callbacks;
+mod epay;
+mod folder;
+mod paycools;
+mod payermax;
+mod relays;
+mod stage;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_web::rt;
-use anyhow::Context as _;
 use clap::Args;
 
-use super::demo_script::{self, Script};
 use super::output::{self, Format};
 use super::serve::{Service, asked_to_stop};
 use crate::config::Config;
-use crate::crypto::{self, SigningKey};
+use crate::crypto;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::telemetry;
+use folder::Folder;
+use stage::Stage;
 
 /// Where the demo listens, unless the ports are taken.
 const LISTEN: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
@@ -38,14 +55,24 @@ pub struct Demo {
     output: Format,
 }
 
-/// What the demo made up.
-pub struct Made {
-    /// Signs for the provider.
-    pub key: SigningKey,
-    /// The token of the `EPay` caller.
-    pub epay_token: String,
-    /// The token of the reader.
-    pub reader_token: String,
+/// One system: what it needs in the config, and what is tried with it.
+trait Scene: Send {
+    /// Writes keys and secrets of the throw-away account and gives its part of the config.
+    fn config(&self, folder: &Folder) -> anyhow::Result<String>;
+
+    /// Sends everything and notes what came of it.
+    fn play(&self, stage: &mut Stage) -> anyhow::Result<()>;
+}
+
+/// Every system there is.
+fn scenes() -> anyhow::Result<Vec<Box<dyn Scene>>> {
+    Ok(vec![
+        Box::new(payermax::Scene::new()?),
+        Box::new(paycools::Scene::new()?),
+        Box::new(relays::Scene::quickpay()?),
+        Box::new(relays::Scene::nmanagement()?),
+        Box::new(epay::Scene::new()),
+    ])
 }
 
 impl Demo {
@@ -69,33 +96,27 @@ impl Demo {
         if self.output == Format::Table {
             output::line("making throw-away keys and starting the service …");
         }
-        let made = Made {
-            key: SigningKey::generate()?,
-            epay_token: token(),
-            reader_token: token(),
-        };
-        let config_path = write_config(&folder.path, &made)?;
+        let (scenes, reader_token) = (scenes()?, token());
+        let config_path = write_config(&folder, &scenes, &reader_token)?;
         let clock = Arc::new(SystemClock);
         let now = clock.now().to_timestamp().unwrap_or_default();
         let config = Config::load(&config_path, std::iter::empty(), now)
             .map_err(|problems| anyhow::anyhow!("{}", problems[0]))?;
         let service = Service::start(config, clock).await?;
-        let script = Script {
-            public: format!("http://{}", service.public),
-            internal: format!("http://{}", service.internal),
-            made,
-        };
+        let public = format!("http://{}", service.public);
+        let internal = format!("http://{}", service.internal);
         let served = rt::spawn(service.run_until(self.end_of_serving()));
-        let (expected, script) = tokio::task::spawn_blocking(move || {
-            demo_script::play(&script).map(|rows| (rows, script))
-        })
-        .await??;
-        let all_expected = demo_script::print(&expected, self.output);
+        let mut stage = Stage::new(&public, &internal, &reader_token);
+        let played = tokio::task::spawn_blocking(move || {
+            scenes.iter().try_for_each(|scene| scene.play(&mut stage))?;
+            anyhow::Ok(stage.into_rows())
+        });
+        let all_expected = table::print(&played.await??, self.output);
         if self.exit {
             served.abort();
             return Ok(all_expected);
         }
-        print_urls(&script, &config_path);
+        print_urls(&public, &internal, &reader_token, &config_path);
         served.await??;
         Ok(all_expected)
     }
@@ -112,8 +133,8 @@ impl Demo {
     }
 }
 
-fn print_urls(script: &Script, config: &Path) {
-    let (internal, token) = (&script.internal, &script.made.reader_token);
+fn print_urls(public: &str, internal: &str, token: &str, config: &Path) {
+    let folder = config.parent().unwrap_or(config);
     output::line("");
     output::line("still serving; Ctrl-C stops it. To look further:");
     output::line(format!("  config    {}", config.display()));
@@ -125,6 +146,12 @@ fn print_urls(script: &Script, config: &Path) {
     ));
     output::line(format!("  metrics   {internal}/metrics"));
     output::line(format!("  health    {internal}/readyz"));
+    output::line(format!(
+        "  one more  refund-receiver trigger payermax --key {}/payermax-private.pem \\\n              \
+         --to {public}{}",
+        folder.display(),
+        payermax::PATH
+    ));
 }
 
 /// A fresh secret, from two random ids.
@@ -133,60 +160,18 @@ fn token() -> String {
     crypto::hex(&crypto::sha256(random.as_bytes()))
 }
 
-/// The folder of the demo's files; a temporary one is removed at the end.
-struct Folder {
-    path: PathBuf,
-    is_temporary: bool,
-}
-
-impl Folder {
-    fn kept(path: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        let is_used = path.join("refunds.db").exists();
-        anyhow::ensure!(
-            !is_used,
-            "{} holds an earlier demo; remove it or choose another folder",
-            path.display()
-        );
-        Ok(Self {
-            path: path.to_owned(),
-            is_temporary: false,
-        })
-    }
-
-    fn temporary() -> anyhow::Result<Self> {
-        let name = format!("refund-receiver-demo-{}", SystemClock.new_uuid().simple());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self {
-            path,
-            is_temporary: true,
-        })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
-        {
-            tracing::warn!(%error, path = %self.path.display(), "a temporary folder stays");
-        }
-    }
-}
-
-fn write_config(folder: &Path, made: &Made) -> anyhow::Result<PathBuf> {
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        anyhow::Ok(path)
-    };
-    write("payermax.pem", made.key.public_pem())?;
-    write("payermax-private.pem", made.key.to_pem())?;
-    write("epay.token", &made.epay_token)?;
+fn write_config(
+    folder: &Folder,
+    scenes: &[Box<dyn Scene>],
+    reader_token: &str,
+) -> anyhow::Result<PathBuf> {
     let [public, internal] = LISTEN.map(free_or_any_port);
-    let digest = crypto::hex(&crypto::sha256(made.reader_token.as_bytes()));
-    write(
+    let digest = crypto::hex(&crypto::sha256(reader_token.as_bytes()));
+    let systems: Vec<_> = scenes
+        .iter()
+        .map(|scene| scene.config(folder))
+        .collect::<anyhow::Result<_>>()?;
+    folder.write(
         "refunds.toml",
         &format!(
             r#"# Written by `refund-receiver demo`; the keys and tokens are throw-away ones.
@@ -197,21 +182,13 @@ internal_listen = "{internal}"
 [store]
 url = "sqlite:refunds.db"
 
-[[accounts]]
-provider = "payermax"
-account = "main"
-merchant_no = "{merchant}"
-public_keys = [{{ id = "demo", file = "payermax.pem" }}]
-
-[epay]
-tokens = ["file:epay.token"]
-
+{}
 [[readers]]
 name = "demo"
 token_sha256 = "{digest}"
 scopes = ["refunds:read", "events:read", "orders:write", "callbacks:read"]
 "#,
-            merchant = demo_script::MERCHANT,
+            systems.join("\n"),
         ),
     )
 }

@@ -1,0 +1,58 @@
+//! The folder of the demo's files; a temporary one is removed at the end.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::domain::clock::{Clock as _, SystemClock};
+
+/// Where config, keys and data lie.
+pub struct Folder {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl Folder {
+    /// A folder that stays; one with an earlier demo in it is refused.
+    pub fn kept(path: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        let is_used = path.join("refunds.db").exists();
+        anyhow::ensure!(
+            !is_used,
+            "{} holds an earlier demo; remove it or choose another folder",
+            path.display()
+        );
+        Ok(Self {
+            path: path.to_owned(),
+            is_temporary: false,
+        })
+    }
+
+    /// A new one below the system's temporary folder.
+    pub fn temporary() -> anyhow::Result<Self> {
+        let name = format!("refund-receiver-demo-{}", SystemClock.new_uuid().simple());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self {
+            path,
+            is_temporary: true,
+        })
+    }
+
+    /// Writes one file and gives its path.
+    pub fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let path = self.path.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "a temporary folder stays");
+        }
+    }
+}

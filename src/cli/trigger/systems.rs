@@ -1,0 +1,211 @@
+//! The systems that `trigger` can play, and where each gets what it signs with.
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use super::Trigger;
+use crate::cli::samples::epay::Epay;
+use crate::cli::samples::paycools::{Form, Paycools};
+use crate::cli::samples::payermax::Payermax;
+use crate::cli::samples::relay::{Relay, Reply};
+use crate::cli::samples::{Prepared, Sender as _, Told, nmanagement, quickpay};
+use crate::cli::secret_file;
+use crate::crypto::{RelaySecret, SigningKey, SuffixSecret};
+use crate::domain::claim::Status;
+use crate::domain::clock::{Clock as _, SystemClock};
+use crate::epay::MediaType;
+
+/// Signs with this where no key is given; anybody has it, so `serve` must never trust it.
+const TEST_KEY: &str = include_str!("../test_key.pem");
+/// What stands before account and refund number in a relay's URL.
+const RELAYS: &str = "/relays/";
+
+/// Who is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum System {
+    /// PayerMax, new notification
+    Payermax,
+    /// PayerMax, v2.1
+    #[value(name = "payermax-v21")]
+    PayermaxV21,
+    /// PayCools, open-api form (RSA)
+    Paycools,
+    /// PayCools, flat form (shared secret)
+    PaycoolsFlat,
+    /// A relayed QuickPay reply
+    Quickpay,
+    /// A relayed nManagement reply
+    Nmanagement,
+    /// EPay `EndSingle/Success`
+    Epay,
+}
+
+/// How the refund ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutcomeArg {
+    Succeeded,
+    Failed,
+    Pending,
+    Canceled,
+    /// A status that no document lists, or an answer that says nothing
+    Unknown,
+}
+
+/// In what an `EPay` caller writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BodyFormat {
+    Json,
+    Xml,
+    Form,
+    Bson,
+}
+
+impl OutcomeArg {
+    fn status(self) -> Option<Status> {
+        match self {
+            Self::Succeeded => Some(Status::Succeeded),
+            Self::Failed => Some(Status::Failed),
+            Self::Pending => Some(Status::Pending),
+            Self::Canceled => Some(Status::Canceled),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl BodyFormat {
+    fn media(self) -> MediaType {
+        match self {
+            Self::Json => MediaType::ApplicationJson,
+            Self::Xml => MediaType::ApplicationXml,
+            Self::Form => MediaType::Form,
+            Self::Bson => MediaType::Bson,
+        }
+    }
+}
+
+/// A number that was never used.
+fn fresh(prefix: &str) -> String {
+    format!("{prefix}{}", SystemClock.new_uuid().simple())
+}
+
+impl Trigger {
+    /// The URL and what goes there.
+    pub(super) fn prepare(&self) -> anyhow::Result<(String, Prepared)> {
+        let to = self.to.clone().context("--to is missing")?;
+        let refund_no = || self.refund_no.clone().unwrap_or_else(|| fresh("R"));
+        let prepared = match self.system {
+            System::Payermax | System::PayermaxV21 => Payermax {
+                key: &self.signing_key()?,
+                v21: self.system == System::PayermaxV21,
+                merchant_no: &self.merchant_no,
+                app_id: self.app_id.as_deref(),
+                currency: &self.currency,
+            }
+            .prepare(&self.told(&refund_no())),
+            System::Paycools => Paycools {
+                form: Form::OpenApi(&self.signing_key()?),
+                minor_digits: self.minor_digits,
+            }
+            .prepare(&self.told(&refund_no())),
+            System::PaycoolsFlat => Paycools {
+                form: Form::Flat(&SuffixSecret::new(&self.secret()?)),
+                minor_digits: self.minor_digits,
+            }
+            .prepare(&self.told(&refund_no())),
+            System::Quickpay => return self.relay(&to, quickpay::reply),
+            System::Nmanagement => return self.relay(&to, nmanagement::reply),
+            System::Epay => {
+                let variable = &self.token_env;
+                let token = std::env::var(variable)
+                    .with_context(|| format!("put the caller's token into ${variable}"))?;
+                Epay {
+                    token: &token,
+                    media: self.format.media(),
+                }
+                .prepare(&self.told(&self.close_out_no()?))
+            }
+        };
+        Ok((to, prepared?))
+    }
+
+    fn relay(&self, to: &str, reply: Reply) -> anyhow::Result<(String, Prepared)> {
+        let (url, refund_no) = self.relay_target(to)?;
+        let secret = RelaySecret::parse(&self.secret()?)
+            .map_err(|why| anyhow::anyhow!("the relay's secret {why}"))?;
+        let prepared = Relay {
+            reply,
+            secret: &secret,
+            message_id: &fresh("msg_"),
+            seconds: SystemClock.now().as_millis().div_euclid(1000),
+        }
+        .prepare(&self.told(&refund_no))?;
+        Ok((url, prepared))
+    }
+
+    /// A relay's URL ends in the refund number; it is put there if it is missing.
+    fn relay_target(&self, to: &str) -> anyhow::Result<(String, String)> {
+        let to = to.trim_end_matches('/');
+        let path = to.split_once(RELAYS).map(|(_, path)| path);
+        let parts: Vec<_> = path.unwrap_or_default().split('/').collect();
+        match (parts.as_slice(), self.refund_no.as_deref()) {
+            ([_, _], given) => {
+                let refund_no = given.map_or_else(|| fresh("R"), str::to_owned);
+                Ok((format!("{to}/{refund_no}"), refund_no))
+            }
+            ([_, _, named], None) => Ok((to.to_owned(), (*named).to_owned())),
+            ([_, _, named], Some(given)) => {
+                anyhow::ensure!(*named == given, "--to and --refund-no name two refunds");
+                Ok((to.to_owned(), given.to_owned()))
+            }
+            _ => anyhow::bail!(
+                "--to must end in /relays/PROVIDER/ACCOUNT or /relays/PROVIDER/ACCOUNT/REFUND_NO"
+            ),
+        }
+    }
+
+    /// The refund number that `EPay`'s two numbers make.
+    fn close_out_no(&self) -> anyhow::Result<String> {
+        let batchno = self.batchno.clone().unwrap_or_else(|| fresh("B"));
+        anyhow::ensure!(!batchno.contains('/'), "--batchno must not contain /");
+        Ok(format!("{batchno}/{}", self.trandeno))
+    }
+
+    fn told<'a>(&'a self, refund_no: &'a str) -> Told<'a> {
+        Told {
+            refund_no,
+            order_no: &self.order_no,
+            amount: &self.amount,
+            status: self.outcome.status(),
+        }
+    }
+
+    /// The private key of `--key`, or the published test key.
+    pub(super) fn signing_key(&self) -> anyhow::Result<SigningKey> {
+        anyhow::ensure!(
+            matches!(
+                self.system,
+                System::Payermax | System::PayermaxV21 | System::Paycools
+            ),
+            "this system signs with no private key"
+        );
+        let Some(path) = &self.key else {
+            return Ok(SigningKey::from_pem(TEST_KEY)?);
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        SigningKey::from_pem(&text).with_context(|| path.display().to_string())
+    }
+
+    /// The shared secret of `--key`, or of the environment; there is none by default.
+    fn secret(&self) -> anyhow::Result<String> {
+        if let Some(path) = &self.key {
+            return secret_file::read(path);
+        }
+        let name = &self.secret_env;
+        let secret = std::env::var(name).with_context(|| {
+            format!("put the shared secret into ${name}, or into a file for --key")
+        })?;
+        anyhow::ensure!(!secret.is_empty(), "${name} is empty");
+        Ok(secret)
+    }
+}
