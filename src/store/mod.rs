@@ -104,6 +104,7 @@ impl Store {
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         schema::prepare(&mut sqlite, now)?;
         sqlite.checkpoint_beside(path)?;
+        Sqlite::lay_out_log(path)?;
         let readers = (0..READERS)
             .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
             .collect::<Result<_, StoreError>>()?;

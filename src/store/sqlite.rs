@@ -4,6 +4,7 @@
 //! where SQLite did not take it.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,12 +23,14 @@ use super::driver::{Driver, EachRow, Row, Value};
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Log pages (4 KiB) after which the log is copied into the file beside the writer: 16 MiB.
-const COPY_PAGES: u64 = 4_096;
-/// Log pages after which the writer makes the last copy itself, so that the log starts over: 64 MiB.
-const START_OVER_PAGES: u64 = 16_384;
+/// Log pages (4 KiB) after which the log is copied into the file beside the writer: 4 MiB.
+const COPY_PAGES: u64 = 1_024;
+/// Log pages after which the writer makes the last copy itself, so that the log starts over: 16 MiB.
+const START_OVER_PAGES: u64 = 4_096;
+/// Bytes of the log that are laid out before the first commit; a little more than it should need.
+const LOG_BYTES: u64 = 20 * 1024 * 1024;
 /// Log pages between two such tries, where a reader stood in the way.
-const TRY_AGAIN_PAGES: u64 = 2_048;
+const TRY_AGAIN_PAGES: u64 = 1_024;
 /// Longest text or blob, far above any body that is accepted.
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// Statements kept prepared on each connection; more than the program has.
@@ -186,6 +189,20 @@ impl Sqlite {
     pub(super) fn checkpoint_beside(&mut self, path: &Path) -> Result<(), StoreError> {
         self.checkpointer = Some(Checkpointer::start(path)?);
         Ok(())
+    }
+
+    /// Fills the log's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to
+    /// write its length and blocks too, a second trip to the disk; one that overwrites has not. Zeros
+    /// behind the last frame are no frame, so this is safe whatever the log holds.
+    pub(super) fn lay_out_log(database: &Path) -> Result<(), StoreError> {
+        let path = with_suffix(database, "-wal");
+        let lay_out = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().append(true).open(&path)?;
+            let missing = LOG_BYTES.saturating_sub(file.metadata()?.len());
+            std::io::copy(&mut std::io::repeat(0).take(missing), &mut file)?;
+            file.sync_all()
+        };
+        lay_out().map_err(|error| StoreError::open(&path, &error))
     }
 
     /// Copies the log into the file as far as no reader stands in the way; blocks nobody.
