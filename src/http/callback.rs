@@ -3,8 +3,9 @@
 //! The order of work is the promise: size limit, bytes untouched, verify, transaction 1 on disk,
 //! answer, transaction 2.
 
+use actix_web::http::Method;
 use actix_web::http::header::ContentType;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
@@ -18,12 +19,13 @@ use crate::store::Stored;
 use crate::telemetry::CallbackLabels;
 
 /// Takes one notification.
-pub async fn receive(
-    app: Data<App>,
-    request: HttpRequest,
-    path: Path<(String, String)>,
-    payload: Payload,
-) -> HttpResponse {
+pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let Some(path) = split_path(request.path()) else {
+        return error::not_found();
+    };
+    if request.method() != Method::POST {
+        return error::only_post().await;
+    }
     let body = match body::read(&request, payload).await {
         Ok(body) => body,
         Err(error) => {
@@ -32,7 +34,7 @@ pub async fn receive(
             return error.response();
         }
     };
-    match accept(&app, &request, &path, &body).await {
+    match accept(&app, &request, path, &body).await {
         Ok(acknowledgement) => HttpResponse::Ok()
             .content_type(ContentType::json())
             .body(acknowledgement),
@@ -43,10 +45,17 @@ pub async fn receive(
     }
 }
 
+/// Provider and account of `/callbacks/{provider}/{account}`, as they were sent.
+fn split_path(path: &str) -> Option<(&str, &str)> {
+    let (provider, account) = path.strip_prefix("/callbacks/")?.split_once('/')?;
+    let is_plain = !provider.is_empty() && !account.is_empty() && !account.contains('/');
+    is_plain.then_some((provider, account))
+}
+
 async fn accept(
     app: &App,
     request: &HttpRequest,
-    (provider, account): &(String, String),
+    (provider, account): (&str, &str),
     body: &[u8],
 ) -> Result<&'static str, PublicError> {
     if !body::is_json(request) {

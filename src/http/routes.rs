@@ -9,9 +9,9 @@ use super::{callback, epay, error, events, health, orders, refunds, relay};
 pub fn public(config: &mut ServiceConfig) {
     config
         .service(
-            web::resource("/callbacks/{provider}/{account}")
-                .route(web::post().to(callback::receive))
-                .default_service(web::to(error::only_post)),
+            // /callbacks/{provider}/{account}; the handler splits it, as a pattern would be matched
+            // by a regular expression on the busiest path.
+            web::scope("/callbacks").default_service(web::to(callback::receive)),
         )
         .service(
             web::resource("/relays/{provider}/{account}/{refund_no}")

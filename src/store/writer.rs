@@ -26,7 +26,7 @@ const QUEUE_MAX: usize = 4_096;
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 512;
 /// How long background jobs wait for an urgent one to ride with.
-const LINGER: Duration = Duration::from_millis(2);
+const LINGER: Duration = Duration::from_millis(1);
 /// Longest time for which a batch waits to become as large as batches have lately been. Where many send
 /// at once, a shared commit serves all of them sooner than many commits of a few.
 const COMPANY: Duration = Duration::from_millis(1);
