@@ -34,7 +34,7 @@ pub use mac::{
     DigestError, RelayMessage, RelayProof, RelaySecret, RelaySecretError, RelaySecrets,
     RelaySignatureError, SuffixSecret,
 };
-pub use ring::{KeyRing, RingError, RingKey, SignatureError};
+pub use ring::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use signing::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};
 

@@ -12,6 +12,11 @@ use jiff::Timestamp;
 
 use super::{VerifyingKey, sha256};
 
+/// Fingerprint of the key with which `trigger` signs where it is given none. Its private half stands
+/// in the source.
+pub const PUBLISHED_TEST_KEY: &str =
+    "98c52c2bc70614e84ba10da5c1ad772a3cf4df7c9729f83597cc351e730d150d";
+
 /// One key of a ring. It counts from `not_before` to `not_after`, both included.
 #[derive(Debug, Clone)]
 pub struct RingKey {
@@ -148,6 +153,12 @@ impl KeyRing {
         for (index, entry) in self.keys.iter().enumerate() {
             if let Some(end) = entry.not_after.filter(|end| *end < now) {
                 found.push(format!("key {:?} is no longer valid since {end}", entry.id));
+            }
+            if entry.key.fingerprint() == PUBLISHED_TEST_KEY {
+                found.push(format!(
+                    "key {:?} is the published test key of `trigger`: anybody can sign with it",
+                    entry.id
+                ));
             }
             let twin = self.keys[..index]
                 .iter()

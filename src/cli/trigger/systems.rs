@@ -209,3 +209,14 @@ impl Trigger {
         Ok(secret)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::{PUBLISHED_TEST_KEY, SigningKey};
+
+    #[test]
+    fn the_published_test_key_is_recognised_by_its_fingerprint() {
+        let key = SigningKey::from_pem(super::TEST_KEY).unwrap();
+        assert_eq!(key.verifying_key().fingerprint(), PUBLISHED_TEST_KEY);
+    }
+}
