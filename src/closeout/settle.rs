@@ -345,6 +345,9 @@ impl<'a, 'd> Settling<'a, 'd> {
                 this.order_state = facts.map(|facts: CloseOutFacts| facts.order_state);
             }
         }
+        if order_no.is_some() {
+            self.locked.refund_mut().order_no.clone_from(&order_no);
+        }
         this.order_no = order_no;
         Ok(())
     }

@@ -44,18 +44,13 @@ struct CloseOutView<'a> {
 impl<'a> RefundView<'a> {
     /// Shows a refund; `close_out` is given for `EPay`.
     pub fn new(refund: &'a Refund, close_out: Option<&'a CloseOut>) -> Self {
-        let order_of_close_out = close_out.and_then(|c| c.order_no.as_ref());
         Self {
             id: refund.id.to_string(),
             provider: &refund.account.provider,
             account: &refund.account.name,
             refund_no: refund.refund_no.as_ref().map(RefundNo::as_str),
             provider_refund_no: refund.provider_refund_no.as_ref().map(Number::as_str),
-            order_no: refund
-                .order_no
-                .as_ref()
-                .or(order_of_close_out)
-                .map(Number::as_str),
+            order_no: refund.order_no.as_ref().map(Number::as_str),
             status: refund.status,
             provider_status: refund.provider_status.as_deref(),
             amount: refund.money.map(Money::amount_text),

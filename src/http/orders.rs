@@ -65,7 +65,7 @@ async fn answer_get(
 ) -> Result<HttpResponse, ApiError> {
     authorize(app, request, Scope::RefundsRead)?;
     let order_no: Number = order_no.parse().map_err(|_| ApiError::NotFound("order"))?;
-    app.closeout.caught_up().await?;
+    app.closeout.caught_up().await;
     let order = app
         .store
         .read(move |snapshot| snapshot.order(&order_no))

@@ -56,7 +56,7 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let filter = filter(&query)?;
-    app.closeout.caught_up().await?;
+    app.closeout.caught_up().await;
     let page = app
         .store
         .read(move |snapshot| snapshot.refunds(&filter, limit))
@@ -130,7 +130,7 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     let mut changes = app.store.last_sequence();
     loop {
         changes.mark_unchanged();
-        app.closeout.caught_up().await?;
+        app.closeout.caught_up().await;
         let (refund, close_out) = find(app, id).await?;
         let is_awaited = deadline.is_some() && !refund.status.is_final();
         // A new event may be the one; the end of time or of the store ends the waiting.
@@ -194,7 +194,7 @@ async fn answer_callbacks(
     authorize(app, request, Scope::CallbacksRead)?;
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(id)?;
-    app.closeout.caught_up().await?;
+    app.closeout.caught_up().await;
     let rows = app
         .store
         .read(move |snapshot| match snapshot.refund(id)? {

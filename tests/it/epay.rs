@@ -356,3 +356,13 @@ fn a_late_put_never_undoes_the_close_out() {
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
     assert_eq!(server.count_events("order.closed"), 1);
 }
+
+#[test]
+fn a_refund_is_found_by_the_order_that_it_closed() {
+    let server = Server::usual();
+    server.put_simple_order("7", "refund_applied", "30.00");
+    assert_eq!(server.epay_errcode("B-7", "T-7", "30"), 0);
+    let order = server.refunds("refund_no=B-7/T-7")[0]["order_no"].clone();
+    let found = server.refunds(&format!("order_no={}", order.as_str().expect("a number")));
+    assert_eq!(found.len(), 1, "{found:?}");
+}
