@@ -63,7 +63,8 @@ impl Closeout {
             }
             let woken = tx.wake_close_outs(order_no, now)?;
             let order = tx.snapshot().order(order_no)?;
-            let order = order.ok_or_else(|| StoreError::Corrupt("an order is gone".to_owned()))?;
+            let order =
+                order.ok_or_else(|| StoreError::Unreadable("an order is gone".to_owned()))?;
             Ok(Ok((order, woken)))
         })
         .await?;

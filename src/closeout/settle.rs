@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::accept::{Accepted, write_claim};
+use super::accept::{Accepted, read_claim};
 use super::{Closeout, InFlight};
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::clock::{Clock, Moment};
@@ -139,7 +139,7 @@ impl TryFrom<DueCallback> for Due {
     fn try_from(row: DueCallback) -> Result<Self, StoreError> {
         let claim = row
             .claim
-            .map(|claim| write_claim(&claim).map(|json| (claim, json)));
+            .map(|json| read_claim(&json).map(|claim| (claim, json)));
         Ok(Self {
             id: row.id,
             account: row.account,
@@ -190,7 +190,7 @@ fn close_out_again(
 ) -> Result<Settled, StoreError> {
     let locked = tx
         .lock_refund_by_id(refund_id)?
-        .ok_or_else(|| StoreError::Corrupt("a refund is gone".to_owned()))?;
+        .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))?;
     let close_out = tx.snapshot().close_out(refund_id)?;
     let mut settling = Settling::new(tx, clock, locked, close_out);
     settling.close_out()?;

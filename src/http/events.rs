@@ -75,6 +75,6 @@ fn view(row: &EventRow) -> Result<EventView<'_>, StoreError> {
         kind: &row.kind,
         timestamp: row.occurred_at,
         data: serde_json::from_str(&row.data)
-            .map_err(|_| StoreError::Corrupt("an unreadable event is stored".to_owned()))?,
+            .map_err(|_| StoreError::Unreadable("an unreadable event is stored".to_owned()))?,
     })
 }

@@ -46,7 +46,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-/// One row of an answer; columns count from 0. A value of another type is [`StoreError::Corrupt`].
+/// One row of an answer; columns count from 0. A value of another type is [`StoreError::Unreadable`].
 pub(super) trait Row {
     fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
     fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError>;
@@ -64,7 +64,7 @@ pub(super) trait Row {
 }
 
 fn null(column: usize) -> StoreError {
-    StoreError::Corrupt(format!("column {column} is null"))
+    StoreError::Unreadable(format!("column {column} is null"))
 }
 
 /// What is done with each row.

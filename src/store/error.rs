@@ -23,9 +23,12 @@ pub enum StoreError {
     /// The disk failed. After a failed fsync nothing is certain: the process must end and recover.
     #[error("the disk failed: {0}")]
     Io(String),
-    /// The file is damaged, foreign, or holds what this program never writes.
+    /// The file is damaged or foreign.
     #[error("the database is damaged or not ours: {0}")]
     Corrupt(String),
+    /// A row holds what this program never writes; the other rows are fine.
+    #[error("a row holds what this program never writes: {0}")]
+    Unreadable(String),
     /// The file cannot be opened.
     #[error("cannot open {0}")]
     Open(String),
@@ -68,5 +71,28 @@ impl StoreError {
     /// Whether the process must stop accepting and end, so that recovery starts from the disk.
     pub fn is_fatal(&self) -> bool {
         matches!(self, Self::Io(_) | Self::Corrupt(_))
+    }
+
+    /// Whether one job alone is to blame, so that its neighbours deserve another try. Whatever else
+    /// it is, it would hit them too, each after its own time-out.
+    pub(super) fn blames_one_job(&self) -> bool {
+        match self {
+            Self::Unreadable(_)
+            | Self::Constraint(_)
+            | Self::Statement(_)
+            | Self::Overtaken
+            | Self::Panicked(_) => true,
+            Self::QueueFull
+            | Self::Closed
+            | Self::Busy(_)
+            | Self::Full(_)
+            | Self::ReadOnly(_)
+            | Self::Io(_)
+            | Self::Corrupt(_)
+            | Self::Open(_)
+            | Self::InUse(_)
+            | Self::Settings(_)
+            | Self::SchemaVersion { .. } => false,
+        }
     }
 }

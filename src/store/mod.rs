@@ -206,3 +206,6 @@ fn make_folder(database: &Path) -> Result<(), StoreError> {
         .and_then(|()| folder.parent().filter(|p| p.is_dir()).map_or(Ok(()), sync))
         .map_err(|error| StoreError::open(folder, &error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -287,7 +287,7 @@ impl Row for rusqlite::Row<'_> {
             ValueRef::Null => Ok(None),
             ValueRef::Text(text) => std::str::from_utf8(text)
                 .map(Some)
-                .map_err(|_| StoreError::Corrupt(format!("column {column} is not UTF-8"))),
+                .map_err(|_| StoreError::Unreadable(format!("column {column} is not UTF-8"))),
             other => Err(wrong_type(column, &other)),
         }
     }
@@ -302,7 +302,7 @@ impl Row for rusqlite::Row<'_> {
 }
 
 fn wrong_type(column: usize, value: &ValueRef<'_>) -> StoreError {
-    StoreError::Corrupt(format!("column {column} is {}", value.data_type()))
+    StoreError::Unreadable(format!("column {column} is {}", value.data_type()))
 }
 
 impl From<rusqlite::Error> for StoreError {

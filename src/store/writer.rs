@@ -173,9 +173,7 @@ impl Loop {
     fn maintain(&mut self, idle: bool) {
         if let Err(error) = self.driver.maintain(idle) {
             tracing::warn!(%error, "housekeeping of the database failed; it is tried again");
-            if error.is_fatal() {
-                self.stats.set_fatal(&error);
-            }
+            self.stop_if_fatal(&error);
         }
     }
 
@@ -207,28 +205,31 @@ impl Loop {
             .record_commit(jobs, started.elapsed(), result.is_ok());
         match result {
             Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
-            // A commit that failed says nothing about any one job, and after a failed fsync a
-            // retry could only lie.
-            Err(error) if error.is_fatal() => {
-                tracing::error!(%error, "the store failed; stopping");
-                self.stats.set_fatal(&error);
-                batch
-                    .drain(..)
-                    .for_each(|job| job.finish(Err(error.clone())));
-            }
-            Err(error) => {
+            Err(error) if error.blames_one_job() => {
                 tracing::warn!(%error, jobs, "a batch failed; its jobs run one by one");
                 for mut job in batch.drain(..) {
                     let result = self.attempt(std::slice::from_mut(&mut job));
                     if let Err(error) = &result {
                         tracing::warn!(%error, job = job.name(), "a job failed");
-                        if error.is_fatal() {
-                            self.stats.set_fatal(error);
-                        }
+                        self.stop_if_fatal(error);
                     }
                     job.finish(result);
                 }
             }
+            // The engine or the disk is in trouble. After a failed sync a retry could only lie.
+            Err(error) => {
+                tracing::error!(%error, jobs, "nothing could be committed");
+                self.stop_if_fatal(&error);
+                batch
+                    .drain(..)
+                    .for_each(|job| job.finish(Err(error.clone())));
+            }
+        }
+    }
+
+    fn stop_if_fatal(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.stats.set_fatal(error);
         }
     }
 

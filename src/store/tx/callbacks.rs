@@ -54,8 +54,8 @@ pub struct DueCallback {
     pub id: CallbackId,
     /// Whose it is.
     pub account: Account,
-    /// What it says; `None` where it says nothing that we can read.
-    pub claim: Option<Claim>,
+    /// JSON of what it says; `None` where it says nothing that we can read.
+    pub claim: Option<String>,
     /// When it came.
     pub received_at: Moment,
     /// How often settling failed.
@@ -295,17 +295,13 @@ fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
 }
 
 fn read_due(row: &dyn Row) -> Result<DueCallback, StoreError> {
-    let claim = row.opt_text(3)?;
     Ok(DueCallback {
         id: CallbackId::new(uuid(row.blob(0)?)?),
         account: Account {
             provider: row.text(1)?.to_owned(),
             name: row.text(2)?.to_owned(),
         },
-        claim: claim
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|_| corrupt("claim"))?,
+        claim: row.opt_text(3)?.map(str::to_owned),
         received_at: Moment::from_millis(row.integer(4)?),
         attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
     })

@@ -63,7 +63,7 @@ impl Tx<'_> {
         let last = self
             .snapshot()
             .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
-            .ok_or_else(|| StoreError::Corrupt("the feed's counter is gone".to_owned()))?;
+            .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
         for (sequence, event) in (last - count + 1..).zip(&events) {
             self.execute(
                 sql::INSERT_EVENT,
@@ -98,6 +98,6 @@ impl Snapshot<'_> {
     /// The last number given away.
     pub fn last_sequence(&mut self) -> Result<i64, StoreError> {
         let last = self.first(sql::LAST_SEQUENCE, &[], |row| row.integer(0))?;
-        last.ok_or_else(|| StoreError::Corrupt("the feed's counter is gone".to_owned()))
+        last.ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Tx<'a> {
 
 /// What a column holds is not what this program writes there.
 fn corrupt(what: &str) -> StoreError {
-    StoreError::Corrupt(format!("an unreadable {what} is stored"))
+    StoreError::Unreadable(format!("an unreadable {what} is stored"))
 }
 
 fn number(text: Option<&str>) -> Result<Option<Number>, StoreError> {

@@ -1,0 +1,168 @@
+//! The store by itself: group commit, locks, and what it refuses to open.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use futures_util::future::join3;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::event::EventKind;
+use crate::domain::ids::{EventId, Number};
+use crate::domain::order::OrderState;
+
+const NOW: Moment = Moment::from_millis(1_000);
+
+/// A folder that goes away with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("refund-store-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn url(&self) -> StoreUrl {
+        StoreUrl::parse("sqlite:refunds.db", &self.0).unwrap()
+    }
+
+    fn open(&self) -> Result<Store, StoreError> {
+        Store::open(&self.url(), NOW)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn put(tx: &mut Tx<'_>, order_no: &str) -> Result<(), StoreError> {
+    let number: Number = order_no.parse().unwrap();
+    tx.put_order(&number, OrderState::Paid, NOW)?;
+    let id = EventId::new(Uuid::from_u128(order_no.len() as u128));
+    tx.append_event(id, EventKind::OrderClosed, &order_no, NOW)
+}
+
+fn is_there(store: &Store, order_no: &str) -> bool {
+    let number: Number = order_no.parse().unwrap();
+    let order = block_on(store.read(move |snapshot| snapshot.order(&number)));
+    order.unwrap().is_some()
+}
+
+fn sequences(store: &Store) -> Vec<i64> {
+    let events = block_on(store.read(|snapshot| snapshot.events_after(0, 100))).unwrap();
+    events.iter().map(|event| event.sequence).collect()
+}
+
+/// Holds the writer until everything of the test is queued, so that it makes one batch.
+fn hold(store: &Store) -> mpsc::Sender<()> {
+    let (go, held) = mpsc::channel::<()>();
+    store
+        .write_later("hold", move |_| {
+            let _ = held.recv();
+            Ok(())
+        })
+        .unwrap();
+    go
+}
+
+#[test]
+fn a_bad_job_fails_alone_and_leaves_no_gap_in_the_feed() {
+    for panics in [false, true] {
+        let folder = Folder::new(if panics { "panics" } else { "fails" });
+        let store = folder.open().unwrap();
+        let go = hold(&store);
+        let (first, bad, last) = block_on(async {
+            let first = store.write("first", |tx| put(tx, "first"));
+            let bad = store.write("bad", move |tx| {
+                put(tx, "bad")?;
+                assert!(!panics, "a planted panic");
+                Err::<(), _>(StoreError::Overtaken)
+            });
+            let last = store.write("last", |tx| put(tx, "last"));
+            let release = async { drop(go) };
+            let ((first, bad, last), ()) =
+                futures_util::future::join(join3(first, bad, last), release).await;
+            (first, bad, last)
+        });
+        assert!(first.is_ok() && last.is_ok(), "{first:?} {last:?}");
+        assert!(bad.is_err());
+        assert!(is_there(&store, "first") && is_there(&store, "last"));
+        assert!(!is_there(&store, "bad"), "nothing of a failed job stays");
+        assert_eq!(sequences(&store), [1, 2]);
+        assert_eq!(*store.last_sequence().borrow(), 2);
+    }
+}
+
+#[test]
+fn what_is_queued_is_done_before_the_store_closes() {
+    let folder = Folder::new("closes");
+    let store = folder.open().unwrap();
+    let go = hold(&store);
+    for number in 0..1_000 {
+        let order_no = format!("order-{number}");
+        store
+            .write_later("put", move |tx| put(tx, &order_no))
+            .unwrap();
+    }
+    drop(go);
+    drop(store);
+    let store = folder.open().unwrap();
+    let last = *store.last_sequence().borrow();
+    assert_eq!(last, 1_000);
+    assert!(is_there(&store, "order-999"));
+}
+
+#[test]
+fn a_store_has_one_process() {
+    let folder = Folder::new("lock");
+    let store = folder.open().unwrap();
+    assert!(matches!(folder.open(), Err(StoreError::InUse(_))));
+    drop(store);
+    assert!(folder.open().is_ok());
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_left_as_it_is() {
+    let newer = |path: &PathBuf| {
+        let folder = Folder(path.parent().unwrap().to_owned());
+        drop(folder.open().unwrap());
+        let mut sqlite = Sqlite::open_writer(path, Synchronous::Full).unwrap();
+        let later = "INSERT INTO schema_version (version, applied_at) VALUES (99, 0)";
+        sqlite.execute_batch(later).unwrap();
+        std::mem::forget(folder);
+    };
+    let foreign = |path: &PathBuf| {
+        let mut sqlite = Sqlite::open_writer(path, Synchronous::Full).unwrap();
+        sqlite.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    };
+    let garbage = |path: &PathBuf| std::fs::write(path, vec![7; 8_192]).unwrap();
+    let makers: [(&str, &dyn Fn(&PathBuf)); 3] = [
+        ("newer", &newer),
+        ("foreign", &foreign),
+        ("garbage", &garbage),
+    ];
+    for (name, make) in makers {
+        let folder = Folder::new(name);
+        let path = folder.0.join("refunds.db");
+        make(&path);
+        let before = std::fs::read(&path).unwrap();
+        let refused = folder.open().err().expect(name);
+        let is_right = matches!(
+            refused,
+            StoreError::SchemaVersion { found: 99, .. } | StoreError::Corrupt(_)
+        );
+        assert!(is_right, "{name}: {refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+}
