@@ -132,6 +132,9 @@ fn a_store_has_one_process() {
     assert!(folder.open().is_ok());
 }
 
+/// A name and what makes a database that must be refused.
+type Maker<'a> = (&'static str, &'a dyn Fn(&PathBuf));
+
 #[test]
 fn what_is_not_ours_is_refused_and_left_as_it_is() {
     let newer = |path: &PathBuf| {
@@ -147,7 +150,7 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
         sqlite.execute_batch("CREATE TABLE theirs (x)").unwrap();
     };
     let garbage = |path: &PathBuf| std::fs::write(path, vec![7; 8_192]).unwrap();
-    let makers: [(&str, &dyn Fn(&PathBuf)); 3] = [
+    let makers: [Maker<'_>; 3] = [
         ("newer", &newer),
         ("foreign", &foreign),
         ("garbage", &garbage),
