@@ -66,7 +66,9 @@ CREATE TABLE refunds (
   updated_at         INTEGER NOT NULL,
   CHECK ((amount IS NULL) = (currency IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX refunds_number ON refunds (provider, account, refund_no);
+-- By number first: readers often know nothing else.
+CREATE UNIQUE INDEX refunds_number ON refunds (refund_no, provider, account);
+CREATE INDEX refunds_provider_number ON refunds (provider_refund_no) WHERE provider_refund_no IS NOT NULL;
 CREATE INDEX refunds_order ON refunds (order_no) WHERE order_no IS NOT NULL;
 CREATE INDEX refunds_updated ON refunds (updated_at);
 CREATE INDEX refunds_attention ON refunds (id) WHERE attention <> '[]';
@@ -90,6 +92,7 @@ CREATE TABLE close_outs (
   CHECK ((state = 'done') = (errcode = 0))
 ) STRICT;
 CREATE INDEX close_outs_due ON close_outs (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX close_outs_open ON close_outs (state) WHERE state <> 'done';
 CREATE INDEX close_outs_trade ON close_outs (trandeno, batchno);
 
 -- The feed: numbered without gaps, in commit order.

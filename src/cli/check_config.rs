@@ -1,6 +1,6 @@
 //! `check-config`: what would `serve` do with this file?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -26,15 +26,9 @@ pub struct CheckConfig {
 
 impl CheckConfig {
     pub fn run(&self) -> ExitCode {
-        let now = SystemClock.now().to_timestamp().unwrap_or_default();
-        let config = match Config::load(&self.config, environment(), now) {
+        let config = match load_config(&self.config) {
             Ok(config) => config,
-            Err(problems) => {
-                for problem in problems {
-                    output::error(format!("error: {problem}"));
-                }
-                return ExitCode::from(USAGE);
-            }
+            Err(code) => return code,
         };
         for warning in &config.warnings {
             output::error(format!("warning: {warning}"));
@@ -58,8 +52,19 @@ impl CheckConfig {
     }
 }
 
+/// Loads a config, or prints what is wrong with it and gives the exit code.
+pub fn load_config(path: &Path) -> Result<Config, ExitCode> {
+    let now = SystemClock.now().to_timestamp().unwrap_or_default();
+    Config::load(path, environment(), now).map_err(|problems| {
+        for problem in problems {
+            output::error(format!("error: {problem}"));
+        }
+        ExitCode::from(USAGE)
+    })
+}
+
 /// The variables of the process; one that is not UTF-8 cannot be ours.
-pub fn environment() -> impl Iterator<Item = (String, String)> {
+fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

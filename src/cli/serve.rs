@@ -1,11 +1,9 @@
 //! `serve`: puts the rooms together and runs until it is told to stop. The only composition root.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -13,10 +11,11 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpServer, rt};
 use anyhow::Context as _;
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::check_config::environment;
-use super::{USAGE, output};
+use super::check_config::load_config;
+use super::output;
 use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -29,6 +28,9 @@ use crate::telemetry::{self, Metrics};
 const DRAIN_SECONDS: u64 = 10;
 /// Time for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections on one listener. Each may hold a head and a body of 64 KiB, so this bounds what senders
+/// who are not known can make us hold at about 256 MiB.
+const CONNECTIONS_MAX: usize = 2_048;
 /// Exit code of a store that cannot be used: damaged, foreign, newer, in use.
 const STORE_REFUSED: u8 = 3;
 
@@ -47,20 +49,19 @@ impl Serve {
     pub fn run(&self) -> ExitCode {
         telemetry::start_logging();
         let clock = Arc::new(SystemClock);
-        let now = clock.now().to_timestamp().unwrap_or_default();
-        let config = match Config::load(&self.config, environment(), now) {
+        let config = match load_config(&self.config) {
             Ok(config) => config,
-            Err(problems) => {
-                for problem in problems {
-                    output::error(format!("error: {problem}"));
-                }
-                return ExitCode::from(USAGE);
-            }
+            Err(code) => return code,
         };
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         rt::System::new().block_on(async move {
+            // Before anything is opened: a stop during the start is an orderly one, too.
+            let stop = match Signals::listen() {
+                Ok(stop) => stop,
+                Err(error) => return output::fail(1, format!("cannot receive signals: {error}")),
+            };
             let service = match Service::start(config, clock).await {
                 Ok(service) => service,
                 Err(error) => {
@@ -72,7 +73,7 @@ impl Serve {
             output::line(format!("listening public http://{}", service.public));
             output::line(format!("listening internal http://{}", service.internal));
             output::line("ready");
-            match service.run_until(asked_to_stop()).await {
+            match service.run_until(stop).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => output::fail(1, format!("{error:#}")),
             }
@@ -109,7 +110,7 @@ impl Service {
             readers: config.readers,
             clock,
             metrics: Metrics::default(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         });
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let (public, public_server) = listen(
@@ -135,8 +136,8 @@ impl Service {
         })
     }
 
-    /// Runs until `stop` is ready or the store fails for good; then drains.
-    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    /// Runs until it is told to stop or the store fails for good; then drains.
+    pub async fn run_until(self, mut stop: Signals) -> anyhow::Result<()> {
         let [public, internal] = self.servers;
         let handles = [public.handle(), internal.handle()];
         let running = [rt::spawn(public), rt::spawn(internal)];
@@ -144,11 +145,11 @@ impl Service {
         let resume = rt::spawn(async move { closeout.resume().await });
         let mut store_failed = self.store_failed;
         tokio::select! {
-            () = stop => tracing::info!("stopping: requests under way are finished"),
+            () = stop.next() => tracing::info!("stopping: requests under way are finished"),
             _ = store_failed.wait_for(|failed| *failed) => {}
         }
-        self.app.draining.store(true, Ordering::Relaxed);
-        drain(&handles).await;
+        self.app.draining.send_replace(true);
+        drain(&handles, &mut stop).await;
         resume.abort();
         for server in running {
             server.await.context("a listener failed")??;
@@ -186,6 +187,7 @@ fn listen(
             .configure(routes)
     })
     .workers(workers)
+    .max_connections(CONNECTIONS_MAX / workers)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
@@ -197,29 +199,37 @@ fn listen(
 }
 
 /// Stops both listeners together; a second signal meanwhile ends the process at once.
-async fn drain(handles: &[ServerHandle; 2]) {
+async fn drain(handles: &[ServerHandle; 2], stop: &mut Signals) {
     let [public, internal] = handles;
     tokio::select! {
         _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => {}
-        () = asked_to_stop() => {
+        () = stop.next() => {
             tracing::warn!("told twice to stop: requests under way are cut");
             tokio::join!(public.stop(false), internal.stop(false));
         }
     }
 }
 
-/// Ready at the next SIGTERM or SIGINT.
-pub async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be received; end the process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask for an orderly end.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them over from the system's default, which would end the process at once.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Ready at the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

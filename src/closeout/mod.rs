@@ -39,6 +39,7 @@ mod accept;
 mod register;
 mod resume;
 mod settle;
+mod settling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 
 use super::Closeout;
 use crate::domain::ids::Number;
-use crate::domain::order::{Application, Order, OrderState, Payment, registered_state};
+use crate::domain::order::{ApplicationSaid, Order, OrderState, Payment, registered_state};
 use crate::store::{Store, StoreError, Tx};
 
 /// What the merchant says of an order.
@@ -16,7 +16,7 @@ pub struct Registration {
     /// Payments to add or change.
     pub payments: Vec<Payment>,
     /// Refund applications to add or change.
-    pub applications: Vec<Application>,
+    pub applications: Vec<ApplicationSaid>,
 }
 
 /// Why an order was not registered; nothing of it stays.

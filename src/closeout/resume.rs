@@ -7,6 +7,7 @@ use super::Closeout;
 use super::settle::Due;
 use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
+use crate::domain::ids::RefundId;
 use crate::store::{DueCallback, StoreError};
 
 /// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
@@ -58,13 +59,8 @@ impl Closeout {
             .read(move |snapshot| snapshot.due_close_outs(now, PASS_MAX))
             .await?;
         let close_outs = due.len();
-        let mut tried = 0;
-        for refund_id in due {
-            match self.close_out_again(refund_id).await {
-                Ok(_) => tried += 1,
-                Err(error) => tracing::warn!(%refund_id, %error, "a close-out failed"),
-            }
-        }
+        let tried = due.into_iter().map(|refund_id| self.retry(refund_id));
+        let tried = count_done(futures_util::future::join_all(tried).await);
         let full = PASS_MAX as usize;
         Ok((callbacks == full && settled > 0) || (close_outs == full && tried > 0))
     }
@@ -77,13 +73,28 @@ impl Closeout {
             .await?;
         let found = rows.len();
         // All at once, so that they share commits.
-        let settled =
-            futures_util::future::join_all(rows.into_iter().map(|row| self.resettle(row)))
-                .await
-                .into_iter()
-                .filter(|settled| *settled)
-                .count();
+        let settled = rows.into_iter().map(|row| self.resettle(row));
+        let settled = count_done(futures_util::future::join_all(settled).await);
         Ok((found, settled))
+    }
+
+    /// Tries one close-out again; where even trying fails it is put off.
+    async fn retry(&self, refund_id: RefundId) -> bool {
+        let Err(error) = self.close_out_again(refund_id).await else {
+            return true;
+        };
+        tracing::warn!(%refund_id, %error, "a close-out could not be tried");
+        let until = self.clock.now().plus(RetryPolicy::LONGEST_PAUSE);
+        let put_off = self
+            .store
+            .write("put off close-out", move |tx| {
+                tx.defer_close_out(refund_id, until)
+            })
+            .await;
+        if let Err(error) = put_off {
+            tracing::warn!(%refund_id, %error, "a close-out could not be put off");
+        }
+        false
     }
 
     /// Settles one; where that fails it is put off, longer each time.
@@ -112,4 +123,8 @@ impl Closeout {
         }
         false
     }
+}
+
+fn count_done(done: Vec<bool>) -> usize {
+    done.into_iter().filter(|done| *done).count()
 }

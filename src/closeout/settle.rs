@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use super::accept::{Accepted, read_claim};
+use super::settling::Settling;
 use super::{Closeout, InFlight};
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::clock::{Clock, Moment};
-use crate::domain::close_out::{
-    CloseOut, CloseOutFacts, Progress, Refusal, RetryPolicy, close_out,
-};
+use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, EventId, Number, RefundId};
-use crate::domain::refund::{Attention, Refund, Verdict};
-use crate::domain::view::{ApplicationHandledView, OrderClosedView, RefundView};
+use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::refund::{Refund, Verdict};
 use crate::store::{DueCallback, Locked, StoreError, Stored, Tx};
 
 /// What became of a notification.
@@ -44,8 +42,13 @@ impl Closeout {
     pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {
         match accepted.stored {
             Stored::New => {
+                let id = accepted.id;
                 let work = self.work(Due::from(accepted));
-                self.store.write("settle", work).await
+                match self.store.write("settle", work).await {
+                    // A repeat that came at the same moment, or resume, was faster.
+                    Err(StoreError::Overtaken) => self.settle_again(id).await,
+                    settled => settled,
+                }
             }
             Stored::Before { id } => self.settle_again(id).await,
         }
@@ -54,23 +57,10 @@ impl Closeout {
     /// Settles what is stored under this id, or says what became of it. A repeat may have come with
     /// other bytes than those (a relay's message id decides alone), and only what is stored counts.
     async fn settle_again(&self, id: CallbackId) -> Result<Settled, StoreError> {
-        let clock = Arc::clone(&self.clock);
-        let policy = self.policy;
+        let (clock, policy) = (Arc::clone(&self.clock), self.policy);
         self.store
             .write("settle again", move |tx| {
-                if let Some(row) = tx.snapshot().unsettled_callback(id)? {
-                    return settle(tx, &Due::try_from(row)?, clock.as_ref(), policy);
-                }
-                let settled = tx.snapshot().settled_callback(id)?;
-                let (refund_id, conflict) = settled.ok_or(StoreError::Overtaken)?;
-                let settled = match refund_id {
-                    Some(refund_id) => close_out_again(tx, refund_id, clock.as_ref())?,
-                    None => Settled::NOTHING,
-                };
-                Ok(Settled {
-                    conflict,
-                    ..settled
-                })
+                settle_again(tx, id, clock.as_ref(), policy)
             })
             .await
     }
@@ -78,16 +68,30 @@ impl Closeout {
     /// Queues the settling of an accepted notification, for a provider that does not wait for it.
     /// What cannot be queued or fails is left to resume.
     pub fn settle_later(&self, accepted: Accepted) {
-        if matches!(accepted.stored, Stored::Before { .. }) {
-            return;
-        }
+        // Moved into the job, so that it counts until that is committed and dropped.
         let in_flight = InFlight::new(&self.in_flight);
-        let mut work = self.work(Due::from(accepted));
-        let queued = self.store.write_later("settle", move |tx| {
-            // Moved in, so that it counts until the job is committed and dropped.
-            let _counts = &in_flight;
-            work(tx).map(drop)
-        });
+        let queued = match accepted.stored {
+            Stored::New => {
+                let mut work = self.work(Due::from(accepted));
+                self.store.write_later("settle", move |tx| {
+                    let _counts = &in_flight;
+                    work(tx).map(drop)
+                })
+            }
+            // The process or connection that brought it first may have ended before it could queue
+            // the settling.
+            Stored::Before { id } => {
+                let (clock, policy) = (Arc::clone(&self.clock), self.policy);
+                self.store.write_later("settle again", move |tx| {
+                    let _counts = &in_flight;
+                    match tx.snapshot().unsettled_callback(id)? {
+                        Some(row) => settle(tx, &Due::try_from(row)?, clock.as_ref(), policy),
+                        None => Ok(Settled::NOTHING),
+                    }
+                    .map(drop)
+                })
+            }
+        };
         if let Err(error) = queued {
             tracing::warn!(%error, "settling is left to resume");
         }
@@ -168,17 +172,33 @@ fn settle(
         Some(locked) => apply(tx, due, claim, claim_json, clock, locked)?,
         None => first(tx, due, claim, clock, policy)?,
     };
-    if settling.close_out.is_some() {
-        settling.close_out()?;
-    }
-    let refund_id = settling.locked.refund().id;
-    let now = settling.now;
-    settling
-        .tx
-        .settle_callback(due.id, Some(refund_id), verdict, now)?;
+    settling.close_out()?;
+    settling.settle_callback(due.id, verdict)?;
     let settled = settling.finish(told)?;
     Ok(Settled {
         conflict: verdict == Verdict::Conflict,
+        ..settled
+    })
+}
+
+fn settle_again(
+    tx: &mut Tx<'_>,
+    id: CallbackId,
+    clock: &dyn Clock,
+    policy: RetryPolicy,
+) -> Result<Settled, StoreError> {
+    if let Some(row) = tx.snapshot().unsettled_callback(id)? {
+        return settle(tx, &Due::try_from(row)?, clock, policy);
+    }
+    let known = tx.snapshot().settled_callback(id)?;
+    let (refund_id, conflict) =
+        known.ok_or_else(|| StoreError::Unreadable("a callback is gone".to_owned()))?;
+    let settled = match refund_id {
+        Some(refund_id) => close_out_again(tx, refund_id, clock)?,
+        None => Settled::NOTHING,
+    };
+    Ok(Settled {
+        conflict,
         ..settled
     })
 }
@@ -221,9 +241,8 @@ fn first<'a, 'd>(
         }
         _ => None,
     };
-    let mut settling = Settling::new(tx, clock, locked, close_out);
     // A new refund has not told anybody of its questions yet.
-    settling.asked_before.clear();
+    let settling = Settling::new(tx, clock, locked, close_out).having_told(&[]);
     Ok((settling, verdict, vec![EventKind::Refund(status)]))
 }
 
@@ -242,211 +261,27 @@ fn apply<'a, 'd>(
     };
     let mut changed = locked.refund().clone();
     let verdict = changed.apply(claim, due.id, clock.now());
-    let mut told = Vec::new();
-    let has_effect = match verdict {
-        Verdict::Applied => {
-            told.push(EventKind::Refund(changed.status));
-            true
-        }
-        // The same contradiction in other bytes is the same question.
-        Verdict::Conflict | Verdict::Questioned(_) => !tx.snapshot().claim_judged_before(
-            &due.account,
-            (claim, claim_json),
-            verdict,
-            due.id,
-        )?,
-        Verdict::Repeat | Verdict::Stale => false,
+    // The same contradiction in other bytes is the same question.
+    let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
+        let said = (claim, claim_json);
+        let before = tx
+            .snapshot()
+            .claim_judged_before(&due.account, said, verdict, due.id)?;
+        Ok(!before)
+    };
+    let told = match verdict {
+        Verdict::Applied => Some(EventKind::Refund(changed.status)),
+        Verdict::Conflict if is_new_question(tx)? => Some(EventKind::RefundConflict),
+        Verdict::Questioned(_) if is_new_question(tx)? => Some(EventKind::RefundAttention),
+        Verdict::Conflict | Verdict::Questioned(_) | Verdict::Repeat | Verdict::Stale => None,
     };
     let mut settling = Settling::new(tx, clock, locked, close_out);
-    if has_effect {
-        *settling.locked.refund_mut() = changed;
-        settling.dirty = true;
+    if told.is_some() {
+        if verdict != Verdict::Applied {
+            // Told by the event above, even where the list of open questions is full.
+            settling = settling.having_told(&changed.attention);
+        }
+        settling.change(changed);
     }
-    Ok((settling, verdict, told))
-}
-
-/// A refund in the middle of transaction 2.
-struct Settling<'a, 'd> {
-    tx: &'a mut Tx<'d>,
-    clock: &'a dyn Clock,
-    now: Moment,
-    locked: Locked,
-    close_out: Option<CloseOut>,
-    /// Questions that were open when it began; new ones are told.
-    asked_before: Vec<Attention>,
-    /// Whether the refund has to be saved.
-    dirty: bool,
-    order_events: Vec<OrderEvent>,
-}
-
-enum OrderEvent {
-    Handled(Number),
-    Closed(Number),
-}
-
-impl<'a, 'd> Settling<'a, 'd> {
-    fn new(
-        tx: &'a mut Tx<'d>,
-        clock: &'a dyn Clock,
-        locked: Locked,
-        close_out: Option<CloseOut>,
-    ) -> Self {
-        Self {
-            now: clock.now(),
-            tx,
-            clock,
-            asked_before: locked.refund().attention.clone(),
-            locked,
-            close_out,
-            dirty: false,
-            order_events: Vec::new(),
-        }
-    }
-
-    /// Tries the order side, unless it is done.
-    fn close_out(&mut self) -> Result<(), StoreError> {
-        let Some(mut this) = self.close_out.take() else {
-            return Ok(());
-        };
-        if this.progress != Progress::Done {
-            self.try_close_out(&mut this)?;
-            self.tx.save_close_out(&this, self.now)?;
-            self.locked.refund_mut().updated_at = self.now;
-            self.dirty = true;
-        }
-        self.close_out = Some(this);
-        Ok(())
-    }
-
-    fn try_close_out(&mut self, this: &mut CloseOut) -> Result<(), StoreError> {
-        let found = self.tx.close_out_facts(&this.key, this.refund_id)?;
-        let (order_no, facts) = found.unzip();
-        let decided = close_out(facts.as_ref(), this.amount);
-        let refund = self.locked.refund_mut();
-        // A question that stands keeps its "since"; the others are answered by this try.
-        let still_asked = decided.err().map(Refusal::reason);
-        for reason in [Reason::OrderUnknown, Reason::OrderState, Reason::OverRefund] {
-            if still_asked != Some(reason) {
-                refund.answer(reason);
-            }
-        }
-        match decided {
-            Ok(plan) => {
-                let order_no = order_no.clone().ok_or(StoreError::Overtaken)?;
-                if plan.amount_differs {
-                    refund.raise(Reason::AmountMismatch, this.callback_id, self.now);
-                }
-                self.write_order(this, &order_no, plan.handle_application, plan.close_order)?;
-                this.record(Ok(plan.order_state), self.now);
-            }
-            Err(refusal) => {
-                refund.raise(refusal.reason(), this.callback_id, self.now);
-                this.record(Err(refusal), self.now);
-                this.order_state = facts.map(|facts: CloseOutFacts| facts.order_state);
-            }
-        }
-        if order_no.is_some() {
-            self.locked.refund_mut().order_no.clone_from(&order_no);
-        }
-        this.order_no = order_no;
-        Ok(())
-    }
-
-    fn write_order(
-        &mut self,
-        this: &CloseOut,
-        order_no: &Number,
-        handle_application: bool,
-        close_order: bool,
-    ) -> Result<(), StoreError> {
-        let (batchno, id) = (&this.key.batchno, this.refund_id);
-        if handle_application
-            && self
-                .tx
-                .handle_application(order_no, batchno, id, self.now)?
-        {
-            self.order_events
-                .push(OrderEvent::Handled(order_no.clone()));
-        }
-        if close_order && self.tx.close_order(order_no, self.now)? {
-            self.order_events.push(OrderEvent::Closed(order_no.clone()));
-        }
-        Ok(())
-    }
-
-    /// Saves the refund and tells the feed: what it became, what its order became, what is asked.
-    fn finish(mut self, told: Vec<EventKind>) -> Result<Settled, StoreError> {
-        if self.dirty {
-            self.tx.save_refund(&self.locked)?;
-        }
-        for kind in told {
-            self.tell_of_refund(kind)?;
-        }
-        for event in std::mem::take(&mut self.order_events) {
-            self.tell_of_order(&event)?;
-        }
-        let asked: Vec<_> = self
-            .locked
-            .refund()
-            .attention
-            .iter()
-            .filter(|open| !self.was_asked(open))
-            .map(|open| match open.reason {
-                Reason::Conflict => EventKind::RefundConflict,
-                _ => EventKind::RefundAttention,
-            })
-            .collect();
-        for kind in asked {
-            self.tell_of_refund(kind)?;
-        }
-        let refund = self.locked.refund();
-        Ok(Settled {
-            refund: Some((refund.id, refund.status)),
-            conflict: false,
-            close_out: self.close_out.as_ref().map(|this| this.progress),
-            order_no: self.close_out.and_then(|this| this.order_no),
-        })
-    }
-
-    /// A question asked again by the same notification (a further try of its close-out) is known.
-    fn was_asked(&self, open: &Attention) -> bool {
-        self.asked_before
-            .iter()
-            .any(|known| known.reason == open.reason && known.callback_id == open.callback_id)
-    }
-
-    fn tell_of_refund(&mut self, kind: EventKind) -> Result<(), StoreError> {
-        let id = EventId::new(self.clock.new_uuid());
-        let view = RefundView::new(self.locked.refund(), self.close_out.as_ref());
-        self.tx.append_event(id, kind, &view, self.now)
-    }
-
-    fn tell_of_order(&mut self, event: &OrderEvent) -> Result<(), StoreError> {
-        let id = EventId::new(self.clock.new_uuid());
-        let refund_id = self.locked.refund().id.to_string();
-        let Some(this) = &self.close_out else {
-            return Ok(());
-        };
-        match event {
-            OrderEvent::Handled(order_no) => {
-                let data = ApplicationHandledView {
-                    order_no: order_no.as_str(),
-                    batchno: &this.key.batchno,
-                    trandeno: &this.key.trandeno,
-                    refund_id,
-                };
-                self.tx
-                    .append_event(id, EventKind::ApplicationHandled, &data, self.now)
-            }
-            OrderEvent::Closed(order_no) => {
-                let data = OrderClosedView {
-                    order_no: order_no.as_str(),
-                    state: crate::domain::order::OrderState::Closed,
-                    refund_id,
-                };
-                self.tx
-                    .append_event(id, EventKind::OrderClosed, &data, self.now)
-            }
-        }
-    }
+    Ok((settling, verdict, told.into_iter().collect()))
 }

@@ -55,6 +55,8 @@ impl<'a> AccountChecker<'a> {
             "paycools" => self.paycools(),
             "quickpay" => self.relay(Box::new(Quickpay)),
             "nmanagement" => self.relay(Box::new(Nmanagement)),
+            #[cfg(test)]
+            "stub" => self.stub(),
             other => {
                 let known = "payermax, paycools, quickpay, nmanagement";
                 self.note(
@@ -64,6 +66,14 @@ impl<'a> AccountChecker<'a> {
                 None
             }
         }
+    }
+
+    /// What `docs/adding-a-provider.md` asks for, with nothing but keys.
+    #[cfg(test)]
+    fn stub(&mut self) -> Option<Adapter> {
+        self.refuse_all_but(&["public_keys"]);
+        let stub = crate::providers::stub::Stub(self.public_keys()?);
+        Some(Adapter::Callback(Box::new(stub)))
     }
 
     fn payermax(&mut self) -> Option<Adapter> {

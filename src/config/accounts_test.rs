@@ -106,6 +106,30 @@ fn a_relayed_account_needs_secrets_and_nothing_else() {
 }
 
 #[test]
+fn a_new_provider_needs_its_line_and_its_members_and_nothing_else() {
+    let config = |members: &str| {
+        let text = format!(
+            "server = {{ listen = \"127.0.0.1:0\", internal_listen = \"127.0.0.1:0\" }}\n\
+             store = {{ url = \"sqlite:x.db\" }}\n\
+             [[accounts]]\nprovider = \"stub\"\naccount = \"x\"\n{members}"
+        );
+        let file = super::super::file::parse(text.parse().unwrap()).unwrap();
+        checker().check(&file, Vec::new())
+    };
+    let key = "public_keys = [{ id = \"k\", file = \"tests/fixtures/keys/rsa-2048.pem\" }]";
+    let loaded = config(key).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(loaded.registry.find("stub", "x").is_some());
+    for (bad, problem) in [
+        (String::new(), "accounts[0].public_keys"),
+        (format!("{key}\nsecret = \"s\""), "accounts[0].secret"),
+    ] {
+        let problems = config(&bad).map(|_| ()).unwrap_err();
+        let keys: Vec<_> = problems.into_iter().map(|problem| problem.key).collect();
+        assert_eq!(keys, [problem], "{bad}");
+    }
+}
+
+#[test]
 fn members_of_another_provider_are_refused() {
     let members = "secret = \"s\"\ncurrency = \"MYR\"\nmerchant_no = \"1\"\napp_id = \"2\"";
     let (_, problems) = account("paycools", members);

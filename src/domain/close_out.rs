@@ -206,6 +206,9 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(300);
 
 impl RetryPolicy {
+    /// Longest pause between two tries.
+    pub const LONGEST_PAUSE: Duration = RETRY_LONGEST;
+
     /// The pause after the given number of tries.
     pub fn pause(attempts: u32) -> Duration {
         RETRY_FIRST

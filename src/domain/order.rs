@@ -95,6 +95,17 @@ pub struct Application {
     pub state: ApplicationState,
 }
 
+/// What a registration says of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationSaid {
+    /// The refund batch, unique within the order.
+    pub batchno: String,
+    /// What was applied for, in yuan.
+    pub amount: Amount,
+    /// Where it stands; `None` leaves it as it is.
+    pub state: Option<ApplicationState>,
+}
+
 /// A pre-order with its payments and refund applications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {

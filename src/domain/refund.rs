@@ -11,8 +11,8 @@ use super::clock::Moment;
 use super::ids::{CallbackId, Number, RefundId};
 use super::money::Money;
 
-/// Most open questions kept on one refund; the callbacks themselves keep the rest.
-const ATTENTION_MAX: usize = 20;
+/// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
+const ATTENTION_MAX: usize = 5;
 
 /// An open question for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,11 +148,9 @@ impl Refund {
 
     /// Adds an open question, unless the same notification raised it before.
     pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Moment) {
-        let known = self
-            .attention
-            .iter()
-            .any(|open| open.reason == reason && open.callback_id == callback_id);
-        if !known && self.attention.len() < ATTENTION_MAX {
+        let of_kind = || self.attention.iter().filter(|open| open.reason == reason);
+        let is_known = of_kind().any(|open| open.callback_id == callback_id);
+        if !is_known && of_kind().count() < ATTENTION_MAX {
             self.attention.push(Attention {
                 reason,
                 since,

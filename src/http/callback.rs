@@ -14,8 +14,8 @@ use super::error::{self, PublicError};
 use crate::closeout::Notification;
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
-use crate::providers::Request;
-use crate::store::Stored;
+use crate::providers::{Notice, Request};
+use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
 
 /// Takes one notification.
@@ -26,20 +26,24 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
     if request.method() != Method::POST {
         return error::only_post().await;
     }
-    let body = match body::read(&request, payload).await {
+    let body = match error::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
+        Err(error) => return error.response(),
+    };
+    let verified = match verify(&app, &request, path, &body) {
+        Ok(verified) => verified,
         Err(error) => {
-            let (error, read) = error::of_body(error);
-            error::note_refusal(&app, &request, &error, &read);
+            error::note_refusal(&app, &request, &error, &body);
             return error.response();
         }
     };
-    match accept(&app, &request, path, &body).await {
+    match accept(&app, &request, verified, body).await {
         Ok(acknowledgement) => HttpResponse::Ok()
             .content_type(ContentType::json())
             .body(acknowledgement),
         Err(error) => {
-            error::note_refusal(&app, &request, &error, &body);
+            let error = PublicError::from(error);
+            error::note_refusal(&app, &request, &error, &[]);
             error.response()
         }
     }
@@ -52,16 +56,23 @@ fn split_path(path: &str) -> Option<(&str, &str)> {
     is_plain.then_some((provider, account))
 }
 
-async fn accept(
-    app: &App,
+/// A notification that is proven, and not stored yet.
+struct Verified<'a> {
+    account: &'a Account,
+    notice: Notice,
+    kept_headers: &'static [&'static str],
+    received_at: Moment,
+}
+
+fn verify<'a>(
+    app: &'a App,
     request: &HttpRequest,
     (provider, account): (&str, &str),
     body: &[u8],
-) -> Result<&'static str, PublicError> {
+) -> Result<Verified<'a>, PublicError> {
     if !body::is_json(request) {
-        return Err(PublicError::UnsupportedMedia(
-            "send Content-Type: application/json",
-        ));
+        let why = "send Content-Type: application/json";
+        return Err(PublicError::UnsupportedMedia(why));
     }
     let (account, provider) = app
         .registry
@@ -73,13 +84,34 @@ async fn accept(
         body,
         now: moment_of_validity(received_at)?,
     })?;
+    Ok(Verified {
+        account,
+        notice,
+        kept_headers: provider.kept_headers(),
+        received_at,
+    })
+}
+
+/// Stores it; when this returns `Ok`, it is on disk and may be acknowledged.
+async fn accept(
+    app: &App,
+    request: &HttpRequest,
+    verified: Verified<'_>,
+    body: Vec<u8>,
+) -> Result<&'static str, StoreError> {
+    let Verified {
+        account,
+        notice,
+        kept_headers,
+        received_at,
+    } = verified;
     let accepted = app
         .closeout
         .accept(Notification {
             account: account.clone(),
             verified: notice.verified,
-            headers: body::kept_headers(request, provider.kept_headers()),
-            body: body.to_vec(),
+            headers: body::kept_headers(request, kept_headers),
+            body,
             received_at,
         })
         .await?;

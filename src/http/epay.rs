@@ -65,13 +65,9 @@ async fn receive(
         .epay
         .as_ref()
         .and_then(|callers| callers.identify(bearer(request), peer));
-    let body = match body::read(request, payload).await {
+    let body = match error::read_or_refuse(app, request, payload).await {
         Ok(body) => body,
-        Err(error) => {
-            let (error, read) = error::of_body(error);
-            error::note_refusal(app, request, &error, &read);
-            return error.response();
-        }
+        Err(error) => return error_response(&error, format),
     };
     let Some(caller) = caller else {
         let error = PublicError::Unauthorized("no valid token of an EPay caller".to_owned());
@@ -103,7 +99,7 @@ async fn receive(
         Err(error) => {
             let error = PublicError::from(error);
             error::note_refusal(app, request, &error, &[]);
-            error.response()
+            error_response(&error, format)
         }
     }
 }
@@ -150,6 +146,7 @@ async fn save(
         .closeout
         .accept(notification(app, request, caller, claim, body))
         .await?;
+    callback::count(app, &account(), accepted.stored);
     app.closeout.settle_later(accepted);
     Ok(())
 }
@@ -215,13 +212,20 @@ fn joined(request: &HttpRequest, name: &str) -> Option<String> {
 }
 
 fn request_uri(request: &HttpRequest) -> String {
-    let connection = request.connection_info();
-    format!(
-        "{}://{}{}",
-        connection.scheme(),
-        connection.host(),
-        request.uri()
-    )
+    // Not from forwarding headers, which anybody can send.
+    let host = single_header(request, header::HOST.as_str()).unwrap_or_default();
+    format!("http://{host}{}", request.uri())
+}
+
+/// The status and headers of the error, its text in the caller's format.
+fn error_response(error: &PublicError, format: ResponseFormat) -> HttpResponse {
+    let (content_type, body) = ErrorMessage(error.text()).encode(format);
+    let mut response = error.response();
+    let headers = response.headers_mut();
+    if let Ok(value) = header::HeaderValue::from_str(&content_type) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    response.set_body(actix_web::body::BoxBody::new(body))
 }
 
 fn message_response(

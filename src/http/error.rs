@@ -5,15 +5,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
 use super::App;
-use super::body::{BodyError, single_header};
+use super::body;
+use super::body::{BODY_BYTES_MAX, BodyError, single_header};
 use crate::crypto;
 use crate::providers::Rejection;
 use crate::store::StoreError;
-use crate::store::evidence::{HEAD_BYTES_MAX, Refusal};
+use crate::store::evidence::{HEAD_BYTES_MAX, RefusedRequest};
 
 /// Seconds after which a provider may send again when the trouble is ours.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -48,29 +50,45 @@ impl PublicError {
         }
     }
 
-    /// The answer.
-    pub fn response(&self) -> HttpResponse {
+    /// What whoever sent it may know.
+    pub fn text(&self) -> String {
         match self {
-            Self::Malformed(why) => with_message(StatusCode::BAD_REQUEST, "bad_request", why),
-            Self::Unauthorized(_) => bare(StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::TooSlow => with_message(
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                "the body did not arrive in time",
-            ),
-            Self::TooLarge => with_message(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "the body is larger than 65536 bytes",
-            ),
-            Self::UnsupportedMedia(why) => with_message(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                why,
-            ),
-            Self::Unavailable(_) => HttpResponse::ServiceUnavailable()
+            Self::Malformed(why) => why.clone(),
+            Self::Unauthorized(_) => "not authorized".to_owned(),
+            Self::TooSlow => "the body did not arrive in time".to_owned(),
+            Self::TooLarge => format!("the body is larger than {BODY_BYTES_MAX} bytes"),
+            Self::UnsupportedMedia(why) => (*why).to_owned(),
+            Self::Unavailable(_) => "try again shortly".to_owned(),
+        }
+    }
+
+    /// Status and stable word.
+    fn parts(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::UnsupportedMedia(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        }
+    }
+
+    /// The answer. 401 and 503 say no more than their word: the one must not help whoever tries, the
+    /// other has nothing to say.
+    pub fn response(&self) -> HttpResponse {
+        let (status, error) = self.parts();
+        let mut response = HttpResponse::build(status);
+        match self {
+            Self::Unauthorized(_) => response.json(json!({"error": error})),
+            Self::Unavailable(_) => response
                 .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
-                .json(json!({"error": "unavailable"})),
+                .json(json!({"error": error})),
+            Self::Malformed(_) | Self::TooSlow | Self::TooLarge | Self::UnsupportedMedia(_) => {
+                response.json(json!({"error": error, "message": self.text()}))
+            }
         }
     }
 }
@@ -106,6 +124,19 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
     }
 }
 
+/// Reads the body, or gives the answer to a request whose body cannot be read.
+pub async fn read_or_refuse(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<u8>, PublicError> {
+    body::read(request, payload).await.map_err(|error| {
+        let (error, read) = of_body(error);
+        note_refusal(app, request, &error, &read);
+        error
+    })
+}
+
 /// Counts a refusal, keeps evidence of it and logs it once.
 pub fn note_refusal(app: &App, request: &HttpRequest, error: &PublicError, body: &[u8]) {
     let reason = error.reason();
@@ -133,7 +164,7 @@ pub fn note_refusal(app: &App, request: &HttpRequest, error: &PublicError, body:
         return;
     };
     let peer = request.peer_addr().map(|peer| peer.to_string());
-    evidence.keep(Refusal {
+    evidence.keep(RefusedRequest {
         received_at: app.clock.now(),
         reason,
         path,
@@ -168,10 +199,6 @@ fn evidence_headers(request: &HttpRequest, why: &str) -> String {
 
 fn bare(status: StatusCode, error: &str) -> HttpResponse {
     HttpResponse::build(status).json(json!({"error": error}))
-}
-
-fn with_message(status: StatusCode, error: &str, message: &str) -> HttpResponse {
-    HttpResponse::build(status).json(json!({"error": error, "message": message}))
 }
 
 /// 404 on the public listener, the same for every path.

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::App;
 use super::auth::authorize;
@@ -56,8 +56,8 @@ async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiErr
     let mut changes = app.store.last_sequence();
     app.closeout.caught_up().await;
     if let Some(deadline) = deadline {
-        // Over time or a closing store: the page is empty then, which is an answer.
-        drop(timeout_at(deadline, changes.wait_for(|last| *last > after)).await);
+        // Where none comes the page is empty, which is an answer.
+        app.event_after(after, &mut changes, deadline).await;
     }
     let rows = app
         .store

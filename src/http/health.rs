@@ -1,7 +1,5 @@
 //! Health and metrics, for orchestrators and monitoring; no token needed.
 
-use std::sync::atomic::Ordering;
-
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
@@ -20,10 +18,12 @@ pub async fn live() -> HttpResponse {
 
 /// The process takes callbacks: its store works and it is not shutting down.
 pub async fn ready(app: Data<App>) -> HttpResponse {
-    let trouble = if app.draining.load(Ordering::Relaxed) {
+    let trouble = if *app.draining.borrow() {
         Some("shutting down")
     } else if app.store.stats().fatal().is_some() {
         Some("the store failed")
+    } else if app.store.stats().is_in_trouble() && !can_write(&app).await {
+        Some("nothing can be committed at the moment")
     } else if app
         .store
         .read(|snapshot| snapshot.last_sequence().map(drop))
@@ -43,6 +43,15 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         Some(why) => HttpResponse::ServiceUnavailable()
             .json(json!({"status": "not ready", "reason": why, "evidence": evidence})),
     }
+}
+
+/// Whether the trouble of the last transaction is over. Asked for, because a process that is not ready
+/// gets no callbacks that would show it.
+async fn can_write(app: &App) -> bool {
+    app.store
+        .write("probe", |tx| tx.rewrite_counter().map(drop))
+        .await
+        .is_ok()
 }
 
 /// `OpenMetrics` text.

@@ -15,7 +15,9 @@ mod relay;
 pub mod routes;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::closeout::Closeout;
 use crate::config::Reader;
@@ -44,6 +46,25 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Metrics,
-    /// Set once the shutdown has begun.
-    pub draining: AtomicBool,
+    /// Becomes true once the shutdown has begun.
+    pub draining: watch::Sender<bool>,
+}
+
+impl App {
+    /// Waits for an event after this number, until the deadline or the shutdown; `false` where there
+    /// is none. Whoever waits must not hold up the shutdown.
+    async fn event_after(
+        &self,
+        last: i64,
+        changes: &mut watch::Receiver<i64>,
+        deadline: Instant,
+    ) -> bool {
+        let mut draining = self.draining.subscribe();
+        tokio::select! {
+            found = timeout_at(deadline, changes.wait_for(|now| *now > last)) => {
+                matches!(found, Ok(Ok(_)))
+            }
+            _ = draining.wait_for(|draining| *draining) => false,
+        }
+    }
 }

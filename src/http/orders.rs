@@ -14,7 +14,7 @@ use crate::closeout::{Registration, RegistrationError};
 use crate::config::Scope;
 use crate::domain::ids::Number;
 use crate::domain::money::Amount;
-use crate::domain::order::{Application, ApplicationState, OrderState, Payment};
+use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
 use crate::providers::json::Object;
 
@@ -131,14 +131,12 @@ fn registration(order_no: Number, body: &[u8]) -> Result<Registration, ApiError>
     });
     let applications = body.refund_applications.into_iter().map(|application| {
         let batchno = name("batchno", application.batchno, BATCHNO_CHARS_MAX)?;
-        // What only a close-out may say is not taken from a registration.
-        let state = match application.state {
-            Some(ApplicationState::InProgress) => ApplicationState::InProgress,
-            Some(ApplicationState::Applied | ApplicationState::Handled) | None => {
-                ApplicationState::Applied
-            }
-        };
-        Ok(Application {
+        // Only a close-out may say that it is handled; a registration that repeats what it read
+        // here leaves it as it is.
+        let state = application
+            .state
+            .filter(|state| *state != ApplicationState::Handled);
+        Ok(ApplicationSaid {
             batchno,
             amount: yuan(&application.amount)?,
             state,

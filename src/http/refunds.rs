@@ -5,9 +5,10 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::App;
 use super::auth::authorize;
@@ -21,7 +22,7 @@ use crate::domain::close_out::CloseOut;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::Refund;
 use crate::domain::view::RefundView;
-use crate::store::{CallbackRow, RefundFilter};
+use crate::store::{CallbackRow, RefundFilter, StoreError};
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 50;
@@ -43,6 +44,14 @@ const LIST_PARAMETERS: [&str; 10] = [
     "limit",
     "cursor",
 ];
+
+#[derive(Serialize)]
+struct PageView<'a> {
+    data: Vec<RefundView<'a>>,
+    /// What to ask for next: `cursor=next_cursor`.
+    next_cursor: Option<String>,
+    has_more: bool,
+}
 
 /// A page of refunds, newest first.
 pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
@@ -71,11 +80,11 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
         .iter()
         .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
         .collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "data": data,
-        "next_cursor": next_cursor,
-        "has_more": page.has_more,
-    })))
+    Ok(HttpResponse::Ok().json(PageView {
+        data,
+        next_cursor,
+        has_more: page.has_more,
+    }))
 }
 
 fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
@@ -128,20 +137,18 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
     let deadline = wait.map(|wait| Instant::now() + wait);
     let mut changes = app.store.last_sequence();
+    app.closeout.caught_up().await;
     loop {
-        changes.mark_unchanged();
-        app.closeout.caught_up().await;
+        let seen = *changes.borrow_and_update();
         let (refund, close_out) = find(app, id).await?;
-        let is_awaited = deadline.is_some() && !refund.status.is_final();
-        // A new event may be the one; the end of time or of the store ends the waiting.
         let woken = match deadline {
-            Some(deadline) if is_awaited => {
-                matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(())))
+            Some(deadline) if !refund.status.is_final() => {
+                app.event_after(seen, &mut changes, deadline).await
             }
             _ => false,
         };
         if !woken {
-            return Ok(with_etag(request, &refund, close_out.as_ref()));
+            return with_etag(request, &refund, close_out.as_ref());
         }
     }
 }
@@ -157,8 +164,13 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-fn with_etag(request: &HttpRequest, refund: &Refund, close_out: Option<&CloseOut>) -> HttpResponse {
-    let body = json!(RefundView::new(refund, close_out)).to_string();
+fn with_etag(
+    request: &HttpRequest,
+    refund: &Refund,
+    close_out: Option<&CloseOut>,
+) -> Result<HttpResponse, ApiError> {
+    let body = serde_json::to_string(&RefundView::new(refund, close_out))
+        .map_err(|error| StoreError::Unreadable(error.to_string()))?;
     let digest = crypto::hex(&crypto::sha256(body.as_bytes())[..16]);
     let etag = format!("\"{digest}\"");
     let known = single_header(request, header::IF_NONE_MATCH.as_str());
@@ -169,14 +181,14 @@ fn with_etag(request: &HttpRequest, refund: &Refund, close_out: Option<&CloseOut
             .any(|tag| tag == etag || tag == "*")
     });
     if is_known {
-        return HttpResponse::NotModified()
+        return Ok(HttpResponse::NotModified()
             .insert_header((header::ETAG, etag))
-            .finish();
+            .finish());
     }
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .insert_header((header::ETAG, etag))
         .content_type(header::ContentType::json())
-        .body(body)
+        .body(body))
 }
 
 /// Every notification of a refund, oldest first.

@@ -20,13 +20,9 @@ pub async fn receive(
     path: Path<(String, String, String)>,
     payload: Payload,
 ) -> HttpResponse {
-    let body = match body::read(&request, payload).await {
+    let body = match error::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
-        Err(error) => {
-            let (error, read) = error::of_body(error);
-            error::note_refusal(&app, &request, &error, &read);
-            return error.response();
-        }
+        Err(error) => return error.response(),
     };
     match accept_and_settle(&app, &request, &path, &body).await {
         Ok(settled) => answer(&settled),

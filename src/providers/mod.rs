@@ -12,6 +12,8 @@ pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
 pub mod relay;
+#[cfg(test)]
+pub mod stub;
 pub mod text;
 mod verified;
 

@@ -4,11 +4,13 @@
 //! nobody. It cannot start the log over while commits go on, so the writer makes the last short one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::StoreError;
 use super::sqlite::{Sqlite, Synchronous};
+use super::stats::Stats;
 
 /// A thread with a connection of its own that copies the log when told to.
 pub(super) struct Checkpointer {
@@ -18,13 +20,13 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread for this database.
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(path: &Path, stats: Arc<Stats>) -> Result<Self, StoreError> {
         let sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         // One signal waits at most: two would ask for the same copy.
         let (signal, signals) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || copy_when_told(sqlite, &signals))
+            .spawn(move || copy_when_told(sqlite, &signals, &stats))
             .map_err(|error| StoreError::open(path, &error))?;
         Ok(Self {
             signal: Some(signal),
@@ -41,10 +43,11 @@ impl Checkpointer {
     }
 }
 
-fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>) {
+fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>, stats: &Stats) {
     while signals.recv().is_ok() {
         if let Err(error) = sqlite.checkpoint() {
             tracing::warn!(%error, "the log could not be copied; the writer tries next");
+            stats.stop_if_fatal(&error);
         }
     }
 }

@@ -13,7 +13,8 @@ use super::driver::Driver;
 use super::sqlite::{Sqlite, Synchronous, with_suffix};
 use crate::domain::clock::Moment;
 
-/// Rows kept; the oldest go first. With [`HEAD_BYTES_MAX`] this bounds the file at about 25 MiB.
+/// Rows kept; the oldest go first. With [`HEAD_BYTES_MAX`] and the headers kept, a row has 10 KiB at
+/// most, so this bounds the file at about 100 MiB.
 const ROWS_MAX: i64 = 10_000;
 /// Bytes of a refused body that are kept.
 pub const HEAD_BYTES_MAX: usize = 2_048;
@@ -43,7 +44,7 @@ DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - $1";
 
 /// One refused request.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct RefusedRequest {
     /// When it came.
     pub received_at: Moment,
     /// Why it was refused; one of a closed set of words.
@@ -64,9 +65,9 @@ pub struct Refusal {
 
 /// The evidence file and the thread that writes it.
 pub struct Evidence {
-    queue: Option<SyncSender<Refusal>>,
+    queue: Option<SyncSender<RefusedRequest>>,
     thread: Option<JoinHandle<()>>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -87,20 +88,22 @@ impl Evidence {
         let (queue, refusals) = sync_channel(QUEUE_MAX);
         let failure = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&failure);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
         let thread = std::thread::Builder::new()
             .name("evidence-writer".to_owned())
-            .spawn(move || write_all(&mut sqlite, &refusals, &noted))
+            .spawn(move || write_all(&mut sqlite, &refusals, &noted, &lost))
             .map_err(|error| StoreError::open(path, &error))?;
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
-            dropped: AtomicU64::new(0),
+            dropped,
             failure,
         })
     }
 
     /// Keeps a refusal, without waiting; where too many wait it is only counted.
-    pub fn keep(&self, refusal: Refusal) {
+    pub fn keep(&self, refusal: RefusedRequest) {
         let kept = self
             .queue
             .as_ref()
@@ -135,13 +138,19 @@ impl Drop for Evidence {
     }
 }
 
-fn write_all(sqlite: &mut Sqlite, refusals: &Receiver<Refusal>, failure: &Mutex<Option<String>>) {
+fn write_all(
+    sqlite: &mut Sqlite,
+    refusals: &Receiver<RefusedRequest>,
+    failure: &Mutex<Option<String>>,
+    dropped: &AtomicU64,
+) {
     while let Ok(first) = refusals.recv() {
         let mut batch = vec![first];
         batch.extend(refusals.try_iter().take(BATCH_MAX - 1));
         let result = write_batch(sqlite, &batch);
         if result.is_err() {
             sqlite.rollback();
+            dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         let error = result.err().map(|error| error.to_string());
         if let Some(error) = &error {
@@ -151,7 +160,7 @@ fn write_all(sqlite: &mut Sqlite, refusals: &Receiver<Refusal>, failure: &Mutex<
     }
 }
 
-fn write_batch(sqlite: &mut Sqlite, batch: &[Refusal]) -> Result<(), StoreError> {
+fn write_batch(sqlite: &mut Sqlite, batch: &[RefusedRequest]) -> Result<(), StoreError> {
     sqlite.begin()?;
     for refusal in batch {
         let length = i64::try_from(refusal.body_length).unwrap_or(i64::MAX);

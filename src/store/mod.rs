@@ -98,17 +98,24 @@ impl Store {
     /// Opens or creates a store. Takes its lock, checks settings and schema version, and refuses
     /// what is damaged, foreign or newer than this program.
     pub fn open(url: &StoreUrl, now: Moment) -> Result<Self, StoreError> {
-        let path = url.path();
-        make_folder(path)?;
+        make_folder(url.path())?;
+        let path = &real_path(url.path())?;
         let lock = StoreLock::take(path)?;
+        // Looked at before anything is set, so that a file that is not ours stays as it is.
+        if path.metadata().is_ok_and(|file| file.len() > 0) {
+            schema::refuse_unknown(&mut Sqlite::open_reader(path)?)?;
+        }
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         schema::prepare(&mut sqlite, now)?;
-        sqlite.checkpoint_beside(path)?;
-        Sqlite::lay_out_log(path)?;
+        let stats = Arc::new(Stats::default());
+        sqlite.checkpoint_beside(path, Arc::clone(&stats))?;
+        // Only for speed: a full disk must not keep the service from starting.
+        if let Err(error) = Sqlite::lay_out_log(path) {
+            tracing::warn!(%error, "the log could not be laid out; commits take longer");
+        }
         let readers = (0..READERS)
             .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
             .collect::<Result<_, StoreError>>()?;
-        let stats = Arc::new(Stats::default());
         let sequence = watch::Sender::new(Snapshot::new(&mut sqlite).last_sequence()?);
         let driver = Box::new(sqlite);
         Ok(Self {
@@ -169,7 +176,11 @@ impl Store {
             // Whoever asked may be gone.
             drop(reply.send(result));
         }))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let answer = answer.await.unwrap_or(Err(StoreError::Closed));
+        if let Err(error) = &answer {
+            self.stats.stop_if_fatal(error);
+        }
+        answer
     }
 
     /// The number of the last event that is on disk; changes wake whoever waits.
@@ -190,6 +201,16 @@ impl Store {
 )]
 fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// The path without links, so that lock and log lie beside the file that SQLite opens.
+fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+    match path.canonicalize() {
+        Ok(path) => Ok(path),
+        // A new database: its folder is there by now.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(StoreError::open(path, &error)),
+    }
 }
 
 /// Makes the folder of the database and makes sure that its name is on disk.

@@ -12,6 +12,14 @@ const VERSION: i64 = 1;
 /// Upgrades, the first from version 1 to 2 and so on; none yet.
 const UPGRADES: [&str; 0] = [];
 
+/// Refuses a database that holds tables, but not ours, or a version that is not known.
+pub(super) fn refuse_unknown(sqlite: &mut Sqlite) -> Result<(), StoreError> {
+    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
+        return Ok(());
+    }
+    missing_upgrades(found_version(sqlite)?).map(drop)
+}
+
 /// Creates or steps up the schema, all in one transaction.
 pub(super) fn prepare(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
     sqlite.begin()?;
@@ -23,19 +31,11 @@ pub(super) fn prepare(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError
 }
 
 fn step_up(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
-    let found = match count(sqlite, "SELECT count(*) FROM sqlite_schema")? {
-        0 => {
-            sqlite.execute_batch(SCHEMA)?;
-            return note(sqlite, now);
-        }
-        _ => found_version(sqlite)?,
-    };
-    let unknown = StoreError::SchemaVersion {
-        found,
-        known: VERSION,
-    };
-    let done = usize::try_from(found - 1).map_err(|_| unknown.clone())?;
-    let missing = UPGRADES.get(done..).ok_or(unknown)?;
+    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
+        sqlite.execute_batch(SCHEMA)?;
+        return note(sqlite, now);
+    }
+    let missing = missing_upgrades(found_version(sqlite)?)?;
     for upgrade in missing {
         sqlite.execute_batch(upgrade)?;
     }
@@ -43,6 +43,15 @@ fn step_up(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
         return Ok(());
     }
     note(sqlite, now)
+}
+
+fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {
+    let unknown = StoreError::SchemaVersion {
+        found,
+        known: VERSION,
+    };
+    let done = usize::try_from(found - 1).map_err(|_| unknown.clone())?;
+    UPGRADES.get(done..).ok_or(unknown)
 }
 
 fn found_version(sqlite: &mut Sqlite) -> Result<i64, StoreError> {

@@ -144,6 +144,9 @@ UPDATE close_outs SET state = 'pending', next_at = $1
 WHERE state <> 'done'
   AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $2)";
 
+pub(super) const DEFER_CLOSE_OUT: &str = "-- defer_close_out
+UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state = 'pending'";
+
 pub(super) const COUNT_CLOSE_OUTS: &str = "-- count_close_outs
 SELECT state, count(*) FROM close_outs WHERE state <> 'done' GROUP BY state";
 
@@ -190,12 +193,16 @@ ON CONFLICT (trandeno) DO UPDATE SET amount = excluded.amount
 WHERE T_SP_YD_DSFZF.amount <> excluded.amount";
 
 pub(super) const PUT_APPLICATION: &str = "-- put_application
-INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state) VALUES ($1, $2, $3, $4)
-ON CONFLICT (order_no, batchno) DO UPDATE SET amount = excluded.amount, state = excluded.state
+INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state) VALUES ($1, $2, $3, coalesce($4, 'applied'))
+ON CONFLICT (order_no, batchno) DO UPDATE
+SET amount = excluded.amount, state = coalesce($4, T_SP_YD_SXF.state)
 WHERE T_SP_YD_SXF.state <> 'handled'";
 
 pub(super) const TAKE_SEQUENCES: &str = "-- take_sequences
 UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
+
+pub(super) const REWRITE_COUNTER: &str = "-- rewrite_counter
+UPDATE feed SET last_sequence = last_sequence";
 
 pub(super) const INSERT_EVENT: &str = "-- insert_event
 INSERT INTO events (sequence, id, type, occurred_at, data) VALUES ($1, $2, $3, $4, $5)";

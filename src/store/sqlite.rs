@@ -18,6 +18,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use super::StoreError;
 use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
+use super::stats::Stats;
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
@@ -186,8 +187,12 @@ impl Sqlite {
     }
 
     /// Lets a thread of its own copy the log while this connection commits.
-    pub(super) fn checkpoint_beside(&mut self, path: &Path) -> Result<(), StoreError> {
-        self.checkpointer = Some(Checkpointer::start(path)?);
+    pub(super) fn checkpoint_beside(
+        &mut self,
+        path: &Path,
+        stats: Arc<Stats>,
+    ) -> Result<(), StoreError> {
+        self.checkpointer = Some(Checkpointer::start(path, stats)?);
         Ok(())
     }
 
@@ -198,9 +203,13 @@ impl Sqlite {
         let path = with_suffix(database, "-wal");
         let lay_out = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().append(true).open(&path)?;
-            let missing = LOG_BYTES.saturating_sub(file.metadata()?.len());
-            std::io::copy(&mut std::io::repeat(0).take(missing), &mut file)?;
-            file.sync_all()
+            let length = file.metadata()?.len();
+            let missing = LOG_BYTES.saturating_sub(length);
+            let filled = std::io::copy(&mut std::io::repeat(0).take(missing), &mut file);
+            if filled.is_err() {
+                file.set_len(length)?;
+            }
+            filled.and_then(|_| file.sync_all())
         };
         lay_out().map_err(|error| StoreError::open(&path, &error))
     }
@@ -308,6 +317,10 @@ fn wrong_type(column: usize, value: &ValueRef<'_>) -> StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let text = error.to_string();
+        let extended = error.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full(text); // The index of the log cannot grow: no space, no broken disk.
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(text),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),

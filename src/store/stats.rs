@@ -1,6 +1,6 @@
 //! What the store tells the operator about itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ pub struct Stats {
     failed_commits: AtomicU64,
     jobs: AtomicU64,
     commit_micros: AtomicU64,
+    in_trouble: AtomicBool,
     fatal: Mutex<Option<StoreError>>,
     failed: watch::Sender<bool>,
 }
@@ -26,6 +27,7 @@ impl Default for Stats {
             failed_commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
+            in_trouble: AtomicBool::new(false),
             fatal: Mutex::new(None),
             failed: watch::Sender::new(false),
         }
@@ -37,7 +39,7 @@ impl Default for Stats {
 pub struct StatsNow {
     /// Transactions tried.
     pub commits: u64,
-    /// Transactions that failed.
+    /// Transactions that failed by the engine's or the disk's fault.
     pub failed_commits: u64,
     /// Jobs in them.
     pub jobs: u64,
@@ -46,22 +48,41 @@ pub struct StatsNow {
 }
 
 impl Stats {
-    pub(super) fn record_commit(&self, jobs: usize, took: Duration, ok: bool) {
+    /// Notes how a transaction of this many jobs went.
+    pub(super) fn record_commit(
+        &self,
+        jobs: usize,
+        took: Duration,
+        result: Result<(), &StoreError>,
+    ) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.failed_commits
-            .fetch_add(u64::from(!ok), Ordering::Relaxed);
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        let in_trouble = result.is_err_and(|error| !error.blames_one_job());
+        self.failed_commits
+            .fetch_add(u64::from(in_trouble), Ordering::Relaxed);
+        self.in_trouble.store(in_trouble, Ordering::Relaxed);
     }
 
-    /// Notes that the store must not be used any more.
-    pub(super) fn set_fatal(&self, error: &StoreError) {
+    /// Whether the last transaction failed for a reason that would hit any other.
+    pub fn is_in_trouble(&self) -> bool {
+        self.in_trouble.load(Ordering::Relaxed)
+    }
+
+    fn set_fatal(&self, error: &StoreError) {
         let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
         if fatal.is_none() {
             *fatal = Some(error.clone());
         }
         self.failed.send_replace(true);
+    }
+
+    /// Notes an error after which the store must not be used any more.
+    pub(super) fn stop_if_fatal(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.set_fatal(error);
+        }
     }
 
     /// Why the store must not be used any more.

@@ -21,7 +21,7 @@ use super::stats::Stats;
 use super::tx::Tx;
 use super::{StoreError, Urgency, monotonic};
 
-/// Jobs that may wait; a further one is refused. At 64 KiB a body this bounds memory at 256 MiB.
+/// Jobs that may wait; a further one is refused. With 64 KiB of body each they hold 256 MiB.
 const QUEUE_MAX: usize = 4_096;
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 512;
@@ -173,7 +173,7 @@ impl Loop {
     fn maintain(&mut self, idle: bool) {
         if let Err(error) = self.driver.maintain(idle) {
             tracing::warn!(%error, "housekeeping of the database failed; it is tried again");
-            self.stop_if_fatal(&error);
+            self.stats.stop_if_fatal(&error);
         }
     }
 
@@ -198,11 +198,8 @@ impl Loop {
     }
 
     fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        let started = monotonic();
         let jobs = batch.len();
         let result = self.attempt(batch);
-        self.stats
-            .record_commit(jobs, started.elapsed(), result.is_ok());
         match result {
             Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
             Err(error) if error.blames_one_job() => {
@@ -211,7 +208,7 @@ impl Loop {
                     let result = self.attempt(std::slice::from_mut(&mut job));
                     if let Err(error) = &result {
                         tracing::warn!(%error, job = job.name(), "a job failed");
-                        self.stop_if_fatal(error);
+                        self.stats.stop_if_fatal(error);
                     }
                     job.finish(result);
                 }
@@ -219,17 +216,11 @@ impl Loop {
             // The engine or the disk is in trouble. After a failed sync a retry could only lie.
             Err(error) => {
                 tracing::error!(%error, jobs, "nothing could be committed");
-                self.stop_if_fatal(&error);
+                self.stats.stop_if_fatal(&error);
                 batch
                     .drain(..)
                     .for_each(|job| job.finish(Err(error.clone())));
             }
-        }
-    }
-
-    fn stop_if_fatal(&self, error: &StoreError) {
-        if error.is_fatal() {
-            self.stats.set_fatal(error);
         }
     }
 
@@ -238,23 +229,27 @@ impl Loop {
         if let Some(error) = self.stats.fatal() {
             return Err(error);
         }
+        let (jobs, started) = (batch.len(), monotonic());
+        let result = self.transact(batch);
+        let outcome = result.as_ref().map(|_| ());
+        self.stats.record_commit(jobs, started.elapsed(), outcome);
+        if let Some(last) = result? {
+            self.sequence.send_replace(last);
+        }
+        Ok(())
+    }
+
+    /// The last event number of the transaction, if it made events.
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Option<i64>, StoreError> {
         self.driver.begin()?;
         let result = run_jobs(self.driver.as_mut(), batch).and_then(|last_sequence| {
             self.driver.commit()?;
             Ok(last_sequence)
         });
-        match result {
-            Ok(last_sequence) => {
-                if let Some(last) = last_sequence {
-                    self.sequence.send_replace(last);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.driver.rollback();
-                Err(error)
-            }
+        if result.is_err() {
+            self.driver.rollback();
         }
+        result
     }
 }
 

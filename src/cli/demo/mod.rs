@@ -26,7 +26,7 @@ use actix_web::rt;
 use clap::Args;
 
 use super::output::{self, Format};
-use super::serve::{Service, asked_to_stop};
+use super::serve::{Service, Signals};
 use crate::config::Config;
 use crate::crypto;
 use crate::domain::clock::{Clock, SystemClock};
@@ -102,10 +102,11 @@ impl Demo {
         let now = clock.now().to_timestamp().unwrap_or_default();
         let config = Config::load(&config_path, std::iter::empty(), now)
             .map_err(|problems| anyhow::anyhow!("{}", problems[0]))?;
+        let stop = Signals::listen()?;
         let service = Service::start(config, clock).await?;
         let public = format!("http://{}", service.public);
         let internal = format!("http://{}", service.internal);
-        let served = rt::spawn(service.run_until(self.end_of_serving()));
+        let served = rt::spawn(service.run_until(stop));
         let mut stage = Stage::new(&public, &internal, &reader_token);
         let played = tokio::task::spawn_blocking(move || {
             scenes.iter().try_for_each(|scene| scene.play(&mut stage))?;
@@ -119,17 +120,6 @@ impl Demo {
         print_urls(&public, &internal, &reader_token, &config_path);
         served.await??;
         Ok(all_expected)
-    }
-
-    /// With `--exit` the service ends with the process.
-    fn end_of_serving(&self) -> impl Future<Output = ()> + use<> {
-        let exit = self.exit;
-        async move {
-            if exit {
-                std::future::pending::<()>().await;
-            }
-            asked_to_stop().await;
-        }
     }
 }
 

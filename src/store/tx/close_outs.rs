@@ -116,6 +116,16 @@ impl Tx<'_> {
         self.execute(sql::WAKE_CLOSE_OUTS, &params)
     }
 
+    /// Puts off the next try.
+    pub fn defer_close_out(
+        &mut self,
+        refund_id: RefundId,
+        until: Moment,
+    ) -> Result<(), StoreError> {
+        let params = [until.as_millis().into(), refund_id.as_bytes().into()];
+        self.execute(sql::DEFER_CLOSE_OUT, &params).map(drop)
+    }
+
     /// Marks the application handled; `false` where it was.
     pub fn handle_application(
         &mut self,

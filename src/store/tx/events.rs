@@ -53,6 +53,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Writes something without changing anything, to see whether the disk takes it;
+    /// returns the rows rewritten.
+    pub fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
+        self.execute(sql::REWRITE_COUNTER, &[])
+    }
+
     /// Numbers and stores the events of this transaction; returns the last number, if any.
     pub(in super::super) fn number_events(&mut self) -> Result<Option<i64>, StoreError> {
         if self.events.is_empty() {

@@ -5,7 +5,9 @@ use super::close_outs::{amount, application_state, order_state};
 use super::{Snapshot, Tx};
 use crate::domain::clock::Moment;
 use crate::domain::ids::Number;
-use crate::domain::order::{Application, Order, OrderState, Payment};
+use crate::domain::order::{
+    Application, ApplicationSaid, ApplicationState, Order, OrderState, Payment,
+};
 
 impl Tx<'_> {
     /// Reads where an order stands and keeps everybody else from moving it until the commit:
@@ -52,14 +54,14 @@ impl Tx<'_> {
     pub fn put_application(
         &mut self,
         order_no: &Number,
-        application: &Application,
+        application: &ApplicationSaid,
     ) -> Result<(), StoreError> {
         let amount = application.amount.to_text(2);
         let params = [
             order_no.as_str().into(),
             application.batchno.as_str().into(),
             amount.as_str().into(),
-            application.state.as_str().into(),
+            application.state.map(ApplicationState::as_str).into(),
         ];
         self.execute(sql::PUT_APPLICATION, &params).map(drop)
     }

@@ -33,9 +33,14 @@ impl Server {
     pub fn start(config: &ConfigBuilder) -> Self {
         let folder = Folder::new();
         config.write(&folder);
+        Self::start_in(folder, config.environment.clone())
+    }
+
+    /// Starts the server on the configuration that lies in `folder` already.
+    pub fn start_in(folder: Folder, environment: Vec<(String, String)>) -> Self {
         let mut server = Self {
             folder,
-            environment: config.environment.clone(),
+            environment,
             child: None,
             public_url: String::new(),
             internal_url: String::new(),
