@@ -6,19 +6,19 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
-use super::StoreError;
 use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
+use super::{StoreError, monotonic};
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
@@ -32,6 +32,10 @@ const START_OVER_PAGES: u64 = 4_096;
 const LOG_BYTES: u64 = 20 * 1024 * 1024;
 /// Log pages between two such tries, where a reader stood in the way.
 const TRY_AGAIN_PAGES: u64 = 1_024;
+/// Longest time for one query of a reader.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Steps of SQLite's machine between two looks at the clock, about a millisecond.
+const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 20_000;
 /// Longest text or blob, far above any body that is accepted.
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// Statements kept prepared on each connection; more than the program has.
@@ -84,6 +88,8 @@ pub(super) struct Sqlite {
     log_pages: Arc<AtomicU64>,
     /// Pages in the log when it was last copied into the file, or was to be.
     copied_at: u64,
+    /// When the snapshot of a reader began.
+    snapshot_began: Option<Arc<Mutex<Instant>>>,
     /// Copies the log meanwhile; the evidence file is too small to need it.
     checkpointer: Option<Checkpointer>,
 }
@@ -119,10 +125,22 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// Opens the file for reading beside the writer.
+    /// Opens the file for reading beside the writer. A query that takes too long is cut: it would keep
+    /// a thread from others and the log from starting over.
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::open(path, flags)
+        let mut sqlite = Self::open(path, flags)?;
+        let began = Arc::new(Mutex::new(monotonic()));
+        let since = Arc::clone(&began);
+        sqlite.connection.progress_handler(
+            STEPS_BETWEEN_LOOKS,
+            Some(move || {
+                let began = *since.lock().unwrap_or_else(PoisonError::into_inner);
+                began.elapsed() > QUERY_TIMEOUT
+            }),
+        )?;
+        sqlite.snapshot_began = Some(began);
+        Ok(sqlite)
     }
 
     fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
@@ -138,6 +156,7 @@ impl Sqlite {
             connection,
             log_pages: Arc::default(),
             copied_at: 0,
+            snapshot_began: None,
             checkpointer: None,
         };
         sqlite.set("foreign_keys", "ON", "1")?;
@@ -230,6 +249,9 @@ impl Driver for Sqlite {
     }
 
     fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        if let Some(began) = &self.snapshot_began {
+            *began.lock().unwrap_or_else(PoisonError::into_inner) = monotonic();
+        }
         self.execute("BEGIN DEFERRED", &[]).map(drop)
     }
 
@@ -323,7 +345,11 @@ impl From<rusqlite::Error> for StoreError {
         }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(text),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OperationInterrupted,
+            ) => Self::Busy(text),
             Some(ErrorCode::SystemIoFailure) => Self::Io(text),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(text),
             Some(ErrorCode::CannotOpen) => Self::Open(text),
@@ -331,5 +357,23 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::ConstraintViolation) => Self::Constraint(text),
             _ => Self::Statement(text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_takes_too_long_is_cut() {
+        let path = std::env::temp_dir().join(format!("refund-slow-{}.db", std::process::id()));
+        drop(Sqlite::open_writer(&path, Synchronous::Full).unwrap());
+        let mut reader = Sqlite::open_reader(&path).unwrap();
+        reader.begin_snapshot().unwrap();
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let cut = reader.query(endless, &[], &mut |_| Ok(()));
+        assert!(matches!(cut, Err(StoreError::Busy(_))), "{cut:?}");
+        reader.rollback();
+        std::fs::remove_file(path).unwrap();
     }
 }

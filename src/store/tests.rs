@@ -146,8 +146,12 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
         std::mem::forget(folder);
     };
     let foreign = |path: &PathBuf| {
+        // As another program leaves it, not in the mode that ours would set.
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full).unwrap();
         sqlite.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        sqlite
+            .execute_batch("PRAGMA journal_mode = DELETE")
+            .unwrap();
     };
     let garbage = |path: &PathBuf| std::fs::write(path, vec![7; 8_192]).unwrap();
     let makers: [Maker<'_>; 3] = [

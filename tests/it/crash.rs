@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -297,15 +298,24 @@ fn sigterm_while_readers_wait_ends_promptly() {
     let (url, client) = (server.internal_url.clone(), server.client());
     let waiting = std::thread::spawn(move || {
         let token = format!("Bearer {}", crate::harness::config::READER_TOKEN);
-        let url = format!("{url}/v1/events?after=0&wait=60s");
-        // Cut off or answered: both are fine for a reader, it asks again.
+        let url = format!("{url}/v1/events?after=1000&wait=60s");
         client
             .try_send("GET", &url, &[("authorization", &token)], b"")
-            .ok();
+            .expect("a reader that waits is answered, not cut")
     });
+    // Both listeners have answered something by the time of the signal, so the reader waits.
     server.notify(MAIN, SAMPLE).expect(200, ACK);
+    assert_eq!(server.refunds("status=succeeded").len(), 1);
+    #[expect(clippy::disallowed_methods, reason = "how long it takes is the rule")]
+    let told = Instant::now();
     assert_eq!(server.terminate().code(), Some(0));
-    waiting.join().expect("the reader came back");
+    assert!(
+        told.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        told.elapsed()
+    );
+    let reply = waiting.join().expect("the reader came back");
+    assert_eq!(reply.status, 200, "{reply:?}");
 }
 
 #[test]

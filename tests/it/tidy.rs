@@ -108,13 +108,15 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Files that hold SQL.
-const SQL: [&str; 5] = [
+const SQL: [&str; 6] = [
     "src/store/sql.rs",
     "src/store/schema.rs",
     // Its transactions and pragmas.
     "src/store/sqlite.rs",
     // A file of its own with one table of its own.
     "src/store/evidence.rs",
+    // Puts the conditions of a list together from fixed pieces.
+    "src/store/tx/refunds.rs",
     // Makes databases that are not ours.
     "src/store/tests.rs",
 ];
@@ -175,7 +177,8 @@ fn rooms_know_only_the_rooms_that_the_map_allows() {
             }
             for (number, line) in code(&text) {
                 for other in forbidden {
-                    if line.contains(&format!("crate::{other}::"))
+                    if line.contains("use crate::{")
+                        || line.contains(&format!("crate::{other}::"))
                         || line.contains(&format!("use crate::{other};"))
                     {
                         broken.push(format!("{path}:{number}: {room} must not know {other}"));
@@ -222,10 +225,16 @@ fn sql_stands_in_one_place() {
             continue;
         }
         for (number, line) in code(&text) {
-            for verb in ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "] {
-                if line.contains(&format!("\"{verb}")) {
-                    broken.push(format!("{path}:{number}: SQL outside {SQL:?}"));
-                }
+            let verbs = [
+                "SELECT ",
+                "INSERT INTO ",
+                "UPDATE ",
+                "DELETE FROM ",
+                " AND ",
+                "\"-- ",
+            ];
+            if line.contains('"') && verbs.iter().any(|verb| line.contains(verb)) {
+                broken.push(format!("{path}:{number}: SQL outside {SQL:?}"));
             }
         }
     }
