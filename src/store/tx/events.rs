@@ -27,7 +27,7 @@ pub struct EventRow {
     pub id: EventId,
     /// Its kind, as written.
     pub kind: String,
-    /// When it was committed.
+    /// When its transaction ran.
     pub occurred_at: Moment,
     /// JSON as readers get it.
     pub data: String,
