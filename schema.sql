@@ -15,7 +15,7 @@ CREATE TABLE callbacks (
   provider         TEXT    NOT NULL,
   account          TEXT    NOT NULL,
   refund_no        TEXT    NOT NULL,           -- '' where the bytes name none that can be read
-  delivery_key     BLOB    NOT NULL CHECK (length(delivery_key) = 32), -- SHA-256 of the body, or of a relay's message id
+  delivery_key     BLOB    NOT NULL CHECK (length(delivery_key) = 32), -- SHA-256 of the body, or of a relay's message
   key_id           TEXT    NOT NULL,           -- which configured key or token verified it
   headers          TEXT    NOT NULL,           -- JSON object of the headers that matter
   body             BLOB    NOT NULL,           -- untouched
@@ -36,11 +36,11 @@ CREATE UNIQUE INDEX callbacks_delivery ON callbacks (provider, account, refund_n
 -- The resume worker's list: empty in quiet times.
 CREATE INDEX callbacks_unsettled ON callbacks (settle_after) WHERE settled_at IS NULL;
 
--- Message ids of relays: each counts once for its account, whatever path or body it comes with again.
+-- Messages of relays, id and body: each counts once for its account, whatever path it comes on again.
 CREATE TABLE relay_messages (
   provider    TEXT NOT NULL,
   account     TEXT NOT NULL,
-  message_key BLOB NOT NULL CHECK (length(message_key) = 32), -- SHA-256 of the id
+  message_key BLOB NOT NULL CHECK (length(message_key) = 32), -- SHA-256 of id and body
   callback_id BLOB NOT NULL,                   -- what it brought the first time
   PRIMARY KEY (provider, account, message_key)
 ) STRICT, WITHOUT ROWID;

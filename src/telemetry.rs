@@ -12,9 +12,14 @@ use tracing_subscriber::EnvFilter;
 /// Sends logs to stderr: readable on a terminal, one JSON object a line otherwise. `RUST_LOG` sets
 /// the level (default `info`).
 pub fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // What actix calls an error of its dispatcher is a malformed request, which anybody can send.
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_http=off"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A full or closed stderr loses log lines, but must not end the service: complaining about
+        // it on stderr would.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second start (tests, demo inside serve) keeps the first one.
     let started = if std::io::stderr().is_terminal() {

@@ -80,6 +80,9 @@ impl<'a> AccountChecker<'a> {
         self.refuse_all_but(&["merchant_no", "app_id", "public_keys"]);
         let keys = self.public_keys();
         let merchant_no = self.required("merchant_no", self.section.merchant_no.as_ref());
+        if self.section.app_id.as_deref() == Some("") {
+            self.note("app_id", "is empty; give the app id or leave it out");
+        }
         let audience = Audience {
             merchant_no: merchant_no?,
             app_id: self.section.app_id.clone(),

@@ -98,12 +98,10 @@ where
             Typed(T),
             Text(String),
         }
-        match Either::deserialize(deserializer)? {
+        let wrong = || serde::de::Error::custom("is not a valid value, or out of range");
+        match Either::deserialize(deserializer).map_err(|_: D::Error| wrong())? {
             Either::Typed(value) => Ok(Self(value)),
-            Either::Text(text) => text
-                .parse()
-                .map(Self)
-                .map_err(|_| serde::de::Error::custom(format!("{text:?} is not a valid value"))),
+            Either::Text(text) => text.parse().map(Self).map_err(|_| wrong()),
         }
     }
 }

@@ -169,6 +169,13 @@ impl Checker {
     ) -> Result<Config, Vec<Problem>> {
         let listen = self.address("server.listen", &file.server.listen);
         let internal_listen = self.address("server.internal_listen", &file.server.internal_listen);
+        if let (Some(one), Some(other)) = (listen, internal_listen)
+            && one == other
+            && one.port() != 0
+        {
+            let what = "is the address of server.listen; readers need one of their own";
+            self.note("server.internal_listen", what);
+        }
         let store = StoreUrl::parse(&file.store.url, &self.folder)
             .map_err(|error| self.note("store.url", error.to_string()))
             .ok();
@@ -292,6 +299,14 @@ impl Checker {
                     format!("{key}.name"),
                     format!("{:?} is taken", section.name),
                 );
+            }
+            let digest = section.token_sha256.to_lowercase();
+            if sections[..index]
+                .iter()
+                .any(|other| other.token_sha256.to_lowercase() == digest)
+            {
+                let what = "is the token of another reader; give each its own";
+                self.note(format!("{key}.token_sha256"), what);
             }
             let token = section.token_sha256.parse();
             let Ok(token) = token else {

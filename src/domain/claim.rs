@@ -20,7 +20,7 @@ pub struct Account {
 pub enum DeliveryKey {
     /// SHA-256 of the body: the same bytes about the same refund.
     Body([u8; 32]),
-    /// SHA-256 of a relay's message id: the same id, whatever it comes with.
+    /// SHA-256 of a relay's message, id and body: the same message, whatever path it comes on.
     Message([u8; 32]),
 }
 

@@ -28,7 +28,7 @@ pub enum BodyError {
 
 /// Reads the whole body.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, BodyError> {
-    if is_encoded(request) {
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(BodyError::Encoded);
     }
     let announced = request
@@ -63,13 +63,6 @@ async fn fill(body: &mut BytesMut, mut payload: Payload) -> Result<(), Stop> {
         body.extend_from_slice(&chunk);
     }
     Ok(())
-}
-
-fn is_encoded(request: &HttpRequest) -> bool {
-    request
-        .headers()
-        .get_all(header::CONTENT_ENCODING)
-        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// A header that is there exactly once, as plain text.

@@ -61,6 +61,11 @@ impl<'a> Object<'a> {
             .map_or(Value::Null, |(_, raw)| Value::of(raw))
     }
 
+    /// Whether the member is there, be it `null`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.members.iter().any(|(key, _)| key == name)
+    }
+
     /// Whether the member is there and not `null`.
     pub fn has(&self, name: &str) -> bool {
         self.get(name) != Value::Null

@@ -2,8 +2,8 @@
 //!
 //! No signature of the provider exists, so the relay proves itself with Standard Webhooks: the
 //! secret is checked over the raw bytes before anything in them is read. The refund number of the
-//! path is outside the signature; a relayed message id counts once per account, so a recorded
-//! request cannot be sent again for another refund, and a reply that names another refund itself is
+//! path is outside the signature; a message (its id and its bytes) counts once per account, so a
+//! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! refused as evidence for this one.
 
 use super::{Rejection, Request, VerifiedClaim};
@@ -58,6 +58,7 @@ impl RelayAccount {
             claim,
             proof.secret_id,
             proof.message_id,
+            request.body,
         ))
     }
 
@@ -118,13 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn the_message_id_is_what_makes_two_deliveries_the_same() {
+    fn the_same_id_with_the_same_bytes_is_the_same_delivery() {
         let (one, other) = (body(), body().replace("1234", "1235"));
         let key = |body: &str, id: &str| {
             let verified = delivered(body.as_bytes(), body.as_bytes(), id, SECONDS).unwrap();
             verified.into_parts().2
         };
-        assert_eq!(key(&one, "msg_1"), key(&other, "msg_1"));
+        assert_eq!(key(&one, "msg_1"), key(&one, "msg_1"));
+        assert_ne!(key(&one, "msg_1"), key(&other, "msg_1"));
         assert_ne!(key(&one, "msg_1"), key(&one, "msg_2"));
     }
 

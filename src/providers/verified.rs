@@ -21,12 +21,16 @@ impl VerifiedClaim {
         }
     }
 
-    /// A relayed message: the same id is the same delivery, whatever path it comes on.
-    pub(super) fn of_message(claim: Claim, key_id: &str, message_id: &str) -> Self {
+    /// A relayed message: the same id with the same bytes is the same delivery, whatever path it comes
+    /// on. An id that comes with other bytes is another message: those bytes are signed, too, and an
+    /// answer of success promises that they are kept.
+    pub(super) fn of_message(claim: Claim, key_id: &str, message_id: &str, body: &[u8]) -> Self {
+        // No id holds a NUL, so no two pairs make the same text.
+        let message = [message_id.as_bytes(), b"\0", body].concat();
         Self {
             claim: Some(claim),
             key_id: key_id.to_owned(),
-            delivery_key: DeliveryKey::Message(crypto::sha256(message_id.as_bytes())),
+            delivery_key: DeliveryKey::Message(crypto::sha256(&message)),
         }
     }
 

@@ -107,6 +107,8 @@ impl Store {
         }
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         schema::prepare(&mut sqlite, now)?;
+        let bytes = path.metadata().map_or(0, |file| file.len());
+        schema::check(&mut sqlite, bytes)?;
         let stats = Arc::new(Stats::default());
         sqlite.checkpoint_beside(path, Arc::clone(&stats))?;
         // Only for speed: a full disk must not keep the service from starting.

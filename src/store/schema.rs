@@ -7,6 +7,8 @@ use crate::domain::clock::Moment;
 
 /// The schema that this program writes.
 const SCHEMA: &str = include_str!("../../schema.sql");
+/// Largest file that is read through at each start, so that a restart stays short.
+const CHECKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Its number.
 const VERSION: i64 = 1;
 /// Upgrades, the first from version 1 to 2 and so on; none yet.
@@ -18,6 +20,38 @@ pub(super) fn refuse_unknown(sqlite: &mut Sqlite) -> Result<(), StoreError> {
         return Ok(());
     }
     missing_upgrades(found_version(sqlite)?).map(drop)
+}
+
+/// Refuses a database that is damaged, or whose tables are not exactly those of this schema.
+pub(super) fn check(sqlite: &mut Sqlite, bytes: u64) -> Result<(), StoreError> {
+    const ALL: &str = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
+         WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
+    let mut expected = Sqlite::in_memory()?;
+    expected.execute_batch(SCHEMA)?;
+    if texts(sqlite, ALL)? != texts(&mut expected, ALL)? {
+        let what = "its tables are not those of this version; restore a backup";
+        return Err(StoreError::Corrupt(what.to_owned()));
+    }
+    if bytes > CHECKED_BYTES_MAX {
+        tracing::warn!(bytes, "too large to be checked for damage at each start");
+        return Ok(());
+    }
+    match texts(sqlite, "PRAGMA quick_check(1)")?.as_slice() {
+        [ok] if ok == "ok" => Ok(()),
+        problems => Err(StoreError::Corrupt(format!(
+            "{}; restore a backup",
+            problems.join(" ")
+        ))),
+    }
+}
+
+fn texts(sqlite: &mut Sqlite, sql: &str) -> Result<Vec<String>, StoreError> {
+    let mut texts = Vec::new();
+    sqlite.query(sql, &[], &mut |row| {
+        texts.push(row.text(0)?.to_owned());
+        Ok(())
+    })?;
+    Ok(texts)
 }
 
 /// Creates or steps up the schema, all in one transaction.

@@ -111,6 +111,7 @@ impl Sqlite {
             Synchronous::Full => ("FULL", 2),
             Synchronous::Normal => ("NORMAL", 1),
         };
+        sqlite.set("mmap_size", "0", "0")?;
         sqlite.set("journal_mode", "WAL", "wal")?;
         sqlite.set("synchronous", mode.0, &mode.1.to_string())?;
         sqlite.set("wal_autocheckpoint", "0", "0")?;
@@ -130,6 +131,7 @@ impl Sqlite {
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut sqlite = Self::open(path, flags)?;
+        sqlite.set("mmap_size", "0", "0")?;
         let began = Arc::new(Mutex::new(monotonic()));
         let since = Arc::clone(&began);
         sqlite.connection.progress_handler(
@@ -141,6 +143,12 @@ impl Sqlite {
         )?;
         sqlite.snapshot_began = Some(began);
         Ok(sqlite)
+    }
+
+    /// A database that nobody else sees and that ends with this connection.
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_MEMORY;
+        Self::open(Path::new(":memory:"), flags)
     }
 
     fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
@@ -162,7 +170,6 @@ impl Sqlite {
         sqlite.set("foreign_keys", "ON", "1")?;
         sqlite.set("trusted_schema", "OFF", "0")?;
         sqlite.set("cell_size_check", "ON", "1")?;
-        sqlite.set("mmap_size", "0", "0")?;
         sqlite.set("temp_store", "MEMORY", "2")?;
         Ok(sqlite)
     }

@@ -22,7 +22,8 @@ pub(super) fn is_new(body: &Object<'_>) -> bool {
 
 /// Whether it has the shape of v2.1.
 pub(super) fn is_v21(body: &Object<'_>) -> bool {
-    body.has("merchantId") && body.has("refundId") && body.has("status") && !body.has("notifyType")
+    let members = ["merchantId", "refundId", "status"];
+    members.iter().all(|name| body.contains(name)) && !body.contains("notifyType")
 }
 
 /// Reads `data`. `code` is never asked: a failed refund may carry any code, and the documents say
