@@ -86,8 +86,9 @@ impl StoreUrl {
 
 /// An open store; closed, after doing what is queued, when dropped.
 pub struct Store {
-    writer: Writer,
+    /// Before the writer, so that the last to close can write: it empties the log into the file.
     readers: Readers,
+    writer: Writer,
     stats: Arc<Stats>,
     sequence: watch::Sender<i64>,
     /// Last, so that it is given back only after the writer has ended.
@@ -102,13 +103,12 @@ impl Store {
         let path = &real_path(url.path())?;
         let lock = StoreLock::take(path)?;
         // Looked at before anything is set, so that a file that is not ours stays as it is.
-        if path.metadata().is_ok_and(|file| file.len() > 0) {
-            schema::refuse_unknown(&mut Sqlite::open_reader(path)?)?;
+        let bytes = path.metadata().map_or(0, |file| file.len());
+        if bytes > 0 {
+            schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
         }
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         schema::prepare(&mut sqlite, now)?;
-        let bytes = path.metadata().map_or(0, |file| file.len());
-        schema::check(&mut sqlite, bytes)?;
         let stats = Arc::new(Stats::default());
         sqlite.checkpoint_beside(path, Arc::clone(&stats))?;
         // Only for speed: a full disk must not keep the service from starting.

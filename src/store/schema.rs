@@ -14,21 +14,18 @@ const VERSION: i64 = 1;
 /// Upgrades, the first from version 1 to 2 and so on; none yet.
 const UPGRADES: [&str; 0] = [];
 
-/// Refuses a database that holds tables, but not ours, or a version that is not known.
-pub(super) fn refuse_unknown(sqlite: &mut Sqlite) -> Result<(), StoreError> {
-    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
-        return Ok(());
-    }
-    missing_upgrades(found_version(sqlite)?).map(drop)
-}
-
-/// Refuses a database that is damaged, or whose tables are not exactly those of this schema.
+/// Refuses a database that is damaged, holds tables that are not ours, or has a version that is not
+/// known. One of the present version must have exactly the tables of this schema.
 pub(super) fn check(sqlite: &mut Sqlite, bytes: u64) -> Result<(), StoreError> {
     const ALL: &str = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
          WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
+    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
+        return Ok(());
+    }
+    let is_present = missing_upgrades(found_version(sqlite)?)?.is_empty();
     let mut expected = Sqlite::in_memory()?;
     expected.execute_batch(SCHEMA)?;
-    if texts(sqlite, ALL)? != texts(&mut expected, ALL)? {
+    if is_present && texts(sqlite, ALL)? != texts(&mut expected, ALL)? {
         let what = "its tables are not those of this version; restore a backup";
         return Err(StoreError::Corrupt(what.to_owned()));
     }

@@ -129,9 +129,7 @@ impl Sqlite {
     /// Opens the file for reading beside the writer. A query that takes too long is cut: it would keep
     /// a thread from others and the log from starting over.
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut sqlite = Self::open(path, flags)?;
-        sqlite.set("mmap_size", "0", "0")?;
+        let mut sqlite = Self::open_read_only(path)?;
         let began = Arc::new(Mutex::new(monotonic()));
         let since = Arc::clone(&began);
         sqlite.connection.progress_handler(
@@ -142,6 +140,14 @@ impl Sqlite {
             }),
         )?;
         sqlite.snapshot_began = Some(began);
+        Ok(sqlite)
+    }
+
+    /// Opens the file for looking at it, however long that takes; changes nothing.
+    pub(super) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sqlite = Self::open(path, flags)?;
+        sqlite.set("mmap_size", "0", "0")?;
         Ok(sqlite)
     }
 

@@ -19,6 +19,7 @@ mod payermax;
 mod reading;
 mod refusals;
 mod relays;
+mod start;
 mod states;
 mod tidy;
 mod vectors;

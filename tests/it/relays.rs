@@ -217,3 +217,14 @@ fn a_provider_that_calls_us_itself_has_no_relay_and_the_other_way_round() {
     assert_eq!(reply.status, 401);
     server.assert_refund_tables_are_empty();
 }
+
+#[test]
+fn a_known_id_with_other_bytes_is_another_message_and_is_kept() {
+    let server = Server::start(&config());
+    let path = format!("{QUICKPAY}R-9");
+    let first = server.relay(&path, "same", &quickpay("R-9", "PAYING"));
+    settled(&server, &first, "pending");
+    let second = server.relay(&path, "same", &quickpay("R-9", "REFUNDED"));
+    settled(&server, &second, "succeeded");
+    assert_eq!(server.event_types(), ["refund.pending", "refund.succeeded"]);
+}
