@@ -2,6 +2,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock schema.sql ./
+COPY .cargo ./.cargo
 COPY src ./src
 COPY examples ./examples
 COPY tests ./tests
