@@ -54,8 +54,8 @@ impl Closeout {
         }
     }
 
-    /// Settles what is stored under this id, or says what became of it. A repeat may have come with
-    /// other bytes than those (a relay's message id decides alone), and only what is stored counts.
+    /// Settles what is stored under this id, or says what became of it. A repeat may have come on
+    /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
     async fn settle_again(&self, id: CallbackId) -> Result<Settled, StoreError> {
         let (clock, policy) = (Arc::clone(&self.clock), self.policy);
         self.store

@@ -17,8 +17,6 @@ pub mod stub;
 pub mod text;
 mod verified;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 pub use verified::VerifiedClaim;
@@ -68,45 +66,55 @@ pub trait Provider: Send + Sync {
 /// Every configured account: those that post callbacks, and those whose replies are relayed.
 #[derive(Default)]
 pub struct Registry {
-    accounts: BTreeMap<(String, String), (Account, Box<dyn Provider>)>,
-    relays: BTreeMap<(String, String), (Account, RelayAccount)>,
+    callbacks: Accounts<Box<dyn Provider>>,
+    relays: Accounts<RelayAccount>,
 }
 
 impl Registry {
     /// Adds an account; `false` where it is there already.
     pub fn add(&mut self, account: Account, provider: Box<dyn Provider>) -> bool {
-        let key = (account.provider.clone(), account.name.clone());
-        if self.accounts.contains_key(&key) {
-            return false;
-        }
-        self.accounts.insert(key, (account, provider));
-        true
+        self.callbacks.add(account, provider)
     }
 
     /// The account of a callback path.
     pub fn find(&self, provider: &str, account: &str) -> Option<(&Account, &dyn Provider)> {
-        // A tuple of borrowed texts cannot be looked up in a map of owned ones, and there are few.
-        self.accounts
-            .values()
-            .find(|(known, _)| known.provider == provider && known.name == account)
-            .map(|(account, provider)| (account, provider.as_ref()))
+        let (account, provider) = self.callbacks.find(provider, account)?;
+        Some((account, provider.as_ref()))
     }
 
     /// Adds an account whose replies are relayed; `false` where it is there already.
     pub fn add_relay(&mut self, account: Account, relay: RelayAccount) -> bool {
-        let key = (account.provider.clone(), account.name.clone());
-        if self.relays.contains_key(&key) {
-            return false;
-        }
-        self.relays.insert(key, (account, relay));
-        true
+        self.relays.add(account, relay)
     }
 
     /// The account of a relay path.
     pub fn find_relay(&self, provider: &str, account: &str) -> Option<(&Account, &RelayAccount)> {
-        self.relays
-            .values()
+        self.relays.find(provider, account)
+    }
+}
+
+/// Accounts and what stands behind each. There are few, so a list is searched.
+struct Accounts<T>(Vec<(Account, T)>);
+
+impl<T> Default for Accounts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Accounts<T> {
+    fn add(&mut self, account: Account, behind: T) -> bool {
+        let is_new = self.find(&account.provider, &account.name).is_none();
+        if is_new {
+            self.0.push((account, behind));
+        }
+        is_new
+    }
+
+    fn find(&self, provider: &str, account: &str) -> Option<(&Account, &T)> {
+        self.0
+            .iter()
             .find(|(known, _)| known.provider == provider && known.name == account)
-            .map(|(account, relay)| (account, relay))
+            .map(|(account, behind)| (account, behind))
     }
 }

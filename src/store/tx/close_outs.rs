@@ -72,11 +72,7 @@ impl Tx<'_> {
         let Some((Some(order_no), paid)) = payment else {
             return Ok(None);
         };
-        let order = self
-            .snapshot()
-            .first(sql::LOCK_ORDER, &[order_no.as_str().into()], |row| {
-                Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
-            })?;
+        let order = self.lock_order(&order_no)?;
         let (order_state, closed_by_close_out) = order.ok_or_else(|| corrupt("payment"))?;
         let mut snapshot = self.snapshot();
         let of_payment = snapshot.all(

@@ -1,5 +1,6 @@
 //! Pre-orders: registered by the merchant, moved by close-outs.
 
+use super::super::driver::Row;
 use super::super::{StoreError, sql};
 use super::close_outs::{amount, application_state, order_state};
 use super::{Snapshot, Tx};
@@ -16,10 +17,8 @@ impl Tx<'_> {
         &mut self,
         order_no: &Number,
     ) -> Result<Option<(OrderState, bool)>, StoreError> {
-        self.snapshot()
-            .first(sql::LOCK_ORDER, &[order_no.as_str().into()], |row| {
-                Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
-            })
+        let params = [order_no.as_str().into()];
+        self.snapshot().first(sql::LOCK_ORDER, &params, read_state)
     }
 
     /// Registers an order or changes its state.
@@ -70,9 +69,7 @@ impl Tx<'_> {
 impl Snapshot<'_> {
     /// An order with its payments and applications.
     pub fn order(&mut self, order_no: &Number) -> Result<Option<Order>, StoreError> {
-        let found = self.first(sql::ORDER, &[order_no.as_str().into()], |row| {
-            Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
-        })?;
+        let found = self.first(sql::ORDER, &[order_no.as_str().into()], read_state)?;
         let Some((state, closed_by_close_out)) = found else {
             return Ok(None);
         };
@@ -117,4 +114,9 @@ impl Snapshot<'_> {
             },
         )
     }
+}
+
+/// Where an order stands, and whether a close-out closed it.
+fn read_state(row: &dyn Row) -> Result<(OrderState, bool), StoreError> {
+    Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
 }
