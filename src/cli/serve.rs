@@ -100,7 +100,7 @@ impl Service {
         let closeout = Closeout::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let closeout = Arc::new(closeout);
         let settled = closeout.resume_at_start().await?;
-        tracing::info!(settled, store = %config.store.path().display(), "the store is open");
+        tracing::info!(settled, store = %config.store, "the store is open");
         let app = Data::new(App {
             store,
             closeout,

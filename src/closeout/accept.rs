@@ -7,7 +7,7 @@ use crate::domain::claim::{Account, Claim};
 use crate::domain::clock::Moment;
 use crate::domain::ids::CallbackId;
 use crate::providers::VerifiedClaim;
-use crate::store::{NewCallback, Store, StoreError, Stored};
+use crate::store::{Lane, NewCallback, Store, StoreError, Stored};
 
 /// How long the process that accepted a callback has to settle it before resume takes it over.
 const SETTLE_GRACE: Duration = Duration::from_secs(5);
@@ -81,8 +81,9 @@ impl Closeout {
 }
 
 async fn store_callback(store: &Store, callback: NewCallback) -> Result<Stored, StoreError> {
+    let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
     store
-        .write("accept", move |tx| tx.store_callback(&callback))
+        .write("accept", lane, move |tx| tx.store_callback(&callback))
         .await
 }
 

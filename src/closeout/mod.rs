@@ -83,9 +83,8 @@ impl Closeout {
         if self.in_flight.load(Ordering::Acquire) == 0 {
             return;
         }
-        // The queue is first in, first out: what was queued before is committed with this or earlier.
         // Where nothing can be committed, readers still get what is there.
-        if let Err(error) = self.store.write("catch up", |_| Ok(())).await {
+        if let Err(error) = self.store.flush().await {
             tracing::debug!(%error, "reading without what is not settled yet");
         }
     }

@@ -4,7 +4,7 @@
 use super::Closeout;
 use crate::domain::ids::Number;
 use crate::domain::order::{ApplicationSaid, Order, OrderState, Payment, registered_state};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Lane, Store, StoreError, Tx};
 
 /// What the merchant says of an order.
 #[derive(Clone, Debug)]
@@ -54,7 +54,11 @@ impl Closeout {
                 }
             }
             let known = tx.lock_order(order_no)?;
-            tx.put_order(order_no, registered_state(known, registration.state), now)?;
+            let state = registered_state(known, registration.state);
+            match known {
+                None => tx.insert_order(order_no, state, now)?,
+                Some(_) => tx.save_order(order_no, state, now)?,
+            }
             for payment in &registration.payments {
                 tx.put_payment(order_no, payment)?;
             }
@@ -83,6 +87,8 @@ async fn write<T: Send + 'static>(
     work: impl Fn(&mut Tx<'_>, &Registration) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     store
-        .write("register order", move |tx| work(tx, &registration))
+        .write("register order", Lane::ORDERS, move |tx| {
+            work(tx, &registration)
+        })
         .await
 }

@@ -11,7 +11,7 @@ use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, Number, RefundId};
 use crate::domain::refund::{Refund, Verdict};
-use crate::store::{DueCallback, Locked, StoreError, Stored, Tx};
+use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx};
 
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,24 +42,24 @@ impl Closeout {
     pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {
         match accepted.stored {
             Stored::New => {
-                let id = accepted.id;
-                let work = self.work(Due::from(accepted));
-                match self.store.write("settle", work).await {
+                let (id, due) = (accepted.id, Due::from(accepted));
+                let (lane, work) = (due.lane(), self.work(due));
+                match self.store.write("settle", lane, work).await {
                     // A repeat that came at the same moment, or resume, was faster.
-                    Err(StoreError::Overtaken) => self.settle_again(id).await,
+                    Err(StoreError::Overtaken) => self.settle_again(id, lane).await,
                     settled => settled,
                 }
             }
-            Stored::Before { id } => self.settle_again(id).await,
+            Stored::Before { id } => self.settle_again(id, Due::from(accepted).lane()).await,
         }
     }
 
     /// Settles what is stored under this id, or says what became of it. A repeat may have come on
     /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
-    async fn settle_again(&self, id: CallbackId) -> Result<Settled, StoreError> {
+    async fn settle_again(&self, id: CallbackId, lane: Lane) -> Result<Settled, StoreError> {
         let (clock, policy) = (Arc::clone(&self.clock), self.policy);
         self.store
-            .write("settle again", move |tx| {
+            .write("settle again", lane, move |tx| {
                 settle_again(tx, id, clock.as_ref(), policy)
             })
             .await
@@ -70,10 +70,13 @@ impl Closeout {
     pub fn settle_later(&self, accepted: Accepted) {
         // Moved into the job, so that it counts until that is committed and dropped.
         let in_flight = InFlight::new(&self.in_flight);
-        let queued = match accepted.stored {
+        let stored = accepted.stored;
+        let due = Due::from(accepted);
+        let lane = due.lane();
+        let queued = match stored {
             Stored::New => {
-                let mut work = self.work(Due::from(accepted));
-                self.store.write_later("settle", move |tx| {
+                let mut work = self.work(due);
+                self.store.write_later("settle", lane, move |tx| {
                     let _counts = &in_flight;
                     work(tx).map(drop)
                 })
@@ -82,7 +85,7 @@ impl Closeout {
             // the settling.
             Stored::Before { id } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy);
-                self.store.write_later("settle again", move |tx| {
+                self.store.write_later("settle again", lane, move |tx| {
                     let _counts = &in_flight;
                     match tx.snapshot().unsettled_callback(id)? {
                         Some(row) => settle(tx, &Due::try_from(row)?, clock.as_ref(), policy),
@@ -101,7 +104,7 @@ impl Closeout {
     pub(super) async fn close_out_again(&self, refund_id: RefundId) -> Result<Settled, StoreError> {
         let clock = Arc::clone(&self.clock);
         self.store
-            .write("close out again", move |tx| {
+            .write("close out again", Lane::ORDERS, move |tx| {
                 close_out_again(tx, refund_id, clock.as_ref())
             })
             .await
@@ -125,6 +128,17 @@ pub(super) struct Due {
     account: Account,
     claim: Option<(Claim, String)>,
     received_at: Moment,
+}
+
+impl Due {
+    /// Where transaction 2 belongs: an order may have several refunds, and all of them lock it.
+    pub(super) fn lane(&self) -> Lane {
+        match &self.claim {
+            Some((claim, _)) if claim.close_out.is_some() => Lane::ORDERS,
+            Some((claim, _)) => Lane::of_refund(&self.account, claim.refund_no.as_ref()),
+            None => Lane::of_refund(&self.account, None),
+        }
+    }
 }
 
 impl From<Accepted> for Due {
@@ -164,13 +178,10 @@ fn settle(
         tx.settle_callback(due.id, None, verdict, clock.now())?;
         return Ok(Settled::NOTHING);
     };
-    let known = match &claim.refund_no {
-        Some(refund_no) => tx.lock_refund(&due.account, refund_no)?,
-        None => None,
-    };
-    let (mut settling, verdict, told) = match known {
-        Some(locked) => apply(tx, due, claim, claim_json, clock, locked)?,
-        None => first(tx, due, claim, clock, policy)?,
+    // Most notifications are the first of their refund, so that is tried first.
+    let (mut settling, verdict, told) = match insert_first(tx, due, claim, clock)? {
+        Some(made) => first(tx, due, claim, clock, policy, made)?,
+        None => further(tx, due, (claim, claim_json), clock)?,
     };
     settling.close_out()?;
     settling.settle_callback(due.id, verdict)?;
@@ -219,18 +230,28 @@ fn close_out_again(
 
 type Step<'a, 'd> = (Settling<'a, 'd>, Verdict, Vec<EventKind>);
 
-/// The first notification of a refund makes it.
+/// Makes the refund, unless there is one with this number.
+fn insert_first(
+    tx: &mut Tx<'_>,
+    due: &Due,
+    claim: &Claim,
+    clock: &dyn Clock,
+) -> Result<Option<(Locked, Verdict)>, StoreError> {
+    let id = RefundId::new(clock.new_uuid());
+    let (refund, verdict) = Refund::first(id, due.account.clone(), claim, due.id, due.received_at);
+    Ok(tx.insert_refund(refund)?.map(|locked| (locked, verdict)))
+}
+
+/// The first notification of a refund made it; its order side begins.
 fn first<'a, 'd>(
     tx: &'a mut Tx<'d>,
     due: &Due,
     claim: &Claim,
     clock: &'a dyn Clock,
     policy: RetryPolicy,
+    (locked, verdict): (Locked, Verdict),
 ) -> Result<Step<'a, 'd>, StoreError> {
-    let id = RefundId::new(clock.new_uuid());
-    let (refund, verdict) = Refund::first(id, due.account.clone(), claim, due.id, due.received_at);
-    let status = refund.status;
-    let locked = tx.insert_refund(refund)?.ok_or(StoreError::Overtaken)?;
+    let (id, status) = (locked.refund().id, locked.refund().status);
     let close_out = match (&claim.close_out, claim.money) {
         (Some(key), Some(money)) => {
             let park_at = due.received_at.plus(policy.retry_for);
@@ -247,14 +268,16 @@ fn first<'a, 'd>(
 }
 
 /// A further notification is applied as the state machine says.
-fn apply<'a, 'd>(
+fn further<'a, 'd>(
     tx: &'a mut Tx<'d>,
     due: &Due,
-    claim: &Claim,
-    claim_json: &str,
+    (claim, claim_json): (&Claim, &str),
     clock: &'a dyn Clock,
-    locked: Locked,
 ) -> Result<Step<'a, 'd>, StoreError> {
+    // Only a number can have met another refund, and refunds are never deleted.
+    let refund_no = claim.refund_no.as_ref().ok_or(StoreError::Overtaken)?;
+    let locked = tx.lock_refund(&due.account, refund_no)?;
+    let locked = locked.ok_or(StoreError::Overtaken)?;
     let close_out = match claim.close_out {
         Some(_) => tx.snapshot().close_out(locked.refund().id)?,
         None => None,

@@ -30,6 +30,8 @@ pub(super) struct ServerSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct StoreSection {
     pub url: String,
+    pub evidence: Option<String>,
+    pub may_lose_acknowledged_callbacks: Option<Text<bool>>,
 }
 
 /// Members of every kind of account; which ones apply is the adapter's business.

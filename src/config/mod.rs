@@ -24,13 +24,16 @@ use crate::providers::Registry;
 use crate::providers::epay_caller::{EpayCallers, Network};
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
-use file::{EpaySection, File, ReaderSection};
+use file::{EpaySection, File, ReaderSection, StoreSection};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// How long a close-out is tried where the config does not say: an order registered a day late is
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where evidence lies when the store is a server's and the config does not say.
+const EVIDENCE: &str = "refund-receiver.evidence.db";
 
 /// One thing that is wrong, in one line that names the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,9 +179,7 @@ impl Checker {
             let what = "is the address of server.listen; readers need one of their own";
             self.note("server.internal_listen", what);
         }
-        let store = StoreUrl::parse(&file.store.url, &self.folder)
-            .map_err(|error| self.note("store.url", error.to_string()))
-            .ok();
+        let store = self.store(&file.store);
         let epay = file.epay.as_ref().map(|section| self.epay(section));
         let retry_for = file.epay.as_ref().and_then(|epay| epay.retry_for_seconds);
         let registry = self.registry(file);
@@ -190,10 +191,15 @@ impl Checker {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
+        let evidence = match (&file.store.evidence, store.file()) {
+            (Some(path), _) => self.folder.join(path),
+            (None, Some(database)) => evidence::path_beside(database),
+            (None, None) => self.folder.join(EVIDENCE),
+        };
         Ok(Config {
             listen,
             internal_listen,
-            evidence: evidence::path_beside(store.path()),
+            evidence,
             store,
             retry: RetryPolicy {
                 retry_for: retry_for.map_or(RETRY_FOR, |n| Duration::from_secs(n.get())),
@@ -226,6 +232,25 @@ impl Checker {
         Secret::resolve(text, &self.folder, &self.variables)
             .map_err(|what| self.note(key, what))
             .ok()
+    }
+
+    fn store(&mut self, section: &StoreSection) -> Option<StoreUrl> {
+        let url = self.secret("store.url", &section.url)?;
+        let mut store = StoreUrl::parse(url.expose(), &self.folder)
+            .map_err(|error| self.note("store.url", error.to_string()))
+            .ok()?;
+        let may_lose = section
+            .may_lose_acknowledged_callbacks
+            .is_some_and(|may| may.0);
+        match &mut store {
+            StoreUrl::Postgres(url) if may_lose => url.accept_loss(),
+            StoreUrl::Sqlite(_) if section.may_lose_acknowledged_callbacks.is_some() => {
+                let what = "is a choice for a PostgreSQL server alone; SQLite never loses them";
+                self.note("store.may_lose_acknowledged_callbacks", what);
+            }
+            StoreUrl::Postgres(_) | StoreUrl::Sqlite(_) => {}
+        }
+        Some(store)
     }
 
     fn epay(&mut self, section: &EpaySection) -> EpayCallers {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::App;
 use super::error::ApiError;
-use crate::store::StoreError;
+use crate::store::{Lane, StoreError};
 
 /// Media type of `OpenMetrics` text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,7 +49,7 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
 /// gets no callbacks that would show it.
 async fn can_write(app: &App) -> bool {
     app.store
-        .write("probe", |tx| tx.rewrite_counter().map(drop))
+        .write("probe", Lane::ORDERS, |tx| tx.rewrite_counter().map(drop))
         .await
         .is_ok()
 }

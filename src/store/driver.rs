@@ -3,6 +3,10 @@
 
 use super::StoreError;
 
+/// Stands in a statement where rows that another worker holds are to be passed over. To an engine with
+/// one writer it is a comment.
+pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
+
 /// A parameter of a statement, `$1` first.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
@@ -82,6 +86,14 @@ pub(super) trait Driver: Send {
     fn rollback(&mut self);
     /// Runs a statement; returns the rows that it changed.
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError>;
+    /// Runs a statement that must change one row; [`StoreError::Overtaken`] where it did not, at the latest
+    /// from the commit. An engine that is far away need not wait for the answer.
+    fn expect_one(&mut self, sql: &str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        match self.execute(sql, params)? {
+            1 => Ok(()),
+            _ => Err(StoreError::Overtaken),
+        }
+    }
     /// Runs a statement that answers rows.
     fn query(
         &mut self,
@@ -89,6 +101,14 @@ pub(super) trait Driver: Send {
         params: &[Value<'_>],
         each: EachRow<'_>,
     ) -> Result<(), StoreError>;
+    /// Runs the statements of a script that is written as `schema.sql` is.
+    fn run_script(&mut self, script: &str) -> Result<(), StoreError>;
+    /// How many tables there are; all of them, or those with this name.
+    fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError>;
+    /// Announces to other processes on this store that events up to this number come with the commit.
+    fn announce(&mut self, _last_sequence: i64) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Housekeeping between two transactions; `idle` where nobody is waiting.
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError>;
 }

@@ -29,6 +29,13 @@ pub enum StoreError {
     /// A row holds what this program never writes; the other rows are fine.
     #[error("a row holds what this program never writes: {0}")]
     Unreadable(String),
+    /// The database server cannot be reached, is overloaded or gave no answer. Whether a commit that was under
+    /// way stands is not known.
+    #[error("the database server is away: {0}")]
+    Away(String),
+    /// Another transaction was in the way, and this one had to give way; it can be run again as it is.
+    #[error("gave way to another transaction: {0}")]
+    Contended(String),
     /// The file cannot be opened.
     #[error("cannot open {0}")]
     Open(String),
@@ -80,6 +87,7 @@ impl StoreError {
             Self::Unreadable(_)
             | Self::Constraint(_)
             | Self::Statement(_)
+            | Self::Contended(_)
             | Self::Overtaken
             | Self::Panicked(_) => true,
             Self::QueueFull
@@ -87,6 +95,7 @@ impl StoreError {
             | Self::Busy(_)
             | Self::Full(_)
             | Self::ReadOnly(_)
+            | Self::Away(_)
             | Self::Io(_)
             | Self::Corrupt(_)
             | Self::Open(_)

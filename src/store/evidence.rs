@@ -84,7 +84,7 @@ impl Evidence {
     /// Opens or creates the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Normal)?;
-        sqlite.execute_batch(SCHEMA)?;
+        sqlite.run_script(SCHEMA)?;
         let (queue, refusals) = sync_channel(QUEUE_MAX);
         let failure = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&failure);

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::driver::Driver;
+use super::postgres::{self, Postgres};
 use super::sqlite::Sqlite;
 use crate::domain::clock::Moment;
 
@@ -9,6 +10,7 @@ use crate::domain::clock::Moment;
 const SCHEMA: &str = include_str!("../../schema.sql");
 /// Largest file that is read through at each start, so that a restart stays short.
 const CHECKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const NOT_THIS_VERSION: &str = "its tables are not those of this version; restore a backup";
 /// Its number.
 const VERSION: i64 = 1;
 /// Upgrades, the first from version 1 to 2 and so on; none yet.
@@ -19,15 +21,14 @@ const UPGRADES: [&str; 0] = [];
 pub(super) fn check(sqlite: &mut Sqlite, bytes: u64) -> Result<(), StoreError> {
     const ALL: &str = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
          WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
-    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
+    if sqlite.count_tables(None)? == 0 {
         return Ok(());
     }
     let is_present = missing_upgrades(found_version(sqlite)?)?.is_empty();
     let mut expected = Sqlite::in_memory()?;
-    expected.execute_batch(SCHEMA)?;
+    expected.run_script(SCHEMA)?;
     if is_present && texts(sqlite, ALL)? != texts(&mut expected, ALL)? {
-        let what = "its tables are not those of this version; restore a backup";
-        return Err(StoreError::Corrupt(what.to_owned()));
+        return Err(StoreError::Corrupt(NOT_THIS_VERSION.to_owned()));
     }
     if bytes > CHECKED_BYTES_MAX {
         tracing::warn!(bytes, "too large to be checked for damage at each start");
@@ -52,28 +53,50 @@ fn texts(sqlite: &mut Sqlite, sql: &str) -> Result<Vec<String>, StoreError> {
 }
 
 /// Creates or steps up the schema, all in one transaction.
-pub(super) fn prepare(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
-    sqlite.begin()?;
-    let result = step_up(sqlite, now).and_then(|()| sqlite.commit());
+pub(super) fn prepare(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
+    driver.begin()?;
+    let result = step_up(driver, now).and_then(|()| driver.commit());
     if result.is_err() {
-        sqlite.rollback();
+        driver.rollback();
     }
     result
 }
 
-fn step_up(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
-    if count(sqlite, "SELECT count(*) FROM sqlite_schema")? == 0 {
-        sqlite.execute_batch(SCHEMA)?;
-        return note(sqlite, now);
+/// The same on a server, where several instances may start at once, and the tables are compared
+/// afterwards: what is not exactly ours is refused.
+pub(super) fn prepare_shared(postgres: &mut Postgres, now: Moment) -> Result<(), StoreError> {
+    postgres.begin()?;
+    let result = postgres::lock_for_schema(postgres)
+        .and_then(|()| step_up(postgres, now))
+        .and_then(|()| postgres.commit());
+    if result.is_err() {
+        postgres.rollback();
+        return result;
     }
-    let missing = missing_upgrades(found_version(sqlite)?)?;
+    postgres.begin()?;
+    let missing = postgres::first_missing(postgres, SCHEMA);
+    postgres.rollback();
+    match missing? {
+        None => Ok(()),
+        Some(what) => Err(StoreError::Corrupt(format!(
+            "{NOT_THIS_VERSION} (it lacks {what})"
+        ))),
+    }
+}
+
+fn step_up(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
+    if driver.count_tables(None)? == 0 {
+        driver.run_script(SCHEMA)?;
+        return note(driver, now);
+    }
+    let missing = missing_upgrades(found_version(driver)?)?;
     for upgrade in missing {
-        sqlite.execute_batch(upgrade)?;
+        driver.run_script(upgrade)?;
     }
     if missing.is_empty() {
         return Ok(());
     }
-    note(sqlite, now)
+    note(driver, now)
 }
 
 fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {
@@ -85,28 +108,22 @@ fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {
     UPGRADES.get(done..).ok_or(unknown)
 }
 
-fn found_version(sqlite: &mut Sqlite) -> Result<i64, StoreError> {
-    let ours = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'";
-    if count(sqlite, ours)? == 0 {
+fn found_version(driver: &mut dyn Driver) -> Result<i64, StoreError> {
+    if driver.count_tables(Some("schema_version"))? == 0 {
         return Err(StoreError::Corrupt(
             "it has tables, but no schema_version: not a store of refund-receiver".to_owned(),
         ));
     }
-    count(sqlite, "SELECT max(version) FROM schema_version")
-}
-
-fn note(sqlite: &mut Sqlite, now: Moment) -> Result<(), StoreError> {
-    let sql = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
-    sqlite
-        .execute(sql, &[VERSION.into(), now.as_millis().into()])
-        .map(drop)
-}
-
-fn count(sqlite: &mut Sqlite, sql: &str) -> Result<i64, StoreError> {
-    let mut number = 0;
-    sqlite.query(sql, &[], &mut |row| {
-        number = row.integer(0)?;
+    let mut version = 0;
+    let sql = "-- schema_version\nSELECT max(version) FROM schema_version";
+    driver.query(sql, &[], &mut |row| {
+        version = row.integer(0)?;
         Ok(())
     })?;
-    Ok(number)
+    Ok(version)
+}
+
+fn note(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
+    let sql = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
+    driver.expect_one(sql, &[VERSION.into(), now.as_millis().into()])
 }

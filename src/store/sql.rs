@@ -47,10 +47,14 @@ pub(super) const DEFER_SETTLE: &str = "-- defer_settle
 UPDATE callbacks SET settle_after = $1, settle_attempts = settle_attempts + 1
 WHERE id = $2 AND settled_at IS NULL";
 
-pub(super) const UNSETTLED_CALLBACKS: &str = "-- unsettled_callbacks
-SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
-WHERE settled_at IS NULL AND settle_after <= $1
-ORDER BY settle_after, id LIMIT $2";
+pub(super) const LEASE_UNSETTLED: &str = "-- lease_unsettled
+UPDATE callbacks SET settle_after = $1
+WHERE id IN (SELECT id FROM callbacks WHERE settled_at IS NULL AND settle_after <= $2
+             ORDER BY settle_after, id LIMIT $3 /* skip locked */)
+RETURNING id, provider, account, claim, received_at, settle_attempts";
+
+pub(super) const NEXT_UNSETTLED: &str = "-- next_unsettled
+SELECT min(settle_after) FROM callbacks WHERE settled_at IS NULL";
 
 pub(super) const UNSETTLED_CALLBACK: &str = "-- unsettled_callback
 SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
@@ -136,8 +140,14 @@ UPDATE close_outs SET state = $1, errcode = $2, order_no = $3, order_state = $4,
   next_at = $6, updated_at = $7
 WHERE refund_id = $8";
 
-pub(super) const DUE_CLOSE_OUTS: &str = "-- due_close_outs
-SELECT refund_id FROM close_outs WHERE next_at <= $1 ORDER BY next_at LIMIT $2";
+pub(super) const LEASE_CLOSE_OUTS: &str = "-- lease_close_outs
+UPDATE close_outs SET next_at = $1
+WHERE refund_id IN (SELECT refund_id FROM close_outs WHERE next_at <= $2
+                    ORDER BY next_at LIMIT $3 /* skip locked */)
+RETURNING refund_id";
+
+pub(super) const NEXT_CLOSE_OUT: &str = "-- next_close_out
+SELECT min(next_at) FROM close_outs";
 
 pub(super) const WAKE_CLOSE_OUTS: &str = "-- wake_close_outs
 UPDATE close_outs SET state = 'pending', next_at = $1
@@ -182,15 +192,17 @@ pub(super) const CLOSE_ORDER: &str = "-- close_order
 UPDATE T_SP_YD SET state = 'closed', closed_by_close_out = 1, updated_at = $1
 WHERE order_no = $2 AND state = 'refund_applied'";
 
-pub(super) const PUT_ORDER: &str = "-- put_order
+pub(super) const INSERT_ORDER: &str = "-- insert_order
 INSERT INTO T_SP_YD (order_no, state, created_at, updated_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (order_no) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at
-WHERE T_SP_YD.state <> excluded.state";
+ON CONFLICT DO NOTHING";
+
+pub(super) const SAVE_ORDER: &str = "-- save_order
+UPDATE T_SP_YD SET state = $1, updated_at = $2 WHERE order_no = $3 AND state <> $1";
 
 pub(super) const PUT_PAYMENT: &str = "-- put_payment
 INSERT INTO T_SP_YD_DSFZF (trandeno, order_no, amount) VALUES ($1, $2, $3)
 ON CONFLICT (trandeno) DO UPDATE SET amount = excluded.amount
-WHERE T_SP_YD_DSFZF.amount <> excluded.amount";
+WHERE T_SP_YD_DSFZF.order_no = excluded.order_no";
 
 pub(super) const PUT_APPLICATION: &str = "-- put_application
 INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state) VALUES ($1, $2, $3, coalesce($4, 'applied'))

@@ -199,11 +199,6 @@ impl Sqlite {
         }
     }
 
-    /// Runs several statements at once, for the schema.
-    pub(super) fn execute_batch(&mut self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.connection.execute_batch(sql)?)
-    }
-
     fn prepare(&self, sql: &str, params: &[Value<'_>]) -> Result<CachedStatement<'_>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         for (index, value) in params.iter().enumerate() {
@@ -294,6 +289,20 @@ impl Driver for Sqlite {
             each(row)?;
         }
         Ok(())
+    }
+
+    fn run_script(&mut self, script: &str) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch(script)?)
+    }
+
+    fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE $1 IS NULL OR name = $1";
+        let mut tables = 0;
+        self.query(sql, &[name.into()], &mut |row| {
+            tables = row.integer(0)?;
+            Ok(())
+        })?;
+        Ok(tables)
     }
 
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {

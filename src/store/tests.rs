@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use futures_util::future::join3;
 use uuid::Uuid;
 
+use super::driver::Driver as _;
+use super::sqlite::{Sqlite, Synchronous};
 use super::*;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, Number};
@@ -48,7 +50,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 fn put(tx: &mut Tx<'_>, order_no: &str) -> Result<(), StoreError> {
     let number: Number = order_no.parse().unwrap();
-    tx.put_order(&number, OrderState::Paid, NOW)?;
+    tx.insert_order(&number, OrderState::Paid, NOW)?;
     let id = EventId::new(Uuid::from_u128(order_no.len() as u128));
     tx.append_event(id, EventKind::OrderClosed, &order_no, NOW)
 }
@@ -68,7 +70,7 @@ fn sequences(store: &Store) -> Vec<i64> {
 fn hold(store: &Store) -> mpsc::Sender<()> {
     let (go, held) = mpsc::channel::<()>();
     store
-        .write_later("hold", move |_| {
+        .write_later("hold", Lane::ORDERS, move |_| {
             let _ = held.recv();
             Ok(())
         })
@@ -83,13 +85,13 @@ fn a_bad_job_fails_alone_and_leaves_no_gap_in_the_feed() {
         let store = folder.open().unwrap();
         let go = hold(&store);
         let (first, bad, last) = block_on(async {
-            let first = store.write("first", |tx| put(tx, "first"));
-            let bad = store.write("bad", move |tx| {
+            let first = store.write("first", Lane::ORDERS, |tx| put(tx, "first"));
+            let bad = store.write("bad", Lane::ORDERS, move |tx| {
                 put(tx, "bad")?;
                 assert!(!panics, "a planted panic");
                 Err::<(), _>(StoreError::Overtaken)
             });
-            let last = store.write("last", |tx| put(tx, "last"));
+            let last = store.write("last", Lane::ORDERS, |tx| put(tx, "last"));
             let release = async { drop(go) };
             let ((first, bad, last), ()) =
                 futures_util::future::join(join3(first, bad, last), release).await;
@@ -112,7 +114,7 @@ fn what_is_queued_is_done_before_the_store_closes() {
     for number in 0..1_000 {
         let order_no = format!("order-{number}");
         store
-            .write_later("put", move |tx| put(tx, &order_no))
+            .write_later("put", Lane::ORDERS, move |tx| put(tx, &order_no))
             .unwrap();
     }
     drop(go);
@@ -142,16 +144,14 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
         drop(folder.open().unwrap());
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full).unwrap();
         let later = "INSERT INTO schema_version (version, applied_at) VALUES (99, 0)";
-        sqlite.execute_batch(later).unwrap();
+        sqlite.run_script(later).unwrap();
         std::mem::forget(folder);
     };
     let foreign = |path: &PathBuf| {
         // As another program leaves it, not in the mode that ours would set.
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Full).unwrap();
-        sqlite.execute_batch("CREATE TABLE theirs (x)").unwrap();
-        sqlite
-            .execute_batch("PRAGMA journal_mode = DELETE")
-            .unwrap();
+        sqlite.run_script("CREATE TABLE theirs (x)").unwrap();
+        sqlite.run_script("PRAGMA journal_mode = DELETE").unwrap();
     };
     let garbage = |path: &PathBuf| std::fs::write(path, vec![7; 8_192]).unwrap();
     let makers: [Maker<'_>; 3] = [

@@ -19,7 +19,7 @@ use super::driver::Driver;
 use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
 use super::tx::Tx;
-use super::{StoreError, Urgency, monotonic};
+use super::{Lane, StoreError, Urgency, monotonic, raise};
 
 /// Jobs that may wait; a further one is refused. With 64 KiB of body each they hold 256 MiB.
 const QUEUE_MAX: usize = 4_096;
@@ -30,6 +30,8 @@ const LINGER: Duration = Duration::from_millis(1);
 /// Longest time for which a batch waits to become as large as batches have lately been. Where many send
 /// at once, a shared commit serves all of them sooner than many commits of a few.
 const COMPANY: Duration = Duration::from_millis(1);
+/// How often a batch is run that gives way to other transactions, before its jobs run one by one.
+const ATTEMPTS_MAX: u32 = 3;
 /// Quiet time after which the log is copied into the database file.
 const IDLE: Duration = Duration::from_millis(500);
 
@@ -37,6 +39,8 @@ const IDLE: Duration = Duration::from_millis(500);
 pub(super) trait Job: Send {
     /// Its name, for logs and metrics.
     fn name(&self) -> &'static str;
+    /// Its lane, by which a batch is put in order.
+    fn lane(&self) -> Lane;
     /// Runs it, keeping the result; a panic is an error.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
     /// Tells whoever waits how the commit went.
@@ -46,6 +50,7 @@ pub(super) trait Job: Send {
 /// A job with its types.
 pub(super) struct Task<T, F> {
     name: &'static str,
+    lane: Lane,
     work: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -54,11 +59,13 @@ pub(super) struct Task<T, F> {
 impl<T, F> Task<T, F> {
     pub(super) fn new(
         name: &'static str,
+        lane: Lane,
         work: F,
         reply: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
         Self {
             name,
+            lane,
             work,
             result: None,
             reply,
@@ -73,6 +80,10 @@ where
 {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn lane(&self) -> Lane {
+        self.lane
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
@@ -163,6 +174,9 @@ impl Loop {
                 }
                 continue;
             }
+            // Refunds are locked in one order by every writer of every instance, so that two of them
+            // do not wait for each other. The order within a refund stays.
+            batch.sort_by_key(|job| job.lane());
             let (gathered, started) = (batch.len(), monotonic());
             self.commit_batch(&mut batch);
             self.company.note(gathered, started.elapsed());
@@ -199,7 +213,18 @@ impl Loop {
 
     fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
         let jobs = batch.len();
-        let result = self.attempt(batch);
+        let mut result = self.attempt(batch);
+        for _ in 1..ATTEMPTS_MAX {
+            let Err(StoreError::Contended(why)) = &result else {
+                break;
+            };
+            tracing::info!(
+                why,
+                jobs,
+                "a batch gave way to another transaction; it is run again"
+            );
+            result = self.attempt(batch);
+        }
         match result {
             Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
             Err(error) if error.blames_one_job() => {
@@ -234,7 +259,7 @@ impl Loop {
         let outcome = result.as_ref().map(|_| ());
         self.stats.record_commit(jobs, started.elapsed(), outcome);
         if let Some(last) = result? {
-            self.sequence.send_replace(last);
+            raise(&self.sequence, last);
         }
         Ok(())
     }

@@ -83,10 +83,13 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// A crate and the only places that may use it.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("actix_web", &["src/http/", "src/cli/"]),
     ("rusqlite", &["src/store/sqlite.rs"]),
-    ("aws_lc_rs", &["src/crypto/"]),
+    ("tokio_postgres", &["src/store/postgres/"]),
+    ("tokio_postgres_rustls", &["src/store/postgres/"]),
+    // In TLS as the provider that rustls is given.
+    ("aws_lc_rs", &["src/crypto/", "src/store/postgres/tls.rs"]),
     ("rsa", &["src/crypto/"]),
     ("sha2", &["src/crypto/"]),
     ("quick_xml", &["src/epay/"]),
@@ -108,11 +111,13 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Files that hold SQL.
-const SQL: [&str; 6] = [
+const SQL: [&str; 7] = [
     "src/store/sql.rs",
     "src/store/schema.rs",
     // Its transactions and pragmas.
     "src/store/sqlite.rs",
+    // Its settings and catalogue, and the feed's counter as another connection sees it.
+    "src/store/postgres/",
     // A file of its own with one table of its own.
     "src/store/evidence.rs",
     // Puts the conditions of a list together from fixed pieces.
@@ -221,7 +226,7 @@ fn each_crate_stays_in_its_place() {
 fn sql_stands_in_one_place() {
     let mut broken = Vec::new();
     for (path, text) in files("src") {
-        if SQL.contains(&path.as_str()) {
+        if SQL.iter().any(|allowed| path.starts_with(allowed)) {
             continue;
         }
         for (number, line) in code(&text) {

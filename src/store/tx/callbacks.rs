@@ -172,7 +172,7 @@ impl Tx<'_> {
         verdict: Verdict,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let changed = self.execute(
+        self.driver.expect_one(
             sql::SETTLE_CALLBACK,
             &[
                 refund_id.as_ref().map(RefundId::as_bytes).into(),
@@ -180,12 +180,27 @@ impl Tx<'_> {
                 now.as_millis().into(),
                 id.as_bytes().into(),
             ],
-        )?;
-        if changed == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::Overtaken)
-        }
+        )
+    }
+
+    /// Takes notifications that transaction 2 owes and that are due, the longest due first. Until the
+    /// lease ends no other worker takes them; a worker that dies gives them back by that.
+    pub fn lease_unsettled(
+        &mut self,
+        due: Moment,
+        until: Moment,
+        limit: u32,
+    ) -> Result<Vec<DueCallback>, StoreError> {
+        let params = [
+            until.as_millis().into(),
+            due.as_millis().into(),
+            i64::from(limit).into(),
+        ];
+        let mut leased = self
+            .snapshot()
+            .all(sql::LEASE_UNSETTLED, &params, read_due)?;
+        leased.sort_by_key(|row| (row.received_at, row.id));
+        Ok(leased)
     }
 
     /// Puts off the next try to settle.
@@ -196,14 +211,10 @@ impl Tx<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Notifications that transaction 2 owes, the longest due first.
-    pub fn unsettled_callbacks(
-        &mut self,
-        due: Moment,
-        limit: u32,
-    ) -> Result<Vec<DueCallback>, StoreError> {
-        let params = [due.as_millis().into(), i64::from(limit).into()];
-        self.all(sql::UNSETTLED_CALLBACKS, &params, read_due)
+    /// When the next notification that transaction 2 owes is due, if it owes any.
+    pub fn next_unsettled(&mut self) -> Result<Option<Moment>, StoreError> {
+        let found = self.first(sql::NEXT_UNSETTLED, &[], |row| row.opt_integer(0))?;
+        Ok(found.flatten().map(Moment::from_millis))
     }
 
     /// The refund that a settled notification made or met, and whether it contradicts it.

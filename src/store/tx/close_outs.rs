@@ -18,7 +18,7 @@ impl Tx<'_> {
         close_out: &CloseOut,
         now: Moment,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.driver.expect_one(
             sql::INSERT_CLOSE_OUT,
             &[
                 close_out.refund_id.as_bytes().into(),
@@ -36,12 +36,11 @@ impl Tx<'_> {
                 now.as_millis().into(),
             ],
         )
-        .map(drop)
     }
 
     /// Saves how a try ended.
     pub fn save_close_out(&mut self, close_out: &CloseOut, now: Moment) -> Result<(), StoreError> {
-        self.execute(
+        self.driver.expect_one(
             sql::SAVE_CLOSE_OUT,
             &[
                 close_out.progress.as_str().into(),
@@ -54,7 +53,6 @@ impl Tx<'_> {
                 close_out.refund_id.as_bytes().into(),
             ],
         )
-        .map(drop)
     }
 
     /// What the close-out must know, read under the order's lock; `None` where no payment has
@@ -64,12 +62,8 @@ impl Tx<'_> {
         key: &CloseOutKey,
         refund_id: RefundId,
     ) -> Result<Option<(Number, CloseOutFacts)>, StoreError> {
-        let payment =
-            self.snapshot()
-                .first(sql::PAYMENT, &[key.trandeno.as_str().into()], |row| {
-                    Ok((number(Some(row.text(0)?))?, amount(row.text(1)?)?))
-                })?;
-        let Some((Some(order_no), paid)) = payment else {
+        let order_no = self.snapshot().order_of_payment(&key.trandeno)?;
+        let Some(order_no) = number(order_no.as_deref())? else {
             return Ok(None);
         };
         let order = self.lock_order(&order_no)?;
@@ -94,11 +88,17 @@ impl Tx<'_> {
             .into_iter()
             .find(|application| application.batchno == key.batchno)
             .map(|application| (application.amount, application.state));
+        let payments = snapshot.payments(&order_no)?;
+        let paid = payments
+            .iter()
+            .find(|payment| payment.trandeno == key.trandeno)
+            .ok_or(StoreError::Overtaken)?
+            .amount;
         let facts = CloseOutFacts {
             order_state,
             closed_by_close_out,
             paid,
-            payments: snapshot.payments(&order_no)?.len(),
+            payments: payments.len(),
             refunded_of_payment: sum(&of_payment)?,
             refunded_of_application: sum(&of_application)?,
             application,
@@ -110,6 +110,23 @@ impl Tx<'_> {
     pub fn wake_close_outs(&mut self, order_no: &Number, now: Moment) -> Result<usize, StoreError> {
         let params = [now.as_millis().into(), order_no.as_str().into()];
         self.execute(sql::WAKE_CLOSE_OUTS, &params)
+    }
+
+    /// Takes refunds whose close-out is due; until the lease ends no other worker takes them.
+    pub fn lease_close_outs(
+        &mut self,
+        due: Moment,
+        until: Moment,
+        limit: u32,
+    ) -> Result<Vec<RefundId>, StoreError> {
+        let params = [
+            until.as_millis().into(),
+            due.as_millis().into(),
+            i64::from(limit).into(),
+        ];
+        self.snapshot().all(sql::LEASE_CLOSE_OUTS, &params, |row| {
+            Ok(RefundId::new(uuid(row.blob(0)?)?))
+        })
     }
 
     /// Puts off the next try.
@@ -154,12 +171,10 @@ impl Snapshot<'_> {
         })
     }
 
-    /// Refunds whose close-out is to be tried again now, the longest due first.
-    pub fn due_close_outs(&mut self, now: Moment, limit: u32) -> Result<Vec<RefundId>, StoreError> {
-        let params = [now.as_millis().into(), i64::from(limit).into()];
-        self.all(sql::DUE_CLOSE_OUTS, &params, |row| {
-            Ok(RefundId::new(uuid(row.blob(0)?)?))
-        })
+    /// When the next close-out is to be tried again, if one is.
+    pub fn next_close_out(&mut self) -> Result<Option<Moment>, StoreError> {
+        let found = self.first(sql::NEXT_CLOSE_OUT, &[], |row| row.opt_integer(0))?;
+        Ok(found.flatten().map(Moment::from_millis))
     }
 
     /// How many close-outs are pending and how many are parked.

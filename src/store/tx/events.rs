@@ -71,7 +71,7 @@ impl Tx<'_> {
             .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
             .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
         for (sequence, event) in (last - count + 1..).zip(&events) {
-            self.execute(
+            self.driver.expect_one(
                 sql::INSERT_EVENT,
                 &[
                     sequence.into(),
@@ -82,6 +82,7 @@ impl Tx<'_> {
                 ],
             )?;
         }
+        self.driver.announce(last)?;
         Ok(Some(last))
     }
 }

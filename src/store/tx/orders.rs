@@ -21,8 +21,8 @@ impl Tx<'_> {
         self.snapshot().first(sql::LOCK_ORDER, &params, read_state)
     }
 
-    /// Registers an order or changes its state.
-    pub fn put_order(
+    /// Registers an order; [`StoreError::Overtaken`] where somebody else did so meanwhile.
+    pub fn insert_order(
         &mut self,
         order_no: &Number,
         state: OrderState,
@@ -35,10 +35,26 @@ impl Tx<'_> {
             now.into(),
             now.into(),
         ];
-        self.execute(sql::PUT_ORDER, &params).map(drop)
+        self.driver.expect_one(sql::INSERT_ORDER, &params)
     }
 
-    /// Registers a payment or changes its amount.
+    /// Changes the state of an order that is locked.
+    pub fn save_order(
+        &mut self,
+        order_no: &Number,
+        state: OrderState,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let params = [
+            state.as_str().into(),
+            now.as_millis().into(),
+            order_no.as_str().into(),
+        ];
+        self.execute(sql::SAVE_ORDER, &params).map(drop)
+    }
+
+    /// Registers a payment or changes its amount; [`StoreError::Overtaken`] where it became another
+    /// order's meanwhile.
     pub fn put_payment(&mut self, order_no: &Number, payment: &Payment) -> Result<(), StoreError> {
         let amount = payment.amount.to_text(2);
         let params = [
@@ -46,7 +62,7 @@ impl Tx<'_> {
             order_no.as_str().into(),
             amount.as_str().into(),
         ];
-        self.execute(sql::PUT_PAYMENT, &params).map(drop)
+        self.driver.expect_one(sql::PUT_PAYMENT, &params)
     }
 
     /// Registers a refund application or changes one that is not handled.

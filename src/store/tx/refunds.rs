@@ -94,7 +94,7 @@ impl Tx<'_> {
         Ok(refund.map(|refund| Locked { refund }))
     }
 
-    /// Stores a new refund; `None` where another worker made one with this number meanwhile.
+    /// Stores a new refund; `None` where there is one with this number.
     pub fn insert_refund(&mut self, refund: Refund) -> Result<Option<Locked>, StoreError> {
         let inserted = {
             let mutable = Mutable::of(&refund)?;
@@ -117,7 +117,7 @@ impl Tx<'_> {
         let mutable = Mutable::of(refund)?;
         let mut params = mutable.values(refund).to_vec();
         params.push(refund.id.as_bytes().into());
-        self.execute(sql::SAVE_REFUND, &params).map(drop)
+        self.driver.expect_one(sql::SAVE_REFUND, &params)
     }
 }
 

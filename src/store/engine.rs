@@ -1,0 +1,140 @@
+//! Opening a store: what each engine has to check before it may be trusted, and the connections it
+//! gives.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::driver::Driver;
+use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
+use super::sqlite::{Sqlite, StoreLock, Synchronous};
+use super::stats::Stats;
+use super::tx::Snapshot;
+use super::{StoreError, schema};
+use crate::domain::clock::Moment;
+use tokio::sync::watch;
+
+/// Threads that read; two keep a slow list from delaying single look-ups.
+const READERS: usize = 2;
+/// Transactions that run side by side on a server: while one waits for its commit, another is prepared.
+const LANES: usize = 2;
+/// Connections for reading from a server: an answer takes a trip there and back.
+const SERVER_READERS: usize = 4;
+
+/// What an engine gives to a store.
+pub(super) struct Opened {
+    /// One connection a lane.
+    pub lanes: Vec<Box<dyn Driver>>,
+    /// One connection a reading thread.
+    pub readers: Vec<Box<dyn Driver>>,
+    /// Raised whenever events were committed, here or elsewhere.
+    pub sequence: watch::Sender<i64>,
+    /// Held for as long as the store is open.
+    pub hold: Hold,
+}
+
+/// What an open store holds besides its connections.
+pub(super) enum Hold {
+    /// One process a file.
+    File { _lock: StoreLock },
+    /// Hears of other instances.
+    Server { _listener: Listener },
+}
+
+/// Opens a file of `SQLite`. Takes its lock, checks settings and schema version, and refuses what is
+/// damaged, foreign or newer than this program.
+pub(super) fn open_sqlite(
+    path: &Path,
+    now: Moment,
+    stats: &Arc<Stats>,
+) -> Result<Opened, StoreError> {
+    make_folder(path)?;
+    let path = &real_path(path)?;
+    let lock = StoreLock::take(path)?;
+    // Looked at before anything is set, so that a file that is not ours stays as it is.
+    let bytes = path.metadata().map_or(0, |file| file.len());
+    if bytes > 0 {
+        schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
+    }
+    let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
+    schema::prepare(&mut sqlite, now)?;
+    sqlite.checkpoint_beside(path, Arc::clone(stats))?;
+    // Only for speed: a full disk must not keep the service from starting.
+    if let Err(error) = Sqlite::lay_out_log(path) {
+        tracing::warn!(%error, "the log could not be laid out; commits take longer");
+    }
+    let readers = (0..READERS)
+        .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
+        .collect::<Result<_, StoreError>>()?;
+    let sequence = watch::Sender::new(Snapshot::new(&mut sqlite).last_sequence()?);
+    Ok(Opened {
+        lanes: vec![Box::new(sqlite)],
+        readers,
+        sequence,
+        hold: Hold::File { _lock: lock },
+    })
+}
+
+/// Connects to a database of a `PostgreSQL` server, checks the server's settings, and creates or
+/// checks the schema.
+pub(super) fn open_postgres(url: &PostgresUrl, now: Moment) -> Result<Opened, StoreError> {
+    if url.is_unchecked() {
+        tracing::warn!(
+            store = %url,
+            "the database server's certificate is not checked; write sslmode=verify-full"
+        );
+    }
+    let url = Arc::new(url.clone());
+    // A connection blocks the thread that uses it, which must not be one that drives tasks.
+    let opening = std::thread::Builder::new()
+        .name("store-opening".to_owned())
+        .spawn(move || connect_all(&url, now))
+        .map_err(|error| StoreError::Open(error.to_string()))?;
+    let panicked = |_| Err(StoreError::Panicked("open the store"));
+    opening.join().unwrap_or_else(panicked)
+}
+
+fn connect_all(url: &Arc<PostgresUrl>, now: Moment) -> Result<Opened, StoreError> {
+    let mut first = Postgres::connect(Arc::clone(url), Purpose::Maintain)?;
+    schema::prepare_shared(&mut first, now)?;
+    first.begin_snapshot()?;
+    let sequence = watch::Sender::new(Snapshot::new(&mut first).last_sequence()?);
+    first.rollback();
+    let connections = |count: usize, purpose: Purpose| {
+        (0..count)
+            .map(|_| Ok(Box::new(Postgres::connect(Arc::clone(url), purpose)?) as Box<dyn Driver>))
+            .collect::<Result<Vec<_>, StoreError>>()
+    };
+    Ok(Opened {
+        lanes: connections(LANES, Purpose::Write)?,
+        readers: connections(SERVER_READERS, Purpose::Read)?,
+        hold: Hold::Server {
+            _listener: Listener::start(Arc::clone(url), sequence.clone())?,
+        },
+        sequence,
+    })
+}
+
+/// The path without links, so that lock and log lie beside the file that `SQLite` opens.
+fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+    match path.canonicalize() {
+        Ok(path) => Ok(path),
+        // A new database: its folder is there by now.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(StoreError::open(path, &error)),
+    }
+}
+
+/// Makes the folder of the database and makes sure that its name is on disk.
+fn make_folder(database: &Path) -> Result<(), StoreError> {
+    let Some(folder) = database.parent().filter(|p| !p.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
+    std::fs::create_dir_all(folder)
+        .and_then(|()| sync(folder))
+        .and_then(|()| folder.parent().filter(|p| p.is_dir()).map_or(Ok(()), sync))
+        .map_err(|error| StoreError::open(folder, &error))
+}

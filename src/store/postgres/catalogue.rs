@@ -1,0 +1,77 @@
+//! The catalogue: whether a schema is there, and whether it is the expected one.
+
+use super::super::StoreError;
+use super::super::driver::{Driver, Row};
+use super::Postgres;
+
+/// Number of the lock under which a schema is created or stepped up; any number that only we use.
+const SCHEMA_LOCK: i64 = 0x5265_6675_6e64_5278;
+
+/// One line for each column, constraint and index of a schema, named relative to it.
+const DESCRIBE: &str = "-- describe_schema
+SELECT line FROM (
+  SELECT 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+    || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+    || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
+    || CASE WHEN a.attcollation <> 0 THEN ' collate ' || l.collname ELSE '' END AS line
+  FROM pg_class c
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  LEFT JOIN pg_collation l ON l.oid = a.attcollation
+  WHERE c.relkind = 'r' AND c.relnamespace = NAMESPACE
+  UNION ALL
+  SELECT 'constraint ' || c.relname || ' ' || pg_get_constraintdef(k.oid)
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+  WHERE c.relnamespace = NAMESPACE AND k.contype <> 'n'
+  UNION ALL
+  SELECT 'index ' || replace(replace(pg_get_indexdef(i.oid), n.nspname || '.', ''), 'pg_temp.', '')
+  FROM pg_class i JOIN pg_namespace n ON n.oid = i.relnamespace
+  WHERE i.relkind = 'i' AND i.relnamespace = NAMESPACE
+) AS lines ORDER BY line COLLATE \"C\"";
+
+/// The schema in which our tables lie, and the one of this connection's temporary tables.
+const OURS: &str = "current_schema()::regnamespace";
+const TEMPORARY: &str = "pg_my_temp_schema()";
+
+/// Keeps other instances from preparing the schema until the transaction ends.
+pub(in super::super) fn lock_for_schema(postgres: &mut Postgres) -> Result<(), StoreError> {
+    let sql = "-- lock_for_schema\nSELECT true FROM (SELECT pg_advisory_xact_lock($1)) AS locked";
+    postgres.query(sql, &[SCHEMA_LOCK.into()], &mut |_| Ok(()))
+}
+
+/// How many tables there are; all of them, or those with this name.
+pub(super) fn count_tables(postgres: &mut Postgres, name: Option<&str>) -> Result<i64, StoreError> {
+    let sql = "-- count_tables
+SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND relnamespace = current_schema()::regnamespace
+  AND ($1::text IS NULL OR relname = $1)";
+    let mut tables = 0;
+    postgres.query(sql, &[name.into()], &mut |row| {
+        tables = row.integer(0)?;
+        Ok(())
+    })?;
+    Ok(tables)
+}
+
+/// What the tables lack of those that this script makes, if anything: makes them beside the others as
+/// temporary ones and compares. What an operator added (an index for a report) is no harm. Runs
+/// inside a transaction, which must be rolled back.
+pub(in super::super) fn first_missing(
+    postgres: &mut Postgres,
+    script: &str,
+) -> Result<Option<String>, StoreError> {
+    let found = describe(postgres, OURS)?;
+    postgres.run_script("SET LOCAL search_path = pg_temp")?;
+    postgres.run_script(script)?;
+    let expected = describe(postgres, TEMPORARY)?;
+    Ok(expected.into_iter().find(|line| !found.contains(line)))
+}
+
+fn describe(postgres: &mut Postgres, namespace: &str) -> Result<Vec<String>, StoreError> {
+    let mut lines = Vec::new();
+    let sql = DESCRIBE.replace("NAMESPACE", namespace);
+    postgres.query(&sql, &[], &mut |row: &dyn Row| {
+        lines.push(row.text(0)?.to_owned());
+        Ok(())
+    })?;
+    Ok(lines)
+}

@@ -1,0 +1,184 @@
+//! PostgreSQL: a connection that can be lost and made again, and converting values and errors.
+//!
+//! A statement whose answer nobody needs at once is sent without waiting (`Driver::expect_one`, `BEGIN`),
+//! so that a callback costs two trips to the server instead of five; what went wrong with it shows
+//! with the next answer, and always before `COMMIT` is sent. Reasons and figures:
+//! `docs/adr/0006-postgresql-driver.md`.
+
+mod catalogue;
+mod dialect;
+mod error;
+mod listen;
+mod session;
+mod tls;
+mod url;
+mod value;
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+pub(super) use catalogue::{first_missing, lock_for_schema};
+pub(super) use listen::Listener;
+pub use url::{PostgresUrl, PostgresUrlError};
+
+use super::StoreError;
+use super::driver::{Driver, EachRow, Value};
+use session::Session;
+
+/// Where commits with events are announced.
+const EVENTS_CHANNEL: &str = "refund_receiver_events";
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Transactions that write.
+    Write,
+    /// Short queries of readers; cut when they take too long.
+    Read,
+    /// Creating the schema, reading everything: takes as long as it takes.
+    Maintain,
+}
+
+/// A connection that is made when it is needed and made again after it was lost.
+pub(super) struct Postgres {
+    url: Arc<PostgresUrl>,
+    purpose: Purpose,
+    /// Drives this connection alone, on the thread that uses it: no trip between threads.
+    runtime: Runtime,
+    session: Option<Session>,
+}
+
+impl Postgres {
+    /// Connects, and refuses a server on which a commit does not mean "on disk".
+    pub(super) fn connect(url: Arc<PostgresUrl>, purpose: Purpose) -> Result<Self, StoreError> {
+        let mut postgres = Self::lazy(url, purpose)?;
+        postgres.session()?;
+        Ok(postgres)
+    }
+
+    /// Connects at the first use.
+    pub(super) fn lazy(url: Arc<PostgresUrl>, purpose: Purpose) -> Result<Self, StoreError> {
+        let runtime = session::runtime()?;
+        Ok(Self {
+            url,
+            purpose,
+            runtime,
+            session: None,
+        })
+    }
+
+    /// The connection, made anew where there is none.
+    fn session(&mut self) -> Result<&mut Session, StoreError> {
+        if self.session.as_ref().is_none_or(Session::is_closed) {
+            self.session = None;
+            let session = Session::open(&self.runtime, &self.url, self.purpose)?;
+            self.session = Some(session);
+        }
+        self.session
+            .as_mut()
+            .ok_or_else(|| StoreError::Away("there is no connection".to_owned()))
+    }
+
+    /// Runs one step on the open connection; one that cannot be trusted any more is dropped.
+    fn step<T>(
+        &mut self,
+        step: impl FnOnce(&Runtime, &mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Some(session) = self.session.as_mut() else {
+            return Err(StoreError::Away("the connection was lost".to_owned()));
+        };
+        let result = step(&self.runtime, session);
+        if let Err(error) = &result
+            && matches!(error, StoreError::Away(_) | StoreError::ReadOnly(_))
+        {
+            self.session = None;
+        }
+        result
+    }
+}
+
+impl Driver for Postgres {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.session()?;
+        self.step(|_, session| session.send_simple("BEGIN ISOLATION LEVEL READ COMMITTED"))
+    }
+
+    fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.session()?;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        self.step(|_, session| session.send_simple(begin))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        // Everything that was sent must have been answered well: COMMIT of a failed transaction
+        // is answered without an error, too.
+        self.step(|runtime, session| session.finish(runtime))?;
+        self.step(|runtime, session| session.simple(runtime, "COMMIT"))
+    }
+
+    fn rollback(&mut self) {
+        // Without a connection the server has rolled back by itself, or will.
+        if self.session.is_some()
+            && let Err(error) = self.step(|runtime, session| session.roll_back(runtime))
+        {
+            tracing::debug!(%error, "nothing to roll back");
+            self.session = None;
+        }
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
+        self.step(|runtime, session| session.execute(runtime, sql, params))
+    }
+
+    fn expect_one(&mut self, sql: &str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        self.step(|runtime, session| session.send_expecting_one(runtime, sql, params))
+    }
+
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<(), StoreError> {
+        let rows = self.step(|runtime, session| session.query(runtime, sql, params))?;
+        rows.iter().try_for_each(|row| each(row))
+    }
+
+    fn run_script(&mut self, script: &str) -> Result<(), StoreError> {
+        let script = dialect::rewrite(script);
+        self.step(|runtime, session| session.simple(runtime, &script))
+    }
+
+    fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError> {
+        catalogue::count_tables(self, name)
+    }
+
+    fn announce(&mut self, last_sequence: i64) -> Result<(), StoreError> {
+        // Delivered by the server when, and only if, the transaction commits.
+        let notify = format!("NOTIFY {EVENTS_CHANNEL}, '{last_sequence}'");
+        self.step(|_, session| session.send_simple(notify))
+    }
+
+    fn maintain(&mut self, _idle: bool) -> Result<(), StoreError> {
+        Ok(()) // The server keeps house by itself.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_not_there_is_away_and_named_without_its_password() {
+        let base = std::path::Path::new("");
+        let url = PostgresUrl::parse("postgres://u:hidden@127.0.0.1:1/db", base).unwrap();
+        assert_eq!(url.to_string(), "postgres://u@127.0.0.1:1/db");
+        let refused = Postgres::connect(Arc::new(url), Purpose::Write).err();
+        let text = refused.expect("nobody listens there").to_string();
+        assert!(
+            text.contains("127.0.0.1:1") && !text.contains("hidden"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! The URL of a PostgreSQL database, in libpq's words: several hosts for failover, `sslmode` and
+//! `sslrootcert` for TLS. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::super::StoreError;
+use super::tls::{self, Trust};
+
+type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
+/// Longest time for making a connection to one host.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Unanswered data after which the system gives a connection up.
+const UNANSWERED_MAX: Duration = Duration::from_secs(10);
+
+/// A checked URL and what is needed to connect.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    config: Config,
+    tls: MakeRustlsConnect,
+    shown: String,
+    is_unchecked: bool,
+    /// The operator accepts that a crash of the server loses what was acknowledged.
+    pub(super) may_lose_commits: bool,
+}
+
+/// What is wrong with a URL; names no password.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresUrlError {
+    /// Not a URL of a database.
+    #[error("is no PostgreSQL URL ({0}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Malformed(String),
+    /// No host or no database in it.
+    #[error("names no {0}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Missing(&'static str),
+    /// A word that `sslmode` does not know.
+    #[error("has sslmode={0}; there are disable, prefer, require, verify-full")]
+    SslMode(String),
+    /// Roots without a mode that uses them.
+    #[error("has sslrootcert without sslmode=verify-full, so nothing would be verified")]
+    UnusedRoots,
+    /// The root certificates cannot be used.
+    #[error("has sslrootcert: {0}")]
+    Roots(String),
+}
+
+impl PostgresUrl {
+    /// Reads a URL; a relative `sslrootcert` is relative to `base`.
+    pub(in super::super) fn parse(text: &str, base: &Path) -> Result<Self, PostgresUrlError> {
+        let (address, query) = text.split_once('?').unwrap_or((text, ""));
+        let (mut rest, mut sslmode, mut roots) = (Vec::new(), None, None);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("sslmode", value)) => sslmode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(value),
+                _ => rest.push(pair),
+            }
+        }
+        let trust = trust(sslmode, roots, base)?;
+        let mut config: Config = format!("{address}?{}", rest.join("&"))
+            .parse()
+            .map_err(|error: tokio_postgres::Error| malformed(&error))?;
+        if config.get_hosts().is_empty() {
+            return Err(PostgresUrlError::Missing("host"));
+        }
+        if config.get_dbname().is_none() {
+            return Err(PostgresUrlError::Missing("database"));
+        }
+        let is_local = config.get_hosts().iter().all(is_local);
+        config
+            .ssl_mode(match sslmode {
+                Some("disable") => SslMode::Disable,
+                Some("require" | "verify-full") => SslMode::Require,
+                _ => SslMode::Prefer,
+            })
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .application_name("refund-receiver")
+            .connect_timeout(CONNECT_MAX)
+            .tcp_user_timeout(UNANSWERED_MAX)
+            .keepalives(true)
+            .keepalives_idle(UNANSWERED_MAX);
+        let tls = tls::connector(&trust).map_err(PostgresUrlError::Roots)?;
+        Ok(Self {
+            shown: shown(&config),
+            is_unchecked: !is_local && trust == Trust::Anybody,
+            config,
+            tls,
+            may_lose_commits: false,
+        })
+    }
+
+    /// Takes also a server whose commits a crash may undo.
+    pub fn accept_loss(&mut self) {
+        self.may_lose_commits = true;
+    }
+
+    /// Whether the server may be somebody else's, as its certificate is not checked.
+    pub fn is_unchecked(&self) -> bool {
+        self.is_unchecked
+    }
+
+    /// Connects to the first host that takes writes.
+    pub(super) async fn connect(
+        &self,
+    ) -> Result<(Client, Connection<Socket, TlsStream>), StoreError> {
+        Ok(self.config.connect(self.tls.clone()).await?)
+    }
+
+    /// The error with the address in front, so that an operator knows which server is meant.
+    pub(super) fn at(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Away(what) => StoreError::Away(format!("{self}: {what}")),
+            StoreError::Open(what) => StoreError::Open(format!("{self}: {what}")),
+            other => other,
+        }
+    }
+}
+
+fn trust(
+    sslmode: Option<&str>,
+    roots: Option<&str>,
+    base: &Path,
+) -> Result<Trust, PostgresUrlError> {
+    match (sslmode, roots) {
+        (Some("verify-full"), None | Some("system")) => Ok(Trust::SystemRoots),
+        (Some("verify-full"), Some(path)) => Ok(Trust::Roots(base.join(path))),
+        (_, Some(_)) => Err(PostgresUrlError::UnusedRoots),
+        (None | Some("disable" | "prefer" | "require"), None) => Ok(Trust::Anybody),
+        (Some(other), None) => Err(PostgresUrlError::SslMode(other.to_owned())),
+    }
+}
+
+/// The crate's message may repeat a part of the text, but its cause does not.
+fn malformed(error: &tokio_postgres::Error) -> PostgresUrlError {
+    use std::error::Error as _;
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    PostgresUrlError::Malformed(cause)
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
+        }
+    }
+}
+
+fn shown(config: &Config) -> String {
+    let ports = config.get_ports();
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(index, host)| {
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(path) => format!("{}:{port}", path.display()),
+            }
+        })
+        .collect();
+    let user = config.get_user().unwrap_or_default();
+    let database = config.get_dbname().unwrap_or_default();
+    format!("postgres://{user}@{}/{database}", hosts.join(","))
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
