@@ -16,6 +16,7 @@ mod golden;
 mod orders;
 mod paycools;
 mod payermax;
+mod postgres_server;
 mod reading;
 mod refusals;
 mod relays;

@@ -10,15 +10,18 @@ pub mod http;
 pub mod keys;
 pub mod paycools;
 pub mod payermax;
+pub mod postgres;
 pub mod reader;
 pub mod relay;
 pub mod server;
 pub mod store;
 
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 pub use config::ConfigBuilder;
 pub use http::Reply;
+pub use postgres::Postgres;
 pub use server::Server;
 
 /// How long any condition may take before the test fails. Generous, because two slow cores may
@@ -50,4 +53,18 @@ pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         );
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Runs a program to its end, which must be a good one.
+#[track_caller]
+pub fn run(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
 }
