@@ -1,5 +1,6 @@
 //! The internal listener: who may see what, wrong questions, health and metrics.
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::config::{FEED_TOKEN, READER_TOKEN};
 use crate::harness::epay::simple_order;
@@ -8,7 +9,7 @@ use crate::harness::reader::{expect_problem, text};
 
 #[test]
 fn nobody_reads_without_a_token_and_nobody_beyond_its_scopes() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-scope", "REFUND_SUCCESS"));
     let id = text(&server.settled("R-scope")["id"]);
     let refund = format!("/v1/refunds/{id}");
@@ -42,7 +43,7 @@ fn nobody_reads_without_a_token_and_nobody_beyond_its_scopes() {
 
 #[test]
 fn what_does_not_exist_is_404() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let unknown = "/v1/refunds/rf_01890a5d-ac96-774b-bcce-b302099a8057";
     for path in [
         unknown,
@@ -56,7 +57,7 @@ fn what_does_not_exist_is_404() {
 
 #[test]
 fn a_malformed_parameter_is_400() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for path in [
         "/v1/refunds?limit=many",
         "/v1/refunds?limit=0",
@@ -82,7 +83,7 @@ fn a_malformed_parameter_is_400() {
 
 #[test]
 fn health_and_metrics_need_no_token_and_stay_inside() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for path in ["/livez", "/readyz"] {
         assert_eq!(server.get_with(path, &[]).status, 200, "{path}");
     }

@@ -2,6 +2,7 @@
 //!
 //! Everything refused here gets the same 401, leaves evidence and touches no refund table.
 
+use super::ENGINE;
 use crate::harness::config::{APP_ID, MERCHANT_NO};
 use crate::harness::keys::{other_key, provider_key, sha256_hex};
 use crate::harness::payermax::{
@@ -24,7 +25,7 @@ fn expect_unauthorized(reply: &Reply) {
 /// service goes on.
 #[track_caller]
 fn refused_with_evidence(path: &str, body: &str, sign: &str) {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     expect_unauthorized(&server.post_signed(path, body, sign));
     let evidence = server.evidence_of(1);
     assert_eq!(evidence.len(), 1, "{evidence:#?}");
@@ -93,7 +94,7 @@ fn a_notification_of_one_account_is_refused_at_another() {
 
 #[test]
 fn anything_but_one_canonical_signature_is_refused() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let good = provider_key().sign(SAMPLE.as_bytes());
     let mut flipped = good.clone().into_bytes();
     flipped[10] = if flipped[10] == b'A' { b'B' } else { b'A' };
@@ -137,7 +138,7 @@ fn anything_but_one_canonical_signature_is_refused() {
 
 #[test]
 fn a_signature_made_by_the_openssl_program_is_believed() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let sign = provider_key().sign_by_openssl(server.folder().path(), SAMPLE.as_bytes());
     assert_eq!(
         sign,
@@ -155,7 +156,7 @@ fn the_printed_example_signature_opens_no_sample_body() {
          merchant_no = \"{MERCHANT_NO}\"\n\
          public_keys = [{{ id = \"manual\", value = \"{PRINTED_KEY}\" }}]\n"
     );
-    let server = Server::start(&ConfigBuilder::new().toml(&account));
+    let server = Server::start(&ConfigBuilder::new(ENGINE).toml(&account));
     let path = "/callbacks/payermax/printed";
     expect_unauthorized(&server.post_signed(path, SAMPLE, PRINTED_SIGN));
     server.assert_refund_tables_are_empty();
@@ -169,7 +170,7 @@ fn a_key_is_taken_as_one_line_of_base64_too() {
          {{ id = \"value\", value = \"{}\" }}, {{ id = \"file\", file = \"bare.key\" }}]\n",
         provider_key().public_base64()
     );
-    let config = ConfigBuilder::bare()
+    let config = ConfigBuilder::bare(ENGINE)
         .toml(&account)
         .file("bare.key", &other_key().public_base64());
     let server = Server::start(&config);
@@ -186,7 +187,7 @@ fn a_key_is_taken_as_one_line_of_base64_too() {
 #[test]
 fn during_a_rotation_both_keys_are_believed_and_the_used_one_is_noted() {
     let keys = [("spring", provider_key(), ""), ("autumn", other_key(), "")];
-    let config = ConfigBuilder::bare().payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
+    let config = ConfigBuilder::bare(ENGINE).payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
     let server = Server::start(&config);
     for (id, key, _) in keys {
         let refund_no = format!("R-{id}");
@@ -206,7 +207,7 @@ fn a_key_outside_its_dates_is_not_believed() {
         ", not_before = \"2999-01-01T00:00:00Z\"",
     ] {
         let keys = [("now", provider_key(), ""), ("other", other_key(), dates)];
-        let config = ConfigBuilder::bare().payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
+        let config = ConfigBuilder::bare(ENGINE).payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
         let server = Server::start(&config);
         let sign = other_key().sign(SAMPLE.as_bytes());
         expect_unauthorized(&server.post_signed(MAIN, SAMPLE, &sign));
@@ -221,14 +222,14 @@ fn a_key_inside_its_dates_is_believed() {
     let dates =
         ", not_before = \"2020-01-01T00:00:00Z\", not_after = \"2999-01-01T00:00:00+08:00\"";
     let keys = [("dated", provider_key(), dates)];
-    let config = ConfigBuilder::bare().payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
+    let config = ConfigBuilder::bare(ENGINE).payermax("main", MERCHANT_NO, Some(APP_ID), &keys);
     let server = Server::start(&config);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
 }
 
 #[test]
 fn the_app_may_be_named_by_its_older_member() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let alias = |refund_no, app_id| Notice {
         app: ("merchantAppId", app_id),
         ..Notice::new(refund_no, "REFUND_SUCCESS")
@@ -241,6 +242,6 @@ fn the_app_may_be_named_by_its_older_member() {
 
 #[test]
 fn the_v2_1_sample_is_believed_under_the_same_key() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notify(OLD, OLD_SAMPLE).expect(200, OLD_ACK);
 }

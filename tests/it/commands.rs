@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::ENGINE;
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::folder::Folder;
 use crate::harness::keys::{TestKey, provider_key};
@@ -68,7 +69,9 @@ fn with_key_file(content: &str) -> ConfigBuilder {
     let account = "[[accounts]]\nprovider = \"payermax\"\naccount = \"main\"\n\
                    merchant_no = \"020213827212251\"\n\
                    public_keys = [{ id = \"k\", file = \"the.pem\" }]\n";
-    ConfigBuilder::bare().toml(account).file("the.pem", content)
+    ConfigBuilder::bare(ENGINE)
+        .toml(account)
+        .file("the.pem", content)
 }
 
 #[test]
@@ -76,7 +79,7 @@ fn a_good_config_is_printed_with_its_secrets_masked() {
     let epay = "[epay]\ntokens = [\"env:TEST_EPAY_TOKEN\", \"file:epay.token\"]\n";
     let secret = "a-token-that-only-the-environment-knows-0123456789";
     let keys = [("2026", provider_key(), "")];
-    let config = ConfigBuilder::bare()
+    let config = ConfigBuilder::bare(ENGINE)
         .payermax("main", "020213827212251", None, &keys)
         .toml(epay)
         .file("epay.token", EPAY_TOKEN)
@@ -94,10 +97,10 @@ fn a_good_config_is_printed_with_its_secrets_masked() {
 
 #[test]
 fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
-    let unknown = ConfigBuilder::new().toml("[serverr]\nlisten = \"127.0.0.1:0\"\n");
+    let unknown = ConfigBuilder::new(ENGINE).toml("[serverr]\nlisten = \"127.0.0.1:0\"\n");
     refused(&check(&unknown), &["serverr"]);
 
-    let inner = ConfigBuilder::new().toml("[telemetry_of_no_kind]\nx = 1\n");
+    let inner = ConfigBuilder::new(ENGINE).toml("[telemetry_of_no_kind]\nx = 1\n");
     refused(&check(&inner), &["telemetry_of_no_kind"]);
 
     let account = |line: &str| {
@@ -107,28 +110,28 @@ fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
     };
     let missing = account("public_keys = [{ id = \"k\", file = \"not-there.pem\" }]");
     refused(
-        &check(&ConfigBuilder::new().toml(&missing)),
+        &check(&ConfigBuilder::new(ENGINE).toml(&missing)),
         &["not-there.pem"],
     );
 
     let unset = "[epay]\ntokens = [\"env:A_VARIABLE_NOBODY_SETS\"]\n";
     refused(
-        &check(&ConfigBuilder::bare().toml(unset)),
+        &check(&ConfigBuilder::bare(ENGINE).toml(unset)),
         &["epay", "A_VARIABLE_NOBODY_SETS"],
     );
 
     refused(
-        &check(&ConfigBuilder::new().toml(&account(""))),
+        &check(&ConfigBuilder::new(ENGINE).toml(&account(""))),
         &["public_keys"],
     );
     refused(
-        &check(&ConfigBuilder::new().toml(&account("public_keys = []"))),
+        &check(&ConfigBuilder::new(ENGINE).toml(&account("public_keys = []"))),
         &["public_keys"],
     );
 
     let misspelt = account("public_key = [{ id = \"k\", file = \"main-2026.pem\" }]");
     refused(
-        &check(&ConfigBuilder::new().toml(&misspelt)),
+        &check(&ConfigBuilder::new(ENGINE).toml(&misspelt)),
         &["public_key"],
     );
 }
@@ -138,7 +141,7 @@ fn two_mistakes_are_two_lines() {
     let account = "[[accounts]]\nprovider = \"payermax\"\naccount = \"more\"\n\
                    merchant_no = \"1\"\npublic_keys = []\n";
     let epay = "[epay]\ntokens = [\"env:A_VARIABLE_NOBODY_SETS\"]\n";
-    let output = check(&ConfigBuilder::bare().toml(account).toml(epay));
+    let output = check(&ConfigBuilder::bare(ENGINE).toml(account).toml(epay));
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         stderr(&output).trim_end().lines().count(),
@@ -151,7 +154,7 @@ fn two_mistakes_are_two_lines() {
 #[test]
 fn the_same_account_twice_is_refused() {
     let keys = [("2026", provider_key(), "")];
-    let twice = ConfigBuilder::bare()
+    let twice = ConfigBuilder::bare(ENGINE)
         .payermax("main", "020213827212251", None, &keys)
         .payermax("main", "020213827212252", None, &keys);
     refused(&check(&twice), &["payermax", "main"]);
@@ -187,7 +190,7 @@ fn a_key_that_guards_nothing_is_refused_when_it_is_loaded() {
 #[test]
 fn serve_refuses_a_bad_config_like_check_config_does() {
     let folder = Folder::new();
-    ConfigBuilder::new()
+    ConfigBuilder::new(ENGINE)
         .toml("[serverr]\nx = 1\n")
         .write(&folder);
     let path = folder.path().join("refund-receiver.toml");
@@ -202,13 +205,13 @@ fn serve_refuses_a_bad_config_like_check_config_does() {
 #[test]
 fn a_variable_overrides_a_scalar_of_the_file() {
     // The address of the file belongs to nobody and cannot be bound (RFC 5737).
-    let config = ConfigBuilder::new()
+    let config = ConfigBuilder::new(ENGINE)
         .listen("192.0.2.1:8080")
         .variable("REFUND_RECEIVER__SERVER__LISTEN", "127.0.0.1:0");
     let server = Server::start(&config);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
 
-    let unknown = ConfigBuilder::new().variable("REFUND_RECEIVER__SERVER__LISTENN", "x");
+    let unknown = ConfigBuilder::new(ENGINE).variable("REFUND_RECEIVER__SERVER__LISTENN", "x");
     let output = check(&unknown);
     assert_eq!(
         output.status.code(),

@@ -4,13 +4,13 @@
 //! must be that of one delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::ENGINE;
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::epay::{PATH, json_body, order_no};
 use crate::harness::http::Client;
@@ -244,7 +244,7 @@ fn deliver_again(server: &Server, load: &[Delivery]) {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
-    let mut server = Server::usual();
+    let mut server = Server::usual(ENGINE);
     let mut acked = BTreeSet::new();
     let mut sent = Vec::new();
     for round in 0..ROUNDS {
@@ -281,7 +281,7 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
 
 #[test]
 fn sigterm_under_load_drains_and_exits_0_and_loses_nothing() {
-    let mut server = Server::usual();
+    let mut server = Server::usual(ENGINE);
     let load = deliveries(0);
     register_orders(&server, 0);
     let acked = storm(&mut server, &load, 25, |server| {
@@ -294,7 +294,7 @@ fn sigterm_under_load_drains_and_exits_0_and_loses_nothing() {
 
 #[test]
 fn sigterm_while_readers_wait_ends_promptly() {
-    let mut server = Server::usual();
+    let mut server = Server::usual(ENGINE);
     let (url, client) = (server.internal_url.clone(), server.client());
     let waiting = std::thread::spawn(move || {
         let token = format!("Bearer {}", crate::harness::config::READER_TOKEN);
@@ -316,27 +316,4 @@ fn sigterm_while_readers_wait_ends_promptly() {
     );
     let reply = waiting.join().expect("the reader came back");
     assert_eq!(reply.status, 200, "{reply:?}");
-}
-
-#[test]
-fn a_second_process_on_the_same_store_is_refused_and_harms_nobody() {
-    let server = Server::usual();
-    let second = server
-        .serve_command()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program can be started");
-    let output = second.wait_with_output().expect("it ends by itself");
-    assert!(!output.status.success(), "{output:?}");
-    assert!(
-        !String::from_utf8_lossy(&output.stdout).contains("ready"),
-        "{output:?}"
-    );
-    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    let clear = ["another process", "already", "in use", "locked"];
-    assert!(clear.iter().any(|words| said.contains(words)), "{said}");
-
-    server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.event_types().len(), server.refunds("").len());
 }

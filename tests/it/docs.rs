@@ -140,7 +140,7 @@ fn follow(name: &str) {
     assert_eq!(serve, "refund-receiver serve --config refunds.toml\n");
     let config = folder.path().join("refunds.toml");
     std::fs::copy(config, folder.path().join("refund-receiver.toml")).expect("a config was made");
-    let server = Server::start_in(folder, Vec::new());
+    let server = Server::start_in(folder);
 
     let mut steps = 0;
     while let Some(block) = blocks.next() {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::ENGINE;
 use crate::harness::epay::{errcode, json_body, order_no, refund_no, simple_order};
 use crate::harness::reader::attention;
 use crate::harness::{Server, wait_for};
@@ -23,7 +24,7 @@ fn refund_of(server: &Server, name: &str) -> Value {
 
 #[test]
 fn a_reported_refund_closes_the_order_and_handles_the_application() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
 
@@ -71,7 +72,7 @@ fn a_reported_refund_closes_the_order_and_handles_the_application() {
 
 #[test]
 fn a_missing_or_unusable_member_is_errcode_1_and_makes_no_refund() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let bodies = [
         r#"{"trandeno":"T-1","refundmoney":30}"#.to_owned(),
         r#"{"batchno":"B-1","refundmoney":30}"#.to_owned(),
@@ -97,7 +98,7 @@ fn a_missing_or_unusable_member_is_errcode_1_and_makes_no_refund() {
 
 #[test]
 fn the_longest_ids_and_the_largest_money_are_taken() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let (batchno, trandeno) = ("B".repeat(200), "T".repeat(100));
     assert_eq!(
         server.epay_errcode(&batchno, &trandeno, "9999999999999999.99"),
@@ -110,7 +111,7 @@ fn the_longest_ids_and_the_largest_money_are_taken() {
 
 #[test]
 fn a_repeat_is_done_before_and_another_money_is_errcode_5() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
     let events = server.events().len();
@@ -142,7 +143,7 @@ fn a_repeat_is_done_before_and_another_money_is_errcode_5() {
 
 #[test]
 fn a_delivered_order_stays_as_it_is_and_its_application_is_handled() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "delivered", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
     let order = server.order("YD-1");
@@ -160,7 +161,7 @@ fn a_delivered_order_stays_as_it_is_and_its_application_is_handled() {
 
 #[test]
 fn a_paid_order_is_errcode_4_and_nothing_of_the_close_out_stays() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "paid", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 4);
     let order = server.order("YD-1");
@@ -190,7 +191,7 @@ fn a_paid_order_is_errcode_4_and_nothing_of_the_close_out_stays() {
 
 #[test]
 fn an_order_that_somebody_else_closed_is_errcode_4() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "closed", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 4);
     let order = server.order("YD-1");
@@ -202,7 +203,7 @@ fn an_order_that_somebody_else_closed_is_errcode_4() {
 
 #[test]
 fn an_unknown_payment_is_errcode_2_and_settles_by_itself_once_the_order_is_known() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     assert_eq!(server.epay_errcode("B-late", "T-late", "30"), 2);
     assert_eq!(
         server.count_events("refund.succeeded"),
@@ -233,7 +234,7 @@ fn an_unknown_payment_is_errcode_2_and_settles_by_itself_once_the_order_is_known
 
 #[test]
 fn a_known_payment_without_this_application_is_errcode_3() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "30.00");
     server.put_simple_order("2", "refund_applied", "30.00");
     assert_eq!(server.epay_errcode("B-none", "T-1", "30"), 3);
@@ -248,7 +249,7 @@ fn a_known_payment_without_this_application_is_errcode_3() {
 
 #[test]
 fn more_than_was_paid_is_errcode_6() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "100.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "100.01"), 6);
     let order = server.order("YD-1");
@@ -281,7 +282,7 @@ fn more_than_was_paid_is_errcode_6() {
 
 #[test]
 fn one_report_from_many_senders_at_once_has_one_effect() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "30.00");
     std::thread::scope(|scope| {
         for _ in 0..12 {
@@ -306,7 +307,7 @@ fn one_report_from_many_senders_at_once_has_one_effect() {
 
 #[test]
 fn two_partial_refunds_at_once_close_the_order_once_and_handle_both() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for round in 0..8 {
         let (number, trandeno) = (format!("YD-p{round}"), format!("T-p{round}"));
         let (first, second) = (format!("B-p{round}a"), format!("B-p{round}b"));
@@ -340,7 +341,7 @@ fn two_partial_refunds_at_once_close_the_order_once_and_handle_both() {
 
 #[test]
 fn a_late_put_never_undoes_the_close_out() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let order = simple_order("1", "refund_applied", "30.00");
     server.put_order("YD-1", &order);
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
@@ -359,7 +360,7 @@ fn a_late_put_never_undoes_the_close_out() {
 
 #[test]
 fn a_refund_is_found_by_the_order_that_it_closed() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("7", "refund_applied", "30.00");
     assert_eq!(server.epay_errcode("B-7", "T-7", "30"), 0);
     let order = server.refunds("refund_no=B-7/T-7")[0]["order_no"].clone();

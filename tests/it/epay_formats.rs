@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::epay::{PATH, errcode, json_body};
 use crate::harness::reader::text;
@@ -13,7 +14,7 @@ const REPORT: &str = "610000000262617463686E6F000F000000323031353034323431343535
 
 #[test]
 fn a_form_is_understood_and_answered_in_json() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("form", "refund_applied", "30.00");
     let body = "BatchNo=B-form&trandeno=T%2Dform&refundmoney=30.00";
     let reply = server.epay("application/x-www-form-urlencoded", body);
@@ -23,7 +24,7 @@ fn a_form_is_understood_and_answered_in_json() {
 
 #[test]
 fn xml_is_understood_in_any_order_of_its_elements_and_answered_in_xml() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("xml", "refund_applied", "30.00");
     let body = "<EPayEndRefundSuccessParm xmlns=\"http://schemas.datacontract.org/2004/07/\
                 DigitalScience.DataTransfer.Tour.V5.Parm\"><trandeno>T-xml</trandeno>\
@@ -46,7 +47,7 @@ fn xml_is_understood_in_any_order_of_its_elements_and_answered_in_xml() {
 
 #[test]
 fn bson_is_understood_and_answered_in_bson() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let bytes: Vec<u8> = (0..REPORT.len() / 2)
         .map(|at| u8::from_str_radix(&REPORT[2 * at..2 * at + 2], 16).expect("hex"))
         .collect();
@@ -74,7 +75,7 @@ fn bson_is_understood_and_answered_in_bson() {
 
 #[test]
 fn a_body_that_cannot_be_read_is_errcode_1_in_the_format_it_was_sent_in() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for body in ["", "null", "[]", "no json", r#"{"batchno":"#] {
         assert_eq!(
             errcode(&server.epay("application/json", body)),
@@ -107,7 +108,7 @@ fn a_body_that_cannot_be_read_is_errcode_1_in_the_format_it_was_sent_in() {
 
 #[test]
 fn the_answers_of_the_framework_are_kept_byte_for_byte() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let reply = server.epay("text/plain; charset=utf-8", "x");
     reply.expect(
         415,
@@ -145,7 +146,7 @@ fn the_answers_of_the_framework_are_kept_byte_for_byte() {
 
 #[test]
 fn the_accepted_format_wins_over_the_one_that_was_sent() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let body = json_body("B-1", "T-1", "30");
     for (accept, expected) in [
         ("*/*", "application/json"),
@@ -182,7 +183,7 @@ fn the_accepted_format_wins_over_the_one_that_was_sent() {
 
 #[test]
 fn a_caller_without_the_token_gets_401_in_its_own_format_and_no_errcode() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_simple_order("1", "refund_applied", "30.00");
     let json = json_body("B-1", "T-1", "30");
     let xml = "<EPayEndRefundSuccessParm/>";

@@ -6,6 +6,7 @@
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::epay::PATH as EPAY;
 use crate::harness::payermax::{MAIN, UNAUTHORIZED};
@@ -246,7 +247,7 @@ fn expect_bytes(reply: &Reply, status: u16, kind: &str, answer: &[u8], asked: &s
 
 #[test]
 fn every_answer_has_its_bytes() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let numbers = 1..=4;
     let payments = numbers
         .clone()
@@ -286,7 +287,7 @@ fn every_answer_has_its_bytes() {
 
 #[test]
 fn a_relay_is_answered_with_the_refund_and_where_it_stands() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     for (path, refund_no, body, status) in [
         (
             QUICKPAY,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::config::READER_TOKEN;
 use crate::harness::epay::simple_order;
@@ -11,7 +12,7 @@ use crate::harness::reader::{expect_problem, text};
 
 #[test]
 fn an_order_is_registered_read_back_and_put_again_without_change() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let order = json!({
         "state": "refund_applied",
         "payments": [{"trandeno": "T-1", "amount": "100.00"}],
@@ -34,7 +35,7 @@ fn an_order_is_registered_read_back_and_put_again_without_change() {
 
 #[test]
 fn a_put_adds_and_never_removes() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_order("YD-1", &simple_order("1", "paid", "30.00"));
     let more = json!({
         "state": "refund_applied",
@@ -63,7 +64,7 @@ fn a_put_adds_and_never_removes() {
 
 #[test]
 fn a_payment_of_another_order_is_refused_with_409() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.put_order("YD-1", &simple_order("1", "paid", "30.00"));
     let body = simple_order("1", "paid", "30.00").to_string();
     expect_problem(&server.put_order_raw("YD-2", READER_TOKEN, &body), 409);
@@ -72,7 +73,7 @@ fn a_payment_of_another_order_is_refused_with_409() {
 
 #[test]
 fn an_order_that_makes_no_sense_is_refused_with_400() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let bodies = [
         "",
         "null",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::keys::{other_key, provider_key};
 use crate::harness::paycools::{FLAT, FLAT_ACK, OPEN_API_ACK, PARAM, PATH, config, envelope, flat};
@@ -13,7 +14,7 @@ const PRINTED_SIGN: &str = "W3j7iWptU5CDfXAAl9URzBzb2NpEaBTP4wnYTsv2XFuN70m+SJnl
 
 #[test]
 fn the_signed_param_is_acked_with_its_own_bytes_and_stored() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let reply = server.post_param(PATH, PARAM);
     reply.expect(200, OPEN_API_ACK);
     assert_eq!(reply.header("content-type"), "application/json");
@@ -38,7 +39,7 @@ fn the_signed_param_is_acked_with_its_own_bytes_and_stored() {
 
 #[test]
 fn the_flat_form_is_acked_with_its_own_bytes_and_stored() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let reply = server.post_json(PATH, FLAT);
     reply.expect(200, FLAT_ACK);
     assert_eq!(reply.header("content-type"), "application/json");
@@ -54,7 +55,7 @@ fn the_flat_form_is_acked_with_its_own_bytes_and_stored() {
 
 #[test]
 fn whole_rupiah_have_no_minor_unit() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     server
         .post_param("/callbacks/paycools/id", PARAM)
         .expect(200, OPEN_API_ACK);
@@ -68,7 +69,7 @@ fn whole_rupiah_have_no_minor_unit() {
 
 #[test]
 fn a_changed_param_a_foreign_signature_and_the_printed_one_are_refused() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let good = provider_key().sign(PARAM.as_bytes());
     let changed = PARAM.replace("10000", "90000");
     let bodies = [
@@ -92,7 +93,7 @@ fn a_changed_param_a_foreign_signature_and_the_printed_one_are_refused() {
 
 #[test]
 fn without_a_secret_the_flat_form_is_refused() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     server
         .post_json("/callbacks/paycools/id", FLAT)
         .expect(401, UNAUTHORIZED);
@@ -101,7 +102,7 @@ fn without_a_secret_the_flat_form_is_refused() {
 
 #[test]
 fn what_stands_outside_the_signed_param_has_no_effect() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let sign = provider_key().sign(PARAM.as_bytes());
     let body = json!({
         "param": PARAM, "sign": sign, "refundStatus": "FAILED", "refundAmount": 1,
@@ -119,7 +120,7 @@ fn what_stands_outside_the_signed_param_has_no_effect() {
 
 #[test]
 fn a_signed_param_that_cannot_be_read_is_acked_and_kept_for_a_person() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let doubled = PARAM.replacen('{', r#"{"refundStatus":"FAILED","#, 1);
     for param in ["no json", "[]", "null", &doubled] {
         server.post_param(PATH, param).expect(200, OPEN_API_ACK);
@@ -136,7 +137,7 @@ fn a_signed_param_that_cannot_be_read_is_acked_and_kept_for_a_person() {
 
 #[test]
 fn the_status_decides_where_the_event_name_says_otherwise() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let body = flat(&[
         ("eventName", "payment.refund.success"),
         ("mchRefundOrderId", "R-trap"),
@@ -158,7 +159,7 @@ fn the_status_decides_where_the_event_name_says_otherwise() {
 
 #[test]
 fn a_cancelled_refund_is_canceled_in_each_spelling() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     for status in ["CANCEL", "CANCELED", "CANCELLED"] {
         let param = PARAM
             .replace("COMPLETE", status)

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::http::Reply;
 use crate::harness::keys::provider_key;
 use crate::harness::payermax::{
@@ -19,7 +20,7 @@ fn expect_ack(reply: &Reply, body: &str) {
 
 #[test]
 fn the_new_generation_is_acked_with_its_own_bytes_and_stored_field_by_field() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     expect_ack(&server.notify(MAIN, SAMPLE), ACK);
 
     let refund = server.settled(SAMPLE_REFUND_NO);
@@ -52,7 +53,7 @@ fn the_new_generation_is_acked_with_its_own_bytes_and_stored_field_by_field() {
 
 #[test]
 fn the_old_generation_is_acked_with_its_own_bytes_and_stored() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     expect_ack(&server.notify(OLD, OLD_SAMPLE), OLD_ACK);
 
     let refund = server.settled(OLD_SAMPLE_REFUND_NO);
@@ -74,7 +75,7 @@ fn the_old_generation_is_acked_with_its_own_bytes_and_stored() {
 
 #[test]
 fn a_callback_is_kept_as_received_with_its_key_and_verdict() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
     let refund = server.settled(SAMPLE_REFUND_NO);
     let rows = server.callbacks(&text(&refund["id"]));
@@ -96,7 +97,7 @@ fn a_callback_is_kept_as_received_with_its_key_and_verdict() {
 
 #[test]
 fn an_exact_repeat_is_acked_counted_and_makes_no_event() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for _ in 0..3 {
         expect_ack(&server.notify(MAIN, SAMPLE), ACK);
     }
@@ -111,7 +112,7 @@ fn an_exact_repeat_is_acked_counted_and_makes_no_event() {
 
 #[test]
 fn the_same_notification_from_many_senders_at_once_has_one_effect() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| server.notify(MAIN, SAMPLE).expect(200, ACK));
@@ -126,7 +127,7 @@ fn the_same_notification_from_many_senders_at_once_has_one_effect() {
 
 #[test]
 fn the_same_meaning_in_other_bytes_is_a_repeat_without_an_event() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let first = Notice::new("R-again", "REFUND_SUCCESS");
     server.notified(&first);
     let before = server.settled("R-again");
@@ -145,7 +146,7 @@ fn the_same_meaning_in_other_bytes_is_a_repeat_without_an_event() {
 
 #[test]
 fn an_amount_means_the_same_as_number_and_as_text() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let number = Notice::new("R-amount", "REFUND_SUCCESS").amount("10.5");
     server.notified(&number);
     assert_eq!(server.settled("R-amount")["amount"], "10.50");
@@ -157,7 +158,7 @@ fn an_amount_means_the_same_as_number_and_as_text() {
 
 #[test]
 fn amounts_keep_every_digit() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let cases = [
         ("R-a1", "0.01", "0.01"),
         ("R-a2", "0.1", "0.10"),
@@ -177,7 +178,7 @@ fn amounts_keep_every_digit() {
 
 #[test]
 fn a_failed_refund_says_why_in_both_generations() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let failed = Notice {
         code: "PAYMENT_FAILED",
         ..Notice::new("R-failed", "REFUND_FAILED")
@@ -209,7 +210,7 @@ fn a_failed_refund_says_why_in_both_generations() {
 
 #[test]
 fn the_status_decides_and_not_the_code() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let notice = Notice {
         code: "SYSTEM_ERROR",
         ..Notice::new("R-code", "REFUND_SUCCESS")
@@ -220,7 +221,7 @@ fn the_status_decides_and_not_the_code() {
 
 #[test]
 fn an_odd_notify_time_never_refuses_a_notification() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let times = [
         "\"2025-02-27T09:44:00 +0000\"",
         "\"2022-01-17T17:33:54.540+08:00\"",
@@ -247,7 +248,7 @@ fn an_odd_notify_time_never_refuses_a_notification() {
 
 #[test]
 fn a_finish_time_is_kept_in_utc() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let body = Notice::new("R-finished", "REFUND_SUCCESS").text().replace(
         r#""status":"REFUND_SUCCESS""#,
         r#""status":"REFUND_SUCCESS","refundFinishTime":"2026-01-17T17:33:54.092+08:00""#,
@@ -261,7 +262,7 @@ fn a_finish_time_is_kept_in_utc() {
 
 #[test]
 fn refund_numbers_of_two_accounts_never_meet() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-both", "REFUND_SUCCESS"));
     server
         .notify(OLD, old_notice("R-both", "2", "\"3.00\"", "X"))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::ENGINE;
 use crate::harness::config::READER_TOKEN;
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
@@ -29,7 +30,7 @@ fn numbers(page: &Value) -> Vec<String> {
 
 #[test]
 fn refunds_are_found_by_each_of_their_filters() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-good", "REFUND_SUCCESS"));
     server.notified(&Notice::new("R-bad", "REFUND_FAILED"));
     server.notified(&Notice::new("R-odd", "REFUND_REVERSED"));
@@ -70,7 +71,7 @@ fn refunds_are_found_by_each_of_their_filters() {
 
 #[test]
 fn pages_are_newest_first_and_stable_while_new_refunds_arrive() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     fill(&server, 12);
     let mut seen = Vec::new();
     let mut page = server.get("/v1/refunds?limit=5").expect_json(200);
@@ -100,7 +101,7 @@ fn pages_are_newest_first_and_stable_while_new_refunds_arrive() {
 
 #[test]
 fn a_filter_holds_over_all_pages() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     fill(&server, 6);
     server.notified(&Notice::new("R-failed", "REFUND_FAILED"));
     server.settled("R-failed");
@@ -122,7 +123,7 @@ fn a_filter_holds_over_all_pages() {
 
 #[test]
 fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-tag", "REFUND_PENDING"));
     let path = format!("/v1/refunds/{}", text(&server.settled("R-tag")["id"]));
     let tag = server.get(&path).header("etag").to_owned();
@@ -147,7 +148,7 @@ fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
 
 #[test]
 fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-wait", "REFUND_PENDING"));
     let path = format!("/v1/refunds/{}", text(&server.settled("R-wait")["id"]));
     let started = now();
@@ -185,7 +186,7 @@ fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
 
 #[test]
 fn the_feed_is_gapless_in_pages_and_wakes_a_waiting_reader() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let empty = server.get("/v1/events?after=0").expect_json(200);
     assert_eq!(empty, json!({"data": [], "next": 0}));
     fill(&server, 7);
@@ -220,7 +221,7 @@ fn the_feed_is_gapless_in_pages_and_wakes_a_waiting_reader() {
 
 #[test]
 fn a_follower_of_the_feed_misses_nothing_under_concurrent_writers() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     std::thread::scope(|scope| {
         for writer in 0..4 {
             let server = &server;

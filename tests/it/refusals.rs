@@ -3,6 +3,7 @@
 //! Every body here carries a good signature over its bytes, so that nothing but the rule under
 //! test refuses it.
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::http::{raw, raw_status, raw_until};
 use crate::harness::keys::{provider_key, sha256_hex};
@@ -104,7 +105,7 @@ fn unusable_bodies() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for (number, (name, body)) in unusable_bodies().iter().enumerate() {
         let reply = server.notify(MAIN, body);
         assert_eq!(reply.status, 400, "{name}: {}", reply.text());
@@ -125,7 +126,7 @@ fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
 
 #[test]
 fn what_json_allows_is_not_refused() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let body = |refund_no: &str| Notice::new(refund_no, "REFUND_SUCCESS").text();
     let unread =
         |refund_no: &str, member: &str| body(refund_no).replacen('{', &format!("{{{member},"), 1);
@@ -165,7 +166,7 @@ fn what_json_allows_is_not_refused() {
 
 #[test]
 fn another_method_is_405_and_says_which_one_is_allowed() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let url = format!("{}{MAIN}", server.public_url);
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
         let reply = server.client().send(method, &url, &[], b"");
@@ -180,7 +181,7 @@ fn another_method_is_405_and_says_which_one_is_allowed() {
 
 #[test]
 fn another_path_is_404_and_never_normalised() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     for path in [
         "/",
         "/callbacks",
@@ -211,7 +212,7 @@ fn another_path_is_404_and_never_normalised() {
 
 #[test]
 fn another_content_type_and_any_content_encoding_is_415() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let sign = provider_key().sign(SAMPLE.as_bytes());
     let types = [
         "text/plain",
@@ -260,7 +261,7 @@ fn another_content_type_and_any_content_encoding_is_415() {
 
 #[test]
 fn one_byte_over_the_limit_is_413_announced_or_chunked() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let body = padded(BODY_LIMIT + 1);
     assert_eq!(
         server.notify(MAIN, &body).status,
@@ -288,7 +289,7 @@ fn one_byte_over_the_limit_is_413_announced_or_chunked() {
 
 #[test]
 fn ambiguous_framing_is_refused() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let length = SAMPLE.len();
     let kind = "Content-Type: application/json\r\n";
     for framing in [
@@ -314,7 +315,7 @@ fn ambiguous_framing_is_refused() {
 
 #[test]
 fn a_body_that_ends_too_early_is_never_stored() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let headers = format!(
         "Content-Type: application/json\r\nContent-Length: {}\r\n",
         SAMPLE.len() + 1
@@ -326,7 +327,7 @@ fn a_body_that_ends_too_early_is_never_stored() {
 
 #[test]
 fn a_body_that_stalls_is_given_up_and_never_stored() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let headers = format!(
         "Content-Type: application/json\r\nContent-Length: {}\r\n",
         SAMPLE.len()
@@ -340,7 +341,7 @@ fn a_body_that_stalls_is_given_up_and_never_stored() {
 
 #[test]
 fn ids_full_of_tricks_change_nothing_but_themselves() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let ids = [
         r"R\u0000x",
         r"R\r\nSet-Cookie: x",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::ENGINE;
 use crate::harness::reader::{attention, text};
 use crate::harness::relay::{
     NEXT_SECRET, NMANAGEMENT, QUICKPAY, SECRET, config, signature, timestamp,
@@ -38,7 +39,7 @@ fn settled(server: &Server, reply: &Reply, status: &str) -> Value {
 
 #[test]
 fn a_relayed_reply_is_settled_before_it_is_answered() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let reply = server.relay(
         &format!("{QUICKPAY}R-1"),
         "msg_1",
@@ -69,7 +70,7 @@ fn a_relayed_reply_is_settled_before_it_is_answered() {
 
 #[test]
 fn a_failed_refund_may_succeed_later_under_the_same_number() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let path = format!("{QUICKPAY}R-1");
     for (id, state, status) in [
         ("msg_1", "PAYING", "pending"),
@@ -101,7 +102,7 @@ fn a_failed_refund_may_succeed_later_under_the_same_number() {
 
 #[test]
 fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let send = |refund_no: &str, body: &str| {
         server.relay(
             &format!("{NMANAGEMENT}{refund_no}"),
@@ -137,7 +138,7 @@ fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
 
 #[test]
 fn each_secret_of_a_rotation_is_believed_also_among_foreign_signatures() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let (body, time) = (quickpay("R-1", "REFUNDED"), timestamp(0));
     let path = format!("{QUICKPAY}R-1");
     let foreign = signature(b"a foreign secret", "msg_1", &time, &body);
@@ -154,7 +155,7 @@ fn each_secret_of_a_rotation_is_believed_also_among_foreign_signatures() {
 
 #[test]
 fn a_relay_without_a_good_fresh_signature_is_refused() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let body = quickpay("R-1", "REFUNDED");
     let path = format!("{QUICKPAY}R-1");
     let now = timestamp(0);
@@ -209,7 +210,7 @@ fn a_relay_without_a_good_fresh_signature_is_refused() {
 
 #[test]
 fn a_provider_that_calls_us_itself_has_no_relay_and_the_other_way_round() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let body = quickpay("R-1", "REFUNDED");
     let reply = server.relay("/relays/payermax/main/R-1", "msg_1", &body);
     assert!(matches!(reply.status, 401 | 404), "{}", reply.status);
@@ -220,7 +221,7 @@ fn a_provider_that_calls_us_itself_has_no_relay_and_the_other_way_round() {
 
 #[test]
 fn a_known_id_with_other_bytes_is_another_message_and_is_kept() {
-    let server = Server::start(&config());
+    let server = Server::start(&config(ENGINE));
     let path = format!("{QUICKPAY}R-9");
     let first = server.relay(&path, "same", &quickpay("R-9", "PAYING"));
     settled(&server, &first, "pending");

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
+use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::payermax::{ACK, MAIN, Notice, OLD, OLD_ACK, SAMPLE, old_notice};
 use crate::harness::reader::{attention, is_utc_milliseconds, text};
 
 #[test]
 fn a_pending_refund_becomes_final_once_in_both_generations() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-pending", "REFUND_PENDING"));
     assert_eq!(server.settled("R-pending")["status"], "pending");
     server.notified(&Notice::new("R-pending", "REFUND_SUCCESS"));
@@ -33,7 +34,7 @@ fn a_pending_refund_becomes_final_once_in_both_generations() {
 
 #[test]
 fn a_late_pending_is_stale_and_changes_nothing() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-late", "REFUND_SUCCESS"));
     let before = server.settled("R-late");
     server.notified(&Notice::new("R-late", "REFUND_PENDING"));
@@ -48,7 +49,7 @@ fn a_late_pending_is_stale_and_changes_nothing() {
 
 #[test]
 fn a_contradicting_final_status_is_acked_and_only_raises_a_conflict() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let statuses = [
         ("R-c1", "REFUND_SUCCESS", "REFUND_FAILED", "succeeded"),
         ("R-c2", "REFUND_FAILED", "REFUND_SUCCESS", "failed"),
@@ -86,7 +87,7 @@ fn a_contradicting_final_status_is_acked_and_only_raises_a_conflict() {
 
 #[test]
 fn another_amount_under_the_same_final_status_is_a_conflict() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let first = Notice::new("R-money", "REFUND_SUCCESS");
     server.notified(&first);
     server.settled("R-money");
@@ -105,7 +106,7 @@ fn another_amount_under_the_same_final_status_is_a_conflict() {
 
 #[test]
 fn another_amount_at_the_end_of_pending_leaves_it_pending_for_a_person() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let pending = Notice::new("R-mismatch", "REFUND_PENDING");
     server.notified(&pending);
     server.settled("R-mismatch");
@@ -127,7 +128,7 @@ fn another_amount_at_the_end_of_pending_leaves_it_pending_for_a_person() {
 
 #[test]
 fn an_unknown_status_is_acked_and_asked_about() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-unknown", "REFUND_REVERSED"));
     let refund = server.settled("R-unknown");
     assert_eq!(attention(&refund), ["status_unknown"]);
@@ -154,7 +155,7 @@ fn an_unknown_status_is_acked_and_asked_about() {
 
 #[test]
 fn an_authentic_body_with_an_unusable_amount_is_acked_and_kept_for_a_person() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let tokens = [
         "1e3",
         "-5",
@@ -189,7 +190,7 @@ fn an_authentic_body_with_an_unusable_amount_is_acked_and_kept_for_a_person() {
 
 #[test]
 fn an_authentic_body_without_a_refund_number_is_acked_and_shown_without_one() {
-    let server = Server::usual();
+    let server = Server::usual(ENGINE);
     let body = SAMPLE.replace(r#""outRefundNo":"R1642411016202","#, "");
     server.notify(MAIN, body).expect(200, ACK);
     let refund = server.settled_by("attention=invalid_content");

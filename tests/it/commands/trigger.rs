@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use super::super::ENGINE;
 use super::{relay_secret, run, stderr, stdout};
 use crate::harness::config::{APP_ID, EPAY_TOKEN, MERCHANT_NO, OLD_MERCHANT_ID};
 use crate::harness::epay::PATH as EPAY;
@@ -17,7 +18,7 @@ use crate::harness::{ConfigBuilder, Server, wait_for};
 
 /// A server that knows every system.
 fn server() -> Server {
-    let config = ConfigBuilder::new()
+    let config = ConfigBuilder::new(ENGINE)
         .file("sender.pem", &provider_key().private_pem)
         .file("paycools.pem", &provider_key().public_pem)
         .file("paycools.secret", paycools::SECRET)

@@ -1,7 +1,10 @@
 //! The configuration of one test server: TOML text and the files it names.
 
+use std::sync::Arc;
+
 use super::folder::Folder;
 use super::keys::{TestKey, provider_key, sha256_hex};
+use super::postgres::{Database, Postgres};
 
 /// `merchantNo` and `appId` of the new-generation account `payermax/main`.
 pub const MERCHANT_NO: &str = "020213827212251";
@@ -16,10 +19,28 @@ pub const READER_TOKEN: &str = "reader-token-of-everything-0123456789abcdef";
 /// Bearer token of a reader that may read the feed and nothing else.
 pub const FEED_TOKEN: &str = "reader-token-of-the-feed-only-0123456789abcd";
 
+/// What keeps the store; every engine-bound test runs on each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the store of a configuration is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// The file `refunds.db` beside the configuration.
+    Folder,
+    /// A database of PostgreSQL.
+    Database(Arc<Database>),
+}
+
 /// Collects the parts of a configuration; the default is what most tests need.
 #[derive(Debug)]
 pub struct ConfigBuilder {
     pub listen: String,
+    pub place: Place,
+    url: String,
     accounts: String,
     files: Vec<(String, String)>,
     epay: bool,
@@ -28,8 +49,8 @@ pub struct ConfigBuilder {
 
 impl ConfigBuilder {
     /// Both `PayerMax` generations under the provider's key, `EPay` with a token, and two readers.
-    pub fn new() -> Self {
-        Self::bare()
+    pub fn new(engine: Engine) -> Self {
+        Self::bare(engine)
             .payermax(
                 "main",
                 MERCHANT_NO,
@@ -45,15 +66,28 @@ impl ConfigBuilder {
             .with_epay()
     }
 
-    /// No account and no `EPay` yet; only the readers.
-    pub fn bare() -> Self {
-        Self {
+    /// No account and no `EPay` yet; only the readers and an empty store.
+    pub fn bare(engine: Engine) -> Self {
+        let builder = Self {
             listen: "127.0.0.1:0".to_owned(),
+            place: Place::Folder,
+            url: "sqlite:refunds.db".to_owned(),
             accounts: String::new(),
             files: Vec::new(),
             epay: false,
             environment: Vec::new(),
+        };
+        match engine {
+            Engine::Sqlite => builder,
+            Engine::Postgres => builder.on(&Postgres::shared().database()),
         }
+    }
+
+    /// Keeps the store in this database.
+    pub fn on(mut self, database: &Arc<Database>) -> Self {
+        self.url = database.url();
+        self.place = Place::Database(Arc::clone(database));
+        self
     }
 
     /// Adds a `PayerMax` account. A key is its id, the pair, and further TOML members such as
@@ -126,14 +160,19 @@ impl ConfigBuilder {
         } else {
             ""
         };
+        let evidence = match self.place {
+            Place::Folder => "",
+            Place::Database(_) => "evidence = \"refunds.evidence.db\"\n",
+        };
         format!(
             "[server]\nlisten = \"{}\"\ninternal_listen = \"127.0.0.1:0\"\n\n\
-             [store]\nurl = \"sqlite:refunds.db\"\n\n{}{epay}\
+             [store]\nurl = \"{}\"\n{evidence}\n{}{epay}\
              [[readers]]\nname = \"all\"\ntoken_sha256 = \"{}\"\n\
              scopes = [\"refunds:read\", \"events:read\", \"orders:write\", \"callbacks:read\", \
              \"operate\"]\n\n\
              [[readers]]\nname = \"feed\"\ntoken_sha256 = \"{}\"\nscopes = [\"events:read\"]\n",
             self.listen,
+            self.url,
             self.accounts,
             sha256_hex(READER_TOKEN),
             sha256_hex(FEED_TOKEN),

@@ -19,7 +19,7 @@ pub mod store;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-pub use config::ConfigBuilder;
+pub use config::{ConfigBuilder, Engine};
 pub use http::Reply;
 pub use postgres::Postgres;
 pub use server::Server;

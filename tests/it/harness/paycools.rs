@@ -1,7 +1,7 @@
 //! `PayCools` as a sender: the form with a signed `param`, and the flat form with a SHA-1 digest.
 
 use super::keys::{provider_key, sha1_hex};
-use super::{ConfigBuilder, Reply, Server};
+use super::{ConfigBuilder, Engine, Reply, Server};
 
 /// The exact success bodies of the two forms.
 pub const OPEN_API_ACK: &str = r#"{"code":10000,"message":"Success"}"#;
@@ -21,14 +21,14 @@ pub const PARAM: &str = r#"{"eventName":"payment.refund.success","mchRefundOrder
 pub const FLAT: &str = r#"{"eventName":"payment.refund.success","mchRefundOrderId":"CCP20220428011068111","refundTransactionId":"C4X20220428011068485","originalTransactionId":"R2022042801106815674","refundAmount":10000,"feeRefunded":1000,"refundStatus":"COMPLETE","refundCreateTime":"2022-05-31 09:38:06","refundReturnTime":"2022-05-31 09:38:06","refundReason":"refund reson","sign":"fdce83e0c687242089e2e63df3d71ea48270fc2c"}"#;
 
 /// A Malaysian account for both forms, and an Indonesian one for the signed form only.
-pub fn config() -> ConfigBuilder {
+pub fn config(engine: Engine) -> ConfigBuilder {
     let account = |name: &str, more: &str| {
         format!(
             "[[accounts]]\nprovider = \"paycools\"\naccount = \"{name}\"\n\
              public_keys = [{{ id = \"a\", file = \"paycools.pem\" }}]\n{more}\n"
         )
     };
-    ConfigBuilder::bare()
+    ConfigBuilder::bare(engine)
         .file("paycools.pem", &provider_key().public_pem)
         .file("paycools.secret", SECRET)
         .toml(&account(

@@ -5,7 +5,7 @@
 
 mod cluster;
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use postgres::{Client, Config, NoTls, Row};
@@ -37,15 +37,15 @@ struct Databases {
 
 impl Postgres {
     /// The server of all tests that leave it as it is.
-    pub fn shared() -> &'static Self {
-        static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::own(&[]));
+    pub fn shared() -> &'static Arc<Self> {
+        static SHARED: LazyLock<Arc<Postgres>> = LazyLock::new(|| Postgres::own(&[]));
         // Before the lock, so that every test says it and not just the first.
         cluster::assert_installed();
         &SHARED
     }
 
     /// A server of its own, with further settings of `postgresql.conf`.
-    pub fn own(options: &[(&str, &str)]) -> Self {
+    pub fn own(options: &[(&str, &str)]) -> Arc<Self> {
         let server = Self::started(Cluster::new(options));
         server.execute(&format!(
             "CREATE ROLE {ROLE} LOGIN; CREATE ROLE {PASSWORD_ROLE} LOGIN PASSWORD '{PASSWORD}' IN ROLE {ROLE}"
@@ -54,7 +54,7 @@ impl Postgres {
     }
 
     /// A standby that streams from this server under `name`, and can be read.
-    pub fn standby(&self, name: &str) -> Self {
+    pub fn standby(&self, name: &str) -> Arc<Self> {
         let standby = Self::started(Cluster::following(&self.cluster, name));
         // A standby makes no database by itself; it has those of its primary.
         wait_for("the standby to stream", || {
@@ -66,16 +66,16 @@ impl Postgres {
         standby
     }
 
-    fn started(cluster: Cluster) -> Self {
+    fn started(cluster: Cluster) -> Arc<Self> {
         cluster.start();
-        Self {
+        Arc::new(Self {
             cluster,
             databases: Mutex::default(),
-        }
+        })
     }
 
-    /// An empty database for one test.
-    pub fn database(&self) -> Database<'_> {
+    /// An empty database for one test; it is used again when nobody holds it any more.
+    pub fn database(self: &Arc<Self>) -> Arc<Database> {
         let mut databases = self.databases.lock().expect("no panic");
         let name = databases.free.pop();
         let made = name.is_none();
@@ -84,12 +84,15 @@ impl Postgres {
             format!("refunds_{}", databases.made)
         });
         drop(databases);
-        let database = Database { server: self, name };
+        let database = Database {
+            server: Arc::clone(self),
+            name,
+        };
         if made {
             self.execute(&format!("CREATE DATABASE {} OWNER {ROLE}", database.name));
         }
         database.empty();
-        database
+        Arc::new(database)
     }
 
     /// `ADDRESS:PORT`, for a proxy in front of it.
@@ -186,14 +189,14 @@ impl Postgres {
     }
 }
 
-/// A database that one test has for itself.
+/// A database that one test has for itself; its server runs as long as it does.
 #[derive(Debug)]
-pub struct Database<'server> {
-    server: &'server Postgres,
+pub struct Database {
+    server: Arc<Postgres>,
     name: String,
 }
 
-impl Database<'_> {
+impl Database {
     /// The store's URL on this server.
     pub fn url(&self) -> String {
         self.url_at(&self.server.address())
@@ -262,7 +265,7 @@ impl Database<'_> {
     }
 }
 
-impl Drop for Database<'_> {
+impl Drop for Database {
     fn drop(&mut self) {
         let mut databases = self.server.databases.lock().expect("no panic");
         databases.free.push(std::mem::take(&mut self.name));

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::keys::hmac_sha256;
-use super::{ConfigBuilder, Reply, Server};
+use super::{ConfigBuilder, Engine, Reply, Server};
 
 /// The secrets before their Base64: the two of a rotation, then the bank's.
 pub const SECRET: &[u8] = b"relay-secret-of-thirty-two-bytes";
@@ -17,8 +17,8 @@ pub const QUICKPAY: &str = "/relays/quickpay/store-1/";
 pub const NMANAGEMENT: &str = "/relays/nmanagement/ccb/";
 
 /// Both relayed systems; the secret of the first is in rotation.
-pub fn config() -> ConfigBuilder {
-    ConfigBuilder::bare()
+pub fn config(engine: Engine) -> ConfigBuilder {
+    ConfigBuilder::bare(engine)
         .file("relay.secret", &text(SECRET))
         .variable("TEST_NEXT_RELAY_SECRET", &text(NEXT_SECRET))
         .toml(

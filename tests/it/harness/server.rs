@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::config::ConfigBuilder;
+use super::config::{ConfigBuilder, Engine, Place};
 use super::folder::Folder;
 use super::http::{Client, Reply};
 use super::wait_for;
@@ -17,10 +17,14 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_refund-receiver");
 /// A server may take this long from its start to the `ready` line.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Exit code of a store that cannot be used.
+const STORE_REFUSED: i32 = 3;
+
 /// A running `serve` and the folder in which it keeps everything.
 #[derive(Debug)]
 pub struct Server {
     folder: Folder,
+    pub place: Place,
     environment: Vec<(String, String)>,
     child: Option<Child>,
     pub public_url: String,
@@ -29,17 +33,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Writes the configuration into a new folder and starts the server on it.
+    /// Writes the configuration into a new folder and starts the server on it. Twice the same on
+    /// PostgreSQL is two instances of one store.
     pub fn start(config: &ConfigBuilder) -> Self {
         let folder = Folder::new();
         config.write(&folder);
-        Self::start_in(folder, config.environment.clone())
+        Self::spawned(folder, config.place.clone(), config.environment.clone())
     }
 
-    /// Starts the server on the configuration that lies in `folder` already.
-    pub fn start_in(folder: Folder, environment: Vec<(String, String)>) -> Self {
+    /// Starts the server on the configuration that lies in `folder` already, with its store.
+    pub fn start_in(folder: Folder) -> Self {
+        Self::spawned(folder, Place::Folder, Vec::new())
+    }
+
+    fn spawned(folder: Folder, place: Place, environment: Vec<(String, String)>) -> Self {
         let mut server = Self {
             folder,
+            place,
             environment,
             child: None,
             public_url: String::new(),
@@ -51,8 +61,8 @@ impl Server {
     }
 
     /// A server with the usual configuration.
-    pub fn usual() -> Self {
-        Self::start(&ConfigBuilder::new())
+    pub fn usual(engine: Engine) -> Self {
+        Self::start(&ConfigBuilder::new(engine))
     }
 
     pub fn folder(&self) -> &Folder {
@@ -101,6 +111,29 @@ impl Server {
         );
         self.client = Client::new();
         self.spawn();
+    }
+
+    /// Starts the stopped server on a store that it must refuse; gives what it says.
+    #[track_caller]
+    pub fn refused_start(&mut self) -> String {
+        let path = self.folder.path().join("refused.log");
+        let log = std::fs::File::create(&path).expect("the log file can be opened");
+        let child = self
+            .serve_command()
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program can be started");
+        // Ours until it has ended: one that serves would go on.
+        let child = self.child.insert(child);
+        let status = wait_for("a start to be refused", || {
+            child.try_wait().expect("our child")
+        });
+        self.child = None;
+        let said = std::fs::read(&path).expect("the log file");
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(status.code(), Some(STORE_REFUSED), "{said}");
+        said
     }
 
     pub fn client(&self) -> Client {

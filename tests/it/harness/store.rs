@@ -1,9 +1,11 @@
-//! A look into the two `SQLite` files of a server, for what must *not* be in them.
+//! A look into the store and the evidence of a server, for what must *not* be in them, and a way to do
+//! harm to a store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::config::Place;
 use super::{Server, wait_for};
 
 /// One kept request that was refused.
@@ -17,16 +19,13 @@ pub struct Evidence {
 }
 
 impl Server {
-    /// The store and the evidence lie beside the configuration.
-    fn database(&self, file: &str) -> Option<Connection> {
-        open_to_read(&self.folder().path().join(file))
-    }
-
-    /// Everything kept of refused requests so far, oldest first.
+    /// Everything kept of refused requests so far, oldest first. A file on every engine.
     pub fn evidence(&self) -> Vec<Evidence> {
-        let Some(connection) = self.database("refunds.evidence.db") else {
+        let path = self.folder().path().join("refunds.evidence.db");
+        if !path.exists() {
             return Vec::new();
-        };
+        }
+        let connection = open_to_read(&path);
         let mut statement = connection
             .prepare(
                 "SELECT reason, body_sha256, body_length, body_head, path FROM evidence \
@@ -56,30 +55,62 @@ impl Server {
         })
     }
 
+    /// The names of the store's tables, in order.
+    pub fn tables(&self) -> Vec<String> {
+        let mut names: Vec<String> = match &self.place {
+            Place::Folder => {
+                let connection = open_to_read(&self.store_file());
+                let mut statement = connection
+                    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+                    .expect("the catalogue can be read");
+                let names = statement.query_map([], |row| row.get(0));
+                names
+                    .expect("the catalogue can be read")
+                    .map(|name| name.expect("a table name"))
+                    .collect()
+            }
+            Place::Database(database) => database
+                .query("SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public'")
+                .iter()
+                .map(|row| row.get(0))
+                .collect(),
+        };
+        names.sort();
+        names
+    }
+
+    /// How many rows a table of the store has.
+    pub fn count_rows(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM \"{table}\"");
+        match &self.place {
+            Place::Folder => open_to_read(&self.store_file())
+                .query_row(&sql, [], |row| row.get(0))
+                .expect("rows can be counted"),
+            Place::Database(database) => database.query(&sql)[0].get(0),
+        }
+    }
+
+    /// Runs a statement on the store behind the back of the service.
+    pub fn change_store(&self, sql: &str) {
+        match &self.place {
+            Place::Folder => Connection::open(self.store_file())
+                .and_then(|connection| connection.execute_batch(sql))
+                .expect("the store can be changed"),
+            Place::Database(database) => database.execute(sql),
+        }
+    }
+
     /// Asserts that no table of the store that speaks of callbacks, refunds or events has a row.
     #[track_caller]
     pub fn assert_refund_tables_are_empty(&self) {
-        let connection = self.database("refunds.db").expect("the store exists");
-        let mut statement = connection
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            .expect("the catalogue can be read");
-        let names = statement
-            .query_map([], |row| row.get(0))
-            .expect("the catalogue can be read");
-        let names: Vec<String> = names.map(|name| name.expect("a table name")).collect();
         let mut looked_at = 0;
-        for name in names {
-            let lower = name.to_lowercase();
+        for name in self.tables() {
             let speaks = ["callback", "refund", "event", "attention"];
-            if !speaks.iter().any(|word| lower.starts_with(word)) {
+            if !speaks.iter().any(|word| name.starts_with(word)) {
                 continue;
             }
             looked_at += 1;
-            let counted =
-                connection.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| {
-                    row.get(0)
-                });
-            let rows: i64 = counted.expect("rows can be counted");
+            let rows = self.count_rows(&name);
             assert_eq!(rows, 0, "table {name} holds something of a refused request");
         }
         assert!(
@@ -87,19 +118,20 @@ impl Server {
             "the store has tables of callbacks, refunds and events"
         );
     }
+
+    fn store_file(&self) -> PathBuf {
+        self.folder().path().join("refunds.db")
+    }
 }
 
 /// Opens a database that another process may be writing to, without ever writing.
-fn open_to_read(path: &Path) -> Option<Connection> {
+fn open_to_read(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = path
-        .exists()
-        .then(|| Connection::open_with_flags(path, flags))?;
-    let connection = connection.expect("the database can be opened");
+    let connection = Connection::open_with_flags(path, flags).expect("the database can be opened");
     connection
         .busy_timeout(std::time::Duration::from_secs(5))
         .expect("a timeout can be set");
-    Some(connection)
+    connection
 }
 
 /// Digests may be kept as bytes or as hex.

@@ -1,0 +1,19 @@
+//! The tests that run on every engine; `main.rs` has this module once for each.
+
+use super::ENGINE;
+
+mod access;
+mod authenticity;
+mod commands;
+mod crash;
+mod epay;
+mod epay_formats;
+mod golden;
+mod orders;
+mod paycools;
+mod payermax;
+mod reading;
+mod refusals;
+mod relays;
+mod start;
+mod states;
