@@ -64,7 +64,7 @@ pub fn load_config(path: &Path) -> Result<Config, ExitCode> {
 }
 
 /// The variables of the process; one that is not UTF-8 cannot be ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
+pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

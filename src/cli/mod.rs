@@ -9,6 +9,7 @@ mod output;
 mod samples;
 mod secret_file;
 mod serve;
+mod store;
 mod trigger;
 mod verify;
 
@@ -18,6 +19,8 @@ use clap::{Parser, Subcommand};
 
 /// Exit code of wrong usage or config.
 const USAGE: u8 = 2;
+/// Exit code of a store that cannot be used: damaged, foreign, newer, in use.
+const STORE_REFUSED: u8 = 3;
 
 /// Receives refund outcomes from payment providers, verifies and keeps them, and tells internal
 /// systems whether a refund went through.
@@ -41,6 +44,7 @@ enum Command {
     Verify(verify::Verify),
     CheckConfig(check_config::CheckConfig),
     Healthcheck(healthcheck::Healthcheck),
+    Store(store::Store),
 }
 
 /// Runs the command that the arguments name.
@@ -64,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
+        Command::Store(command) => command.run(),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::check_config::load_config;
-use super::output;
+use super::{STORE_REFUSED, output};
 use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -31,8 +31,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections on one listener. Each may hold a head and a body of 64 KiB, so this bounds what senders
 /// who are not known can make us hold at about 256 MiB.
 const CONNECTIONS_MAX: usize = 2_048;
-/// Exit code of a store that cannot be used: damaged, foreign, newer, in use.
-const STORE_REFUSED: u8 = 3;
 
 /// Runs the service until SIGTERM or SIGINT, then drains and exits 0
 #[derive(Debug, Args)]

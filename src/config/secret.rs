@@ -12,7 +12,7 @@ pub struct Secret(SecretString);
 impl Secret {
     /// Reads it from where the config says; the error is a fragment that follows the key's name and
     /// holds no secret.
-    pub(super) fn resolve(
+    pub fn resolve(
         text: &str,
         folder: &Path,
         variables: &[(String, String)],

@@ -50,6 +50,38 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// A value that outlives whoever gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OwnedValue {
+    Null,
+    Integer(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<Value<'_>> for OwnedValue {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Integer(number) => Self::Integer(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Blob(bytes) => Self::Blob(bytes.to_vec()),
+        }
+    }
+}
+
+impl OwnedValue {
+    /// The same, borrowed.
+    pub(super) fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
 /// One row of an answer; columns count from 0. A value of another type is [`StoreError::Unreadable`].
 pub(super) trait Row {
     fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError>;

@@ -115,7 +115,7 @@ fn connect_all(url: &Arc<PostgresUrl>, now: Moment) -> Result<Opened, StoreError
 }
 
 /// The path without links, so that lock and log lie beside the file that `SQLite` opens.
-fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     match path.canonicalize() {
         Ok(path) => Ok(path),
         // A new database: its folder is there by now.
@@ -125,7 +125,7 @@ fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Makes the folder of the database and makes sure that its name is on disk.
-fn make_folder(database: &Path) -> Result<(), StoreError> {
+pub(super) fn make_folder(database: &Path) -> Result<(), StoreError> {
     let Some(folder) = database.parent().filter(|p| !p.as_os_str().is_empty()) else {
         return Ok(());
     };

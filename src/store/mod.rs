@@ -5,6 +5,7 @@
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
 mod checkpoint;
+pub mod copy;
 mod driver;
 mod engine;
 mod error;

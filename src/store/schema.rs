@@ -7,9 +7,11 @@ use super::sqlite::Sqlite;
 use crate::domain::clock::Moment;
 
 /// The schema that this program writes.
-const SCHEMA: &str = include_str!("../../schema.sql");
+pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 /// Largest file that is read through at each start, so that a restart stays short.
 const CHECKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Stands in a store for as long as a copy into it is not complete.
+pub(super) const COPY_MARKER: &str = "unfinished_copy";
 const NOT_THIS_VERSION: &str = "its tables are not those of this version; restore a backup";
 /// Its number.
 const VERSION: i64 = 1;
@@ -99,6 +101,21 @@ fn step_up(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     note(driver, now)
 }
 
+/// Refuses a store that is not exactly of this program's version.
+pub(super) fn require_present(driver: &mut dyn Driver) -> Result<(), StoreError> {
+    let found = match driver.count_tables(None)? {
+        0 => return Err(StoreError::Corrupt("it has no tables at all".to_owned())),
+        _ => found_version(driver)?,
+    };
+    if missing_upgrades(found)?.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::SchemaVersion {
+        found,
+        known: VERSION,
+    })
+}
+
 fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {
     let unknown = StoreError::SchemaVersion {
         found,
@@ -109,6 +126,10 @@ fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {
 }
 
 fn found_version(driver: &mut dyn Driver) -> Result<i64, StoreError> {
+    if driver.count_tables(Some(COPY_MARKER))? > 0 {
+        let what = "a copy into it was not finished; run `store copy` again, then start";
+        return Err(StoreError::Corrupt(what.to_owned()));
+    }
     if driver.count_tables(Some("schema_version"))? == 0 {
         return Err(StoreError::Corrupt(
             "it has tables, but no schema_version: not a store of refund-receiver".to_owned(),

@@ -1,7 +1,7 @@
 //! The catalogue: whether a schema is there, and whether it is the expected one.
 
 use super::super::StoreError;
-use super::super::driver::{Driver, Row};
+use super::super::driver::{Driver, Row, Value};
 use super::Postgres;
 
 /// Number of the lock under which a schema is created or stepped up; any number that only we use.
@@ -39,17 +39,31 @@ pub(in super::super) fn lock_for_schema(postgres: &mut Postgres) -> Result<(), S
     postgres.query(sql, &[SCHEMA_LOCK.into()], &mut |_| Ok(()))
 }
 
+impl Postgres {
+    /// How many other connections of this program are on the database.
+    pub(in super::super) fn count_others(&mut self) -> Result<i64, StoreError> {
+        let sql = "-- count_others
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'refund-receiver' AND pid <> pg_backend_pid()";
+        count(self, sql, &[])
+    }
+}
+
 /// How many tables there are; all of them, or those with this name.
 pub(super) fn count_tables(postgres: &mut Postgres, name: Option<&str>) -> Result<i64, StoreError> {
     let sql = "-- count_tables
 SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND relnamespace = current_schema()::regnamespace
   AND ($1::text IS NULL OR relname = $1)";
-    let mut tables = 0;
-    postgres.query(sql, &[name.into()], &mut |row| {
-        tables = row.integer(0)?;
+    count(postgres, sql, &[name.into()])
+}
+
+fn count(postgres: &mut Postgres, sql: &str, params: &[Value<'_>]) -> Result<i64, StoreError> {
+    let mut counted = 0;
+    postgres.query(sql, params, &mut |row| {
+        counted = row.integer(0)?;
         Ok(())
     })?;
-    Ok(tables)
+    Ok(counted)
 }
 
 /// What the tables lack of those that this script makes, if anything: makes them beside the others as

@@ -14,8 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::super::StoreError;
-use super::super::driver::{SKIP_LOCKED, Value};
-use super::value::OwnedValue;
+use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
 use super::{PostgresUrl, Purpose};
 
 /// Longest wait for any answer. A server that is frozen, or gone without a word, shows only by this.

@@ -6,7 +6,7 @@ use tokio_postgres::Row as PostgresRow;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::super::StoreError;
-use super::super::driver::{Row, Value};
+use super::super::driver::{OwnedValue, Row, Value};
 
 type Failed = Box<dyn std::error::Error + Sync + Send>;
 
@@ -27,35 +27,9 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-/// A value that outlives the caller's, for a statement that is sent without waiting.
-#[derive(Debug)]
-pub(super) enum OwnedValue {
-    Null,
-    Integer(i64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl From<Value<'_>> for OwnedValue {
-    fn from(value: Value<'_>) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Integer(number) => Self::Integer(number),
-            Value::Text(text) => Self::Text(text.to_owned()),
-            Value::Blob(bytes) => Self::Blob(bytes.to_vec()),
-        }
-    }
-}
-
 impl ToSql for OwnedValue {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Failed> {
-        let value = match self {
-            Self::Null => Value::Null,
-            Self::Integer(number) => Value::Integer(*number),
-            Self::Text(text) => Value::Text(text),
-            Self::Blob(bytes) => Value::Blob(bytes),
-        };
-        value.to_sql(ty, out)
+        self.as_value().to_sql(ty, out)
     }
 
     fn accepts(_: &Type) -> bool {
