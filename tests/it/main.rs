@@ -12,6 +12,7 @@ mod harness;
 
 // Once: what has no store, or is about one engine alone.
 mod docs;
+mod network;
 mod postgres_server;
 mod sqlite_file;
 mod tidy;

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod paycools;
 pub mod payermax;
 pub mod postgres;
+pub mod proxy;
 pub mod reader;
 pub mod relay;
 pub mod server;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 pub use config::{ConfigBuilder, Engine};
 pub use http::Reply;
 pub use postgres::Postgres;
+pub use proxy::Proxy;
 pub use server::Server;
 
 /// How long any condition may take before the test fails. Generous, because two slow cores may
