@@ -11,6 +11,7 @@
 mod harness;
 
 // Once: what has no store, or is about one engine alone.
+mod deploy;
 mod docs;
 mod network;
 mod postgres_server;

@@ -5,6 +5,7 @@
 
 mod cluster;
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -98,6 +99,16 @@ impl Postgres {
     /// `ADDRESS:PORT`, for a proxy in front of it.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.cluster.port)
+    }
+
+    /// The folder of its socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.cluster.folder()
+    }
+
+    /// The port, which also names its socket.
+    pub fn port(&self) -> u16 {
+        self.cluster.port
     }
 
     /// Stops it in good order; open transactions are rolled back.
