@@ -55,6 +55,8 @@ pub struct Metrics {
     pub callbacks: Family<CallbackLabels, Counter>,
     /// Requests refused on the public listener.
     pub refusals: Family<RefusalLabels, Counter>,
+    /// Those of them that were beyond the budget: answered late, without evidence.
+    pub late_refusals: Counter,
     /// Transactions of the writer since the start.
     pub commits: Gauge,
     /// Those that failed.
@@ -91,6 +93,12 @@ impl Default for Metrics {
             "Requests refused on the public listener",
             refusals.clone(),
         );
+        let late_refusals = Counter::default();
+        registry.register(
+            "late_refusals",
+            "Requests refused beyond the budget, without evidence",
+            late_refusals.clone(),
+        );
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -113,6 +121,7 @@ impl Default for Metrics {
             evidence_dropped: gauge("evidence_dropped", "Refusals without evidence"),
             callbacks,
             refusals,
+            late_refusals,
             registry,
         }
     }

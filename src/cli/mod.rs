@@ -5,6 +5,7 @@ mod check_config;
 mod client;
 mod demo;
 mod healthcheck;
+mod listen;
 mod output;
 mod samples;
 mod secret_file;

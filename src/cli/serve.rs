@@ -4,33 +4,26 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::web::{Data, ServiceConfig};
-use actix_web::{HttpServer, rt};
+use actix_web::dev::ServerHandle;
+use actix_web::rt;
+use actix_web::web::Data;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::check_config::load_config;
+use super::listen::{self, Listener};
 use super::{STORE_REFUSED, output};
 use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::http::{App, routes};
+use crate::http::{App, RefusalBudget, routes};
 use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Metrics};
 
-/// Time for requests under way when the service is told to stop.
-const DRAIN_SECONDS: u64 = 10;
-/// Time for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections on one listener. Each may hold a head and a body of 64 KiB, so this bounds what senders
-/// who are not known can make us hold at about 256 MiB.
-const CONNECTIONS_MAX: usize = 2_048;
 
 /// Runs the service until SIGTERM or SIGINT, then drains and exits 0
 #[derive(Debug, Args)]
@@ -85,7 +78,7 @@ pub struct Service {
     pub public: SocketAddr,
     /// Where readers reach it.
     pub internal: SocketAddr,
-    servers: [Server; 2],
+    listeners: [Listener; 2],
     app: Data<App>,
     store_failed: watch::Receiver<bool>,
 }
@@ -103,6 +96,7 @@ impl Service {
             store,
             closeout,
             evidence: open_evidence(&config),
+            refusals: RefusalBudget::default(),
             registry: config.registry,
             epay: config.epay,
             readers: config.readers,
@@ -111,24 +105,25 @@ impl Service {
             draining: watch::Sender::new(false),
         });
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let (public, public_server) = listen(
+        let connections = listen::connections_of_a_listener()?;
+        let public = listen::listen(
             config.listen,
             "server.listen",
-            workers,
+            (workers, connections),
             &app,
             routes::public,
         )?;
-        let (internal, internal_server) = listen(
+        let internal = listen::listen(
             config.internal_listen,
             "server.internal_listen",
-            workers.min(2),
+            (workers.min(2), connections),
             &app,
             routes::internal,
         )?;
         Ok(Self {
-            public,
-            internal,
-            servers: [public_server, internal_server],
+            public: public.address,
+            internal: internal.address,
+            listeners: [public, internal],
             app,
             store_failed,
         })
@@ -136,9 +131,10 @@ impl Service {
 
     /// Runs until it is told to stop or the store fails for good; then drains.
     pub async fn run_until(self, mut stop: Signals) -> anyhow::Result<()> {
-        let [public, internal] = self.servers;
-        let handles = [public.handle(), internal.handle()];
-        let running = [rt::spawn(public), rt::spawn(internal)];
+        let [public, internal] = self.listeners;
+        let handles = [public.server.handle(), internal.server.handle()];
+        let watch = rt::spawn(listen::watch([public.connections, internal.connections]));
+        let running = [rt::spawn(public.server), rt::spawn(internal.server)];
         let closeout = Arc::clone(&self.app.closeout);
         let resume = rt::spawn(async move { closeout.resume().await });
         let mut store_failed = self.store_failed;
@@ -149,6 +145,7 @@ impl Service {
         self.app.draining.send_replace(true);
         drain(&handles, &mut stop).await;
         resume.abort();
+        watch.abort();
         for server in running {
             server.await.context("a listener failed")??;
         }
@@ -169,31 +166,6 @@ fn open_evidence(config: &Config) -> Option<Evidence> {
             tracing::error!(%error, path = %path.display(), "refused requests leave no evidence");
         })
         .ok()
-}
-
-fn listen(
-    address: SocketAddr,
-    key: &str,
-    workers: usize,
-    app: &Data<App>,
-    routes: fn(&mut ServiceConfig),
-) -> anyhow::Result<(SocketAddr, Server)> {
-    let app = app.clone();
-    let server = HttpServer::new(move || {
-        actix_web::App::new()
-            .app_data(app.clone())
-            .configure(routes)
-    })
-    .workers(workers)
-    .max_connections(CONNECTIONS_MAX / workers)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals()
-    .bind(address)
-    .with_context(|| format!("cannot listen on {address} ({key})"))?;
-    let bound = server.addrs().first().copied();
-    let bound = bound.with_context(|| format!("{address} ({key}) gave no address"))?;
-    Ok((bound, server.run()))
 }
 
 /// Stops both listeners together; a second signal meanwhile ends the process at once.

@@ -1,6 +1,7 @@
 //! Which members each provider's account takes, needs and refuses.
 
 use super::*;
+use crate::providers::{Rejection, Request};
 
 const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
 
@@ -118,7 +119,14 @@ fn a_new_provider_needs_its_line_and_its_members_and_nothing_else() {
     };
     let key = "public_keys = [{ id = \"k\", file = \"tests/fixtures/keys/rsa-2048.pem\" }]";
     let loaded = config(key).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(loaded.registry.find("stub", "x").is_some());
+    let empty = Request {
+        header: &|_| None,
+        body: b"",
+        now: Timestamp::UNIX_EPOCH,
+    };
+    // The adapter is asked, so the account is there.
+    let answer = loaded.registry.verify("stub", "x", &empty).map(drop);
+    assert!(matches!(answer, Err(Rejection::Malformed(_))), "{answer:?}");
     for (bad, problem) in [
         (String::new(), "accounts[0].public_keys"),
         (format!("{key}\nsecret = \"s\""), "accounts[0].secret"),

@@ -8,6 +8,8 @@ use actix_web::http::header;
 use actix_web::web::{BytesMut, Payload};
 use futures_util::StreamExt as _;
 
+use super::connections::Place;
+
 /// Largest body on either listener (contract §3).
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Time for the whole body; a sender who needs longer is not a payment provider.
@@ -42,7 +44,12 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, Bo
     let read = tokio::time::timeout(DEADLINE, fill(&mut body, payload)).await;
     let body = body.to_vec();
     match read {
-        Ok(Ok(())) => Ok(body),
+        Ok(Ok(())) => {
+            if let Some(place) = Place::of(request) {
+                place.serve();
+            }
+            Ok(body)
+        }
         Ok(Err(Stop::TooLarge)) => Err(BodyError::TooLarge(body)),
         Ok(Err(Stop::Broken)) => Err(BodyError::Broken(body)),
         Err(_) => Err(BodyError::TooSlow(body)),

@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::App;
 use super::body::{self, single_header};
 use super::error::{self, PublicError};
+use super::refusal;
 use crate::closeout::Notification;
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
@@ -26,14 +27,14 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
     if request.method() != Method::POST {
         return error::only_post().await;
     }
-    let body = match error::read_or_refuse(&app, &request, payload).await {
+    let body = match refusal::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
     let verified = match verify(&app, &request, path, &body) {
         Ok(verified) => verified,
         Err(error) => {
-            error::note_refusal(&app, &request, &error, &body);
+            refusal::note(&app, &request, &error, body).await;
             return error.response();
         }
     };
@@ -43,7 +44,7 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
             .body(acknowledgement),
         Err(error) => {
             let error = PublicError::from(error);
-            error::note_refusal(&app, &request, &error, &[]);
+            refusal::note(&app, &request, &error, Vec::new()).await;
             error.response()
         }
     }
@@ -74,16 +75,21 @@ fn verify<'a>(
         let why = "send Content-Type: application/json";
         return Err(PublicError::UnsupportedMedia(why));
     }
-    let (account, provider) = app
-        .registry
-        .find(provider, account)
-        .ok_or_else(|| PublicError::Unauthorized("no such account".to_owned()))?;
+    if !request.query_string().is_empty() {
+        // It is outside every signature, and what reads parameters may take them for the body's.
+        let why = "a notification has no query string";
+        return Err(PublicError::Malformed(why.to_owned()));
+    }
     let received_at = app.clock.now();
-    let notice = provider.verify(&Request {
-        header: &|name| single_header(request, name),
-        body,
-        now: moment_of_validity(received_at)?,
-    })?;
+    let (account, provider, notice) = app.registry.verify(
+        provider,
+        account,
+        &Request {
+            header: &|name| single_header(request, name),
+            body,
+            now: moment_of_validity(received_at)?,
+        },
+    )?;
     Ok(Verified {
         account,
         notice,

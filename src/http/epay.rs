@@ -13,6 +13,7 @@ use super::auth::bearer;
 use super::body::{self, single_header};
 use super::callback;
 use super::error::{self, PublicError};
+use super::refusal;
 use crate::closeout::{Notification, Settled};
 use crate::domain::claim::{Account, Claim, CloseOutKey};
 use crate::domain::close_out::{Progress, Refusal};
@@ -65,13 +66,13 @@ async fn receive(
         .epay
         .as_ref()
         .and_then(|callers| callers.identify(bearer(request), peer));
-    let body = match error::read_or_refuse(app, request, payload).await {
+    let body = match refusal::read_or_refuse(app, request, payload).await {
         Ok(body) => body,
         Err(error) => return error_response(&error, format),
     };
     let Some(caller) = caller else {
         let error = PublicError::Unauthorized("no valid token of an EPay caller".to_owned());
-        error::note_refusal(app, request, &error, &body);
+        refusal::note(app, request, &error, body).await;
         let message = ErrorMessage::unauthorized();
         return message_response(StatusCode::UNAUTHORIZED, &message, format);
     };
@@ -80,7 +81,7 @@ async fn receive(
         Ok(report) => close_out(app, request, &caller, report, body).await,
         Err(DecodeError::UnsupportedMedia { message }) => {
             let error = PublicError::UnsupportedMedia("unknown media type");
-            error::note_refusal(app, request, &error, &body);
+            refusal::note(app, request, &error, body).await;
             let message = ErrorMessage(message);
             return message_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message, format);
         }
@@ -98,7 +99,7 @@ async fn receive(
         }
         Err(error) => {
             let error = PublicError::from(error);
-            error::note_refusal(app, request, &error, &[]);
+            refusal::note(app, request, &error, Vec::new()).await;
             error_response(&error, format)
         }
     }

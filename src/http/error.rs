@@ -5,17 +5,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
-use super::App;
-use super::body;
-use super::body::{BODY_BYTES_MAX, BodyError, single_header};
-use crate::crypto;
+use super::body::{BODY_BYTES_MAX, BodyError};
 use crate::providers::Rejection;
 use crate::store::StoreError;
-use crate::store::evidence::{HEAD_BYTES_MAX, RefusedRequest};
 
 /// Seconds after which a provider may send again when the trouble is ours.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -86,7 +81,11 @@ impl PublicError {
             Self::Unavailable(_) => response
                 .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
                 .json(json!({"error": error})),
-            Self::Malformed(_) | Self::TooSlow | Self::TooLarge | Self::UnsupportedMedia(_) => {
+            // What is left of the body is not worth waiting for.
+            Self::TooSlow | Self::TooLarge => response
+                .force_close()
+                .json(json!({"error": error, "message": self.text()})),
+            Self::Malformed(_) | Self::UnsupportedMedia(_) => {
                 response.json(json!({"error": error, "message": self.text()}))
             }
         }
@@ -122,79 +121,6 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
             (PublicError::UnsupportedMedia(why), Vec::new())
         }
     }
-}
-
-/// Reads the body, or gives the answer to a request whose body cannot be read.
-pub async fn read_or_refuse(
-    app: &App,
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<Vec<u8>, PublicError> {
-    body::read(request, payload).await.map_err(|error| {
-        let (error, read) = of_body(error);
-        note_refusal(app, request, &error, &read);
-        error
-    })
-}
-
-/// Counts a refusal, keeps evidence of it and logs it once.
-pub fn note_refusal(app: &App, request: &HttpRequest, error: &PublicError, body: &[u8]) {
-    let reason = error.reason();
-    app.metrics
-        .refusals
-        .get_or_create(&crate::telemetry::RefusalLabels { reason })
-        .inc();
-    let path = crate::providers::text::printable(request.path());
-    if let PublicError::Unavailable(trouble) = error {
-        tracing::error!(path, error = %trouble, "a callback could not be stored");
-        return;
-    }
-    let why = match error {
-        PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
-        _ => reason,
-    };
-    tracing::info!(
-        path,
-        reason,
-        why,
-        bytes = body.len(),
-        "a request was refused"
-    );
-    let Some(evidence) = &app.evidence else {
-        return;
-    };
-    let peer = request.peer_addr().map(|peer| peer.to_string());
-    evidence.keep(RefusedRequest {
-        received_at: app.clock.now(),
-        reason,
-        path,
-        peer: peer.unwrap_or_default(),
-        headers: evidence_headers(request, why),
-        body_sha256: crypto::sha256(body),
-        body_length: body.len(),
-        body_head: body[..body.len().min(HEAD_BYTES_MAX)].to_vec(),
-    });
-}
-
-/// Longest header value kept as evidence; a signature has 344 characters, one of 8192 bits 1368.
-const HEADER_CHARS_MAX: usize = 1_400;
-
-fn evidence_headers(request: &HttpRequest, why: &str) -> String {
-    let mut kept = serde_json::Map::new();
-    kept.insert("why".to_owned(), why.into());
-    for name in [
-        "sign",
-        "content-type",
-        "content-encoding",
-        "user-agent",
-        "webhook-id",
-    ] {
-        if let Some(value) = single_header(request, name) {
-            let value: String = value.chars().take(HEADER_CHARS_MAX).collect();
-            kept.insert(name.to_owned(), value.into());
-        }
-    }
-    serde_json::Value::Object(kept).to_string()
 }
 
 fn bare(status: StatusCode, error: &str) -> HttpResponse {

@@ -3,14 +3,19 @@
 
 mod auth;
 mod body;
+mod budget;
 mod callback;
+pub mod connections;
+pub mod edge;
 mod epay;
 mod error;
 mod events;
 mod health;
 mod orders;
+mod peer;
 mod query;
 mod refunds;
+mod refusal;
 mod relay;
 pub mod routes;
 
@@ -18,6 +23,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+
+pub use budget::RefusalBudget;
 
 use crate::closeout::Closeout;
 use crate::config::Reader;
@@ -36,6 +43,8 @@ pub struct App {
     pub closeout: Arc<Closeout>,
     /// Where refusals are kept; `None` where the file could not be opened (the money goes on).
     pub evidence: Option<Evidence>,
+    /// What refusals may cost.
+    pub refusals: RefusalBudget,
     /// Provider accounts.
     pub registry: Registry,
     /// Who calls `EPay`; `None`: the endpoint is off.

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::App;
 use super::body::{self, single_header};
 use super::callback::{count, moment_of_validity};
-use super::error::{self, PublicError};
+use super::error::PublicError;
+use super::refusal;
 use crate::closeout::{Notification, Settled};
 use crate::domain::ids::Number;
 use crate::providers::Request;
@@ -20,14 +21,14 @@ pub async fn receive(
     path: Path<(String, String, String)>,
     payload: Payload,
 ) -> HttpResponse {
-    let body = match error::read_or_refuse(&app, &request, payload).await {
+    let body = match refusal::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
     match accept_and_settle(&app, &request, &path, &body).await {
         Ok(settled) => answer(&settled),
         Err(error) => {
-            error::note_refusal(&app, &request, &error, &body);
+            refusal::note(&app, &request, &error, body).await;
             error.response()
         }
     }
@@ -43,15 +44,13 @@ async fn accept_and_settle(
         let why = "send Content-Type: application/json";
         return Err(PublicError::UnsupportedMedia(why));
     }
-    let (account, relay) = app
-        .registry
-        .find_relay(provider, account)
-        .ok_or_else(|| PublicError::Unauthorized("no such account".to_owned()))?;
     let refund_no: Number = refund_no
         .parse()
         .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;
     let received_at = app.clock.now();
-    let verified = relay.verify(
+    let (account, relay, verified) = app.registry.verify_relay(
+        provider,
+        account,
         &refund_no,
         &Request {
             header: &|name| single_header(request, name),

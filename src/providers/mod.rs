@@ -22,6 +22,7 @@ use jiff::Timestamp;
 pub use verified::VerifiedClaim;
 
 use crate::domain::claim::Account;
+use crate::domain::ids::Number;
 use relay::RelayAccount;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
@@ -76,10 +77,17 @@ impl Registry {
         self.callbacks.add(account, provider)
     }
 
-    /// The account of a callback path.
-    pub fn find(&self, provider: &str, account: &str) -> Option<(&Account, &dyn Provider)> {
-        let (account, provider) = self.callbacks.find(provider, account)?;
-        Some((account, provider.as_ref()))
+    /// Verifies a notification for the account of its path.
+    pub fn verify(
+        &self,
+        provider: &str,
+        account: &str,
+        request: &Request<'_>,
+    ) -> Result<(&Account, &dyn Provider, Notice), Rejection> {
+        let (account, adapter, notice) = self
+            .callbacks
+            .verify(provider, account, |adapter| adapter.verify(request))?;
+        Ok((account, adapter.as_ref(), notice))
     }
 
     /// Adds an account whose replies are relayed; `false` where it is there already.
@@ -87,9 +95,16 @@ impl Registry {
         self.relays.add(account, relay)
     }
 
-    /// The account of a relay path.
-    pub fn find_relay(&self, provider: &str, account: &str) -> Option<(&Account, &RelayAccount)> {
-        self.relays.find(provider, account)
+    /// Verifies a relayed reply for the account of its path.
+    pub fn verify_relay(
+        &self,
+        provider: &str,
+        account: &str,
+        refund_no: &Number,
+        request: &Request<'_>,
+    ) -> Result<(&Account, &RelayAccount, VerifiedClaim), Rejection> {
+        self.relays
+            .verify(provider, account, |relay| relay.verify(refund_no, request))
     }
 }
 
@@ -111,10 +126,90 @@ impl<T> Accounts<T> {
         is_new
     }
 
+    /// Verifies with the account of this name. Where there is none, the work is done all the same, with
+    /// another account, and its outcome thrown away: the time of the answer must not tell which
+    /// accounts there are.
+    fn verify<V>(
+        &self,
+        provider: &str,
+        account: &str,
+        verify: impl FnOnce(&T) -> Result<V, Rejection>,
+    ) -> Result<(&Account, &T, V), Rejection> {
+        if let Some((account, behind)) = self.find(provider, account) {
+            return Ok((account, behind, verify(behind)?));
+        }
+        let of_provider = self.0.iter().find(|(known, _)| known.provider == provider);
+        if let Some((_, behind)) = of_provider.or(self.0.first()) {
+            drop(verify(behind));
+        }
+        Err(Rejection::Unauthorized("no such account".to_owned()))
+    }
+
     fn find(&self, provider: &str, account: &str) -> Option<(&Account, &T)> {
         self.0
             .iter()
             .find(|(known, _)| known.provider == provider && known.name == account)
             .map(|(account, behind)| (account, behind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Refuses everything, and counts how often it was asked.
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Provider for Counting {
+        fn verify(&self, _: &Request<'_>) -> Result<Notice, Rejection> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Err(Rejection::Malformed("asked".to_owned()))
+        }
+
+        fn kept_headers(&self) -> &'static [&'static str] {
+            &[]
+        }
+    }
+
+    #[test]
+    fn an_unknown_account_costs_the_work_of_a_known_one() {
+        let (one, other) = (Arc::default(), Arc::default());
+        let mut registry = Registry::default();
+        for (provider, asked) in [("one", &one), ("other", &other)] {
+            let account = Account {
+                provider: provider.to_owned(),
+                name: "main".to_owned(),
+            };
+            assert!(registry.add(account, Box::new(Counting(Arc::clone(asked)))));
+        }
+        let request = Request {
+            header: &|_| None,
+            body: b"",
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let unknown = Rejection::Unauthorized("no such account".to_owned());
+        let asked = Rejection::Malformed("asked".to_owned());
+        for (provider, account, expected, counts) in [
+            ("one", "main", &asked, [1, 0]),
+            ("other", "main", &asked, [1, 1]),
+            ("other", "nobody", &unknown, [1, 2]),
+            ("nobody", "main", &unknown, [2, 2]),
+        ] {
+            let answer = registry.verify(provider, account, &request).map(drop);
+            assert_eq!(
+                answer.as_ref().unwrap_err(),
+                expected,
+                "{provider}/{account}"
+            );
+            let so_far = [&one, &other].map(|asked| asked.load(Ordering::Relaxed));
+            assert_eq!(so_far, counts, "{provider}/{account}");
+        }
+        let nobody = Registry::default()
+            .verify("one", "main", &request)
+            .map(drop);
+        assert_eq!(nobody.unwrap_err(), unknown);
     }
 }

@@ -13,6 +13,7 @@ mod harness;
 // Once: what has no store, or is about one engine alone.
 mod deploy;
 mod docs;
+mod edge;
 mod network;
 mod postgres_server;
 mod sqlite_file;

@@ -15,7 +15,9 @@ pub mod proxy;
 pub mod reader;
 pub mod relay;
 pub mod server;
+pub mod shapes;
 pub mod store;
+pub mod wire;
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};

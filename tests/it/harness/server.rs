@@ -26,6 +26,7 @@ pub struct Server {
     folder: Folder,
     pub place: Place,
     environment: Vec<(String, String)>,
+    open_files: Option<u32>,
     child: Option<Child>,
     pub public_url: String,
     pub internal_url: String,
@@ -38,19 +39,26 @@ impl Server {
     pub fn start(config: &ConfigBuilder) -> Self {
         let folder = Folder::new();
         config.write(&folder);
-        Self::spawned(folder, config.place.clone(), config.environment.clone())
+        let environment = config.environment.clone();
+        Self::spawned(folder, config.place.clone(), environment, None)
     }
 
     /// Starts the server on the configuration that lies in `folder` already, with its store.
     pub fn start_in(folder: Folder) -> Self {
-        Self::spawned(folder, Place::Folder, Vec::new())
+        Self::spawned(folder, Place::Folder, Vec::new(), None)
     }
 
-    fn spawned(folder: Folder, place: Place, environment: Vec<(String, String)>) -> Self {
+    fn spawned(
+        folder: Folder,
+        place: Place,
+        environment: Vec<(String, String)>,
+        open_files: Option<u32>,
+    ) -> Self {
         let mut server = Self {
             folder,
             place,
             environment,
+            open_files,
             child: None,
             public_url: String::new(),
             internal_url: String::new(),
@@ -58,6 +66,14 @@ impl Server {
         };
         server.spawn();
         server
+    }
+
+    /// Starts the server with so many open files allowed.
+    pub fn start_with_open_files(config: &ConfigBuilder, limit: u32) -> Self {
+        let folder = Folder::new();
+        config.write(&folder);
+        let environment = config.environment.clone();
+        Self::spawned(folder, config.place.clone(), environment, Some(limit))
     }
 
     /// A server with the usual configuration.
@@ -75,7 +91,15 @@ impl Server {
 
     /// `refund-receiver serve --config …` on this folder, not yet started.
     pub fn serve_command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = match self.open_files {
+            None => Command::new(PROGRAM),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+                shell.args(["-c", &script, PROGRAM]);
+                shell
+            }
+        };
         command.arg("serve").arg("--config").arg(self.config_path());
         command.envs(self.environment.iter().cloned());
         command

@@ -1,0 +1,126 @@
+//! Opening a listener of `serve`: its time limits, and as many connections as the process has files
+//! for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App as Routes, HttpServer, rt};
+use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::http::connections::Connections;
+use crate::http::{App, edge};
+
+/// Time for requests under way when the service is told to stop.
+const DRAIN_SECONDS: u64 = 10;
+/// Time for the head of a connection's first request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may stay without a request. Longer than a proxy in front keeps one
+/// (`deploy/proxy`), so that it never sends on a connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long we wait for a peer at all: to begin the next request, and to finish its head.
+const WAIT_MAX: Duration = KEEP_ALIVE.saturating_add(HEAD_TIMEOUT);
+/// How often that is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Connections on one listener. Each may hold a head and a body of 64 KiB, so this bounds what senders
+/// who are not known can make us hold at about 256 MiB.
+const CONNECTIONS_MAX: u64 = 2_048;
+/// Fewest that are worth starting with.
+const CONNECTIONS_MIN: u64 = 16;
+/// Open files of one connection: the one that is read, and the one by which it can be cut.
+const FILES_EACH: u64 = 2;
+/// Open files that everything else needs.
+const OTHER_FILES: u64 = 256;
+/// The two of `serve`.
+const LISTENERS: u64 = 2;
+
+/// A listener and its connections.
+pub(super) struct Listener {
+    pub address: SocketAddr,
+    pub server: Server,
+    pub connections: Arc<Connections>,
+}
+
+/// Raises the limit of open files to what the system allows, and says how many connections a listener
+/// may hold with it.
+pub(super) fn connections_of_a_listener() -> anyhow::Result<usize> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let Some(files) = files else {
+        return Ok(usize::try_from(CONNECTIONS_MAX)?);
+    };
+    let possible = files.saturating_sub(OTHER_FILES) / (LISTENERS * FILES_EACH);
+    anyhow::ensure!(
+        possible >= CONNECTIONS_MIN,
+        "the process may open {files} files, which is too few to serve anybody (ulimit -n)"
+    );
+    if possible < CONNECTIONS_MAX {
+        tracing::warn!(
+            files,
+            connections = possible,
+            "the limit of open files (ulimit -n) leaves fewer connections a listener than usual"
+        );
+    }
+    Ok(usize::try_from(possible.min(CONNECTIONS_MAX))?)
+}
+
+/// Opens one listener; `key` is its name in the config.
+pub(super) fn listen(
+    address: SocketAddr,
+    key: &str,
+    (workers, connections_max): (usize, usize),
+    app: &Data<App>,
+    routes: fn(&mut ServiceConfig),
+) -> anyhow::Result<Listener> {
+    let app = app.clone();
+    // Places are freed before the framework stops to accept; an eighth of them may be on its way out.
+    let connections = Connections::new(connections_max - connections_max / 8);
+    let admitting = Arc::clone(&connections);
+    let server = HttpServer::new(move || {
+        Routes::new()
+            .app_data(app.clone())
+            .configure(routes)
+            .wrap(from_fn(edge::guard))
+    })
+    .workers(workers)
+    .max_connections(connections_max.div_ceil(workers))
+    .client_request_timeout(HEAD_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .on_connect(move |io, data| admitting.admit(io, data))
+    .disable_signals()
+    .bind(address)
+    .with_context(|| format!("cannot listen on {address} ({key})"))?;
+    let bound = server.addrs().first().copied();
+    Ok(Listener {
+        address: bound.with_context(|| format!("{address} ({key}) gave no address"))?,
+        server: server.run(),
+        connections,
+    })
+}
+
+/// Cuts connections that have waited too long, for ever.
+pub(super) async fn watch(connections: [Arc<Connections>; 2]) {
+    loop {
+        rt::time::sleep(LOOK_EVERY).await;
+        for listener in &connections {
+            listener.cut_overdue(WAIT_MAX);
+            let cut = listener.take_cut();
+            if cut > 0 {
+                tracing::warn!(cut, "connections that waited were cut to make room");
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What stands before every handler of both listeners: the book-keeping of connections, and the one
+//! request that the framework would read in another way than a proxy in front of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+
+use super::connections::Place;
+use super::error::PublicError;
+
+/// Lets a request through to its handler.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<Answer>, actix_web::Error> {
+    let place = Place::of(request.request()).cloned();
+    // One with a body is served from the moment at which the body is there, see `body::read`.
+    if let (Some(place), Payload::None) = (&place, request.parts().1) {
+        place.serve();
+    }
+    let response = if asks_for_websocket(&request) {
+        // The framework takes everything behind the head of such a request for its body, whatever
+        // Content-Length says; another request may be in there.
+        let error = PublicError::Malformed("there is nothing to upgrade to".to_owned());
+        let mut response = error.response();
+        response
+            .head_mut()
+            .set_connection_type(actix_web::http::ConnectionType::Close);
+        request.into_response(response)
+    } else {
+        next.call(request).await?
+    };
+    Ok(response.map_body(|_, body| Answer { body, place }))
+}
+
+fn asks_for_websocket(request: &ServiceRequest) -> bool {
+    let mut upgrades = request.headers().get_all(header::UPGRADE);
+    upgrades.any(|upgrade| {
+        upgrade
+            .to_str()
+            .is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+/// The body of an answer; with its end the connection waits for its peer again.
+pub struct Answer {
+    body: BoxBody,
+    place: Option<Arc<Place>>,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.wait();
+        }
+    }
+}

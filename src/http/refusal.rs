@@ -1,0 +1,126 @@
+//! What is done about a request that is refused: counted, kept as evidence, logged. All within the
+//! budget of `budget.rs`; beyond it a refusal is only counted, and answered late.
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+
+use super::App;
+use super::body::{self, single_header};
+use super::budget::PENALTY;
+use super::connections::Place;
+use super::error::{PublicError, of_body};
+use super::peer::Peer;
+use crate::crypto;
+use crate::providers::text::printable;
+use crate::store::evidence::{HEAD_BYTES_MAX, RefusedRequest};
+use crate::telemetry::RefusalLabels;
+
+/// Longest header value kept as evidence; a signature has 344 characters, one of 8192 bits 1368.
+const HEADER_CHARS_MAX: usize = 1_400;
+/// Headers kept as evidence. Whoever sent them may have made them up.
+const KEPT_HEADERS: [&str; 6] = [
+    "sign",
+    "content-type",
+    "content-encoding",
+    "user-agent",
+    "webhook-id",
+    "x-forwarded-for",
+];
+
+/// Reads the body, or gives the answer to a request whose body cannot be read.
+pub async fn read_or_refuse(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<u8>, PublicError> {
+    match body::read(request, payload).await {
+        Ok(body) => Ok(body),
+        Err(error) => {
+            let (error, read) = of_body(error);
+            note(app, request, &error, read).await;
+            Err(error)
+        }
+    }
+}
+
+/// Notes a refusal, and returns when it may be answered.
+pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
+    let reason = error.reason();
+    app.metrics
+        .refusals
+        .get_or_create(&RefusalLabels { reason })
+        .inc();
+    let path = printable(request.path());
+    if let PublicError::Unavailable(trouble) = error {
+        tracing::error!(path, error = %trouble, "a callback could not be stored");
+        return;
+    }
+    let peer = request.peer_addr().map(Peer::from);
+    if app.refusals.allows(peer, app.clock.now()) {
+        keep(app, request, path, error, &body);
+        return;
+    }
+    app.metrics.late_refusals.inc();
+    drop(body);
+    sit_out(app, request).await;
+}
+
+fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, body: &[u8]) {
+    let reason = error.reason();
+    let why = match error {
+        PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
+        _ => reason,
+    };
+    tracing::info!(
+        path,
+        reason,
+        why,
+        bytes = body.len(),
+        "a request was refused"
+    );
+    let Some(evidence) = &app.evidence else {
+        return;
+    };
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    evidence.keep(RefusedRequest {
+        received_at: app.clock.now(),
+        reason,
+        path,
+        peer: peer.unwrap_or_default(),
+        headers: evidence_headers(request, why),
+        body_sha256: crypto::sha256(body),
+        body_length: body.len(),
+        body_head: body[..body.len().min(HEAD_BYTES_MAX)].to_vec(),
+    });
+}
+
+/// Waits until the penalty is over, the connection is wanted for somebody else, or the service stops.
+async fn sit_out(app: &App, request: &HttpRequest) {
+    let mut draining = app.draining.subscribe();
+    let cut = async {
+        match Place::of(request) {
+            Some(place) => {
+                place.wait();
+                place.cut_by_others().await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = tokio::time::sleep(PENALTY) => {}
+        () = cut => {}
+        _ = draining.wait_for(|draining| *draining) => {}
+    }
+}
+
+fn evidence_headers(request: &HttpRequest, why: &str) -> String {
+    let mut kept = serde_json::Map::new();
+    kept.insert("why".to_owned(), why.into());
+    for name in KEPT_HEADERS {
+        if let Some(value) = single_header(request, name) {
+            let value: String = value.chars().take(HEADER_CHARS_MAX).collect();
+            kept.insert(name.to_owned(), value.into());
+        }
+    }
+    serde_json::Value::Object(kept).to_string()
+}
