@@ -16,6 +16,7 @@ mod docs;
 mod edge;
 mod network;
 mod postgres_server;
+mod proxies;
 mod sqlite_file;
 mod tidy;
 mod vectors;
