@@ -24,7 +24,6 @@ use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Metrics};
 
-
 /// Runs the service until SIGTERM or SIGINT, then drains and exits 0
 #[derive(Debug, Args)]
 #[command(after_help = "Example:

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use crate::harness::front::Front;
 use crate::harness::http::Client;
 use crate::harness::keys::provider_key;
 use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE, SAMPLE_REFUND_NO};
-use crate::harness::proxy::Proxy;
 use crate::harness::reader::text;
 use crate::harness::shapes::Shape;
 use crate::harness::wire::{Bent, Wire};
@@ -15,14 +15,14 @@ use crate::harness::{Engine, Server};
 #[test]
 fn behind_nginx_every_shape_has_its_answer() {
     let server = Server::usual(Engine::Sqlite);
-    let proxy = Proxy::nginx(&server);
+    let proxy = Front::nginx(&server);
     super::edge::answered(&server, &proxy.url, |shape: &Shape| shape.nginx);
 }
 
 #[test]
 fn behind_haproxy_every_shape_has_its_answer() {
     let server = Server::usual(Engine::Sqlite);
-    let proxy = Proxy::haproxy(&server);
+    let proxy = Front::haproxy(&server);
     super::edge::answered(&server, &proxy.url, |shape: &Shape| shape.haproxy);
 }
 
@@ -30,8 +30,8 @@ fn behind_haproxy_every_shape_has_its_answer() {
 fn bytes_arrive_untouched_and_answers_come_back_untouched() {
     let server = Server::usual(Engine::Sqlite);
     for (proxy, name) in [
-        (Proxy::nginx(&server), "nginx"),
-        (Proxy::haproxy(&server), "haproxy"),
+        (Front::nginx(&server), "nginx"),
+        (Front::haproxy(&server), "haproxy"),
     ] {
         // White space, escapes and letters beyond ASCII: what a well-meant rewriting would change.
         let body = Notice::new(&format!("R-{name}"), "REFUND_SUCCESS")
@@ -65,8 +65,8 @@ fn bytes_arrive_untouched_and_answers_come_back_untouched() {
 #[test]
 fn refusals_come_through_as_they_are() {
     let server = Server::usual(Engine::Sqlite);
-    let nginx = Proxy::nginx(&server);
-    let haproxy = Proxy::haproxy(&server);
+    let nginx = Front::nginx(&server);
+    let haproxy = Front::haproxy(&server);
     let good = provider_key().sign(SAMPLE.as_bytes());
     let client = Client::new();
     for (name, method, path, headers, body) in [
@@ -125,8 +125,8 @@ fn refusals_come_through_as_they_are() {
 #[test]
 fn whoever_is_slow_is_given_up_behind_a_proxy_too() {
     let server = Server::usual(Engine::Sqlite);
-    let nginx = Proxy::nginx(&server);
-    let haproxy = Proxy::haproxy(&server);
+    let nginx = Front::nginx(&server);
+    let haproxy = Front::haproxy(&server);
     let bent = Bent::notice("R-slow").host().length();
     let (head, body) = (bent.head(), bent.body_bytes());
     std::thread::scope(|scope| {

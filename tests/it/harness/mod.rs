@@ -6,6 +6,7 @@
 pub mod config;
 pub mod epay;
 pub mod folder;
+pub mod front;
 pub mod http;
 pub mod keys;
 pub mod paycools;
