@@ -10,10 +10,12 @@
 //! | [`epay`] | the wire contract of the EPay endpoint; pure | domain |
 //! | [`store`] | what is known, on disk; group commit | domain |
 //! | [`closeout`] | the two transactions: accept and settle | domain, store, providers' proof |
+//! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
 //! | [`http`] | URLs, and the only place where an error becomes a status | all above |
 //! | [`config`] | file and environment to checked values | domain, crypto, providers, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
 
+pub mod audit;
 pub mod cli;
 pub mod closeout;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The commands. Results go to stdout, errors to stderr, one line each; exit codes:
 //! 0 done, 1 failed or refused, 2 wrong usage or config, 3 the store cannot be used.
 
+mod audit;
 mod check_config;
 mod client;
 mod demo;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 /// Exit code of wrong usage or config.
 const USAGE: u8 = 2;
-/// Exit code of a store that cannot be used: damaged, foreign, newer, in use.
+/// Exit code of a store that cannot be used: damaged, foreign, of another version, in use.
 const STORE_REFUSED: u8 = 3;
 
 /// Receives refund outcomes from payment providers, verifies and keeps them, and tells internal
@@ -35,7 +36,8 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   refund-receiver demo                                  see all of it work, no config needed
   refund-receiver check-config --config refunds.toml    what would serve do with this file?
-  refund-receiver serve --config refunds.toml           run the service";
+  refund-receiver serve --config refunds.toml           run the service
+  refund-receiver audit --config refunds.toml           does what it promises hold?";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -44,6 +46,7 @@ enum Command {
     Trigger(trigger::Trigger),
     Verify(verify::Verify),
     CheckConfig(check_config::CheckConfig),
+    Audit(audit::Audit),
     Healthcheck(healthcheck::Healthcheck),
     Store(store::Store),
 }
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Trigger(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Store(command) => command.run(),
     }

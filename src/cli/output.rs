@@ -14,6 +14,13 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// The format asked for, where `--json` stands for one of them.
+    pub fn or_json(self, is_json: bool) -> Self {
+        if is_json { Self::Json } else { self }
+    }
+}
+
 /// A line on stdout.
 pub fn line(text: impl AsRef<str>) {
     let mut out = std::io::stdout().lock();

@@ -214,6 +214,11 @@ impl RelaySecrets {
         Ok(Self(secrets))
     }
 
+    /// Whether a secret with this id is among them.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|secret| secret.id == id)
+    }
+
     /// Verifies `id.timestamp.body`. Each secret hashes the body once, whatever the number of
     /// signatures in the header, and compares in constant time.
     pub fn verify<'a>(

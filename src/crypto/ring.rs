@@ -139,6 +139,11 @@ impl KeyRing {
             .ok_or(SignatureError::Mismatch)
     }
 
+    /// Whether a key with this id is in the ring, valid now or not.
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|entry| entry.id == id)
+    }
+
     /// The keys in the order in which they are tried.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys

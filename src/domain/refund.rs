@@ -12,7 +12,7 @@ use super::ids::{CallbackId, Number, RefundId};
 use super::money::Money;
 
 /// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
-const ATTENTION_MAX: usize = 5;
+pub const ATTENTION_MAX: usize = 5;
 
 /// An open question for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -171,7 +171,7 @@ fn notification(
 /// There is one `EPay` caller's account (contract §5).
 fn account() -> Account {
     Account {
-        provider: "epay".to_owned(),
+        provider: epay::PROVIDER.to_owned(),
         name: "default".to_owned(),
     }
 }

@@ -62,6 +62,10 @@ pub trait Provider: Send + Sync {
 
     /// Names of the headers that are kept beside the body.
     fn kept_headers(&self) -> &'static [&'static str];
+
+    /// Whether it still has the key or secret of this id, so that what that once verified can be
+    /// verified again.
+    fn has_key(&self, key_id: &str) -> bool;
 }
 
 /// Every configured account: those that post callbacks, and those whose replies are relayed.

@@ -7,7 +7,7 @@
 //! refused as evidence for this one.
 
 use super::{Rejection, Request, VerifiedClaim};
-use crate::crypto::{RelayMessage, RelaySecrets};
+use crate::crypto::{self, RelayMessage, RelaySecrets};
 use crate::domain::claim::Claim;
 use crate::domain::ids::Number;
 
@@ -17,6 +17,12 @@ pub const ID_HEADER: &str = "webhook-id";
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// The header with the signatures.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
+
+/// What makes two deliveries of a relay the same one: SHA-256 of the message's id and bytes.
+pub fn message_key(message_id: &str, body: &[u8]) -> [u8; 32] {
+    // No id holds a NUL, so no two pairs make the same text.
+    crypto::sha256(&[message_id.as_bytes(), b"\0", body].concat())
+}
 
 /// A provider whose replies are relayed.
 pub trait RelayedProvider: Send + Sync {
@@ -71,6 +77,11 @@ impl RelayAccount {
             "content-type",
             "user-agent",
         ]
+    }
+
+    /// Whether it still has the secret of this id, so that what that once verified can be verified again.
+    pub fn has_secret(&self, id: &str) -> bool {
+        self.secrets.has(id)
     }
 }
 

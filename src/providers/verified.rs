@@ -1,5 +1,6 @@
 //! The proof type: a claim that some key or token of the account stands behind.
 
+use super::relay::message_key;
 use crate::crypto;
 use crate::domain::claim::{Claim, DeliveryKey};
 
@@ -25,12 +26,10 @@ impl VerifiedClaim {
     /// on. An id that comes with other bytes is another message: those bytes are signed, too, and an
     /// answer of success promises that they are kept.
     pub(super) fn of_message(claim: Claim, key_id: &str, message_id: &str, body: &[u8]) -> Self {
-        // No id holds a NUL, so no two pairs make the same text.
-        let message = [message_id.as_bytes(), b"\0", body].concat();
         Self {
             claim: Some(claim),
             key_id: key_id.to_owned(),
-            delivery_key: DeliveryKey::Message(crypto::sha256(&message)),
+            delivery_key: DeliveryKey::Message(message_key(message_id, body)),
         }
     }
 

@@ -10,6 +10,7 @@ mod driver;
 mod engine;
 mod error;
 pub mod evidence;
+mod inspection;
 mod lane;
 mod postgres;
 mod queue;
@@ -28,11 +29,12 @@ use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
+pub use inspection::{Inspection, copy_file, log_of};
 pub use lane::Lane;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
-    CallbackRow, DueCallback, EventRow, Locked, NewCallback, RefundFilter, RefundPage, Snapshot,
-    Stored, Tx,
+    AuditedCallback, AuditedRefund, CallbackRow, Counts, DueCallback, EventRow, HandledApplication,
+    Locked, NewCallback, RefundFilter, RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx,
 };
 
 pub use url::{StoreUrl, StoreUrlError};

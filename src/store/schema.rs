@@ -101,19 +101,30 @@ fn step_up(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     note(driver, now)
 }
 
-/// Refuses a store that is not exactly of this program's version.
+/// Refuses every version but the present one: what only looks cannot step a schema up.
 pub(super) fn require_present(driver: &mut dyn Driver) -> Result<(), StoreError> {
-    let found = match driver.count_tables(None)? {
-        0 => return Err(StoreError::Corrupt("it has no tables at all".to_owned())),
-        _ => found_version(driver)?,
-    };
-    if missing_upgrades(found)?.is_empty() {
-        return Ok(());
+    match found_version(driver)? {
+        VERSION => Ok(()),
+        found => Err(StoreError::SchemaVersion {
+            found,
+            known: VERSION,
+        }),
     }
-    Err(StoreError::SchemaVersion {
-        found,
-        known: VERSION,
-    })
+}
+
+/// Everything that SQLite itself finds wrong: pages, indexes, types and foreign keys.
+pub(super) fn damage(sqlite: &mut Sqlite) -> Result<Vec<String>, StoreError> {
+    let mut found = texts(sqlite, "PRAGMA integrity_check(100)")?;
+    found.retain(|line| line != "ok");
+    sqlite.query("PRAGMA foreign_key_check", &[], &mut |row| {
+        found.push(format!(
+            "a row of {} names a row of {} that is not there",
+            row.text(0)?,
+            row.text(2)?
+        ));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 fn missing_upgrades(found: i64) -> Result<&'static [&'static str], StoreError> {

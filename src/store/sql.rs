@@ -18,6 +18,8 @@ macro_rules! close_out_columns {
     };
 }
 
+pub(super) mod audit;
+
 pub(super) const INSERT_CALLBACK: &str = "-- insert_callback
 INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
   received_at, last_received_at, settle_after)

@@ -3,6 +3,8 @@
 //! Settings by `docs/adr/0001-sqlite-settings.md`; each is read back, and the start is refused
 //! where SQLite did not take it.
 
+mod backup;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

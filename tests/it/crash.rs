@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::ENGINE;
+use crate::harness::audit::AckedFile;
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::epay::{PATH, json_body, order_no};
 use crate::harness::http::Client;
@@ -226,6 +227,20 @@ fn assert_each_took_effect_once(server: &Server, acked: &BTreeSet<String>) {
     }
 }
 
+/// The program's own audit finds every rule kept, and everything that was acknowledged.
+fn audit(server: &Server, sent: &[Delivery], acked: &BTreeSet<String>) {
+    let list = AckedFile::new(server.folder());
+    for delivery in sent.iter().filter(|sent| acked.contains(&sent.refund_no)) {
+        let (provider, account) = match delivery.path {
+            MAIN => ("payermax", "main"),
+            _ => ("epay", "default"),
+        };
+        list.add(provider, account, &delivery.refund_no, &delivery.body);
+    }
+    let report = server.assert_audit_is_clean(Some(&list));
+    assert_eq!(report["acked"]["stored"], acked.len(), "{report:#}");
+}
+
 /// Sends every delivery once more; all must be answered with success now.
 fn deliver_again(server: &Server, load: &[Delivery]) {
     let next = AtomicUsize::new(0);
@@ -265,6 +280,7 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
         }
     }
     assert_each_took_effect_once(&server, &acked);
+    audit(&server, &sent, &acked);
 
     deliver_again(&server, &sent);
     let everything: BTreeSet<String> = sent
@@ -277,6 +293,7 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
         everything.len(),
         "nothing is invented"
     );
+    audit(&server, &sent, &everything);
 }
 
 #[test]
@@ -288,8 +305,10 @@ fn sigterm_under_load_drains_and_exits_0_and_loses_nothing() {
         let status = server.terminate();
         assert_eq!(status.code(), Some(0), "an orderly end");
     });
+    audit(&server, &load, &acked);
     server.restart();
     assert_each_took_effect_once(&server, &acked);
+    audit(&server, &load, &acked);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::ENGINE;
 
 mod access;
+mod audit;
 mod authenticity;
 mod commands;
 mod crash;

@@ -111,6 +111,11 @@ impl Provider for Paycools {
     fn kept_headers(&self) -> &'static [&'static str] {
         &["content-type", "user-agent"]
     }
+
+    fn has_key(&self, key_id: &str) -> bool {
+        let is_secret = self.secret.is_some() && key_id == SECRET_ID;
+        is_secret || self.keys.as_ref().is_some_and(|keys| keys.has(key_id))
+    }
 }
 
 fn no_key(form: &str) -> Rejection {

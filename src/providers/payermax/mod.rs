@@ -89,6 +89,10 @@ impl Provider for Payermax {
     fn kept_headers(&self) -> &'static [&'static str] {
         &[SIGN_HEADER, "content-type", "user-agent"]
     }
+
+    fn has_key(&self, key_id: &str) -> bool {
+        self.keys.has(key_id)
+    }
 }
 
 impl Audience {

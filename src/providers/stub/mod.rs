@@ -31,6 +31,10 @@ impl Provider for Stub {
     fn kept_headers(&self) -> &'static [&'static str] {
         &[SIGN_HEADER]
     }
+
+    fn has_key(&self, key_id: &str) -> bool {
+        self.0.has(key_id)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What can be said inside a transaction, in business words: one method a statement, one file a
 //! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
 
+mod audit;
 mod callbacks;
 mod close_outs;
 mod events;
@@ -11,6 +12,9 @@ use super::StoreError;
 use super::driver::{Driver, Row, Value};
 use crate::domain::ids::Number;
 
+pub use audit::{
+    AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
+};
 pub use callbacks::{CallbackRow, DueCallback, NewCallback, Stored};
 pub use events::EventRow;
 pub use refunds::{Locked, RefundFilter, RefundPage};

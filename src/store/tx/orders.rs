@@ -105,7 +105,8 @@ impl Snapshot<'_> {
         })
     }
 
-    pub(super) fn payments(&mut self, order_no: &Number) -> Result<Vec<Payment>, StoreError> {
+    /// The payments of an order.
+    pub fn payments(&mut self, order_no: &Number) -> Result<Vec<Payment>, StoreError> {
         self.all(sql::PAYMENTS_OF_ORDER, &[order_no.as_str().into()], |row| {
             Ok(Payment {
                 trandeno: row.text(0)?.to_owned(),

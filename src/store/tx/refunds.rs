@@ -256,7 +256,7 @@ impl<'a> Query<'a> {
     }
 }
 
-fn read_both(row: &dyn Row) -> Result<(Refund, Option<CloseOut>), StoreError> {
+pub(super) fn read_both(row: &dyn Row) -> Result<(Refund, Option<CloseOut>), StoreError> {
     let close_out = match row.opt_blob(REFUND_COLUMNS)? {
         Some(_) => Some(read_close_out(row, REFUND_COLUMNS)?),
         None => None,

@@ -82,11 +82,11 @@ impl Front {
             url: format!("http://{listen}"),
         };
         wait_for("the proxy to listen", || {
-            let ended = proxy.child.try_wait().expect("our child");
-            assert!(ended.is_none(), "the proxy ended: {}", proxy.log());
+            let ended = front.child.try_wait().expect("our child");
+            assert!(ended.is_none(), "the proxy ended: {}", front.log());
             TcpStream::connect(listen).ok()
         });
-        proxy
+        front
     }
 
     fn log(&self) -> String {

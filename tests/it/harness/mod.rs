@@ -3,6 +3,7 @@
 //! Nothing in here calls into the library. The tests know the outer contract only, so a mistake
 //! that the product makes twice (in writing and in reading) still shows.
 
+pub mod audit;
 pub mod config;
 pub mod epay;
 pub mod folder;

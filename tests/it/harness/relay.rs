@@ -32,7 +32,7 @@ pub fn config(engine: Engine) -> ConfigBuilder {
 }
 
 /// The written form of a secret.
-fn text(secret: &[u8]) -> String {
+pub fn text(secret: &[u8]) -> String {
     format!("whsec_{}", STANDARD.encode(secret))
 }
 

@@ -18,6 +18,14 @@ pub struct Evidence {
     pub path: String,
 }
 
+/// What was in a store.
+#[derive(Debug)]
+pub enum SavedStore {
+    File(Vec<u8>),
+    /// The tables, each kept in the schema `saved`.
+    Tables(Vec<String>),
+}
+
 impl Server {
     /// Everything kept of refused requests so far, oldest first. A file on every engine.
     pub fn evidence(&self) -> Vec<Evidence> {
@@ -97,6 +105,55 @@ impl Server {
                 .and_then(|connection| connection.execute_batch(sql))
                 .expect("the store can be changed"),
             Place::Database(database) => database.execute(sql),
+        }
+    }
+
+    /// Changes a store that nobody uses, past the rules of its schema where the engine allows that.
+    pub fn break_store(&self, sql: &str) {
+        match &self.place {
+            Place::Folder => {
+                let rules_off = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;";
+                self.change_store(&format!("{rules_off} {sql}"));
+            }
+            Place::Database(database) => {
+                let rules_off = "SET session_replication_role = replica;";
+                database.execute(&format!("{rules_off} {sql}"));
+            }
+        }
+    }
+
+    /// Keeps what is in a store that nobody uses.
+    pub fn save_store(&self) -> SavedStore {
+        match &self.place {
+            Place::Folder => {
+                let bytes = std::fs::read(self.store_file()).expect("the store is there");
+                SavedStore::File(bytes)
+            }
+            Place::Database(database) => {
+                let tables = self.tables();
+                database.execute("DROP SCHEMA IF EXISTS saved CASCADE; CREATE SCHEMA saved");
+                for table in &tables {
+                    database.execute(&format!("CREATE TABLE saved.{table} AS TABLE {table}"));
+                }
+                SavedStore::Tables(tables)
+            }
+        }
+    }
+
+    /// Puts it back.
+    pub fn restore_store(&self, saved: &SavedStore) {
+        match (&self.place, saved) {
+            (Place::Folder, SavedStore::File(bytes)) => {
+                std::fs::write(self.store_file(), bytes).expect("the store can be written");
+            }
+            (Place::Database(_), SavedStore::Tables(tables)) => {
+                for table in tables {
+                    self.break_store(&format!(
+                        "DELETE FROM {table}; INSERT INTO {table} SELECT * FROM saved.{table}"
+                    ));
+                }
+            }
+            _ => panic!("saved on another engine"),
         }
     }
 

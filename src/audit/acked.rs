@@ -1,0 +1,201 @@
+//! I7: what was answered with success is there. The store cannot know what was answered, so whoever sent
+//! the notifications brings a list: one JSON object a line, written after each answer of success.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::feed::Feed;
+use crate::crypto::{hex, sha256};
+use crate::domain::claim::Account;
+use crate::store::{Snapshot, StoreError};
+
+/// Entries of the list that are shown where something is wrong with them.
+const SHOWN_MAX: usize = 20;
+
+/// One answer of success.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acked {
+    /// The system.
+    pub provider: String,
+    /// The account there.
+    pub account: String,
+    /// The refund that the notification names; empty or absent where it names none.
+    #[serde(default)]
+    pub refund_no: String,
+    /// Lower-case hex of the SHA-256 of the body as sent.
+    pub sha256: String,
+}
+
+/// What was answered with success, and how often.
+#[derive(Clone, Debug, Default)]
+pub struct AckedList {
+    /// Notifications of one refund: the digest of each, and how often it was acknowledged.
+    refunds: BTreeMap<(String, String, String), BTreeMap<String, i64>>,
+}
+
+/// A line that is not an entry.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {error}")]
+pub struct AckedError {
+    line: usize,
+    error: serde_json::Error,
+}
+
+/// How the list compares with the store.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AckedResult {
+    /// Different notifications that were acknowledged.
+    pub acked: u64,
+    /// Those of them that are stored.
+    pub stored: u64,
+    /// Those that are not, or were counted less often than they were acknowledged.
+    pub lost: u64,
+    /// Those that are stored, or took effect, more than once.
+    pub doubled: u64,
+    /// The first of the lost ones.
+    pub lost_shown: Vec<Acked>,
+    /// The first of the doubled ones.
+    pub doubled_shown: Vec<Acked>,
+}
+
+impl AckedList {
+    /// Reads the lines. A last line without its end is that of a writer that was cut off, and left out.
+    pub fn parse(text: &str) -> Result<Self, AckedError> {
+        let mut list = Self::default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        for (index, line) in whole.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let line_number = index + 1;
+            let acked: Acked = serde_json::from_str(line).map_err(|error| AckedError {
+                line: line_number,
+                error,
+            })?;
+            list.add(acked);
+        }
+        Ok(list)
+    }
+
+    /// Adds one answer of success.
+    pub fn add(&mut self, acked: Acked) {
+        let refund = (acked.provider, acked.account, acked.refund_no);
+        let digests = self.refunds.entry(refund).or_default();
+        *digests.entry(acked.sha256).or_default() += 1;
+    }
+
+    /// The refunds of the list.
+    pub(super) fn refunds(&self) -> impl Iterator<Item = AckedRefund<'_>> {
+        self.refunds
+            .iter()
+            .map(|((provider, account, refund_no), digests)| AckedRefund {
+                account: Account {
+                    provider: provider.clone(),
+                    name: account.clone(),
+                },
+                refund_no,
+                digests,
+            })
+    }
+}
+
+/// What was acknowledged of one refund.
+pub(super) struct AckedRefund<'a> {
+    account: Account,
+    refund_no: &'a str,
+    digests: &'a BTreeMap<String, i64>,
+}
+
+impl AckedRefund<'_> {
+    /// Compares it with what is stored under its number. The feed has been followed to its end.
+    pub(super) fn compare(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        feed: &Feed,
+        result: &mut AckedResult,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut stored: BTreeMap<String, (usize, i64)> = BTreeMap::new();
+        for row in snapshot.bodies_under_number(&self.account, self.refund_no)? {
+            let (rows, deliveries) = stored.entry(hex(&sha256(&row.body))).or_default();
+            *rows += 1;
+            *deliveries += row.deliveries;
+        }
+        let has_doubled = self.took_effect_twice(snapshot, feed)?;
+        let mut problems = Vec::new();
+        for (digest, times) in self.digests {
+            let (rows, deliveries) = stored.get(digest).copied().unwrap_or_default();
+            result.acked += 1;
+            result.stored += u64::from(rows > 0);
+            if rows == 0 {
+                problems.push(format!("{digest} was acknowledged and is not stored"));
+            } else if deliveries < *times {
+                problems.push(format!(
+                    "{digest} was acknowledged {times} times and counted {deliveries} times"
+                ));
+            }
+            if deliveries < *times {
+                result.lost += 1;
+                self.show(digest, &mut result.lost_shown);
+            }
+            if rows > 1 || has_doubled {
+                result.doubled += 1;
+                self.show(digest, &mut result.doubled_shown);
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Whether the number stands for several refunds, or one that succeeded several times. What names no
+    /// refund makes one each, rightly.
+    fn took_effect_twice(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        feed: &Feed,
+    ) -> Result<bool, StoreError> {
+        if self.refund_no.is_empty() {
+            return Ok(false);
+        }
+        let claims = snapshot.claims_under_number(&self.account, self.refund_no)?;
+        let mut refunds: Vec<_> = claims
+            .into_iter()
+            .filter_map(|said| said.refund_id)
+            .collect();
+        refunds.sort_unstable();
+        refunds.dedup();
+        Ok(refunds.len() > 1 || refunds.iter().any(|id| feed.has_doubled(*id)))
+    }
+
+    fn show(&self, digest: &str, shown: &mut Vec<Acked>) {
+        if shown.len() < SHOWN_MAX {
+            shown.push(Acked {
+                provider: self.account.provider.clone(),
+                account: self.account.name.clone(),
+                refund_no: self.refund_no.to_owned(),
+                sha256: digest.to_owned(),
+            });
+        }
+    }
+
+    /// Its name in a report.
+    pub(super) fn name(&self) -> String {
+        let Account { provider, name } = &self.account;
+        format!("{provider}/{name} {}", self.refund_no)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_cut_off_at_the_end_is_left_out_and_a_wrong_one_is_refused() {
+        let line = r#"{"provider":"payermax","account":"main","refund_no":"R-1","sha256":"00"}"#;
+        let list = AckedList::parse(&format!("{line}\n\n{line}\n{{\"provi")).unwrap();
+        let digests: Vec<_> = list.refunds().map(|refund| refund.digests["00"]).collect();
+        assert_eq!(digests, [2], "the same answer twice");
+        let wrong = AckedList::parse(&format!("{line}\nR-1\n")).unwrap_err();
+        assert!(wrong.to_string().starts_with("line 2: "), "{wrong}");
+    }
+}

@@ -1,0 +1,73 @@
+//! I2: nothing is invented. The adapter verifies each notification again as it did when it came, over
+//! the stored bytes and at the stored time, and must come to the same key and the same claim.
+//!
+//! Skipped is what the config can no longer vouch for: an account or a key that was removed. A token
+//! of EPay is not stored, so there the claim alone is compared.
+
+use serde_json::{Map, Value};
+
+use crate::domain::claim::{Claim, CloseOutKey};
+use crate::epay;
+use crate::providers::{Registry, Rejection, Request, VerifiedClaim};
+use crate::store::AuditedCallback;
+
+/// What is wrong with a notification; `None` where the config cannot tell.
+pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Vec<String>> {
+    let headers: Map<String, Value> = serde_json::from_str(&callback.headers).unwrap_or_default();
+    let header = |name: &str| headers.get(name).and_then(Value::as_str);
+    let found = if callback.account.provider == epay::PROVIDER {
+        Ok((epay_claim(header("content-type"), &callback.body), None))
+    } else {
+        let verified = verify(callback, registry, &header)?;
+        verified.map(|verified| {
+            let (claim, key_id, _) = verified.into_parts();
+            (claim, Some(key_id))
+        })
+    };
+    let (claim, key_id) = match found {
+        Ok(found) => found,
+        Err(why) => return Some(vec![format!("does not verify again: {why}")]),
+    };
+    let mut problems = Vec::new();
+    if let Some(key_id) = key_id.filter(|key_id| *key_id != callback.key_id) {
+        let stored = &callback.key_id;
+        problems.push(format!(
+            "is signed with key {key_id:?}, stored is {stored:?}"
+        ));
+    }
+    let stored = callback.claim.as_deref();
+    let stored: Option<Claim> = stored.and_then(|claim| serde_json::from_str(claim).ok());
+    if stored != claim {
+        problems.push("its bytes do not say what is stored as its claim".to_owned());
+    }
+    Some(problems)
+}
+
+/// `None` where neither account nor key is configured any more.
+fn verify<'a>(
+    callback: &'a AuditedCallback,
+    registry: &Registry,
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+) -> Option<Result<VerifiedClaim, Rejection>> {
+    let request = Request {
+        header,
+        body: &callback.body,
+        now: callback.received_at.to_timestamp()?,
+    };
+    let (provider, name) = (&callback.account.provider, &callback.account.name);
+    if let Some((_, adapter)) = registry.find(provider, name) {
+        let has_key = adapter.has_key(&callback.key_id);
+        return has_key.then(|| adapter.verify(&request).map(|notice| notice.verified));
+    }
+    let (_, relay) = registry.find_relay(provider, name)?;
+    let refund_no = callback.refund_no.parse().ok()?;
+    let has_secret = relay.has_secret(&callback.key_id);
+    has_secret.then(|| relay.verify(&refund_no, &request))
+}
+
+/// What a report of EPay says, if it says anything.
+fn epay_claim(content_type: Option<&str>, body: &[u8]) -> Option<Claim> {
+    let report = epay::decode(content_type, body).ok()?;
+    let key = CloseOutKey::new(report.batchno, report.trandeno).ok()?;
+    Some(Claim::epay_success(key, report.refundmoney))
+}

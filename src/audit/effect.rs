@@ -1,0 +1,80 @@
+//! I3: however often a notification came, it took effect once. The feed tells each effect, so what it
+//! told is counted against what was said.
+
+use std::collections::HashSet;
+
+use super::facts::{OrderFacts, RefundFacts, Said};
+use crate::domain::claim::{Outcome, Status};
+
+/// One delivery is stored once, and the feed told one status for each notification that was applied.
+pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
+    let mut problems = Vec::new();
+    let keys: HashSet<_> = facts.said.iter().map(|said| &said.delivery_key).collect();
+    if keys.len() != facts.said.len() {
+        let times = facts.said.len() - keys.len();
+        problems.push(format!("{times} of its notifications are stored twice"));
+    }
+    if facts.refund.refund_no.is_none() {
+        if facts.history.moves() != 1 {
+            let moves = facts.history.moves();
+            problems.push(format!("has no number, but {moves} events of its status"));
+        }
+        return problems;
+    }
+    for status in Status::ALL {
+        let said = facts.said.iter().filter(|said| has_applied(said, status));
+        let (told, said) = (usize::from(facts.history.told(status)), said.count());
+        // A first notification that is unclear makes a pending refund without being applied.
+        let by_unclear = usize::from(status == Status::Pending && began_unclear(facts));
+        if told != said && told != said + by_unclear {
+            let status = status.as_str();
+            problems.push(format!(
+                "{told} events say {status}, {said} notifications do"
+            ));
+        }
+    }
+    problems
+}
+
+fn has_applied(said: &Said, status: Status) -> bool {
+    said.applied()
+        .is_some_and(|claim| claim.outcome == Outcome::Reported(status))
+}
+
+fn began_unclear(facts: &RefundFacts) -> bool {
+    let is_unclear = |said: &Said| {
+        let claim = said.claim.as_ref();
+        said.verdict.is_some()
+            && claim.is_some_and(|claim| matches!(claim.outcome, Outcome::Unclear(_)))
+    };
+    facts.history.first == Some(Status::Pending) && facts.said.iter().any(is_unclear)
+}
+
+/// An order is closed once and an application handled once, and the feed told it as often.
+pub fn of_order(facts: &OrderFacts) -> Vec<String> {
+    let mut problems = Vec::new();
+    if facts.told_closed != u16::from(facts.closed_by_close_out) {
+        let (times, is) = (facts.told_closed, facts.closed_by_close_out);
+        problems.push(format!(
+            "closed by a close-out: {is}; events that say so: {times}"
+        ));
+    }
+    for application in &facts.handled {
+        let batchno = &application.batchno;
+        let told = facts.told_handled.iter().find(|(told, _)| told == batchno);
+        let times = told.map_or(0, |(_, times)| *times);
+        if times != 1 {
+            problems.push(format!(
+                "application {batchno} is handled; events that say so: {times}"
+            ));
+        }
+    }
+    for (batchno, _) in &facts.told_handled {
+        if !facts.handled.iter().any(|known| known.batchno == *batchno) {
+            problems.push(format!(
+                "an event says application {batchno} is handled; it is not"
+            ));
+        }
+    }
+    problems
+}

@@ -1,0 +1,137 @@
+//! What the rules are applied to: one refund or one order with everything that belongs to it, read in
+//! one snapshot, so that a running service cannot change half of it meanwhile.
+
+use super::feed::{Feed, History};
+use crate::domain::claim::{Claim, RefundNo};
+use crate::domain::close_out::{CloseOut, Progress};
+use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::order::{OrderState, Payment};
+use crate::domain::refund::Refund;
+use crate::store::{HandledApplication, Snapshot, StoreError, StoredClaim};
+
+/// What a stored notification says, as far as it can be read.
+pub struct Said {
+    /// The notification.
+    pub id: CallbackId,
+    /// The refund that it made or met.
+    pub refund_id: Option<RefundId>,
+    /// What makes two deliveries the same one.
+    pub delivery_key: Vec<u8>,
+    /// What it says; `None` where that cannot be read.
+    pub claim: Option<Claim>,
+    /// What became of it.
+    pub verdict: Option<String>,
+}
+
+impl Said {
+    /// What it says, if that took effect.
+    pub fn applied(&self) -> Option<&Claim> {
+        let claim = self.claim.as_ref()?;
+        (self.verdict.as_deref() == Some("applied")).then_some(claim)
+    }
+}
+
+impl From<StoredClaim> for Said {
+    fn from(stored: StoredClaim) -> Self {
+        let claim = stored.claim.as_deref();
+        Self {
+            id: stored.id,
+            refund_id: stored.refund_id,
+            delivery_key: stored.delivery_key,
+            claim: claim.and_then(|claim| serde_json::from_str(claim).ok()),
+            verdict: stored.verdict,
+        }
+    }
+}
+
+/// A refund and what it follows from.
+pub struct RefundFacts {
+    /// The refund.
+    pub refund: Refund,
+    /// Its order side.
+    pub close_out: Option<CloseOut>,
+    /// Everything under its number; empty where it has none.
+    pub said: Vec<Said>,
+    /// What the feed told of it.
+    pub history: History,
+    /// The order of its payment, where one is registered.
+    pub order_no: Option<String>,
+}
+
+impl RefundFacts {
+    /// Reads what belongs to a refund.
+    pub fn gather(
+        snapshot: &mut Snapshot<'_>,
+        feed: &mut Feed,
+        (refund, close_out): (Refund, Option<CloseOut>),
+    ) -> Result<Self, StoreError> {
+        let number = refund.refund_no.as_ref().map(RefundNo::as_str);
+        let said = match number {
+            Some(number) => snapshot.claims_under_number(&refund.account, number)?,
+            None => Vec::new(),
+        };
+        let order_no = match &close_out {
+            Some(this) => snapshot.order_of_payment(&this.key.trandeno)?,
+            None => None,
+        };
+        Ok(Self {
+            history: feed.of_refund(refund.id),
+            said: said.into_iter().map(Said::from).collect(),
+            refund,
+            close_out,
+            order_no,
+        })
+    }
+}
+
+/// An order and what was done to it.
+pub struct OrderFacts {
+    /// The merchant's number.
+    pub order_no: String,
+    /// Where it stands.
+    pub state: OrderState,
+    /// Whether a close-out closed it.
+    pub closed_by_close_out: bool,
+    /// Its payments, each with every close-out of it.
+    pub payments: Vec<(Payment, Vec<CloseOut>)>,
+    /// Its applications that are handled.
+    pub handled: Vec<HandledApplication>,
+    /// How often the feed told that it was closed.
+    pub told_closed: u16,
+    /// The applications that the feed told to be handled, and how often.
+    pub told_handled: Vec<(String, u16)>,
+}
+
+impl OrderFacts {
+    /// Reads what belongs to an order.
+    pub fn gather(
+        snapshot: &mut Snapshot<'_>,
+        feed: &Feed,
+        (order_no, state, closed_by_close_out): (String, OrderState, bool),
+    ) -> Result<Self, StoreError> {
+        let number: Number = order_no
+            .parse()
+            .map_err(|error| StoreError::Unreadable(format!("order {order_no:?} {error}")))?;
+        let mut payments = Vec::new();
+        for payment in snapshot.payments(&number)? {
+            let close_outs = snapshot.close_outs_of_payment(&payment.trandeno)?;
+            payments.push((payment, close_outs));
+        }
+        let told_handled = feed.handled(&order_no);
+        Ok(Self {
+            handled: snapshot.handled_applications(&order_no)?,
+            told_closed: feed.closed(&order_no),
+            told_handled: told_handled.map(|(b, n)| (b.to_owned(), n)).collect(),
+            order_no,
+            state,
+            closed_by_close_out,
+            payments,
+        })
+    }
+
+    /// Close-outs of this order that are done.
+    pub fn done(&self) -> impl Iterator<Item = &CloseOut> {
+        let all = self.payments.iter().flat_map(|(_, close_outs)| close_outs);
+        all.filter(|close_out| close_out.progress == Progress::Done)
+    }
+}

@@ -1,0 +1,281 @@
+//! The audit: proves over a store, in use or at rest, that what the service promises holds.
+//!
+//! It reads and never writes, takes no lock, and holds each snapshot for one page of rows only, so that
+//! it may run beside the service. It believes nothing that the service concluded: bytes are hashed and
+//! verified again, and what follows from them is followed again.
+//!
+//! # The way of one audit
+//!
+//! 1. The engine checks its own pages, indexes and foreign keys (I9).
+//! 2. Every notification: bytes (I1), signature and claim (I2), where it points (I4), whether it is stuck
+//!    (I5).
+//! 3. The feed from its first event on: no gap (F1), only legal moves (I6). What it told of each refund
+//!    and order is kept.
+//! 4. Every refund with all that was said of it, and every order with its close-outs, against what the
+//!    feed told: one effect (I3), no half (I4), a question where something waits (I5), amounts (I8),
+//!    bounds (I10). One page is read in one snapshot together with the newest events, so a running
+//!    service cannot make one side older than the other.
+//! 5. Where a list of acknowledged notifications is given, each is looked up (I7).
+//!
+//! One file an invariant. A row that cannot be read is a finding (I9), and the audit goes on.
+
+mod acked;
+mod authentic;
+mod bounded;
+mod durable;
+mod effect;
+mod facts;
+mod feed;
+mod legal;
+mod live;
+mod money;
+mod report;
+mod whole;
+
+use std::path::Path;
+
+pub use acked::{Acked, AckedError, AckedList, AckedResult};
+pub use report::{Finding, Report, Rule, Violation};
+
+use crate::providers::Registry;
+use crate::store::{AuditedCallback, AuditedRefund, Inspection, Snapshot, StoreError};
+use facts::{OrderFacts, RefundFacts};
+use feed::Feed;
+
+/// Rows in one snapshot. With 64 KiB of body each they hold 12 MiB.
+const PAGE: u32 = 200;
+
+/// What an audit has beside the store; whatever is missing leaves its rules unchecked.
+#[derive(Clone, Copy, Default)]
+pub struct Means<'a> {
+    /// The configured accounts, to verify signatures again.
+    pub registry: Option<&'a Registry>,
+    /// The file of refused requests.
+    pub evidence: Option<&'a Path>,
+    /// What was answered with success.
+    pub acked: Option<&'a AckedList>,
+}
+
+/// Audits a store. An error means that it could not be read to the end; what is wrong in it is in the
+/// report.
+pub fn audit(inspection: &mut Inspection, means: Means<'_>) -> Result<Report, StoreError> {
+    let mut walk = Walk {
+        inspection,
+        means,
+        report: Report::default(),
+        feed: Feed::default(),
+    };
+    // What is damaged cannot be trusted to say anything else.
+    if walk.is_sound()? {
+        walk.callbacks()?;
+        walk.relay_messages()?;
+        walk.follow_feed()?;
+        walk.refunds()?;
+        walk.orders()?;
+        walk.told_but_missing()?;
+        walk.files();
+        walk.acked()?;
+    }
+    Ok(walk.report)
+}
+
+/// An audit under way.
+struct Walk<'a> {
+    inspection: &'a mut Inspection,
+    means: Means<'a>,
+    report: Report,
+    feed: Feed,
+}
+
+impl Walk<'_> {
+    fn is_sound(&mut self) -> Result<bool, StoreError> {
+        let damage = match self.inspection.damage() {
+            Ok(Some(damage)) => damage,
+            Ok(None) => {
+                self.report.skip(Rule::Sound);
+                return Ok(true);
+            }
+            Err(StoreError::Corrupt(what)) => vec![what],
+            Err(other) => return Err(other),
+        };
+        let is_sound = damage.is_empty();
+        self.report.note(Rule::Sound, &"file", damage);
+        Ok(is_sound)
+    }
+
+    fn callbacks(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let (page, newest) = self.inspection.look(|snapshot| {
+                let page = snapshot.callbacks_to_audit(after, PAGE)?;
+                Ok((page, snapshot.newest_callback()?))
+            })?;
+            // Verified here, outside the snapshot: this is what takes most of the time.
+            for callback in &page {
+                self.callback(callback);
+                let stuck = live::of_callback(callback, newest);
+                self.report.note(Rule::Live, &callback.id, stuck);
+            }
+            match page.last() {
+                Some(last) => after = Some(last.id),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn callback(&mut self, callback: &AuditedCallback) {
+        let (report, id) = (&mut self.report, callback.id);
+        report.note(Rule::Durable, &id, durable::of_callback(callback));
+        report.note(Rule::Whole, &id, whole::of_callback(callback));
+        let registry = self.means.registry;
+        match registry.and_then(|registry| authentic::of_callback(callback, registry)) {
+            Some(problems) => report.note(Rule::Authentic, &id, problems),
+            None => report.skip(Rule::Authentic),
+        }
+    }
+
+    /// A message counts once: what it brought the first time is stored under the message's key.
+    fn relay_messages(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self
+                .inspection
+                .look(|snapshot| snapshot.relay_messages_to_audit(after.as_ref(), PAGE))?;
+            for ((_, key), callback_id, stored) in &page {
+                let is_right = stored.as_ref() == Some(key);
+                let wrong = "a relay's message points to it, but did not bring it".to_owned();
+                let problems = if is_right { Vec::new() } else { vec![wrong] };
+                self.report.note(Rule::OneEffect, callback_id, problems);
+            }
+            match page.into_iter().next_back() {
+                Some((last, _, _)) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn follow_feed(&mut self) -> Result<(), StoreError> {
+        let (feed, report) = (&mut self.feed, &mut self.report);
+        while self
+            .inspection
+            .look(|snapshot| feed.follow(snapshot, report))?
+        {}
+        Ok(())
+    }
+
+    fn refunds(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let (feed, report) = (&mut self.feed, &mut self.report);
+            let last = self.inspection.look(|snapshot| {
+                feed.follow_to_end(snapshot, report)?;
+                let page = snapshot.refunds_to_audit(after, PAGE)?;
+                let last = page.last().map(|(id, _)| *id);
+                for row in page {
+                    refund(snapshot, feed, report, row)?;
+                }
+                Ok(last)
+            })?;
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn orders(&mut self) -> Result<(), StoreError> {
+        let mut after = String::new();
+        loop {
+            let (feed, report) = (&mut self.feed, &mut self.report);
+            let last = self.inspection.look(|snapshot| {
+                feed.follow_to_end(snapshot, report)?;
+                let page = snapshot.orders_to_audit(&after, PAGE)?;
+                let last = page.last().map(|(order_no, _, _)| order_no.clone());
+                for row in page {
+                    let facts = OrderFacts::gather(snapshot, feed, row)?;
+                    let order_no = &facts.order_no;
+                    report.note(Rule::OneEffect, order_no, effect::of_order(&facts));
+                    report.note(Rule::Whole, order_no, whole::of_order(&facts));
+                    report.note(Rule::Money, order_no, money::of_order(&facts));
+                }
+                Ok(last)
+            })?;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The feed told of refunds that no page had: made meanwhile, or gone.
+    fn told_but_missing(&mut self) -> Result<(), StoreError> {
+        for id in self.feed.not_met() {
+            if !self.inspection.look(|snapshot| snapshot.is_refund(id))? {
+                let gone = "the feed told of it, it is not there".to_owned();
+                self.report.note(Rule::Whole, &id, vec![gone]);
+            }
+        }
+        Ok(())
+    }
+
+    fn files(&mut self) {
+        match self.inspection.log_bytes() {
+            Some(bytes) => self
+                .report
+                .note(Rule::Bounded, &"log", bounded::of_log(bytes)),
+            None => self.report.skip(Rule::Bounded),
+        }
+        match self.means.evidence {
+            Some(path) => self
+                .report
+                .note(Rule::Bounded, &"evidence", bounded::of_evidence(path)),
+            None => self.report.skip(Rule::Bounded),
+        }
+    }
+
+    fn acked(&mut self) -> Result<(), StoreError> {
+        let Some(list) = self.means.acked else {
+            self.report.skip(Rule::Acknowledged);
+            return Ok(());
+        };
+        let mut result = AckedResult::default();
+        for refund in list.refunds() {
+            let feed = &self.feed;
+            let problems = self
+                .inspection
+                .look(|snapshot| refund.compare(snapshot, feed, &mut result))?;
+            self.report
+                .note(Rule::Acknowledged, &refund.name(), problems);
+        }
+        self.report.acked = Some(result);
+        Ok(())
+    }
+}
+
+fn refund(
+    snapshot: &mut Snapshot<'_>,
+    feed: &mut Feed,
+    report: &mut Report,
+    (id, row): AuditedRefund,
+) -> Result<(), StoreError> {
+    let row = match row {
+        Ok(row) => row,
+        Err(error) => {
+            report.note(Rule::Sound, &id, vec![error.to_string()]);
+            return Ok(());
+        }
+    };
+    let facts = RefundFacts::gather(snapshot, feed, row)?;
+    for said in &facts.said {
+        let unreadable = said.verdict.is_some() & said.claim.is_none();
+        let what = unreadable.then(|| "its claim cannot be read".to_owned());
+        report.note(Rule::Sound, &said.id, what.into_iter().collect());
+    }
+    report.note(Rule::OneEffect, &id, effect::of_refund(&facts));
+    report.note(Rule::Whole, &id, whole::of_refund(&facts));
+    report.note(Rule::Live, &id, live::of_refund(&facts));
+    report.note(Rule::Legal, &id, legal::of_refund(&facts));
+    report.note(Rule::Money, &id, money::of_refund(&facts));
+    report.note(Rule::Bounded, &id, bounded::of_refund(&facts));
+    Ok(())
+}

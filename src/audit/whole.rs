@@ -1,0 +1,107 @@
+//! I4: transaction 2 left no half. What it writes in one commit is either all there or not at all: the
+//! verdict, the refund, the close-out, the application, the order.
+
+use super::facts::{OrderFacts, RefundFacts};
+use crate::domain::close_out::Progress;
+use crate::domain::ids::Number;
+use crate::domain::order::OrderState;
+use crate::store::AuditedCallback;
+
+/// A settled notification with a claim points to the refund of its number; any other to none.
+pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
+    let has_effect = callback.verdict.is_some() && callback.claim.is_some();
+    let problem = match (&callback.refund_id, &callback.refund) {
+        (None, _) if has_effect => "is settled, but made or met no refund",
+        (Some(_), _) if !has_effect => "points to a refund, but is not settled",
+        (Some(_), None) => "points to a refund that is not there",
+        (Some(_), Some((account, refund_no)))
+            if *account != callback.account
+                || refund_no.as_deref().unwrap_or_default() != callback.refund_no =>
+        {
+            "points to the refund of another number"
+        }
+        _ => return Vec::new(),
+    };
+    vec![problem.to_owned()]
+}
+
+/// A refund has a settled notification, and a close-out exactly if one of them asks for it.
+pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
+    let mut problems = Vec::new();
+    let id = facts.refund.id;
+    let of_this = || facts.said.iter().filter(|said| said.refund_id == Some(id));
+    if facts.refund.refund_no.is_some() && of_this().next().is_none() {
+        problems.push("no settled notification made it".to_owned());
+    }
+    if of_this().count()
+        < facts
+            .said
+            .iter()
+            .filter(|said| said.verdict.is_some())
+            .count()
+    {
+        problems.push("notifications of its number point to another refund".to_owned());
+    }
+    let mut asks = of_this().filter_map(|said| Some((said.id, said.claim.as_ref()?)));
+    match &facts.close_out {
+        None if asks.any(|(_, claim)| claim.close_out.is_some()) => {
+            problems.push("its close-out is missing".to_owned());
+        }
+        None => {}
+        Some(this) => {
+            let is_asked = |(id, claim): (_, &crate::domain::claim::Claim)| {
+                id == this.callback_id && claim.close_out.as_ref() == Some(&this.key)
+            };
+            if !asks.any(is_asked) {
+                problems.push("the notification of its close-out did not ask for it".to_owned());
+            }
+            if this.progress == Progress::Done {
+                problems.extend(of_done(facts, this.order_no.as_ref()));
+            }
+        }
+    }
+    problems
+}
+
+fn of_done(facts: &RefundFacts, order_no: Option<&Number>) -> Option<String> {
+    let order_no = order_no.map(Number::as_str);
+    let known = facts.refund.order_no.as_ref().map(Number::as_str);
+    let is_right = order_no.is_some() && order_no == facts.order_no.as_deref() && order_no == known;
+    (!is_right).then(|| "its close-out is done, but not in the order of its payment".to_owned())
+}
+
+/// A done close-out handled its application and, where it says so, closed the order; nothing else did.
+pub fn of_order(facts: &OrderFacts) -> Vec<String> {
+    let mut problems = Vec::new();
+    for done in facts.done() {
+        let (batchno, refund_id) = (&done.key.batchno, done.refund_id);
+        if !facts.handled.iter().any(|known| known.batchno == *batchno) {
+            problems.push(format!(
+                "the close-out of {refund_id} is done, application {batchno} is not handled"
+            ));
+        }
+        if done.order_state == Some(OrderState::Closed) && facts.state != OrderState::Closed {
+            problems.push(format!(
+                "the close-out of {refund_id} left it closed, it is {}",
+                facts.state.as_str()
+            ));
+        }
+    }
+    for handled in &facts.handled {
+        let batchno = &handled.batchno;
+        let is_by = |refund_id| {
+            facts
+                .done()
+                .any(|done| done.refund_id == refund_id && done.key.batchno == *batchno)
+        };
+        if !handled.handled_by.is_some_and(is_by) {
+            problems.push(format!(
+                "application {batchno} is handled by no close-out that is done"
+            ));
+        }
+    }
+    if facts.closed_by_close_out && facts.done().next().is_none() {
+        problems.push("is closed by a close-out, but none is done".to_owned());
+    }
+    problems
+}

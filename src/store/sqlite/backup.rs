@@ -1,0 +1,82 @@
+//! SQLite: a file taken as it lies, and a copy of one state. Why the backup interface and not
+//! `VACUUM INTO`: `docs/adr/0011-backup.md`.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::super::StoreError;
+use super::Sqlite;
+
+/// Pages (4 KiB) copied between two looks at the progress: 4 MiB.
+const PAGES_A_STEP: std::ffi::c_int = 1_024;
+
+impl Sqlite {
+    /// Opens a file that nobody has open, without looking for a log and without locks; changes nothing,
+    /// not even in its folder.
+    pub(in super::super) fn open_at_rest(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let sqlite = Self::open(&uri_at_rest(path), flags)?;
+        sqlite.set("mmap_size", "0", "0")?;
+        Ok(sqlite)
+    }
+
+    /// Copies the state that this snapshot sees. The caller has begun it and ends it: without one each
+    /// commit of the service would start the copy over.
+    pub(in super::super) fn copy_into(
+        &mut self,
+        to: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), StoreError> {
+        // A snapshot begins with its first read.
+        let count = "SELECT count(*) FROM sqlite_schema";
+        self.connection.query_row(count, [], |_| Ok(()))?;
+        let mut copy = Connection::open(to)?;
+        let backup = Backup::new(&self.connection, &mut copy)?;
+        loop {
+            let step = backup.step(PAGES_A_STEP)?;
+            let now = backup.progress();
+            let pages = |count| u64::try_from(count).unwrap_or(0);
+            progress(pages(now.pagecount - now.remaining), pages(now.pagecount));
+            match step {
+                StepResult::More => {}
+                StepResult::Done => return Ok(()),
+                other => return Err(StoreError::Busy(format!("the copy is {other:?}"))),
+            }
+        }
+    }
+}
+
+/// The address of a file at rest; every byte that could mean something in an address is escaped.
+fn uri_at_rest(path: &Path) -> PathBuf {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_nothing_but_the_path() {
+        let uri = uri_at_rest(Path::new("/a b/x?mode=rwc&#%41.db"));
+        assert_eq!(
+            uri,
+            Path::new("file:/a%20b/x%3Fmode%3Drwc%26%23%2541.db?immutable=1")
+        );
+    }
+}
