@@ -55,11 +55,11 @@ fn verify<'a>(
         now: callback.received_at.to_timestamp()?,
     };
     let (provider, name) = (&callback.account.provider, &callback.account.name);
-    if let Some((_, adapter)) = registry.find(provider, name) {
+    if let Some(adapter) = registry.find(provider, name) {
         let has_key = adapter.has_key(&callback.key_id);
         return has_key.then(|| adapter.verify(&request).map(|notice| notice.verified));
     }
-    let (_, relay) = registry.find_relay(provider, name)?;
+    let relay = registry.find_relay(provider, name)?;
     let refund_no = callback.refund_no.parse().ok()?;
     let has_secret = relay.has_secret(&callback.key_id);
     has_secret.then(|| relay.verify(&refund_no, &request))

@@ -10,6 +10,7 @@ mod listen;
 mod output;
 mod samples;
 mod secret_file;
+mod selftest;
 mod serve;
 mod store;
 mod trigger;
@@ -47,6 +48,7 @@ enum Command {
     Verify(verify::Verify),
     CheckConfig(check_config::CheckConfig),
     Audit(audit::Audit),
+    Selftest(selftest::Selftest),
     Healthcheck(healthcheck::Healthcheck),
     Store(store::Store),
 }
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Selftest(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Store(command) => command.run(),
     }

@@ -94,9 +94,21 @@ impl Registry {
         Ok((account, adapter.as_ref(), notice))
     }
 
+    /// The account of this name, for judging again what it sent before.
+    pub fn find(&self, provider: &str, account: &str) -> Option<&dyn Provider> {
+        let (_, adapter) = self.callbacks.find(provider, account)?;
+        Some(adapter.as_ref())
+    }
+
     /// Adds an account whose replies are relayed; `false` where it is there already.
     pub fn add_relay(&mut self, account: Account, relay: RelayAccount) -> bool {
         self.relays.add(account, relay)
+    }
+
+    /// The relaying account of this name, for judging again what it sent before.
+    pub fn find_relay(&self, provider: &str, account: &str) -> Option<&RelayAccount> {
+        let (_, relay) = self.relays.find(provider, account)?;
+        Some(relay)
     }
 
     /// Verifies a relayed reply for the account of its path.
@@ -175,6 +187,10 @@ mod tests {
 
         fn kept_headers(&self) -> &'static [&'static str] {
             &[]
+        }
+
+        fn has_key(&self, _: &str) -> bool {
+            true
         }
     }
 

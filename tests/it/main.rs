@@ -17,6 +17,7 @@ mod edge;
 mod network;
 mod postgres_server;
 mod proxies;
+mod selftest;
 mod sqlite_file;
 mod tidy;
 mod vectors;
