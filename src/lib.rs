@@ -14,6 +14,7 @@
 //! | [`http`] | URLs, and the only place where an error becomes a status | all above |
 //! | [`config`] | file and environment to checked values | domain, crypto, providers, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
+//! | [`faults`] | places where a test may end the program; anybody marks them | – |
 
 pub mod audit;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod epay;
+pub mod faults;
 pub mod http;
 pub mod providers;
 pub mod store;

@@ -6,6 +6,7 @@ use super::Closeout;
 use crate::domain::claim::{Account, Claim};
 use crate::domain::clock::Moment;
 use crate::domain::ids::CallbackId;
+use crate::faults::crash_point;
 use crate::providers::VerifiedClaim;
 use crate::store::{Lane, NewCallback, Store, StoreError, Stored};
 
@@ -66,6 +67,7 @@ impl Closeout {
             settle_after: received_at.plus(SETTLE_GRACE),
         };
         let stored = store_callback(&self.store, callback).await?;
+        crash_point!("accepted-not-answered");
         Ok(Accepted {
             id: match stored {
                 Stored::New => id,
@@ -82,6 +84,12 @@ impl Closeout {
 
 async fn store_callback(store: &Store, callback: NewCallback) -> Result<Stored, StoreError> {
     let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
+    if cfg!(feature = "sabotage-ack-early") {
+        store.write_later("accept", lane, move |tx| {
+            tx.store_callback(&callback).map(drop)
+        })?;
+        return Ok(Stored::New);
+    }
     store
         .write("accept", lane, move |tx| tx.store_callback(&callback))
         .await

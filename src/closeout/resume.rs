@@ -8,6 +8,7 @@ use super::settle::Due;
 use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
+use crate::faults::crash_point;
 use crate::store::{DueCallback, Lane, StoreError};
 
 /// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
@@ -118,6 +119,7 @@ impl Closeout {
 
     /// Tries one close-out again; where even trying fails it is put off.
     async fn retry(&self, refund_id: RefundId) -> bool {
+        crash_point!("resume-close-out");
         let Err(error) = self.close_out_again(refund_id).await else {
             return true;
         };
@@ -137,6 +139,7 @@ impl Closeout {
 
     /// Settles one; where that fails it is put off, longer each time.
     async fn resettle(&self, row: DueCallback) -> bool {
+        crash_point!("resume-begun");
         let (id, attempts) = (row.id, row.attempts);
         let result = match Due::try_from(row) {
             Ok(due) => {
@@ -150,7 +153,10 @@ impl Closeout {
         };
         let error = match result {
             // Overtaken: somebody else has settled it, which is just as well.
-            Ok(()) | Err(StoreError::Overtaken) => return true,
+            Ok(()) | Err(StoreError::Overtaken) => {
+                crash_point!("resume-settled");
+                return true;
+            }
             Err(error) => error,
         };
         tracing::warn!(callback_id = %id, %error, attempts, "a callback could not be settled");

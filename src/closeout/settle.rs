@@ -11,6 +11,7 @@ use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, Number, RefundId};
 use crate::domain::refund::{Refund, Verdict};
+use crate::faults::crash_point;
 use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx};
 
 /// What became of a notification.
@@ -68,6 +69,7 @@ impl Closeout {
     /// Queues the settling of an accepted notification, for a provider that does not wait for it.
     /// What cannot be queued or fails is left to resume.
     pub fn settle_later(&self, accepted: Accepted) {
+        crash_point!("accepted-not-queued");
         // Moved into the job, so that it counts until that is committed and dropped.
         let in_flight = InFlight::new(&self.in_flight);
         let stored = accepted.stored;
@@ -173,6 +175,7 @@ fn settle(
     clock: &dyn Clock,
     policy: RetryPolicy,
 ) -> Result<Settled, StoreError> {
+    crash_point!("settle-begun");
     let Some((claim, claim_json)) = &due.claim else {
         let verdict = Verdict::Questioned(Reason::InvalidContent);
         tx.settle_callback(due.id, None, verdict, clock.now())?;

@@ -9,6 +9,7 @@ use crate::domain::ids::{CallbackId, EventId, Number};
 use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund, Verdict};
 use crate::domain::view::{ApplicationHandledView, OrderClosedView, RefundView};
+use crate::faults::crash_point;
 use crate::store::{Locked, StoreError, Tx};
 
 /// A refund in the middle of transaction 2.
@@ -153,6 +154,9 @@ impl<'a, 'd> Settling<'a, 'd> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
         }
+        #[cfg(feature = "sabotage-settle-twice-commit")]
+        self.tx.commit_halfway()?;
+        crash_point!("settle-refund-saved");
         for kind in told {
             self.tell_of_refund(kind)?;
         }

@@ -13,6 +13,13 @@ use super::{StoreError, schema};
 use crate::domain::clock::Moment;
 use tokio::sync::watch;
 
+/// How far a commit goes; the other form is a planted bug.
+const DURABILITY: Synchronous = if cfg!(feature = "sabotage-sync-normal") {
+    Synchronous::Normal
+} else {
+    Synchronous::Full
+};
+
 /// Threads that read; two keep a slow list from delaying single look-ups.
 const READERS: usize = 2;
 /// Transactions that run side by side on a server: while one waits for its commit, another is prepared.
@@ -55,7 +62,7 @@ pub(super) fn open_sqlite(
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
-    let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
+    let mut sqlite = Sqlite::open_writer(path, DURABILITY)?;
     schema::prepare(&mut sqlite, now)?;
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
     // Only for speed: a full disk must not keep the service from starting.

@@ -5,6 +5,7 @@ use super::driver::Driver;
 use super::postgres::{self, Postgres};
 use super::sqlite::Sqlite;
 use crate::domain::clock::Moment;
+use crate::faults::crash_point;
 
 /// The schema that this program writes.
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
@@ -57,10 +58,16 @@ fn texts(sqlite: &mut Sqlite, sql: &str) -> Result<Vec<String>, StoreError> {
 /// Creates or steps up the schema, all in one transaction.
 pub(super) fn prepare(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     driver.begin()?;
-    let result = step_up(driver, now).and_then(|()| driver.commit());
+    let result = step_up(driver, now).and_then(|()| {
+        crash_point!("schema-commit-before");
+        driver.commit()
+    });
     if result.is_err() {
         driver.rollback();
     }
+    crash_point!("schema-commit-after");
+    #[cfg(feature = "sabotage-no-unique-key")]
+    driver.run_script("DROP INDEX callbacks_delivery")?;
     result
 }
 
@@ -89,11 +96,13 @@ pub(super) fn prepare_shared(postgres: &mut Postgres, now: Moment) -> Result<(),
 fn step_up(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     if driver.count_tables(None)? == 0 {
         driver.run_script(SCHEMA)?;
+        crash_point!("schema-made");
         return note(driver, now);
     }
     let missing = missing_upgrades(found_version(driver)?)?;
     for upgrade in missing {
         driver.run_script(upgrade)?;
+        crash_point!("upgrade-step");
     }
     if missing.is_empty() {
         return Ok(());

@@ -21,6 +21,7 @@ use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
 use super::{StoreError, monotonic};
+use crate::faults::crash_point;
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
@@ -245,8 +246,10 @@ impl Sqlite {
 
     /// Copies the log into the file as far as no reader stands in the way; blocks nobody.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        crash_point!("checkpoint-before");
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         self.connection.query_row(sql, [], |_| Ok(()))?;
+        crash_point!("checkpoint-after");
         Ok(())
     }
 }

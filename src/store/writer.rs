@@ -20,6 +20,7 @@ use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
 use super::tx::Tx;
 use super::{Lane, StoreError, Urgency, monotonic, raise};
+use crate::faults::crash_point;
 
 /// Jobs that may wait; a further one is refused. With 64 KiB of body each they hold 256 MiB.
 const QUEUE_MAX: usize = 4_096;
@@ -268,7 +269,9 @@ impl Loop {
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Option<i64>, StoreError> {
         self.driver.begin()?;
         let result = run_jobs(self.driver.as_mut(), batch).and_then(|last_sequence| {
+            crash_point!("commit-before");
             self.driver.commit()?;
+            crash_point!("commit-after");
             Ok(last_sequence)
         });
         if result.is_err() {

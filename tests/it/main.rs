@@ -11,6 +11,7 @@
 mod harness;
 
 // Once: what has no store, or is about one engine alone.
+mod crash_points;
 mod deploy;
 mod docs;
 mod edge;

@@ -76,6 +76,13 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// A planted bug: what came before is committed without what follows.
+    #[cfg(feature = "sabotage-settle-twice-commit")]
+    pub fn commit_halfway(&mut self) -> Result<(), StoreError> {
+        self.driver.commit()?;
+        self.driver.begin()
+    }
+
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
         self.driver.execute(sql, params)
     }

@@ -6,10 +6,12 @@
 pub mod audit;
 pub mod config;
 pub mod epay;
+pub mod faulty;
 pub mod folder;
 pub mod front;
 pub mod http;
 pub mod keys;
+pub mod ledger;
 pub mod paycools;
 pub mod payermax;
 pub mod postgres;

@@ -13,6 +13,8 @@ use super::wait_for;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_refund-receiver");
+/// Names another program to serve with: one with a planted bug, to show that a test finds it.
+pub const PROGRAM_VARIABLE: &str = "REFUND_RECEIVER_TEST_PROGRAM";
 
 /// A server may take this long from its start to the `ready` line.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -25,6 +27,7 @@ const STORE_REFUSED: i32 = 3;
 pub struct Server {
     folder: Folder,
     pub place: Place,
+    program: PathBuf,
     environment: Vec<(String, String)>,
     open_files: Option<u32>,
     child: Option<Child>,
@@ -43,6 +46,14 @@ impl Server {
         Self::spawned(folder, config.place.clone(), environment, None)
     }
 
+    /// Writes the configuration into a new folder; the server is started by [`Server::restart`].
+    pub fn stopped(config: &ConfigBuilder) -> Self {
+        let folder = Folder::new();
+        config.write(&folder);
+        let environment = config.environment.clone();
+        Self::stopped_in(folder, config.place.clone(), environment, None)
+    }
+
     /// Starts the server on the configuration that lies in `folder` already, with its store.
     pub fn start_in(folder: Folder) -> Self {
         Self::spawned(folder, Place::Folder, Vec::new(), None)
@@ -54,18 +65,29 @@ impl Server {
         environment: Vec<(String, String)>,
         open_files: Option<u32>,
     ) -> Self {
-        let mut server = Self {
+        let mut server = Self::stopped_in(folder, place, environment, open_files);
+        server.spawn();
+        server
+    }
+
+    fn stopped_in(
+        folder: Folder,
+        place: Place,
+        environment: Vec<(String, String)>,
+        open_files: Option<u32>,
+    ) -> Self {
+        let program = std::env::var_os(PROGRAM_VARIABLE).unwrap_or_else(|| PROGRAM.into());
+        Self {
             folder,
             place,
+            program: program.into(),
             environment,
             open_files,
             child: None,
             public_url: String::new(),
             internal_url: String::new(),
             client: Client::new(),
-        };
-        server.spawn();
-        server
+        }
     }
 
     /// Starts the server with so many open files allowed.
@@ -92,17 +114,59 @@ impl Server {
     /// `refund-receiver serve --config …` on this folder, not yet started.
     pub fn serve_command(&self) -> Command {
         let mut command = match self.open_files {
-            None => Command::new(PROGRAM),
+            None => Command::new(&self.program),
             Some(limit) => {
                 let mut shell = Command::new("sh");
                 let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
-                shell.args(["-c", &script, PROGRAM]);
+                shell.args(["-c", &script]).arg(&self.program);
                 shell
             }
         };
         command.arg("serve").arg("--config").arg(self.config_path());
         command.envs(self.environment.iter().cloned());
         command
+    }
+
+    /// Serves with another build of the program from the next start on.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.program = program;
+    }
+
+    /// Sets a variable of the server's environment from the next start on; `None` removes it.
+    pub fn set_variable(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(other, _)| other != name);
+        let set = value.map(|value| (name.to_owned(), value.to_owned()));
+        self.environment.extend(set);
+    }
+
+    /// The number of the running process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// Sends a signal by name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid().to_string()])
+            .status();
+        assert!(
+            sent.expect("kill is installed").success(),
+            "SIG{name} could not be sent"
+        );
+    }
+
+    /// Waits until the process ends by itself and gives its exit status.
+    pub fn wait_end(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().expect("the server runs");
+        let status = wait_for("the server to end", || child.try_wait().expect("our child"));
+        self.child = None;
+        status
+    }
+
+    /// Starts a server that must end before it serves; gives its exit status.
+    pub fn start_and_fail(&mut self) -> ExitStatus {
+        self.launch();
+        self.wait_end()
     }
 
     /// Ends the process the hard way: no handler of it runs.
@@ -114,17 +178,8 @@ impl Server {
 
     /// Asks the process to end (SIGTERM) and gives its exit status.
     pub fn terminate(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("the server runs");
-        let sent = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
-            .status();
-        assert!(
-            sent.expect("kill is installed").success(),
-            "SIGTERM could not be sent"
-        );
-        wait_for("the server to end after SIGTERM", || {
-            child.try_wait().expect("our child")
-        })
+        self.signal("TERM");
+        self.wait_end()
     }
 
     /// Starts the process again on the same folder; the ports are new.
@@ -177,6 +232,15 @@ impl Server {
     }
 
     fn spawn(&mut self) {
+        let lines = self.launch();
+        self.public_url = self.announced(&lines, "listening public ");
+        self.internal_url = self.announced(&lines, "listening internal ");
+        let last = self.announced(&lines, "ready");
+        assert_eq!(last, "", "the last line is `ready` alone");
+    }
+
+    /// Starts the process; gives what it says on stdout, line by line.
+    fn launch(&mut self) -> mpsc::Receiver<String> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -198,10 +262,7 @@ impl Server {
                 sender.send(line).ok();
             }
         });
-        self.public_url = self.announced(&lines, "listening public ");
-        self.internal_url = self.announced(&lines, "listening internal ");
-        let last = self.announced(&lines, "ready");
-        assert_eq!(last, "", "the last line is `ready` alone");
+        lines
     }
 
     /// The next line of the start, which must begin with `prefix`; gives what follows it.

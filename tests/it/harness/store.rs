@@ -181,6 +181,23 @@ impl Server {
     }
 }
 
+/// The schema version of a server's store.
+pub fn schema_version(server: &Server) -> i64 {
+    let connection = open_to_read(&server.store_file());
+    let version = "SELECT max(version) FROM schema_version";
+    connection
+        .query_row(version, [], |row| row.get(0))
+        .expect("a store has a version")
+}
+
+/// Puts a store made by this SQL text where a server that was never started will look for it.
+pub fn make_store(server: &Server, sql: &str) {
+    let connection = Connection::open(server.store_file()).expect("a database can be made");
+    connection
+        .execute_batch(sql)
+        .expect("the SQL makes a store");
+}
+
 /// Opens a database that another process may be writing to, without ever writing.
 fn open_to_read(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

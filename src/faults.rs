@@ -1,0 +1,36 @@
+//! Faults on demand, for the tests of durability: places where the program ends as by `kill -9`.
+//!
+//! `crash_point!("name")` stands where a sudden end would be most awkward. A build with the cargo
+//! feature `failpoints` ends there when the variable `FAILPOINTS` says so (`name=return`, or
+//! `name=3*off->return` for the fourth time; crate `fail`). Any other build holds nothing of it, not
+//! even the names: a test searches the program for them. The features `sabotage-*` each plant one bug,
+//! so that the tests can be shown to find it.
+
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("`failpoints` and `sabotage-*` are for tests; a release build must not have them");
+
+/// Ends the program here, where a test says so.
+#[cfg(feature = "failpoints")]
+macro_rules! crash_point {
+    ($name:literal) => {
+        $crate::faults::reached($name)
+    };
+}
+/// Nothing, in a program that is meant for use.
+#[cfg(not(feature = "failpoints"))]
+macro_rules! crash_point {
+    ($name:literal) => {};
+}
+pub(crate) use crash_point;
+
+#[cfg(feature = "failpoints")]
+pub(crate) fn reached(name: &str) {
+    // `return` is the one action of the crate that runs code of ours.
+    fail::fail_point!(name, |_| std::process::abort());
+}
+
+/// Reads `FAILPOINTS`; what it says holds for as long as the value returned lives.
+#[cfg(feature = "failpoints")]
+pub fn arm() -> fail::FailScenario<'static> {
+    fail::FailScenario::setup()
+}

@@ -1,0 +1,271 @@
+//! The program ends at every place where a sudden end would be most awkward; the ordinary program is
+//! started on what is left, and nothing acknowledged is lost, doubled or left half done.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use crate::harness::ledger::{Ledger, mixed, register_orders};
+use crate::harness::payermax::{ACK, MAIN, SAMPLE};
+use crate::harness::server::PROGRAM;
+use crate::harness::store::{make_store, schema_version};
+use crate::harness::{ConfigBuilder, Engine, Server, faulty};
+
+/// The variable of the crate `fail` that says where to end.
+const VARIABLE: &str = "FAILPOINTS";
+/// Deliveries made ready for one crash.
+const DELIVERIES: usize = 40;
+
+/// Places on the way of a callback, and how often each is passed before the program ends there.
+const UNDER_LOAD: [(&str, &[u32]); 9] = [
+    ("commit-before", &[0, 1, 2, 9]),
+    ("commit-after", &[0, 1, 2, 9]),
+    ("accepted-not-answered", &[0, 13]),
+    ("accepted-not-queued", &[0, 13]),
+    ("settle-begun", &[0, 13]),
+    ("settle-refund-saved", &[0, 13]),
+    // At the latest when all is quiet the log is copied.
+    ("checkpoint-before", &[0]),
+    ("checkpoint-after", &[0]),
+    ("resume-close-out", &[0, 3]),
+];
+/// Places on the way of a first start.
+const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-commit-before", "schema-commit-after"];
+/// Places on the way of a start that steps an older store up.
+const IN_UPGRADE: [&str; 3] = [
+    "upgrade-step",
+    "schema-commit-before",
+    "schema-commit-after",
+];
+/// Places on the way of a start that finds work left behind.
+const IN_RECOVERY: [(&str, &[u32]); 4] = [
+    ("resume-begun", &[0, 1]),
+    ("resume-settled", &[0, 1]),
+    ("commit-before", &[0]),
+    ("commit-after", &[0]),
+];
+
+/// A server of the build with crash points, not started yet.
+fn server_with_crash_points() -> Server {
+    let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
+    server.use_program(faulty::with_crash_points());
+    server
+}
+
+/// Lets the next start end at `point`, after passing it `passes` times.
+fn arm(server: &mut Server, point: &str, passes: u32) {
+    let action = if passes == 0 {
+        format!("{point}=return")
+    } else {
+        format!("{point}={passes}*off->return")
+    };
+    server.set_variable(VARIABLE, Some(&action));
+}
+
+/// From now on the server never ends by itself.
+fn disarm(server: &mut Server) {
+    server.set_variable(VARIABLE, None);
+}
+
+#[track_caller]
+fn assert_aborted(status: ExitStatus, place: &str) {
+    assert!(
+        status.signal().is_some(),
+        "{place}: ended by itself: {status:?}"
+    );
+}
+
+/// Starts again without faults and looks at everything.
+fn assert_recovers(server: &mut Server, ledger: &mut Ledger) {
+    disarm(server);
+    server.restart();
+    ledger.assert_kept(server);
+    register_orders(server, 0, DELIVERIES);
+    ledger.assert_whole_after_redelivery(server);
+}
+
+#[test]
+fn an_end_at_any_place_of_a_callback_loses_and_doubles_nothing() {
+    for (point, passes) in UNDER_LOAD {
+        for passes in passes {
+            let place = format!("{point} after {passes}");
+            let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
+            server.restart();
+            if point != "resume-close-out" {
+                register_orders(&server, 0, DELIVERIES);
+            }
+            server.kill9();
+            arm(&mut server, point, *passes);
+            server.restart();
+            ledger.storm(&mut server, &mixed(0, DELIVERIES), 0, |server| {
+                assert_aborted(server.wait_end(), &place);
+            });
+            assert_recovers(&mut server, &mut ledger);
+        }
+    }
+}
+
+#[test]
+fn an_end_in_the_first_start_leaves_a_store_that_can_be_started() {
+    for point in AT_FIRST_START {
+        let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
+        arm(&mut server, point, 0);
+        assert_aborted(server.start_and_fail(), point);
+        disarm(&mut server);
+        server.restart();
+        register_orders(&server, 0, DELIVERIES);
+        ledger.storm(&mut server, &mixed(0, DELIVERIES), DELIVERIES, |_| {});
+        ledger.assert_kept(&server);
+    }
+}
+
+#[test]
+fn an_end_in_the_middle_of_recovery_is_recovered_from() {
+    for (point, passes) in IN_RECOVERY {
+        for passes in passes {
+            let place = format!("{point} after {passes}");
+            let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
+            arm(&mut server, "settle-begun", 5);
+            server.restart();
+            ledger.storm(&mut server, &mixed(0, DELIVERIES), 0, |server| {
+                assert_aborted(server.wait_end(), "settle-begun");
+            });
+            arm(&mut server, point, *passes);
+            assert_aborted(server.start_and_fail(), &place);
+            assert_recovers(&mut server, &mut ledger);
+        }
+    }
+}
+
+/// For each older version there is a store of it among the fixtures.
+#[test]
+fn an_end_in_an_upgrade_leaves_the_old_version_or_the_new_one() {
+    let present = schema_version(&Server::usual(Engine::Sqlite));
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");
+    for version in 1..present {
+        let fixture = fixtures.join(format!("version-{version}.sql"));
+        let old = std::fs::read_to_string(&fixture).expect("a store of each version is kept");
+        for point in IN_UPGRADE {
+            let mut server = server_with_crash_points();
+            make_store(&server, &old);
+            arm(&mut server, point, 0);
+            assert_aborted(server.start_and_fail(), point);
+            let is_left_old = point != "schema-commit-after";
+            let left = if is_left_old { version } else { present };
+            assert_eq!(
+                schema_version(&server),
+                left,
+                "whole or not at all, at {point}"
+            );
+            disarm(&mut server);
+            server.restart();
+            assert_eq!(schema_version(&server), present);
+            let kept = old.matches("INSERT INTO \"refunds\"").count();
+            assert_eq!(
+                server.refunds("limit=200").len(),
+                kept,
+                "nothing is lost at {point}"
+            );
+            server.notify(MAIN, SAMPLE).expect(200, ACK);
+            // Its tables are looked at once more.
+            server.kill9();
+            server.restart();
+        }
+    }
+}
+
+/// Every crash point that the source has.
+fn points_in_source() -> BTreeSet<String> {
+    fn read(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                read(&path, text);
+            } else if path.file_name().is_some_and(|name| name != "faults.rs") {
+                text.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+            }
+        }
+    }
+    let mut text = String::new();
+    read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut text,
+    );
+    let points = text.split("crash_point!(\"").skip(1);
+    points
+        .filter_map(|rest| rest.split('"').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_crash_point_is_driven() {
+    let under_load = UNDER_LOAD.iter().map(|(point, _)| *point);
+    let in_recovery = IN_RECOVERY.iter().map(|(point, _)| *point);
+    let driven: BTreeSet<String> = under_load
+        .chain(in_recovery)
+        .chain(AT_FIRST_START)
+        .chain(IN_UPGRADE)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(driven, points_in_source());
+}
+
+#[test]
+fn the_ordinary_program_holds_no_crash_point_and_no_planted_bug() {
+    let holds = |program: &Path, text: &str| {
+        let mut search = Command::new("grep");
+        search.args(["--text", "--quiet", "--fixed-strings", "-e", text]);
+        let status = search.arg(program).status().expect("grep is installed");
+        match status.code() {
+            Some(0) => true,
+            Some(1) => false,
+            other => panic!("the search failed: {other:?}"),
+        }
+    };
+    let (ordinary, faulty) = (Path::new(PROGRAM), faulty::built("failpoints"));
+    for name in points_in_source()
+        .iter()
+        .map(String::as_str)
+        .chain([VARIABLE])
+    {
+        assert!(!holds(ordinary, name), "the ordinary program holds {name}");
+        assert!(holds(&faulty, name), "this search cannot find {name}");
+    }
+    assert!(!holds(ordinary, "sabotage"));
+
+    let everywhere: Vec<String> = points_in_source()
+        .iter()
+        .map(|point| format!("{point}=return"))
+        .collect();
+    let config = ConfigBuilder::new(Engine::Sqlite).variable(VARIABLE, &everywhere.join(";"));
+    let mut server = Server::start(&config);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
+    assert_eq!(server.refunds("status=succeeded").len(), 1);
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_release_build_with_crash_points_is_refused() {
+    let as_released = "profile.dev.package.refund-receiver.debug-assertions=false";
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "build",
+            "--locked",
+            "--lib",
+            "--features",
+            "failpoints",
+            "--config",
+            as_released,
+        ])
+        .output()
+        .expect("cargo can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(
+        said.contains("a release build must not have them"),
+        "{said}"
+    );
+}
