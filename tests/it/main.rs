@@ -20,6 +20,7 @@ mod postgres_server;
 mod proxies;
 mod selftest;
 mod sqlite_file;
+mod power_cut;
 mod tidy;
 mod vectors;
 

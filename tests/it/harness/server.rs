@@ -155,6 +155,23 @@ impl Server {
         );
     }
 
+    /// Stops every thread where it is (SIGSTOP); a system call under way is finished first.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        let threads = format!("/proc/{}/task", self.pid());
+        wait_for("every thread to stand still", || {
+            let mut threads = std::fs::read_dir(&threads).expect("the process is there");
+            let stands = threads.all(|thread| {
+                let path = thread.expect("a thread").path().join("stat");
+                let stat = std::fs::read_to_string(path).unwrap_or_default();
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            });
+            stands.then_some(())
+        });
+    }
+
     /// Waits until the process ends by itself and gives its exit status.
     pub fn wait_end(&mut self) -> ExitStatus {
         let child = self.child.as_mut().expect("the server runs");
@@ -297,6 +314,6 @@ impl Drop for Server {
 
 /// Shows `text` under the failed test; the test runner keeps it back from passing ones.
 #[expect(clippy::print_stderr, reason = "the test runner captures it")]
-fn report(text: &str) {
+pub fn report(text: &str) {
     eprintln!("{text}");
 }
