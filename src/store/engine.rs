@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::lock::StoreLock;
 use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
-use super::sqlite::{Sqlite, StoreLock, Synchronous};
+use super::sqlite::{Sqlite, Synchronous};
 use super::stats::Stats;
 use super::tx::Snapshot;
-use super::{StoreError, schema};
+use super::{StoreError, cut, schema};
 use crate::domain::clock::Moment;
 use tokio::sync::watch;
 
@@ -59,11 +60,15 @@ pub(super) fn open_sqlite(
     let lock = StoreLock::take(path)?;
     // Looked at before anything is set, so that a file that is not ours stays as it is.
     let bytes = path.metadata().map_or(0, |file| file.len());
+    cut::check(path, bytes, &lock)?;
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
     let mut sqlite = Sqlite::open_writer(path, DURABILITY)?;
     schema::prepare(&mut sqlite, now)?;
+    if let Err(error) = lock.mark() {
+        tracing::warn!(%error, "an emptied database file would not be noticed");
+    }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
     // Only for speed: a full disk must not keep the service from starting.
     if let Err(error) = Sqlite::lay_out_log(path) {

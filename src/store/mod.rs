@@ -6,12 +6,14 @@
 
 mod checkpoint;
 pub mod copy;
+mod cut;
 mod driver;
 mod engine;
 mod error;
 pub mod evidence;
 mod inspection;
 mod lane;
+mod lock;
 mod postgres;
 mod queue;
 mod reader;

@@ -5,7 +5,7 @@
 
 mod backup;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,30 +43,6 @@ const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 20_000;
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// Statements kept prepared on each connection; more than the program has.
 const STATEMENTS_CACHED: usize = 128;
-
-/// The lock beside the file: one process a store, held until the process ends.
-#[derive(Debug)]
-pub(super) struct StoreLock {
-    _file: File,
-}
-
-impl StoreLock {
-    /// Takes the lock, or says who has it.
-    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
-        let path = with_suffix(database, ".lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| StoreError::open(&path, &error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),
-            Err(TryLockError::Error(error)) => Err(StoreError::open(&path, &error)),
-        }
-    }
-}
 
 /// The file name with something behind it: `refunds.db` and `.lock` make `refunds.db.lock`.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

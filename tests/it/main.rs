@@ -15,12 +15,14 @@ mod crash_points;
 mod deploy;
 mod docs;
 mod edge;
+mod io_faults;
 mod network;
 mod postgres_server;
+mod power_cut;
 mod proxies;
 mod selftest;
 mod sqlite_file;
-mod power_cut;
+mod standstill;
 mod tidy;
 mod vectors;
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::harness::disk::{Disk, can_mount};
 use crate::harness::ledger::{Ledger, mixed, register_orders};
 use crate::harness::server::report;
-use crate::harness::{ConfigBuilder, Server, faulty};
+use crate::harness::{ConfigBuilder, Engine, Server, faulty};
 
 /// Cuts with the program as it is.
 const ROUNDS: usize = 12;
@@ -29,7 +29,7 @@ struct Machine {
 impl Machine {
     /// A first start on an empty disk, with another build of the program where one is named.
     fn new(program: Option<PathBuf>) -> Self {
-        let mut server = Server::stopped(&ConfigBuilder::new());
+        let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
         if let Some(program) = program {
             server.use_program(program);
         }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::super::driver::{Driver, OwnedValue};
 use super::super::engine::{make_folder, real_path};
+use super::super::lock::StoreLock;
 use super::super::postgres::{Postgres, Purpose};
 use super::super::schema::{self, COPY_MARKER};
-use super::super::sqlite::{Sqlite, StoreLock, Synchronous};
+use super::super::sqlite::{Sqlite, Synchronous};
 use super::super::{StoreError, StoreUrl};
 use super::CopyError;
 use super::page::{Page, Position, names, numbered};

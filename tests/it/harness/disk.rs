@@ -65,12 +65,15 @@ impl Mounted {
         })
     }
 
-    /// Makes it read-only; nothing may have a file open for writing.
-    pub fn make_read_only(&self) {
-        run(Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(&self.at))
-        .expect("remounted");
+    /// Makes it read-only or not; nothing may have a file open for writing.
+    pub fn make_read_only(&self, read_only: bool) {
+        let option = if read_only {
+            "remount,ro"
+        } else {
+            "remount,rw"
+        };
+        let mut remount = Command::new("mount");
+        run(remount.args(["-o", option]).arg(&self.at)).expect("it can be mounted again");
     }
 
     pub fn path(&self) -> &Path {

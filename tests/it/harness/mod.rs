@@ -11,6 +11,7 @@ pub mod faulty;
 pub mod folder;
 pub mod front;
 pub mod http;
+pub mod injection;
 pub mod keys;
 pub mod ledger;
 pub mod paycools;
@@ -47,6 +48,20 @@ const LOOK_AGAIN: Duration = Duration::from_millis(15);
 )]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Whether `probe` comes true within a time.
+pub fn comes_true(within: Duration, mut probe: impl FnMut() -> bool) -> bool {
+    let started = now();
+    loop {
+        if probe() {
+            return true;
+        }
+        if started.elapsed() > within {
+            return false;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Asks `probe` until it answers, and fails with `what` when the deadline passes.
