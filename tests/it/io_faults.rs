@@ -66,7 +66,7 @@ fn a_full_disk_puts_callbacks_off_until_there_is_space() {
     let disk = &small.disk;
     let mut ballast = None;
     let mut ledger = load(&mut small.server, 0, |_| {
-        ballast = Some(disk.fill("ballast"))
+        ballast = Some(disk.fill("ballast"));
     });
     // Whatever room the file of the log still had is used up now.
     let mut numbers = 0..;

@@ -42,7 +42,7 @@ fn a_wall_clock_that_jumps_under_load_changes_nothing_but_times() {
     {
         register_orders(&server, round, DELIVERIES);
         ledger.storm(&mut server, &mixed(round, DELIVERIES), 15, |_| {
-            clock.jump(offset)
+            clock.jump(offset);
         });
         assert_eq!(ledger.acked(), DELIVERIES * (round + 1), "after {offset}");
     }

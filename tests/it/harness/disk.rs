@@ -35,7 +35,7 @@ pub fn can_mount() -> bool {
 pub struct Mounted {
     at: PathBuf,
     /// The folder in which it is mounted, where nobody else keeps it.
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
 }
 
 impl Mounted {
@@ -45,7 +45,7 @@ impl Mounted {
         let size = format!("size={size}");
         let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"];
         let mut mounted = Self::mount(&folder.path().join("disk"), &arguments)?;
-        mounted._folder = Some(folder);
+        mounted.folder = Some(folder);
         Ok(mounted)
     }
 
@@ -61,7 +61,7 @@ impl Mounted {
         run(Command::new("mount").args(arguments).arg(at))?;
         Ok(Self {
             at: at.to_owned(),
-            _folder: None,
+            folder: None,
         })
     }
 
