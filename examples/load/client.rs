@@ -188,12 +188,12 @@ async fn keep_sending(
     Ok(seen)
 }
 
-struct Connection {
+pub struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
-struct Answer<'a> {
+pub struct Answer<'a> {
     status: u16,
     body: &'a [u8],
 }
@@ -212,7 +212,7 @@ struct Head {
 }
 
 impl Connection {
-    async fn open(authority: &str) -> anyhow::Result<Self> {
+    pub async fn open(authority: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(authority)
             .await
             .with_context(|| format!("failed to connect to {authority}"))?;
@@ -223,8 +223,12 @@ impl Connection {
         })
     }
 
-    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
-        self.stream.write_all(request).await?;
+    pub async fn send(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(request).await?)
+    }
+
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+        self.send(request).await?;
         self.received.clear();
         let head = loop {
             if let Some(head) = parse_head(&self.received)? {

@@ -8,6 +8,7 @@
 
 mod client;
 mod disk;
+mod flood;
 mod prepare;
 mod process;
 mod report;
@@ -22,7 +23,8 @@ use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 
 use crate::client::{Job, Stage};
-use crate::prepare::RequestSet;
+use crate::flood::{Flood, Manner};
+use crate::prepare::{RequestSet, Signed};
 use crate::process::Watched;
 use crate::report::{Output, Report};
 use crate::target::Target;
@@ -36,6 +38,9 @@ const SETTLE_GRACE: Duration = Duration::from_secs(1);
 
 /// Enough signed requests for a first look; a measurement names its own number.
 const PREPARE_NEW: usize = 20_000;
+
+/// Bad requests of a flood; they are sent round and round.
+const FLOOD_SET: usize = 1_000;
 
 /// Duplicates are sent round and round, a few are as good as many.
 const PREPARE_DUPLICATES: usize = 1_000;
@@ -80,6 +85,12 @@ struct Args {
     /// Server process; processor time and memory of it and its children are reported
     #[arg(long)]
     pid: Option<u32>,
+    /// Connections of the flood (mode flood)
+    #[arg(long, default_value_t = 64)]
+    flood: u16,
+    /// Instead: so many bad requests a second, each on a connection of its own that is closed at once
+    #[arg(long)]
+    flood_rate: Option<u32>,
     /// Name of the environment variable with the bearer token (mode read)
     #[arg(long)]
     bearer_env: Option<String>,
@@ -96,6 +107,8 @@ enum Mode {
     New,
     /// One prepared set again and again; a first, unmeasured round makes all of it known
     Duplicates,
+    /// As `new`, each stage twice: alone, and beside a flood of notifications with bad signatures
+    Flood,
     /// GET on the target
     Read,
     /// Sign and save to --prepared, send nothing
@@ -137,7 +150,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
             request_set(args)?;
             Ok(true)
         }
-        Mode::New | Mode::Duplicates | Mode::Read => {
+        Mode::New | Mode::Flood | Mode::Duplicates | Mode::Read => {
             let report = measure(args)?;
             report.print(args.output)?;
             Ok(report.is_clean())
@@ -148,7 +161,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
 /// Runs all stages one after the other and gathers their figures.
 fn measure(args: &Args) -> anyhow::Result<Report> {
     let set = request_set(args)?;
-    let repeats = args.mode != Mode::New;
+    let repeats = matches!(args.mode, Mode::Duplicates | Mode::Read);
     let expected = (args.mode != Mode::Read).then_some(ACKNOWLEDGEMENT);
     let job = Job::new(args.target.authority.clone(), set, repeats, expected);
     let watched = args.pid.map(Watched::with_children).transpose()?;
@@ -165,18 +178,36 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
             connections,
             length: Duration::from_secs(args.seconds),
         };
-        let before = watched.as_ref().map(Watched::usage).transpose()?;
-        let measured = runtime.block_on(client::run(&job, stage))?;
-        let usage = match (&watched, before) {
-            (Some(watched), Some(before)) => {
-                std::thread::sleep(SETTLE_GRACE);
-                Some(watched.usage()?.since(&before))
-            }
-            _ => None,
+        let floods = match args.mode {
+            Mode::Flood => vec![false, true],
+            _ => vec![false],
         };
-        report.add(connections, measured, usage);
+        for is_flooded in floods {
+            let before = watched.as_ref().map(Watched::usage).transpose()?;
+            let flood = is_flooded.then(|| flood(args)).transpose()?;
+            let measured = runtime.block_on(client::run(&job, stage))?;
+            let bad = flood.map(Flood::stop).transpose()?;
+            let usage = match (&watched, before) {
+                (Some(watched), Some(before)) => {
+                    std::thread::sleep(SETTLE_GRACE);
+                    Some(watched.usage()?.since(&before))
+                }
+                _ => None,
+            };
+            report.add(connections, bad, measured, usage);
+        }
     }
     Ok(report)
+}
+
+/// Starts a flood that goes on until it is stopped.
+fn flood(args: &Args) -> anyhow::Result<Flood> {
+    let signed = signed(args, FLOOD_SET)?;
+    let set = RequestSet::of_bad_signatures(&args.target, &signed);
+    let manner = args
+        .flood_rate
+        .map_or(Manner::Patient(args.flood), Manner::HitAndRun);
+    Ok(Flood::start(args.target.authority.clone(), set, manner))
 }
 
 /// The requests of this run, signed now or read from the file of an earlier run.
@@ -189,7 +220,15 @@ fn request_set(args: &Args) -> anyhow::Result<RequestSet> {
         Mode::Duplicates => PREPARE_DUPLICATES,
         _ => PREPARE_NEW,
     });
-    let signed = match &args.prepared {
+    Ok(RequestSet::of_notifications(
+        &args.target,
+        &signed(args, wanted)?,
+    ))
+}
+
+/// So many signed notifications, from the file of an earlier run or signed now.
+fn signed(args: &Args, wanted: usize) -> anyhow::Result<Vec<Signed>> {
+    Ok(match &args.prepared {
         Some(file) if file.exists() => prepare::load(file, wanted)?,
         saved => {
             let key = args
@@ -202,8 +241,7 @@ fn request_set(args: &Args) -> anyhow::Result<RequestSet> {
             }
             signed
         }
-    };
-    Ok(RequestSet::of_notifications(&args.target, &signed))
+    })
 }
 
 fn bearer_token(variable: &str) -> anyhow::Result<String> {

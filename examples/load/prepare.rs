@@ -63,6 +63,20 @@ impl RequestSet {
         set
     }
 
+    /// The same notifications, each with the signature of its neighbour.
+    pub fn of_bad_signatures(target: &Target, signed: &[Signed]) -> Self {
+        let others = signed.iter().cycle().skip(1);
+        let swapped: Vec<_> = signed
+            .iter()
+            .zip(others)
+            .map(|(own, other)| Signed {
+                sign: other.sign.clone(),
+                body: own.body.clone(),
+            })
+            .collect();
+        Self::of_notifications(target, &swapped)
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }

@@ -25,6 +25,8 @@ pub struct Report {
 /// One stage; durations in microseconds.
 struct Line {
     connections: u16,
+    /// Bad requests that were sent beside it.
+    flood: Option<usize>,
     requests: usize,
     seconds: f64,
     requests_per_second: f64,
@@ -51,7 +53,13 @@ impl Report {
         }
     }
 
-    pub fn add(&mut self, connections: u16, mut measured: Measured, usage: Option<Usage>) {
+    pub fn add(
+        &mut self,
+        connections: u16,
+        flood: Option<usize>,
+        mut measured: Measured,
+        usage: Option<Usage>,
+    ) {
         measured.latencies.sort_unstable();
         let requests = measured.latencies.len();
         let seconds = measured.elapsed.as_secs_f64();
@@ -61,6 +69,7 @@ impl Report {
         });
         self.stages.push(Line {
             connections,
+            flood,
             requests,
             seconds,
             requests_per_second: count(requests) / seconds,
@@ -136,6 +145,16 @@ impl Report {
                 line.wrong_body,
             )?;
         }
+        for line in &self.stages {
+            if let Some(bad) = line.flood {
+                writeln!(
+                    out,
+                    "at {} connections the second line is beside a flood of {:.0} bad requests a second",
+                    line.connections,
+                    count(bad) / line.seconds,
+                )?;
+            }
+        }
         for line in self.stages.iter().filter(|line| line.ran_out) {
             writeln!(
                 out,
@@ -151,6 +170,7 @@ impl Line {
     fn to_json(&self) -> Value {
         json!({
             "connections": self.connections,
+            "flood_requests": self.flood,
             "requests": self.requests,
             "seconds": self.seconds,
             "requests_per_second": self.requests_per_second,
