@@ -121,6 +121,11 @@ fn print_table(report: &Report) {
             acked.acked, acked.stored, acked.lost, acked.doubled
         ));
     }
+    print_violations(report);
+}
+
+/// Prints what breaks which rule, and last whether all hold.
+pub fn print_violations(report: &Report) {
     for rule in Rule::ALL {
         let finding = report.finding(rule);
         let (id, name, _) = rule.words();

@@ -2,12 +2,15 @@
 //! 0 done, 1 failed or refused, 2 wrong usage or config, 3 the store cannot be used.
 
 mod audit;
+mod backup;
 mod check_config;
 mod client;
 mod demo;
+mod folder;
 mod healthcheck;
 mod listen;
 mod output;
+mod restore;
 mod samples;
 mod secret_file;
 mod selftest;
@@ -48,6 +51,8 @@ enum Command {
     Verify(verify::Verify),
     CheckConfig(check_config::CheckConfig),
     Audit(audit::Audit),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Selftest(selftest::Selftest),
     Healthcheck(healthcheck::Healthcheck),
     Store(store::Store),
@@ -74,6 +79,8 @@ pub fn run() -> ExitCode {
         Command::Verify(command) => command.run(),
         Command::CheckConfig(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Selftest(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Store(command) => command.run(),

@@ -12,6 +12,7 @@ mod harness;
 
 // Once: what has no store, or is about one engine alone.
 mod crash_points;
+mod backup;
 mod deploy;
 mod docs;
 mod edge;

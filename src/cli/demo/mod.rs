@@ -3,7 +3,6 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `folder` | where config, keys and data lie |
 //! | `stage` | the running service: posting, registering orders, looking at what is stored |
 //! | `table` | what was seen beside what was expected, and its printing |
 //! | `callbacks` | what is tried with every provider that signs its callbacks |
@@ -11,7 +10,6 @@
 
 mod callbacks;
 mod epay;
-mod folder;
 mod paycools;
 mod payermax;
 mod relays;
@@ -25,13 +23,13 @@ use std::sync::Arc;
 use actix_web::rt;
 use clap::Args;
 
+use super::folder::{self, Folder};
 use super::output::{self, Format};
 use super::serve::{Service, Signals};
 use crate::config::Config;
 use crate::crypto;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::telemetry;
-use folder::Folder;
 use stage::Stage;
 
 /// Where the demo listens, unless the ports are taken.
@@ -91,7 +89,7 @@ impl Demo {
     async fn play(&self) -> anyhow::Result<bool> {
         let folder = match &self.dir {
             Some(folder) => Folder::kept(folder)?,
-            None => Folder::temporary()?,
+            None => Folder::temporary("demo")?,
         };
         if self.output == Format::Table {
             output::line("making throw-away keys and starting the service …");

@@ -36,7 +36,8 @@ impl Sqlite {
         // A snapshot begins with its first read.
         let count = "SELECT count(*) FROM sqlite_schema";
         self.connection.query_row(count, [], |_| Ok(()))?;
-        let mut copy = Connection::open(to)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut copy = Connection::open_with_flags(to, flags | OpenFlags::SQLITE_OPEN_CREATE)?;
         let backup = Backup::new(&self.connection, &mut copy)?;
         loop {
             let step = backup.step(PAGES_A_STEP)?;

@@ -1,4 +1,4 @@
-//! The folder of the demo's files; a temporary one is removed at the end.
+//! The folder of a command's files; a temporary one is removed at the end.
 
 use std::path::{Path, PathBuf};
 
@@ -29,14 +29,22 @@ impl Folder {
     }
 
     /// A new one below the system's temporary folder.
-    pub fn temporary() -> anyhow::Result<Self> {
-        let name = format!("refund-receiver-demo-{}", SystemClock.new_uuid().simple());
+    pub fn temporary(command: &str) -> anyhow::Result<Self> {
+        let name = format!(
+            "refund-receiver-{command}-{}",
+            SystemClock.new_uuid().simple()
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self {
             path,
             is_temporary: true,
         })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes one file and gives its path.
