@@ -11,6 +11,7 @@
 //! | [`store`] | what is known, on disk; group commit | domain |
 //! | [`closeout`] | the two transactions: accept and settle | domain, store, providers' proof |
 //! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
+//! | [`feed`] | events after a number, waiting for the next | domain, store |
 //! | [`http`] | URLs, and the only place where an error becomes a status | all above |
 //! | [`config`] | file and environment to checked values | domain, crypto, providers, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
@@ -24,6 +25,7 @@ pub mod crypto;
 pub mod domain;
 pub mod epay;
 pub mod faults;
+pub mod feed;
 pub mod http;
 pub mod providers;
 pub mod store;

@@ -48,6 +48,15 @@ pub struct RefusalLabels {
     pub reason: &'static str,
 }
 
+/// Labels of a consumer's lag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ConsumerLabels {
+    /// The reader that it belongs to.
+    pub reader: String,
+    /// Its name.
+    pub consumer: String,
+}
+
 /// What the operator's monitoring reads.
 pub struct Metrics {
     registry: Registry,
@@ -79,6 +88,10 @@ pub struct Metrics {
     pub last_sequence: Gauge,
     /// Refusals of which no evidence was kept.
     pub evidence_dropped: Gauge,
+    /// Events that each consumer has not acknowledged.
+    pub consumer_lag: Family<ConsumerLabels, Gauge>,
+    /// Readers that follow the feed on an open stream.
+    pub streams: Gauge,
 }
 
 impl Default for Metrics {
@@ -99,6 +112,9 @@ impl Default for Metrics {
             "Requests refused beyond the budget, without evidence",
             late_refusals.clone(),
         );
+        let consumer_lag = Family::default();
+        let help = "Events that a consumer has not acknowledged";
+        registry.register("consumer_lag_events", help, consumer_lag.clone());
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -119,9 +135,11 @@ impl Default for Metrics {
             close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
             last_sequence: gauge("last_event_sequence", "Number of the last event"),
             evidence_dropped: gauge("evidence_dropped", "Refusals without evidence"),
+            streams: gauge("event_streams", "Open streams of events"),
             callbacks,
             refusals,
             late_refusals,
+            consumer_lag,
             registry,
         }
     }

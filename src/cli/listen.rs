@@ -1,16 +1,19 @@
 //! Opening a listener of `serve`: its time limits, and as many connections as the process has files
 //! for.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App as Routes, HttpServer, rt};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
 
 use crate::http::connections::Connections;
 use crate::http::{App, edge};
@@ -32,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const CONNECTIONS_MAX: u64 = 2_048;
 /// Fewest that are worth starting with.
 const CONNECTIONS_MIN: u64 = 16;
+/// Bytes that the system holds of what is sent on one connection and not taken yet.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Open files of one connection: the one that is read, and the one by which it can be cut.
 const FILES_EACH: u64 = 2;
 /// Open files that everything else needs.
@@ -82,6 +87,7 @@ pub(super) fn listen(
     key: &str,
     (workers, connections_max): (usize, usize),
     app: &Data<App>,
+    stalled: Duration,
     routes: fn(&mut ServiceConfig),
 ) -> anyhow::Result<Listener> {
     let app = app.clone();
@@ -99,7 +105,10 @@ pub(super) fn listen(
     .client_request_timeout(HEAD_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(DRAIN_SECONDS)
-    .on_connect(move |io, data| admitting.admit(io, data))
+    .on_connect(move |io, data| {
+        bound_sending(io, stalled);
+        admitting.admit(io, data);
+    })
     .disable_signals()
     .bind(address)
     .with_context(|| format!("cannot listen on {address} ({key})"))?;
@@ -109,6 +118,21 @@ pub(super) fn listen(
         server: server.run(),
         connections,
     })
+}
+
+/// Bounds what a connection holds for a caller that takes nothing of what is sent, and for how long.
+/// The system itself cuts it then, whatever it was being sent.
+fn bound_sending(connection: &dyn Any, stalled: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+        return;
+    };
+    let socket = SockRef::from(stream);
+    let bounded = socket
+        .set_tcp_user_timeout(Some(stalled))
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER_BYTES));
+    if let Err(error) = bounded {
+        tracing::warn!(%error, "a connection may be held by a caller that takes nothing");
+    }
 }
 
 /// Cuts connections that have waited too long, for ever.

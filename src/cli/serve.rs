@@ -19,6 +19,7 @@ use super::{STORE_REFUSED, output};
 use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::feed::Feed;
 use crate::http::{App, RefusalBudget, routes};
 use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
@@ -91,8 +92,11 @@ impl Service {
         let closeout = Arc::new(closeout);
         let settled = closeout.resume_at_start().await?;
         tracing::info!(settled, store = %config.store, "the store is open");
+        let draining = watch::Sender::new(false);
+        let feed = Arc::new(Feed::new(Arc::clone(&store), draining.subscribe()));
         let app = Data::new(App {
             store,
+            feed,
             closeout,
             evidence: open_evidence(&config),
             refusals: RefusalBudget::default(),
@@ -101,8 +105,10 @@ impl Service {
             readers: config.readers,
             clock,
             metrics: Metrics::default(),
-            draining: watch::Sender::new(false),
+            heartbeat: config.feed.heartbeat,
+            draining,
         });
+        let stalled = config.feed.stalled;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let connections = listen::connections_of_a_listener()?;
         let public = listen::listen(
@@ -110,6 +116,7 @@ impl Service {
             "server.listen",
             (workers, connections),
             &app,
+            stalled,
             routes::public,
         )?;
         let internal = listen::listen(
@@ -117,6 +124,7 @@ impl Service {
             "server.internal_listen",
             (workers.min(2), connections),
             &app,
+            stalled,
             routes::internal,
         )?;
         Ok(Self {

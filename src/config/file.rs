@@ -16,6 +16,8 @@ pub(super) struct File {
     pub accounts: Vec<AccountSection>,
     pub epay: Option<EpaySection>,
     #[serde(default)]
+    pub feed: FeedSection,
+    #[serde(default)]
     pub readers: Vec<ReaderSection>,
 }
 
@@ -69,6 +71,13 @@ pub(super) struct EpaySection {
     pub allow_from: Vec<String>,
     pub trust_network: Option<Text<bool>>,
     pub retry_for_seconds: Option<Text<NonZeroU64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedSection {
+    pub heartbeat_seconds: Option<Text<NonZeroU64>>,
+    pub stalled_seconds: Option<Text<NonZeroU64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,7 @@ mod sources;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::providers::Registry;
 use crate::providers::epay_caller::{EpayCallers, Network};
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
-use file::{EpaySection, File, ReaderSection, StoreSection};
+use file::{EpaySection, File, ReaderSection, StoreSection, Text};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
@@ -34,6 +35,11 @@ const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where evidence lies when the store is a server's and the config does not say.
 const EVIDENCE: &str = "refund-receiver.evidence.db";
+/// Time between two signs of life on a quiet stream, where the config does not say: half of what
+/// proxies usually allow.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Time after which a reader that takes nothing of what is sent is cut, where the config does not say.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// One thing that is wrong, in one line that names the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +114,15 @@ pub struct Reader {
     pub scopes: Vec<Scope>,
 }
 
+/// How readers are served.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedSettings {
+    /// Time between two signs of life on a quiet stream.
+    pub heartbeat: Duration,
+    /// Time after which a reader that takes nothing of what is sent is cut.
+    pub stalled: Duration,
+}
+
 /// Everything, checked.
 pub struct Config {
     /// What providers and `EPay` callers reach.
@@ -126,6 +141,8 @@ pub struct Config {
     pub registry: Registry,
     /// Internal systems.
     pub readers: Vec<Reader>,
+    /// How they are served.
+    pub feed: FeedSettings,
     /// What an operator should know, though it does not stop the start.
     pub warnings: Vec<String>,
     /// The effective values, secrets masked, in the order of the file.
@@ -153,6 +170,10 @@ impl Config {
         }
         .check(&file, effective)
     }
+}
+
+fn seconds(given: Option<Text<NonZeroU64>>, default: Duration) -> Duration {
+    given.map_or(default, |seconds| Duration::from_secs(seconds.get()))
 }
 
 /// Collects problems while values are made.
@@ -202,11 +223,15 @@ impl Checker {
             evidence,
             store,
             retry: RetryPolicy {
-                retry_for: retry_for.map_or(RETRY_FOR, |n| Duration::from_secs(n.get())),
+                retry_for: seconds(retry_for, RETRY_FOR),
             },
             epay,
             registry,
             readers,
+            feed: FeedSettings {
+                heartbeat: seconds(file.feed.heartbeat_seconds, HEARTBEAT),
+                stalled: seconds(file.feed.stalled_seconds, STALLED),
+            },
             warnings: self.warnings,
             effective,
         })

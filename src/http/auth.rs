@@ -6,7 +6,7 @@ use actix_web::http::header;
 use super::App;
 use super::body::single_header;
 use super::error::ApiError;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
 
 /// The bearer token of a request.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -18,8 +18,12 @@ pub fn bearer(request: &HttpRequest) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-/// Lets a reader through who has the scope.
-pub fn authorize(app: &App, request: &HttpRequest, scope: Scope) -> Result<(), ApiError> {
+/// Lets a reader through who has the scope, and says who it is.
+pub fn authorize<'a>(
+    app: &'a App,
+    request: &HttpRequest,
+    scope: Scope,
+) -> Result<&'a Reader, ApiError> {
     let token = bearer(request).ok_or(ApiError::Unauthorized)?;
     let reader = app
         .readers
@@ -27,7 +31,7 @@ pub fn authorize(app: &App, request: &HttpRequest, scope: Scope) -> Result<(), A
         .find(|reader| reader.token.matches(token))
         .ok_or(ApiError::Unauthorized)?;
     if reader.scopes.contains(&scope) {
-        return Ok(());
+        return Ok(reader);
     }
     tracing::info!(
         reader = reader.name,

@@ -5,10 +5,13 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
+use super::body;
 use super::body::{BODY_BYTES_MAX, BodyError};
+use crate::feed::ConsumerError;
 use crate::providers::Rejection;
 use crate::store::StoreError;
 
@@ -123,6 +126,18 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
     }
 }
 
+/// Reads the body of a reader's request, which must be said to be JSON.
+pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {
+    let body = body::read(request, payload)
+        .await
+        .map_err(|error| ApiError::Body(of_body(error).0))?;
+    if body::is_json(request) {
+        return Ok(body);
+    }
+    let why = "send Content-Type: application/json";
+    Err(ApiError::Body(PublicError::UnsupportedMedia(why)))
+}
+
 fn bare(status: StatusCode, error: &str) -> HttpResponse {
     HttpResponse::build(status).json(json!({"error": error}))
 }
@@ -156,6 +171,12 @@ pub enum ApiError {
     InvalidBody(String),
     /// 409: a payment belongs to another order.
     PaymentOfOtherOrder(String),
+    /// 409: an acknowledgement behind the consumer's place.
+    AckBackwards(String),
+    /// 409: the reader has as many consumers as it may have.
+    TooManyConsumers(String),
+    /// 422: no event has this number yet.
+    SequenceUnknown(String),
     /// 408, 413, 415: the body was not read.
     Body(PublicError),
     /// 503: our own trouble.
@@ -191,6 +212,21 @@ impl ApiError {
                 StatusCode::CONFLICT,
                 "payment_of_other_order",
                 "A payment has another order",
+            ),
+            Self::AckBackwards(_) => (
+                StatusCode::CONFLICT,
+                "ack_backwards",
+                "The consumer is further on",
+            ),
+            Self::TooManyConsumers(_) => (
+                StatusCode::CONFLICT,
+                "too_many_consumers",
+                "No further consumer",
+            ),
+            Self::SequenceUnknown(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "sequence_unknown",
+                "No event has this number",
             ),
             Self::Body(PublicError::TooLarge) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -229,7 +265,10 @@ impl ApiError {
             Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
             Self::InvalidParameter(detail)
             | Self::InvalidBody(detail)
-            | Self::PaymentOfOtherOrder(detail) => detail.clone(),
+            | Self::PaymentOfOtherOrder(detail)
+            | Self::AckBackwards(detail)
+            | Self::TooManyConsumers(detail)
+            | Self::SequenceUnknown(detail) => detail.clone(),
             Self::Body(error) => error.reason().replace('_', " "),
             Self::Unavailable(_) => "the store cannot answer at the moment".into(),
         }
@@ -273,6 +312,9 @@ impl ApiError {
             | Self::InvalidParameter(_)
             | Self::InvalidBody(_)
             | Self::PaymentOfOtherOrder(_)
+            | Self::AckBackwards(_)
+            | Self::TooManyConsumers(_)
+            | Self::SequenceUnknown(_)
             | Self::Body(_) => {}
         }
     }
@@ -284,6 +326,19 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<ConsumerError> for ApiError {
+    fn from(error: ConsumerError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ConsumerError::Unknown => Self::NotFound("consumer"),
+            ConsumerError::TooMany => Self::TooManyConsumers(detail),
+            ConsumerError::Backwards { .. } => Self::AckBackwards(detail),
+            ConsumerError::BeyondLast { .. } => Self::SequenceUnknown(detail),
+            ConsumerError::Store(error) => Self::Unavailable(error),
+        }
+    }
+}
+
 /// 404 on the internal listener.
 pub async fn no_such_page() -> HttpResponse {
     ApiError::NotFound("page").response()
@@ -292,6 +347,16 @@ pub async fn no_such_page() -> HttpResponse {
 /// 405 where only GET is served.
 pub async fn only_get() -> HttpResponse {
     ApiError::MethodNotAllowed("GET").response()
+}
+
+/// 405 where only POST is served, on the internal listener.
+pub async fn only_posted() -> HttpResponse {
+    ApiError::MethodNotAllowed("POST").response()
+}
+
+/// 405 where only DELETE is served.
+pub async fn only_delete() -> HttpResponse {
+    ApiError::MethodNotAllowed("DELETE").response()
 }
 
 /// 405 where GET and PUT are served.

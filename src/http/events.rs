@@ -1,9 +1,10 @@
 //! `GET /v1/events`: the feed, page by page.
 
+use std::sync::Arc;
+
+use actix_web::http::header::ContentType;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::App;
@@ -11,31 +12,12 @@ use super::auth::authorize;
 use super::error::ApiError;
 use super::query::Query;
 use crate::config::Scope;
-use crate::domain::clock::Moment;
-use crate::domain::ids::EventId;
-use crate::store::{EventRow, StoreError};
+use crate::feed::Event;
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 100;
 /// Largest page (contract §5).
 const LIMIT_MAX: u32 = 1_000;
-
-#[derive(Serialize)]
-struct EventView<'a> {
-    sequence: i64,
-    id: EventId,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    timestamp: Moment,
-    data: &'a RawValue,
-}
-
-#[derive(Serialize)]
-struct PageView<'a> {
-    data: Vec<EventView<'a>>,
-    /// What to ask for next: `after=next`.
-    next: i64,
-}
 
 /// Events after a number; with `wait` it answers as soon as there is one or the time is over.
 pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
@@ -47,34 +29,63 @@ pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
 async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
     authorize(app, request, Scope::EventsRead)?;
     let query = Query::parse(request.query_string(), &["after", "limit", "wait"])?;
-    let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
-    let after = query.parsed("after", "a whole number, 0 or more", |text| {
-        text.parse::<i64>().ok().filter(|after| *after >= 0)
-    })?;
-    let after = after.unwrap_or(0);
-    let deadline = query.wait()?.map(|wait| Instant::now() + wait);
-    let mut changes = app.store.last_sequence();
-    app.closeout.caught_up().await;
-    if let Some(deadline) = deadline {
-        // Where none comes the page is empty, which is an answer.
-        app.event_after(after, &mut changes, deadline).await;
-    }
-    let rows = app
-        .store
-        .read(move |snapshot| snapshot.events_after(after, limit))
-        .await?;
-    let data = rows.iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    let next = data.last().map_or(after, |event| event.sequence);
-    Ok(HttpResponse::Ok().json(PageView { data, next }))
+    let wanted = Wanted::of(&query)?;
+    let after = after(&query)?.unwrap_or(0);
+    wanted.page(app, after).await
 }
 
-fn view(row: &EventRow) -> Result<EventView<'_>, StoreError> {
-    Ok(EventView {
-        sequence: row.sequence,
-        id: row.id,
-        kind: &row.kind,
-        timestamp: row.occurred_at,
-        data: serde_json::from_str(&row.data)
-            .map_err(|_| StoreError::Unreadable("an unreadable event is stored".to_owned()))?,
-    })
+/// The number after which a reader wants to go on.
+pub(super) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
+    query.parsed("after", "a whole number, 0 or more", sequence)
+}
+
+/// A number of the feed, or 0 before the first.
+pub(super) fn sequence(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|sequence| *sequence >= 0)
+}
+
+/// How much a reader wants, and how long it waits for it.
+pub(super) struct Wanted {
+    limit: u32,
+    deadline: Option<Instant>,
+}
+
+impl Wanted {
+    /// By `limit` and `wait`.
+    pub(super) fn of(query: &Query<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: query.limit(LIMIT_DEFAULT, LIMIT_MAX)?,
+            deadline: query.wait()?.map(|wait| Instant::now() + wait),
+        })
+    }
+
+    /// The events after this number; where none comes in time the page is empty, which is an answer.
+    pub(super) async fn page(&self, app: &App, after: i64) -> Result<HttpResponse, ApiError> {
+        app.closeout.caught_up().await;
+        if let Some(deadline) = self.deadline {
+            app.feed.wait(after, deadline).await;
+        }
+        let events = app.feed.page(after, self.limit).await?;
+        Ok(HttpResponse::Ok()
+            .content_type(ContentType::json())
+            .body(page_json(&events, after)))
+    }
+}
+
+/// `{"data":[…],"next":N}`: what to ask for next is `after=N`.
+fn page_json(events: &[Arc<Event>], after: i64) -> String {
+    let bytes: usize = events.iter().map(|event| event.json.len() + 1).sum();
+    let mut page = String::with_capacity(bytes + 48);
+    page.push_str("{\"data\":[");
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            page.push(',');
+        }
+        page.push_str(&event.json);
+    }
+    let next = events.last().map_or(after, |event| event.sequence);
+    page.push_str("],\"next\":");
+    page.push_str(&next.to_string());
+    page.push('}');
+    page
 }

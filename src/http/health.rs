@@ -7,9 +7,13 @@ use serde_json::json;
 use super::App;
 use super::error::ApiError;
 use crate::store::{Lane, StoreError};
+use crate::telemetry::ConsumerLabels;
 
 /// Media type of `OpenMetrics` text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Consumers that are shown at most.
+const CONSUMERS_MAX: u32 = 1_000;
 
 /// The process runs.
 pub async fn live() -> HttpResponse {
@@ -63,7 +67,7 @@ pub async fn metrics(app: Data<App>) -> HttpResponse {
 }
 
 async fn gather(app: &App) -> Result<String, StoreError> {
-    let ((unsettled, oldest), attention, (pending, parked), last_sequence) = app
+    let ((unsettled, oldest), attention, (pending, parked), last_sequence, consumers) = app
         .store
         .read(|snapshot| {
             Ok((
@@ -71,6 +75,7 @@ async fn gather(app: &App) -> Result<String, StoreError> {
                 snapshot.count_attention()?,
                 snapshot.count_close_outs()?,
                 snapshot.last_sequence()?,
+                snapshot.consumers(CONSUMERS_MAX)?,
             ))
         })
         .await?;
@@ -82,8 +87,17 @@ async fn gather(app: &App) -> Result<String, StoreError> {
     metrics.close_outs_pending.set(pending);
     metrics.close_outs_parked.set(parked);
     metrics.last_sequence.set(last_sequence);
+    // A consumer that was deleted must not be shown for ever.
+    metrics.consumer_lag.clear();
+    for consumer in consumers {
+        let lag = last_sequence - consumer.acked_sequence;
+        let (reader, consumer) = (consumer.reader, consumer.name);
+        let labels = ConsumerLabels { reader, consumer };
+        metrics.consumer_lag.get_or_create(&labels).set(lag);
+    }
     let stats = app.store.stats().now();
     let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    metrics.streams.set(count(app.feed.open_streams() as u64));
     metrics.commits.set(count(stats.commits));
     metrics.failed_commits.set(count(stats.failed_commits));
     metrics.jobs.set(count(stats.jobs));

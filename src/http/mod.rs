@@ -6,6 +6,7 @@ mod body;
 mod budget;
 mod callback;
 pub mod connections;
+mod consumers;
 pub mod edge;
 mod epay;
 mod error;
@@ -18,17 +19,19 @@ mod refunds;
 mod refusal;
 mod relay;
 pub mod routes;
+mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
 
 pub use budget::RefusalBudget;
 
 use crate::closeout::Closeout;
 use crate::config::Reader;
 use crate::domain::clock::Clock;
+use crate::feed::Feed;
 use crate::providers::Registry;
 use crate::providers::epay_caller::EpayCallers;
 use crate::store::Store;
@@ -39,6 +42,8 @@ use crate::telemetry::Metrics;
 pub struct App {
     /// The store, for reading.
     pub store: Arc<Store>,
+    /// The feed, for whoever follows or waits.
+    pub feed: Arc<Feed>,
     /// The two transactions.
     pub closeout: Arc<Closeout>,
     /// Where refusals are kept; `None` where the file could not be opened (the money goes on).
@@ -55,25 +60,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Metrics,
+    /// Time between two signs of life on a quiet stream of events.
+    pub heartbeat: Duration,
     /// Becomes true once the shutdown has begun.
     pub draining: watch::Sender<bool>,
-}
-
-impl App {
-    /// Waits for an event after this number, until the deadline or the shutdown; `false` where there
-    /// is none. Whoever waits must not hold up the shutdown.
-    async fn event_after(
-        &self,
-        last: i64,
-        changes: &mut watch::Receiver<i64>,
-        deadline: Instant,
-    ) -> bool {
-        let mut draining = self.draining.subscribe();
-        tokio::select! {
-            found = timeout_at(deadline, changes.wait_for(|now| *now > last)) => {
-                matches!(found, Ok(Ok(_)))
-            }
-            _ = draining.wait_for(|draining| *draining) => false,
-        }
-    }
 }

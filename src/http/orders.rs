@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::auth::authorize;
-use super::body;
-use super::error::{self, ApiError, PublicError};
+use super::error::{self, ApiError};
 use crate::closeout::{Registration, RegistrationError};
 use crate::config::Scope;
 use crate::domain::ids::Number;
@@ -96,13 +95,7 @@ async fn answer_put(
     let order_no: Number = order_no
         .parse()
         .map_err(|error| ApiError::InvalidParameter(format!("order_no {error}")))?;
-    let body = body::read(request, payload)
-        .await
-        .map_err(|error| ApiError::Body(error::of_body(error).0))?;
-    if !body::is_json(request) {
-        let why = "send Content-Type: application/json";
-        return Err(ApiError::Body(PublicError::UnsupportedMedia(why)));
-    }
+    let body = error::read_json(request, payload).await?;
     let registration = registration(order_no, &body)?;
     match app.closeout.register(registration).await? {
         Ok(order) => Ok(HttpResponse::Ok().json(OrderView::from(&order))),

@@ -136,18 +136,17 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     let id = parse_id(id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
     let deadline = wait.map(|wait| Instant::now() + wait);
-    let mut changes = app.store.last_sequence();
     app.closeout.caught_up().await;
     loop {
-        let seen = *changes.borrow_and_update();
+        let seen = app.feed.last();
         let (refund, close_out) = find(app, id).await?;
-        let woken = match deadline {
+        let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
-                app.event_after(seen, &mut changes, deadline).await
+                app.feed.wait_for_refund(id, seen, deadline).await?
             }
             _ => false,
         };
-        if !woken {
+        if !changed {
             return with_etag(request, &refund, close_out.as_ref());
         }
     }

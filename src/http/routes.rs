@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{callback, epay, error, events, health, orders, refunds, relay};
+use super::{callback, consumers, epay, error, events, health, orders, refunds, relay, stream};
 
 /// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
 /// the original's routes ignore case.
@@ -32,6 +32,25 @@ pub fn internal(config: &mut ServiceConfig) {
             web::get().to(refunds::callbacks),
         ))
         .service(get("/v1/events", web::get().to(events::page)))
+        .service(get("/v1/events/stream", web::get().to(stream::stream)))
+        .service(get("/v1/consumers", web::get().to(consumers::list)))
+        .service(
+            web::resource("/v1/consumers/{name}")
+                .route(web::delete().to(consumers::forget))
+                .default_service(web::to(error::only_delete)),
+        )
+        .service(get(
+            "/v1/consumers/{name}/events",
+            web::get().to(consumers::events),
+        ))
+        .service(post(
+            "/v1/consumers/{name}/ack",
+            web::post().to(consumers::ack),
+        ))
+        .service(post(
+            "/v1/consumers/{name}/seek",
+            web::post().to(consumers::seek),
+        ))
         .service(get("/livez", web::get().to(health::live)))
         .service(get("/readyz", web::get().to(health::ready)))
         .service(get("/metrics", web::get().to(health::metrics)))
@@ -42,6 +61,12 @@ fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path)
         .route(route)
         .default_service(web::to(error::only_get))
+}
+
+fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(error::only_posted))
 }
 
 fn get_and_put(path: &str) -> actix_web::Resource {

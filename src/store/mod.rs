@@ -35,8 +35,9 @@ pub use inspection::{Inspection, copy_file, log_of};
 pub use lane::Lane;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
-    AuditedCallback, AuditedRefund, CallbackRow, Counts, DueCallback, EventRow, HandledApplication,
-    Locked, NewCallback, RefundFilter, RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx,
+    AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DueCallback, EventRow,
+    HandledApplication, Locked, NewCallback, RefundFilter, RefundPage, Snapshot, Stored,
+    StoredBody, StoredClaim, Tx,
 };
 
 pub use url::{StoreUrl, StoreUrlError};

@@ -15,15 +15,16 @@ const CHECKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub(super) const COPY_MARKER: &str = "unfinished_copy";
 const NOT_THIS_VERSION: &str = "its tables are not those of this version; restore a backup";
 /// Its number.
-const VERSION: i64 = 1;
-/// Upgrades, the first from version 1 to 2 and so on; none yet.
-const UPGRADES: [&str; 0] = [];
+const VERSION: i64 = 2;
+/// Every table and index with its text.
+const ALL: &str = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
+     WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
+/// Upgrades, the first from version 1 to 2 and so on.
+const UPGRADES: [&str; 1] = [include_str!("../../schema/2.sql")];
 
 /// Refuses a database that is damaged, holds tables that are not ours, or has a version that is not
 /// known. One of the present version must have exactly the tables of this schema.
 pub(super) fn check(sqlite: &mut Sqlite, bytes: u64) -> Result<(), StoreError> {
-    const ALL: &str = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
-         WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name";
     if sqlite.count_tables(None)? == 0 {
         return Ok(());
     }
@@ -167,4 +168,26 @@ fn found_version(driver: &mut dyn Driver) -> Result<i64, StoreError> {
 fn note(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     let sql = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
     driver.expect_one(sql, &[VERSION.into(), now.as_millis().into()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first schema, as it was released.
+    const FIRST: &str = include_str!("../../schema/1.sql");
+
+    #[test]
+    fn an_old_store_stepped_up_has_the_tables_of_a_new_one() {
+        let now = Moment::from_millis(1);
+        let mut old = Sqlite::in_memory().unwrap();
+        old.run_script(FIRST).unwrap();
+        old.run_script("INSERT INTO schema_version VALUES (1, 0)")
+            .unwrap();
+        prepare(&mut old, now).unwrap();
+        let mut new = Sqlite::in_memory().unwrap();
+        prepare(&mut new, now).unwrap();
+        assert_eq!(texts(&mut old, ALL).unwrap(), texts(&mut new, ALL).unwrap());
+        assert_eq!(found_version(&mut old).unwrap(), VERSION);
+    }
 }

@@ -230,3 +230,36 @@ SELECT last_sequence FROM feed";
 
 pub(super) const COUNT_ATTENTION: &str = "-- count_attention
 SELECT count(*) FROM refunds WHERE attention <> '[]'";
+
+pub(super) const EVENT_TIME: &str = "-- event_time
+SELECT occurred_at FROM events WHERE sequence = $1";
+
+pub(super) const INSERT_CONSUMER: &str = "-- insert_consumer
+INSERT INTO consumers (reader, name, acked_sequence, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING";
+
+pub(super) const LOCK_CONSUMER: &str = "-- lock_consumer
+UPDATE consumers SET updated_at = updated_at WHERE reader = $1 AND name = $2
+RETURNING reader, name, acked_sequence, created_at, updated_at";
+
+pub(super) const MOVE_CONSUMER: &str = "-- move_consumer
+UPDATE consumers SET acked_sequence = $1, updated_at = $2 WHERE reader = $3 AND name = $4";
+
+pub(super) const DELETE_CONSUMER: &str = "-- delete_consumer
+DELETE FROM consumers WHERE reader = $1 AND name = $2";
+
+pub(super) const CONSUMER: &str = "-- consumer
+SELECT reader, name, acked_sequence, created_at, updated_at FROM consumers
+WHERE reader = $1 AND name = $2";
+
+pub(super) const CONSUMERS_OF_READER: &str = "-- consumers_of_reader
+SELECT reader, name, acked_sequence, created_at, updated_at FROM consumers
+WHERE reader = $1 ORDER BY name";
+
+pub(super) const CONSUMERS: &str = "-- consumers
+SELECT reader, name, acked_sequence, created_at, updated_at FROM consumers
+ORDER BY reader, name LIMIT $1";
+
+pub(super) const COUNT_CONSUMERS: &str = "-- count_consumers
+SELECT count(*) FROM consumers WHERE reader = $1";

@@ -11,8 +11,8 @@
 mod harness;
 
 // Once: what has no store, or is about one engine alone.
-mod crash_points;
 mod backup;
+mod crash_points;
 mod deploy;
 mod docs;
 mod edge;

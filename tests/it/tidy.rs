@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 600;
 
 /// A room and the rooms of ours that it must not know.
-const FORBIDDEN_ARROWS: [(&str, &[&str]); 9] = [
+const FORBIDDEN_ARROWS: [(&str, &[&str]); 10] = [
     (
         "domain",
         &[
@@ -88,6 +88,20 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 9] = [
             "crypto",
             "epay",
             "http",
+            "telemetry",
+        ],
+    ),
+    (
+        "feed",
+        &[
+            "audit",
+            "cli",
+            "closeout",
+            "config",
+            "crypto",
+            "epay",
+            "http",
+            "providers",
             "telemetry",
         ],
     ),

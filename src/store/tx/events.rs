@@ -102,6 +102,12 @@ impl Snapshot<'_> {
         })
     }
 
+    /// When the transaction of an event ran.
+    pub fn event_time(&mut self, sequence: i64) -> Result<Option<Moment>, StoreError> {
+        let time = self.first(sql::EVENT_TIME, &[sequence.into()], |row| row.integer(0))?;
+        Ok(time.map(Moment::from_millis))
+    }
+
     /// The last number given away.
     pub fn last_sequence(&mut self) -> Result<i64, StoreError> {
         let last = self.first(sql::LAST_SEQUENCE, &[], |row| row.integer(0))?;

@@ -4,6 +4,7 @@
 mod audit;
 mod callbacks;
 mod close_outs;
+mod consumers;
 mod events;
 mod orders;
 mod refunds;
@@ -16,6 +17,7 @@ pub use audit::{
     AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
 };
 pub use callbacks::{CallbackRow, DueCallback, NewCallback, Stored};
+pub use consumers::ConsumerRow;
 pub use events::EventRow;
 pub use refunds::{Locked, RefundFilter, RefundPage};
 

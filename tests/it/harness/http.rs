@@ -86,7 +86,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = if method == "GET" {
+        let response = if matches!(method, "GET" | "DELETE") {
             self.0
                 .run(request.body(()).expect("the request is well formed"))?
         } else {
@@ -153,6 +153,7 @@ pub fn raw_until(base_url: &str, bytes: &[u8], enough: impl Fn(&str) -> bool) ->
         .set_read_timeout(Some(TIMEOUT))
         .expect("a timeout can be set");
     stream.write_all(bytes).expect("the server reads");
+    let started = super::now();
     let mut answer = Vec::new();
     let mut piece = [0_u8; 4096];
     loop {
@@ -162,6 +163,8 @@ pub fn raw_until(base_url: &str, bytes: &[u8], enough: impl Fn(&str) -> bool) ->
         }
         match stream.read(&mut piece) {
             Ok(0) => return so_far.into_owned(),
+            // A stream shows now and then that it lives, so that reading alone never times out.
+            Ok(_) if started.elapsed() > TIMEOUT => panic!("waited in vain after: {so_far}"),
             Ok(length) => answer.extend_from_slice(&piece[..length]),
             Err(error) => panic!("waited in vain ({error}) after: {so_far}"),
         }

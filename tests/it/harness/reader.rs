@@ -22,6 +22,18 @@ impl Server {
             .send("GET", &format!("{}{path}", self.internal_url), headers, b"")
     }
 
+    /// POST of a JSON body to the internal listener with a token of every scope.
+    pub fn post_as_reader(&self, path: &str, body: &Value) -> Reply {
+        let url = format!("{}{path}", self.internal_url);
+        let authorization = format!("Bearer {READER_TOKEN}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let body = body.to_string();
+        self.client().send("POST", &url, &headers, body.as_bytes())
+    }
+
     /// PUT of one order as it stands; gives whatever came back.
     pub fn put_order_raw(&self, order_no: &str, token: &str, body: &str) -> Reply {
         let url = format!("{}/v1/orders/{order_no}", self.internal_url);

@@ -1,0 +1,220 @@
+//! Named consumers: the service keeps the place of a reader that has nowhere to keep it.
+//!
+//! Reading moves nothing; only an acknowledgement does, and only forward, so that what a reader did not
+//! acknowledge before it died comes again.
+
+use super::Feed;
+use crate::domain::clock::{Clock, Moment};
+use crate::domain::ids::Number;
+use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
+
+/// Consumers that one reader may have, so that a name made anew at each start is noticed.
+const CONSUMERS_MAX: i64 = 100;
+
+/// Why a consumer is not moved, or not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// Nobody has used this name yet.
+    #[error("no consumer has this name")]
+    Unknown,
+    /// The reader has as many as it may have.
+    #[error("a reader may have {CONSUMERS_MAX} consumers; delete one that is not needed")]
+    TooMany,
+    /// An acknowledgement never moves back.
+    #[error("the consumer is at {at} already; use seek to go back")]
+    Backwards {
+        /// Where it is.
+        at: i64,
+    },
+    /// No event has this number yet.
+    #[error("the last event is {last}")]
+    BeyondLast {
+        /// The last number given away.
+        last: i64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Where a consumer is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekTo {
+    /// Before the first event.
+    Earliest,
+    /// Behind the last one.
+    Latest,
+    /// Behind the event of this number.
+    Sequence(i64),
+    /// Before the first event that is not older than this.
+    Time(Moment),
+}
+
+impl SeekTo {
+    /// The number behind which to go on.
+    pub fn resolve(self, snapshot: &mut Snapshot<'_>) -> Result<Result<i64, i64>, StoreError> {
+        let last = snapshot.last_sequence()?;
+        Ok(match self {
+            Self::Earliest => Ok(0),
+            Self::Latest => Ok(last),
+            Self::Sequence(sequence) if sequence > last => Err(last),
+            Self::Sequence(sequence) => Ok(sequence),
+            Self::Time(time) => Ok(last_before(snapshot, time, last)?),
+        })
+    }
+}
+
+/// The last event older than `time`, found by halving: times grow with the numbers, but for clocks of
+/// several instances that differ.
+fn last_before(snapshot: &mut Snapshot<'_>, time: Moment, last: i64) -> Result<i64, StoreError> {
+    let (mut older, mut newer) = (0, last + 1);
+    while newer - older > 1 {
+        let middle = older + (newer - older) / 2;
+        match snapshot.event_time(middle)? {
+            Some(at) if at >= time => newer = middle,
+            Some(_) | None => older = middle,
+        }
+    }
+    Ok(older)
+}
+
+impl Feed {
+    /// Where a consumer is; made at the beginning of the feed where it is used for the first time.
+    pub async fn consumer(
+        &self,
+        reader: &str,
+        name: &Number,
+        clock: &dyn Clock,
+    ) -> Result<ConsumerRow, ConsumerError> {
+        let key = (reader.to_owned(), name.as_str().to_owned());
+        let known = self
+            .store
+            .read(move |snapshot| snapshot.consumer(&key.0, &key.1))
+            .await?;
+        match known {
+            Some(consumer) => Ok(consumer),
+            None => {
+                self.change(reader, name, clock, New::Made, |_, _| Ok(Ok(0)))
+                    .await
+            }
+        }
+    }
+
+    /// Moves a consumer forward: everything up to `sequence` is done with. The same number again
+    /// changes nothing.
+    pub async fn ack(
+        &self,
+        reader: &str,
+        name: &Number,
+        sequence: i64,
+        clock: &dyn Clock,
+    ) -> Result<ConsumerRow, ConsumerError> {
+        self.change(reader, name, clock, New::Refused, move |tx, at| {
+            let last = tx.snapshot().last_sequence()?;
+            Ok(if sequence < at {
+                Err(ConsumerError::Backwards { at })
+            } else if sequence > last {
+                Err(ConsumerError::BeyondLast { last })
+            } else {
+                Ok(sequence)
+            })
+        })
+        .await
+    }
+
+    /// Puts a consumer somewhere else, forward or back; made where it is used for the first time.
+    pub async fn seek(
+        &self,
+        reader: &str,
+        name: &Number,
+        to: SeekTo,
+        clock: &dyn Clock,
+    ) -> Result<ConsumerRow, ConsumerError> {
+        self.change(reader, name, clock, New::Made, move |tx, _| {
+            let found = to.resolve(&mut tx.snapshot())?;
+            Ok(found.map_err(|last| ConsumerError::BeyondLast { last }))
+        })
+        .await
+    }
+
+    /// Forgets a consumer.
+    pub async fn forget_consumer(&self, reader: &str, name: &Number) -> Result<(), ConsumerError> {
+        let key = (reader.to_owned(), name.as_str().to_owned());
+        let deleted = self
+            .store
+            .write("forget consumer", Lane::ORDERS, move |tx| {
+                tx.delete_consumer(&key.0, &key.1)
+            })
+            .await?;
+        deleted.then_some(()).ok_or(ConsumerError::Unknown)
+    }
+
+    /// Every consumer of a reader.
+    pub async fn consumers(&self, reader: &str) -> Result<Vec<ConsumerRow>, StoreError> {
+        let reader = reader.to_owned();
+        self.store
+            .read(move |snapshot| snapshot.consumers_of_reader(&reader))
+            .await
+    }
+
+    /// Locks a consumer and moves it to where `place` says, given where it is.
+    async fn change(
+        &self,
+        reader: &str,
+        name: &Number,
+        clock: &dyn Clock,
+        new: New,
+        place: impl Fn(&mut Tx<'_>, i64) -> Result<Result<i64, ConsumerError>, StoreError>
+        + Send
+        + 'static,
+    ) -> Result<ConsumerRow, ConsumerError> {
+        let now = clock.now();
+        let fresh = ConsumerRow {
+            reader: reader.to_owned(),
+            name: name.as_str().to_owned(),
+            acked_sequence: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let work = move |tx: &mut Tx<'_>| {
+            let known = tx.lock_consumer(&fresh.reader, &fresh.name)?;
+            if known.is_none() {
+                if matches!(new, New::Refused) {
+                    return Ok(Err(ConsumerError::Unknown));
+                }
+                if tx.snapshot().count_consumers(&fresh.reader)? >= CONSUMERS_MAX {
+                    return Ok(Err(ConsumerError::TooMany));
+                }
+            }
+            let at = known.as_ref().map_or(0, |known| known.acked_sequence);
+            let place = match place(tx, at)? {
+                Ok(place) => place,
+                Err(error) => return Ok(Err(error)),
+            };
+            let mut consumer = if let Some(known) = known {
+                known
+            } else {
+                tx.insert_consumer(&fresh)?;
+                fresh.clone()
+            };
+            if place != at {
+                consumer.acked_sequence = place;
+                consumer.updated_at = now;
+                tx.move_consumer(&consumer)?;
+            }
+            Ok(Ok(consumer))
+        };
+        self.store
+            .write("move consumer", Lane::ORDERS, work)
+            .await?
+    }
+}
+
+/// What becomes of a name that is used for the first time.
+#[derive(Clone, Copy, Debug)]
+enum New {
+    /// A consumer at the beginning of the feed.
+    Made,
+    /// Nothing: a misspelt name would move nobody.
+    Refused,
+}

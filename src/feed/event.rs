@@ -1,0 +1,64 @@
+//! One event as it is sent, whichever way it goes: the same JSON in pages, streams and pushes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::clock::Moment;
+use crate::domain::ids::{EventId, RefundId};
+use crate::store::{EventRow, StoreError};
+
+/// An event, made once for all who get it.
+#[derive(Debug)]
+pub struct Event {
+    /// Its number in the feed.
+    pub sequence: i64,
+    /// Its id.
+    pub id: EventId,
+    /// Its kind, a word such as `refund.succeeded`.
+    pub kind: String,
+    /// The refund that it is about; every kind has one.
+    pub refund_id: Option<RefundId>,
+    /// The whole event as readers get it, one line.
+    pub json: String,
+}
+
+#[derive(Serialize)]
+struct EventView<'a> {
+    sequence: i64,
+    id: EventId,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    timestamp: Moment,
+    data: &'a RawValue,
+}
+
+/// The members that name a refund: `id` in the refund itself, `refund_id` elsewhere.
+#[derive(Deserialize)]
+struct About {
+    id: Option<RefundId>,
+    refund_id: Option<RefundId>,
+}
+
+impl TryFrom<&EventRow> for Event {
+    type Error = StoreError;
+
+    fn try_from(row: &EventRow) -> Result<Self, StoreError> {
+        let unreadable =
+            |_| StoreError::Unreadable(format!("event {} is no JSON of ours", row.sequence));
+        let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
+        let view = EventView {
+            sequence: row.sequence,
+            id: row.id,
+            kind: &row.kind,
+            timestamp: row.occurred_at,
+            data: serde_json::from_str(&row.data).map_err(unreadable)?,
+        };
+        Ok(Self {
+            sequence: row.sequence,
+            id: row.id,
+            kind: row.kind.clone(),
+            refund_id: about.refund_id.or(about.id),
+            json: serde_json::to_string(&view).map_err(unreadable)?,
+        })
+    }
+}

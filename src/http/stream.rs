@@ -1,0 +1,123 @@
+//! `GET /v1/events/stream`: the feed as server-sent events, for readers that keep one connection.
+//!
+//! A connection holds one piece of [`PIECE_BYTES`] and what the listener buffers; the next piece is made
+//! only when the last one is on its way. A reader that takes nothing is cut by the listener.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use tokio::time::Instant;
+
+use super::App;
+use super::auth::authorize;
+use super::body::single_header;
+use super::error::ApiError;
+use super::events::{after, sequence};
+use super::query::Query;
+use crate::config::Scope;
+use crate::feed::{Event, Feed, OpenStream};
+use crate::store::StoreError;
+
+/// Where a reader that comes back says what it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
+/// Events that are asked for at once.
+const PIECE_EVENTS: u32 = 100;
+/// Bytes after which a piece is sent; one event more may be in it.
+const PIECE_BYTES: usize = 32 * 1024;
+/// What a reader sees first: the stream is open, and how long to pause before coming back, in ms.
+const OPENING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
+/// A comment that keeps intermediaries from closing a quiet connection.
+const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+
+/// Events after a number, then each as it is committed, until either side ends it.
+pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    answer(&app, &request).unwrap_or_else(|error| error.response())
+}
+
+fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    authorize(app, request, Scope::EventsRead)?;
+    let query = Query::parse(request.query_string(), &["after"])?;
+    // A reader that comes back says in the header where it was; the address is still the first one.
+    let after = match last_event_id(request)? {
+        Some(last) => last,
+        None => after(&query)?.unwrap_or(0),
+    };
+    let follower = Follower {
+        feed: Arc::clone(&app.feed),
+        after,
+        heartbeat: app.heartbeat,
+        is_open: false,
+        _counted: app.feed.open_stream(),
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // nginx would gather what is meant to arrive at once.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(stream::unfold(follower, Follower::next)))
+}
+
+fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
+    if !request.headers().contains_key(LAST_EVENT_ID) {
+        return Ok(None);
+    }
+    let last = single_header(request, LAST_EVENT_ID).and_then(sequence);
+    let detail = "Last-Event-ID must be given once and be the id of an event of this stream";
+    last.map(Some)
+        .ok_or_else(|| ApiError::InvalidParameter(detail.to_owned()))
+}
+
+/// One reader's place in the feed.
+struct Follower {
+    feed: Arc<Feed>,
+    after: i64,
+    heartbeat: Duration,
+    is_open: bool,
+    _counted: OpenStream,
+}
+
+impl Follower {
+    /// The next piece; `None` ends the stream.
+    async fn next(mut self) -> Option<(Result<Bytes, StoreError>, Self)> {
+        if !self.is_open {
+            self.is_open = true;
+            return Some((Ok(OPENING), self));
+        }
+        // Waiting first: at the head of the feed there is nothing to read before the next commit.
+        let heartbeat = Instant::now() + self.heartbeat;
+        if !self.feed.wait(self.after, heartbeat).await {
+            return (!self.feed.is_draining()).then_some((Ok(HEARTBEAT), self));
+        }
+        match self.feed.page(self.after, PIECE_EVENTS).await {
+            Ok(events) if events.is_empty() => Some((Ok(HEARTBEAT), self)),
+            Ok(events) => Some((Ok(self.piece(&events)), self)),
+            Err(error) => {
+                // An end that is no end tells the reader to come back.
+                tracing::warn!(%error, "a stream of events is cut");
+                Some((Err(error), self))
+            }
+        }
+    }
+
+    fn piece(&mut self, events: &[Arc<Event>]) -> Bytes {
+        let mut piece = String::with_capacity(PIECE_BYTES);
+        for event in events {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                piece,
+                "id: {}\nevent: {}\ndata: {}\n\n",
+                event.sequence, event.kind, event.json
+            );
+            self.after = event.sequence;
+            if piece.len() >= PIECE_BYTES {
+                break;
+            }
+        }
+        Bytes::from(piece)
+    }
+}
