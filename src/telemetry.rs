@@ -12,9 +12,10 @@ use tracing_subscriber::EnvFilter;
 /// Sends logs to stderr: readable on a terminal, one JSON object a line otherwise. `RUST_LOG` sets
 /// the level (default `info`).
 pub fn start_logging() {
-    // What actix calls an error of its dispatcher is a malformed request, which anybody can send.
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_http=off"));
+    // What actix calls an error of its dispatcher is a malformed request, which anybody can send. What a
+    // database server says when it ends a connection is told by the error that follows.
+    let usual = "info,actix_http=off,tokio_postgres=warn";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // A full or closed stderr loses log lines, but must not end the service: complaining about

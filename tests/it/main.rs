@@ -12,16 +12,19 @@ mod harness;
 
 // Once: what has no store, or is about one engine alone.
 mod backup;
+mod copy;
 mod crash_points;
 mod deploy;
 mod docs;
 mod edge;
+mod instances;
 mod io_faults;
 mod network;
 mod postgres_server;
 mod power_cut;
 mod proxies;
 mod selftest;
+mod server_faults;
 mod sqlite_file;
 mod standstill;
 mod tidy;

@@ -143,13 +143,15 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Files that hold SQL.
-const SQL: [&str; 9] = [
+const SQL: [&str; 10] = [
     "src/store/sql.rs",
     "src/store/sql/audit.rs",
     "src/store/schema.rs",
     // Its transactions and pragmas.
     "src/store/sqlite.rs",
     "src/store/sqlite/backup.rs",
+    // Copies every table that the schema has.
+    "src/store/copy/",
     // Its settings and catalogue, and the feed's counter as another connection sees it.
     "src/store/postgres/",
     // A file of its own with one table of its own.

@@ -70,6 +70,9 @@ impl Postgres {
 
     /// The connection, made anew where there is none.
     fn session(&mut self) -> Result<&mut Session, StoreError> {
+        if let Some(session) = &self.session {
+            session.notice_end(&self.runtime);
+        }
         if self.session.as_ref().is_none_or(Session::is_closed) {
             self.session = None;
             let session = Session::open(&self.runtime, &self.url, self.purpose)?;

@@ -21,6 +21,8 @@ use super::{PostgresUrl, Purpose};
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Statements kept prepared; above the number that the program has, lists with filters included.
 const STATEMENTS_MAX: usize = 512;
+/// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
+const LOOKS: u32 = 3;
 /// What is run on every new connection. A lock is not waited for for ever, and a process that froze inside a
 /// transaction is cut off, so that its locks do not outlive it.
 const SETTINGS: &str = "SET client_min_messages = warning; SET lock_timeout = '5s'; \
@@ -87,6 +89,16 @@ impl Session {
             .map_err(|error| url.at(error))
     }
 
+    /// Lets the connection see what has arrived while nobody asked: that the server is gone, or has cut it.
+    pub(super) fn notice_end(&self, runtime: &Runtime) {
+        runtime.block_on(async {
+            for _ in 0..LOOKS {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    /// Whether it is known to have ended.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }

@@ -50,20 +50,24 @@ pub struct ConfigBuilder {
 impl ConfigBuilder {
     /// Both `PayerMax` generations under the provider's key, `EPay` with a token, and two readers.
     pub fn new(engine: Engine) -> Self {
-        Self::bare(engine)
-            .payermax(
-                "main",
-                MERCHANT_NO,
-                Some(APP_ID),
-                &[("2026", provider_key(), "")],
-            )
-            .payermax(
-                "old",
-                OLD_MERCHANT_ID,
-                None,
-                &[("2026", provider_key(), "")],
-            )
-            .with_epay()
+        Self::bare(engine).usual_accounts()
+    }
+
+    /// The accounts of [`ConfigBuilder::new`].
+    pub fn usual_accounts(self) -> Self {
+        self.payermax(
+            "main",
+            MERCHANT_NO,
+            Some(APP_ID),
+            &[("2026", provider_key(), "")],
+        )
+        .payermax(
+            "old",
+            OLD_MERCHANT_ID,
+            None,
+            &[("2026", provider_key(), "")],
+        )
+        .with_epay()
     }
 
     /// No account and no `EPay` yet; only the readers and an empty store.
@@ -87,6 +91,15 @@ impl ConfigBuilder {
     pub fn on(mut self, database: &Arc<Database>) -> Self {
         self.url = database.url();
         self.place = Place::Database(Arc::clone(database));
+        self
+    }
+
+    /// Reaches its database by this address, such as a proxy's.
+    pub fn by_way_of(mut self, address: &str) -> Self {
+        let Place::Database(database) = &self.place else {
+            panic!("only a database is reached by an address");
+        };
+        self.url = database.url_at(address);
         self
     }
 

@@ -183,6 +183,12 @@ impl Ledger {
         answer
     }
 
+    /// Takes over what was sent and acknowledged elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        self.sent.extend(other.sent);
+        self.acked.extend(other.acked);
+    }
+
     /// Sends every delivery once more; all must be acknowledged now.
     pub fn deliver_again(&mut self, server: &mut Server) {
         let load: Vec<Delivery> = self.sent.values().cloned().collect();

@@ -1,0 +1,115 @@
+//! Several instances on one database: what they are told at the same moment takes effect once, what one
+//! of them leaves behind another finishes, and what one commits wakes who waits at another.
+
+use std::time::Duration;
+
+use crate::harness::ledger::{Answer, Ledger, mixed, register_orders};
+use crate::harness::payermax::Notice;
+use crate::harness::reader::text;
+use crate::harness::{ConfigBuilder, Engine, Server, now, wait_for};
+
+/// Deliveries of one test.
+const DELIVERIES: usize = 120;
+
+/// Two services on one database.
+fn two() -> (Server, Server) {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    (Server::start(&config), Server::start(&config))
+}
+
+#[test]
+fn what_both_are_told_at_the_same_moment_takes_effect_once() {
+    let (mut one, other) = two();
+    register_orders(&one, 0, DELIVERIES);
+    let load = mixed(0, DELIVERIES);
+    let together = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        for server in [&one, &other] {
+            let (together, load) = (&together, &load);
+            scope.spawn(move || {
+                let client = server.client();
+                for delivery in load {
+                    together.wait();
+                    let answer = delivery.post(&client, &server.public_url);
+                    assert_eq!(answer, Answer::Success, "{}", delivery.refund_no);
+                }
+            });
+        }
+    });
+    let mut ledger = Ledger::default();
+    ledger.storm(&mut one, &load, load.len(), |_| {});
+    ledger.assert_kept(&one);
+    assert_eq!(one.events(), other.events(), "both tell the same");
+}
+
+#[test]
+fn one_is_killed_under_load_and_the_other_loses_and_doubles_nothing() {
+    let (mut one, mut other) = two();
+    let (mut ledger, mut of_other) = (Ledger::default(), Ledger::default());
+    for round in 0..3 {
+        let (first, second) = (2 * round, 2 * round + 1);
+        register_orders(&other, first, DELIVERIES);
+        register_orders(&other, second, DELIVERIES);
+        let (load, load_of_other) = (mixed(first, DELIVERIES), mixed(second, DELIVERIES));
+        std::thread::scope(|scope| {
+            scope.spawn(|| ledger.storm(&mut one, &load, 10 + 25 * round, Server::kill9));
+            scope.spawn(|| {
+                let all = load_of_other.len();
+                of_other.storm(&mut other, &load_of_other, all, |_| {});
+            });
+        });
+        // The first is started again only while the others are still at it.
+        if round < 2 {
+            one.restart();
+        }
+    }
+    ledger.merge(of_other);
+    // The dead one does not come back: its leases end, and the other settles what it acknowledged.
+    ledger.assert_kept(&other);
+    ledger.assert_whole_after_redelivery(&mut other);
+}
+
+#[test]
+fn an_event_that_one_commits_wakes_a_reader_who_waits_at_the_other() {
+    let (one, other) = two();
+    let (url, client) = (other.internal_url.clone(), other.client());
+    one.notified(&Notice::new("R-first", "REFUND_SUCCESS"));
+    wait_for("the other to tell of it", || {
+        (other.events().len() == 1).then_some(())
+    });
+    let waiting = std::thread::spawn(move || {
+        let token = format!("Bearer {}", crate::harness::config::READER_TOKEN);
+        let url = format!("{url}/v1/events?after=1&wait=30s");
+        let asked = now();
+        let reply = client
+            .try_send("GET", &url, &[("authorization", &token)], b"")
+            .expect("a reader who waits is answered");
+        (reply, asked.elapsed())
+    });
+    one.notified(&Notice::new("R-second", "REFUND_SUCCESS"));
+    let (reply, took) = waiting.join().expect("no panic");
+    let page = reply.expect_json(200);
+    assert_eq!(text(&page["data"][0]["data"]["refund_no"]), "R-second");
+    assert!(
+        took < Duration::from_secs(4),
+        "it was woken, not timed out: {took:?}"
+    );
+}
+
+#[test]
+fn an_order_that_is_registered_late_at_one_closes_what_the_other_was_told() {
+    let (one, mut other) = two();
+    let mut ledger = Ledger::default();
+    let load: Vec<_> = mixed(7, 20);
+    for delivery in &load {
+        // Reports of orders that nobody has registered are put off, the others acknowledged.
+        ledger.post(&other, delivery);
+    }
+    register_orders(&one, 7, 20);
+    wait_for("every close-out to be done", || {
+        let open = one.refunds("attention=order_unknown");
+        open.is_empty().then_some(())
+    });
+    ledger.deliver_again(&mut other);
+    ledger.assert_kept(&other);
+}
