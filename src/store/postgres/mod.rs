@@ -70,10 +70,9 @@ impl Postgres {
 
     /// The connection, made anew where there is none.
     fn session(&mut self) -> Result<&mut Session, StoreError> {
-        if let Some(session) = &self.session {
-            session.notice_end(&self.runtime);
-        }
-        if self.session.as_ref().is_none_or(Session::is_closed) {
+        let runtime = &self.runtime;
+        let is_open = |session: &Session| !session.has_ended(runtime);
+        if !self.session.as_ref().is_some_and(is_open) {
             self.session = None;
             let session = Session::open(&self.runtime, &self.url, self.purpose)?;
             self.session = Some(session);

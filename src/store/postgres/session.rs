@@ -89,17 +89,14 @@ impl Session {
             .map_err(|error| url.at(error))
     }
 
-    /// Lets the connection see what has arrived while nobody asked: that the server is gone, or has cut it.
-    pub(super) fn notice_end(&self, runtime: &Runtime) {
+    /// Whether the server has ended it.
+    pub(super) fn has_ended(&self, runtime: &Runtime) -> bool {
+        // The connection sees what has arrived while nobody asked: that the server is gone, or has cut it.
         runtime.block_on(async {
             for _ in 0..LOOKS {
                 tokio::task::yield_now().await;
             }
         });
-    }
-
-    /// Whether it is known to have ended.
-    pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
