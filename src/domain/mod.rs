@@ -10,4 +10,5 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod refund;
+pub mod text;
 pub mod view;

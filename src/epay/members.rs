@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::domain::money::Amount;
+use crate::domain::text::is_deceptive;
 
 use super::decimal::{Decimal, Spelling};
 use super::request::{EndSingle, Problem};
@@ -201,7 +202,7 @@ fn identifier(given: Given, units_max: usize) -> Result<String, Fault> {
     if text.encode_utf16().count() > units_max {
         return Err(Fault::TooLong(units_max));
     }
-    if text.chars().any(is_unprintable) {
+    if text.chars().any(is_deceptive) {
         return Err(Fault::NotPrintable);
     }
     Ok(text)
@@ -236,18 +237,4 @@ fn money(given: &Given, spelling: Spelling) -> Result<Amount, Fault> {
         return Err(Fault::NotPositive);
     }
     Ok(amount)
-}
-
-/// Characters that make two identifiers look alike, or stand for bytes that could not be read.
-fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffd}'
-        )
 }

@@ -1,5 +1,7 @@
 //! Free text of a provider, made safe to store and show.
 
+use crate::domain::text::is_deceptive;
+
 /// Characters kept of a free text; the whole stands in the stored body.
 const CHARS_MAX: usize = 256;
 
@@ -21,11 +23,6 @@ pub fn printable(text: &str) -> String {
 /// Whether a text can be stored and shown as it is.
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(is_deceptive)
-}
-
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
