@@ -59,6 +59,14 @@ impl fmt::Display for Moment {
 impl FromStr for Moment {
     type Err = NotAMoment;
     fn from_str(text: &str) -> Result<Self, NotAMoment> {
+        // jiff takes offsets of up to 25:59:59; no place is a day away from UTC.
+        let hours = text
+            .rfind(['+', '-'])
+            .filter(|at| *at > "2026-01-31T".len())
+            .and_then(|at| text.get(at + 1..at + 3)?.parse::<u8>().ok());
+        if hours.is_some_and(|hours| hours > 23) {
+            return Err(NotAMoment);
+        }
         text.parse::<jiff::Timestamp>()
             .map(Self::from)
             .map_err(|_| NotAMoment)
@@ -124,6 +132,8 @@ mod tests {
             );
         }
         for text in [
+            "2026-01-17T09:33:54+25:00",
+            "2026-01-17T09:33:54-24:00",
             "2026-02-30T00:00:00Z",
             "2025-02-27T09:44:00",
             "",

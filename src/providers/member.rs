@@ -5,9 +5,14 @@ use super::text::printable;
 use crate::domain::claim::Failure;
 use crate::domain::ids::{NotANumber, Number};
 
-/// A number that the claim needs: text or digits. `None` where absent or malformed.
+/// A number that the claim needs: text or plain digits. `None` where absent or malformed: `1e3` and
+/// `1000` are one number to JSON and two to us, so neither sign, point nor exponent is taken.
 pub(super) fn number(value: &Value<'_>) -> Option<Number> {
-    value.text_or_digits()?.parse().ok()
+    match value {
+        Value::Text(text) => text.parse().ok(),
+        Value::Number(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Nested(_) => None,
+    }
 }
 
 /// A number that the claim can do without: absent, `null` and empty are no error.
@@ -48,6 +53,9 @@ mod tests {
             text("a/b"),
             Value::Bool(true),
             Value::Nested("[]"),
+            Value::Number("1e3"),
+            Value::Number("-1"),
+            Value::Number("1.0"),
         ] {
             assert_eq!(optional_number(&bad), Err(NotANumber), "{bad:?}");
         }
