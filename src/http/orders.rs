@@ -15,7 +15,7 @@ use crate::domain::ids::Number;
 use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
-use crate::providers::json::Object;
+use crate::providers::json::{FromObject, Object};
 
 /// Payments or applications in one registration.
 const ENTRIES_MAX: usize = 200;
@@ -30,9 +30,9 @@ const BATCHNO_CHARS_MAX: usize = 200;
 struct OrderBody {
     state: OrderState,
     #[serde(default)]
-    payments: Vec<PaymentBody>,
+    payments: Vec<FromObject<PaymentBody>>,
     #[serde(default)]
-    refund_applications: Vec<ApplicationBody>,
+    refund_applications: Vec<FromObject<ApplicationBody>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,25 +116,28 @@ fn registration(order_no: Number, body: &[u8]) -> Result<Registration, ApiError>
             "more than {ENTRIES_MAX} payments or applications"
         )));
     }
-    let payments = body.payments.into_iter().map(|payment| {
+    let payments = body.payments.into_iter().map(|FromObject(payment)| {
         Ok(Payment {
             trandeno: name("trandeno", payment.trandeno, TRANDENO_CHARS_MAX)?,
             amount: yuan(&payment.amount)?,
         })
     });
-    let applications = body.refund_applications.into_iter().map(|application| {
-        let batchno = name("batchno", application.batchno, BATCHNO_CHARS_MAX)?;
-        // Only a close-out may say that it is handled; a registration that repeats what it read
-        // here leaves it as it is.
-        let state = application
-            .state
-            .filter(|state| *state != ApplicationState::Handled);
-        Ok(ApplicationSaid {
-            batchno,
-            amount: yuan(&application.amount)?,
-            state,
-        })
-    });
+    let applications = body
+        .refund_applications
+        .into_iter()
+        .map(|FromObject(application)| {
+            let batchno = name("batchno", application.batchno, BATCHNO_CHARS_MAX)?;
+            // Only a close-out may say that it is handled; a registration that repeats what it read
+            // here leaves it as it is.
+            let state = application
+                .state
+                .filter(|state| *state != ApplicationState::Handled);
+            Ok(ApplicationSaid {
+                batchno,
+                amount: yuan(&application.amount)?,
+                state,
+            })
+        });
     let registration = Registration {
         order_no,
         state: body.state,
