@@ -139,7 +139,9 @@ impl<'a> Walker<'a> {
             }
             let (namespace, _) = resolver.resolve_attribute(attribute.key);
             let value = attribute.normalized_value(XmlVersion::Explicit1_0);
-            if value.is_err() || matches!(namespace, ResolveResult::Unknown(_)) {
+            // quick-xml takes a `<` here, which no attribute may have.
+            let is_wrong = value.is_err() || attribute.value.contains('<');
+            if is_wrong || matches!(namespace, ResolveResult::Unknown(_)) {
                 return Err(BodyFault::Xml);
             }
         }

@@ -18,11 +18,16 @@ impl<'a> Query<'a> {
     /// Reads the query string; only these names may occur.
     pub fn parse(text: &'a str, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
-        for (index, (name, _)) in pairs.iter().enumerate() {
+        for (index, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_ref()) {
                 let name = crate::providers::text::printable(name);
                 let known = known.join(", ");
                 let detail = format!("{name:?} is no parameter of this call; there are: {known}");
+                return Err(ApiError::InvalidParameter(detail));
+            }
+            // Nothing stored holds one, and a NUL is no text for every store.
+            if value.contains(char::is_control) {
+                let detail = format!("{name} holds a control character");
                 return Err(ApiError::InvalidParameter(detail));
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
