@@ -5,6 +5,7 @@ use super::ENGINE;
 mod access;
 mod audit;
 mod authenticity;
+mod bad_inputs;
 mod commands;
 mod consumers;
 mod crash;

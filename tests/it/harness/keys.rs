@@ -66,6 +66,11 @@ impl TestKey {
 
     /// The same signature made by the `openssl` program over a file, as outsiders check us.
     pub fn sign_by_openssl(&self, folder: &Path, message: &[u8]) -> String {
+        self.sign_otherwise(folder, message, &["-sha256"])
+    }
+
+    /// A signature made by `openssl dgst` with these options, such as another hash or padding.
+    pub fn sign_otherwise(&self, folder: &Path, message: &[u8], options: &[&str]) -> String {
         let (key, body) = (
             folder.join("outsider.key.pem"),
             folder.join("outsider.body"),
@@ -73,7 +78,9 @@ impl TestKey {
         std::fs::write(&key, &self.private_pem).expect("the key can be written");
         std::fs::write(&body, message).expect("the body can be written");
         let output = Command::new("openssl")
-            .args(["dgst", "-sha256", "-sign"])
+            .arg("dgst")
+            .args(options)
+            .arg("-sign")
             .args([key, body])
             .output()
             .expect("openssl is installed");

@@ -22,13 +22,18 @@ pub const FLAT: &str = r#"{"eventName":"payment.refund.success","mchRefundOrderI
 
 /// A Malaysian account for both forms, and an Indonesian one for the signed form only.
 pub fn config(engine: Engine) -> ConfigBuilder {
+    accounts(ConfigBuilder::bare(engine))
+}
+
+/// The same accounts beside others.
+pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
     let account = |name: &str, more: &str| {
         format!(
             "[[accounts]]\nprovider = \"paycools\"\naccount = \"{name}\"\n\
              public_keys = [{{ id = \"a\", file = \"paycools.pem\" }}]\n{more}\n"
         )
     };
-    ConfigBuilder::bare(engine)
+    config
         .file("paycools.pem", &provider_key().public_pem)
         .file("paycools.secret", SECRET)
         .toml(&account(

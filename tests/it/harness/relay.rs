@@ -18,7 +18,12 @@ pub const NMANAGEMENT: &str = "/relays/nmanagement/ccb/";
 
 /// Both relayed systems; the secret of the first is in rotation.
 pub fn config(engine: Engine) -> ConfigBuilder {
-    ConfigBuilder::bare(engine)
+    accounts(ConfigBuilder::bare(engine))
+}
+
+/// The same accounts beside others.
+pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
+    config
         .file("relay.secret", &text(SECRET))
         .variable("TEST_NEXT_RELAY_SECRET", &text(NEXT_SECRET))
         .toml(

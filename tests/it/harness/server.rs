@@ -242,6 +242,11 @@ impl Server {
         self.client.send("POST", &url, headers, body.as_ref())
     }
 
+    /// The process, for a look at what it uses.
+    pub fn process_id(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
     /// What the server has logged so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.folder.path().join("stderr.log")).unwrap_or_default();

@@ -26,6 +26,14 @@ pub enum SavedStore {
     Tables(Vec<String>),
 }
 
+/// How many rows of each kind the store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub callbacks: i64,
+    pub refunds: i64,
+    pub events: i64,
+}
+
 impl Server {
     /// Everything kept of refused requests so far, oldest first. A file on every engine.
     pub fn evidence(&self) -> Vec<Evidence> {
@@ -95,6 +103,15 @@ impl Server {
                 .query_row(&sql, [], |row| row.get(0))
                 .expect("rows can be counted"),
             Place::Database(database) => database.query(&sql)[0].get(0),
+        }
+    }
+
+    /// Counts what is stored.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            callbacks: self.count_rows("callbacks"),
+            refunds: self.count_rows("refunds"),
+            events: self.count_rows("events"),
         }
     }
 
