@@ -27,6 +27,7 @@ mod selftest;
 mod server_faults;
 mod sqlite_file;
 mod standstill;
+mod supply_chain;
 mod tidy;
 mod vectors;
 
