@@ -13,6 +13,7 @@ mod epay;
 mod epay_formats;
 mod feed;
 mod golden;
+mod model;
 mod orders;
 mod paycools;
 mod payermax;

@@ -92,3 +92,24 @@ pub fn run(command: &mut Command) -> Output {
     );
     output
 }
+
+/// Looks until it sees what is `expected`, and fails with the difference when `patience` is over.
+#[track_caller]
+pub fn wait_until_equal<T: PartialEq + std::fmt::Debug>(
+    patience: Duration,
+    expected: &T,
+    mut look: impl FnMut() -> T,
+) {
+    let started = now();
+    loop {
+        let seen = look();
+        if seen == *expected {
+            return;
+        }
+        assert!(
+            started.elapsed() < patience,
+            "waited {patience:?} in vain\nexpected: {expected:#?}\nseen: {seen:#?}"
+        );
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
