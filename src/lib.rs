@@ -12,8 +12,9 @@
 //! | [`closeout`] | the two transactions: accept and settle | domain, store, providers' proof |
 //! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
 //! | [`feed`] | events after a number, waiting for the next | domain, store |
+//! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, store |
 //! | [`http`] | URLs, and the only place where an error becomes a status | all above |
-//! | [`config`] | file and environment to checked values | domain, crypto, providers, store |
+//! | [`config`] | file and environment to checked values | domain, crypto, providers, push, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
 //! | [`faults`] | places where a test may end the program; anybody marks them | – |
 
@@ -28,5 +29,6 @@ pub mod faults;
 pub mod feed;
 pub mod http;
 pub mod providers;
+pub mod push;
 pub mod store;
 pub mod telemetry;

@@ -58,6 +58,47 @@ pub struct ConsumerLabels {
     pub consumer: String,
 }
 
+/// Labels of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// Its name in the config.
+    pub endpoint: String,
+}
+
+/// What is known of endpoints that events are pushed to.
+pub struct EndpointMetrics {
+    /// Events that are not delivered and not parked.
+    pub lag: Family<EndpointLabels, Gauge>,
+    /// Events that are tried again, or wait behind such a one.
+    pub parked: Family<EndpointLabels, Gauge>,
+    /// Events that are not tried again by themselves.
+    pub given_up: Family<EndpointLabels, Gauge>,
+    /// Attempts of this process.
+    pub attempts: Family<EndpointLabels, Gauge>,
+    /// Those that failed.
+    pub failures: Family<EndpointLabels, Gauge>,
+    /// 1 where nothing is tried until an operator recovers it.
+    pub disabled: Family<EndpointLabels, Gauge>,
+}
+
+impl EndpointMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut family = |name: &str, help: &str| {
+            let family = Family::<EndpointLabels, Gauge>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        Self {
+            lag: family("endpoint_lag_events", "Events not delivered, not parked"),
+            parked: family("endpoint_parked_events", "Events that are tried again"),
+            given_up: family("endpoint_given_up_events", "Events not tried again"),
+            attempts: family("endpoint_attempts", "Attempts since the start"),
+            failures: family("endpoint_failures", "Failed attempts since the start"),
+            disabled: family("endpoint_disabled", "1 where the endpoint is disabled"),
+        }
+    }
+}
+
 /// What the operator's monitoring reads.
 pub struct Metrics {
     registry: Registry,
@@ -91,6 +132,8 @@ pub struct Metrics {
     pub evidence_dropped: Gauge,
     /// Events that each consumer has not acknowledged.
     pub consumer_lag: Family<ConsumerLabels, Gauge>,
+    /// Endpoints that events are pushed to.
+    pub endpoints: EndpointMetrics,
     /// Readers that follow the feed on an open stream.
     pub streams: Gauge,
 }
@@ -116,6 +159,7 @@ impl Default for Metrics {
         let consumer_lag = Family::default();
         let help = "Events that a consumer has not acknowledged";
         registry.register("consumer_lag_events", help, consumer_lag.clone());
+        let endpoints = EndpointMetrics::register(&mut registry);
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -141,6 +185,7 @@ impl Default for Metrics {
             refusals,
             late_refusals,
             consumer_lag,
+            endpoints,
             registry,
         }
     }

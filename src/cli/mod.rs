@@ -6,6 +6,7 @@ mod backup;
 mod check_config;
 mod client;
 mod demo;
+mod endpoint;
 mod folder;
 mod healthcheck;
 mod listen;
@@ -54,6 +55,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Selftest(selftest::Selftest),
+    Endpoint(endpoint::Endpoint),
     Healthcheck(healthcheck::Healthcheck),
     Store(store::Store),
 }
@@ -82,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
         Command::Selftest(command) => command.run(),
+        Command::Endpoint(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Store(command) => command.run(),
     }

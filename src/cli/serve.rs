@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt;
@@ -12,6 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::check_config::load_config;
 use super::listen::{self, Listener};
@@ -21,9 +23,13 @@ use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::{App, RefusalBudget, routes};
+use crate::push::Push;
 use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Metrics};
+
+/// Time for events under way to endpoints, after the listeners have ended.
+const PUSH_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the service until SIGTERM or SIGINT, then drains and exits 0
 #[derive(Debug, Args)]
@@ -85,7 +91,7 @@ pub struct Service {
 
 impl Service {
     /// Opens the store, finishes what an earlier process left behind, and listens.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let store = Arc::new(Store::open(&config.store, clock.now())?);
         let store_failed = store.stats().failed();
         let closeout = Closeout::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
@@ -94,7 +100,15 @@ impl Service {
         tracing::info!(settled, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
         let feed = Arc::new(Feed::new(Arc::clone(&store), draining.subscribe()));
+        let push = Push::start(
+            Arc::clone(&store),
+            Arc::clone(&feed),
+            Arc::clone(&clock),
+            std::mem::take(&mut config.endpoints),
+        );
+        let push = Arc::new(push.await?);
         let app = Data::new(App {
+            push: Arc::clone(&push),
             store,
             feed,
             closeout,
@@ -144,6 +158,8 @@ impl Service {
         let running = [rt::spawn(public.server), rt::spawn(internal.server)];
         let closeout = Arc::clone(&self.app.closeout);
         let resume = rt::spawn(async move { closeout.resume().await });
+        let push = Arc::clone(&self.app.push);
+        let push = rt::spawn(async move { push.run().await });
         let mut store_failed = self.store_failed;
         tokio::select! {
             () = stop.next() => tracing::info!("stopping: requests under way are finished"),
@@ -153,6 +169,10 @@ impl Service {
         drain(&handles, &mut stop).await;
         resume.abort();
         watch.abort();
+        // What is still under way to an endpoint is sent again after the next start.
+        if timeout(PUSH_GRACE, push).await.is_err() {
+            tracing::info!("stopping without waiting for an endpoint");
+        }
         for server in running {
             server.await.context("a listener failed")??;
         }

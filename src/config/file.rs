@@ -19,6 +19,8 @@ pub(super) struct File {
     pub feed: FeedSection,
     #[serde(default)]
     pub readers: Vec<ReaderSection>,
+    #[serde(default)]
+    pub endpoints: Vec<EndpointSection>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +88,19 @@ pub(super) struct ReaderSection {
     pub name: String,
     pub token_sha256: String,
     pub scopes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndpointSection {
+    pub name: String,
+    pub url: String,
+    pub secrets: Vec<String>,
+    pub events: Option<Vec<String>>,
+    pub allow_private: Option<Text<bool>>,
+    pub ca_file: Option<String>,
+    pub retry_schedule_seconds: Option<Vec<Text<NonZeroU64>>>,
+    pub disable_after_seconds: Option<Text<NonZeroU64>>,
 }
 
 /// A number or flag that may also stand as text, as an environment variable gives it.

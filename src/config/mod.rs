@@ -4,6 +4,7 @@
 //! Nothing that guards has a default: no key, no token, no start.
 
 mod accounts;
+mod endpoints;
 mod file;
 mod secret;
 mod sources;
@@ -23,6 +24,7 @@ use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
 use crate::providers::Registry;
 use crate::providers::epay_caller::{EpayCallers, Network};
+use crate::push::Endpoint;
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
 use file::{EpaySection, File, ReaderSection, StoreSection, Text};
@@ -143,6 +145,8 @@ pub struct Config {
     pub readers: Vec<Reader>,
     /// How they are served.
     pub feed: FeedSettings,
+    /// Where events are pushed to.
+    pub endpoints: Vec<Endpoint>,
     /// What an operator should know, though it does not stop the start.
     pub warnings: Vec<String>,
     /// The effective values, secrets masked, in the order of the file.
@@ -205,6 +209,7 @@ impl Checker {
         let retry_for = file.epay.as_ref().and_then(|epay| epay.retry_for_seconds);
         let registry = self.registry(file);
         let readers = self.readers(&file.readers);
+        let endpoints = self.endpoints(&file.endpoints);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
         else {
             return Err(self.problems);
@@ -232,6 +237,7 @@ impl Checker {
                 heartbeat: seconds(file.feed.heartbeat_seconds, HEARTBEAT),
                 stalled: seconds(file.feed.stalled_seconds, STALLED),
             },
+            endpoints,
             warnings: self.warnings,
             effective,
         })

@@ -125,7 +125,10 @@ fn flatten(key: &str, value: &Value, secret: bool, lines: &mut Vec<(String, Stri
 }
 
 fn is_secret(name: &str) -> bool {
-    matches!(name, "secret" | "relay_secrets" | "tokens" | "token_sha256")
+    matches!(
+        name,
+        "secret" | "secrets" | "relay_secrets" | "tokens" | "token_sha256"
+    )
 }
 
 /// The password of `scheme://user:password@host` is masked.

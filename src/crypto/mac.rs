@@ -219,6 +219,17 @@ impl RelaySecrets {
         self.0.iter().any(|secret| secret.id == id)
     }
 
+    /// The `webhook-signature` of a message that we send: one entry for each secret, so that a receiver
+    /// may hold either during a rotation.
+    pub fn sign(&self, message_id: &str, seconds: i64, body: &[u8]) -> String {
+        let signatures: Vec<_> = self
+            .0
+            .iter()
+            .map(|secret| secret.sign(message_id, seconds, body))
+            .collect();
+        signatures.join(" ")
+    }
+
     /// Verifies `id.timestamp.body`. Each secret hashes the body once, whatever the number of
     /// signatures in the header, and compares in constant time.
     pub fn verify<'a>(

@@ -18,6 +18,18 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Refund(Status::Pending),
+        Self::Refund(Status::Succeeded),
+        Self::Refund(Status::Failed),
+        Self::Refund(Status::Canceled),
+        Self::RefundConflict,
+        Self::RefundAttention,
+        Self::OrderClosed,
+        Self::ApplicationHandled,
+    ];
+
     /// The word that readers see.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -56,13 +56,30 @@ struct SeekBody {
     to: ToBody,
 }
 
+/// A place in the feed.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ToBody {
+pub(super) enum ToBody {
     Earliest,
     Latest,
     Sequence(i64),
     Time(Moment),
+}
+
+impl ToBody {
+    /// The same, checked.
+    pub(super) fn seek_to(self) -> Result<SeekTo, ApiError> {
+        match self {
+            Self::Earliest => Ok(SeekTo::Earliest),
+            Self::Latest => Ok(SeekTo::Latest),
+            Self::Sequence(sequence) if sequence < 0 => {
+                let detail = "sequence must be a whole number, 0 or more";
+                Err(ApiError::InvalidBody(detail.to_owned()))
+            }
+            Self::Sequence(sequence) => Ok(SeekTo::Sequence(sequence)),
+            Self::Time(time) => Ok(SeekTo::Time(time)),
+        }
+    }
 }
 
 /// Every consumer of the reader.
@@ -156,16 +173,7 @@ async fn answer_seek(
     let reader = authorize(app, request, Scope::EventsRead)?;
     let name = parse_name(name)?;
     let body: SeekBody = read(request, payload).await?;
-    let to = match body.to {
-        ToBody::Earliest => SeekTo::Earliest,
-        ToBody::Latest => SeekTo::Latest,
-        ToBody::Sequence(sequence) if sequence < 0 => {
-            let detail = "sequence must be a whole number, 0 or more";
-            return Err(ApiError::InvalidBody(detail.to_owned()));
-        }
-        ToBody::Sequence(sequence) => SeekTo::Sequence(sequence),
-        ToBody::Time(time) => SeekTo::Time(time),
-    };
+    let to = body.to.seek_to()?;
     // What was acknowledged before this call counts as there.
     app.closeout.caught_up().await;
     let moved = app
@@ -199,7 +207,8 @@ fn parse_name(text: &str) -> Result<Number, ApiError> {
         .map_err(|error| ApiError::InvalidParameter(format!("the consumer's name {error}")))
 }
 
-async fn read<T>(request: &HttpRequest, payload: Payload) -> Result<T, ApiError>
+/// Reads a JSON body that has exactly the members of `T`.
+pub(super) async fn read<T>(request: &HttpRequest, payload: Payload) -> Result<T, ApiError>
 where
     T: for<'de> Deserialize<'de>,
 {

@@ -13,6 +13,7 @@ use super::body;
 use super::body::{BODY_BYTES_MAX, BodyError};
 use crate::feed::ConsumerError;
 use crate::providers::Rejection;
+use crate::push::RecoverError;
 use crate::store::StoreError;
 
 /// Seconds after which a provider may send again when the trouble is ours.
@@ -335,6 +336,17 @@ impl From<ConsumerError> for ApiError {
             ConsumerError::Backwards { .. } => Self::AckBackwards(detail),
             ConsumerError::BeyondLast { .. } => Self::SequenceUnknown(detail),
             ConsumerError::Store(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<RecoverError> for ApiError {
+    fn from(error: RecoverError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RecoverError::Unknown => Self::NotFound("endpoint"),
+            RecoverError::BeyondLast { .. } => Self::SequenceUnknown(detail),
+            RecoverError::Store(error) => Self::Unavailable(error),
         }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::App;
 use super::error::ApiError;
+use crate::push::EndpointStatus;
 use crate::store::{Lane, StoreError};
-use crate::telemetry::ConsumerLabels;
+use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics};
 
 /// Media type of `OpenMetrics` text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,8 +96,10 @@ async fn gather(app: &App) -> Result<String, StoreError> {
         let labels = ConsumerLabels { reader, consumer };
         metrics.consumer_lag.get_or_create(&labels).set(lag);
     }
+    for status in app.push.status().await? {
+        show_endpoint(&metrics.endpoints, status);
+    }
     let stats = app.store.stats().now();
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     metrics.streams.set(count(app.feed.open_streams() as u64));
     metrics.commits.set(count(stats.commits));
     metrics.failed_commits.set(count(stats.failed_commits));
@@ -110,4 +113,25 @@ async fn gather(app: &App) -> Result<String, StoreError> {
     metrics
         .encode()
         .map_err(|error| StoreError::Statement(error.to_string()))
+}
+
+fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus<'_>) {
+    let is_disabled = status.row.disabled.is_some();
+    let labels = EndpointLabels {
+        endpoint: status.row.name,
+    };
+    for (family, value) in [
+        (&metrics.lag, status.lag),
+        (&metrics.parked, status.parked),
+        (&metrics.given_up, status.given_up),
+        (&metrics.attempts, count(status.attempts)),
+        (&metrics.failures, count(status.failures)),
+        (&metrics.disabled, i64::from(is_disabled)),
+    ] {
+        family.get_or_create(&labels).set(value);
+    }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -8,6 +8,7 @@ mod callback;
 pub mod connections;
 mod consumers;
 pub mod edge;
+mod endpoints;
 mod epay;
 mod error;
 mod events;
@@ -34,6 +35,7 @@ use crate::domain::clock::Clock;
 use crate::feed::Feed;
 use crate::providers::Registry;
 use crate::providers::epay_caller::EpayCallers;
+use crate::push::Push;
 use crate::store::Store;
 use crate::store::evidence::Evidence;
 use crate::telemetry::Metrics;
@@ -44,6 +46,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// The feed, for whoever follows or waits.
     pub feed: Arc<Feed>,
+    /// Endpoints that events are pushed to.
+    pub push: Arc<Push>,
     /// The two transactions.
     pub closeout: Arc<Closeout>,
     /// Where refusals are kept; `None` where the file could not be opened (the money goes on).

@@ -2,7 +2,9 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{callback, consumers, epay, error, events, health, orders, refunds, relay, stream};
+use super::{
+    callback, consumers, endpoints, epay, error, events, health, orders, refunds, relay, stream,
+};
 
 /// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
 /// the original's routes ignore case.
@@ -50,6 +52,11 @@ pub fn internal(config: &mut ServiceConfig) {
         .service(post(
             "/v1/consumers/{name}/seek",
             web::post().to(consumers::seek),
+        ))
+        .service(get("/v1/endpoints", web::get().to(endpoints::list)))
+        .service(post(
+            "/v1/endpoints/{name}/recover",
+            web::post().to(endpoints::recover),
         ))
         .service(get("/livez", web::get().to(health::live)))
         .service(get("/readyz", web::get().to(health::ready)))

@@ -35,9 +35,9 @@ pub use inspection::{Inspection, copy_file, log_of};
 pub use lane::Lane;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
-    AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DueCallback, EventRow,
-    HandledApplication, Locked, NewCallback, RefundFilter, RefundPage, Snapshot, Stored,
-    StoredBody, StoredClaim, Tx,
+    AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
+    EndpointRow, EventRow, HandledApplication, Locked, NewCallback, ParkedPush, RefundFilter,
+    RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx,
 };
 
 pub use url::{StoreUrl, StoreUrlError};

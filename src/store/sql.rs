@@ -263,3 +263,78 @@ ORDER BY reader, name LIMIT $1";
 
 pub(super) const COUNT_CONSUMERS: &str = "-- count_consumers
 SELECT count(*) FROM consumers WHERE reader = $1";
+
+/// The columns of an endpoint, in the order that `tx::endpoints` reads them.
+macro_rules! endpoint_columns {
+    () => {
+        "name, revision, pushed_sequence, failing_since, failures, last_error, last_success_at, \
+         disabled_at, disabled_reason, leased_by, leased_until"
+    };
+}
+
+/// The columns of a parked push, in the order that `tx::endpoints` reads them.
+macro_rules! parked_columns {
+    () => {
+        "sequence, refund_id, attempts, first_failed_at, next_at, given_up_at, last_error"
+    };
+}
+
+pub(super) const INSERT_ENDPOINT: &str = "-- insert_endpoint
+INSERT INTO endpoints (name, pushed_sequence, updated_at) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING";
+
+pub(super) const LEASE_ENDPOINT: &str = concat!(
+    "-- lease_endpoint
+UPDATE endpoints SET leased_by = $1, leased_until = $2
+WHERE name = $3 AND (leased_by = $1 OR leased_until < $4)
+RETURNING ",
+    endpoint_columns!()
+);
+
+pub(super) const RELEASE_ENDPOINT: &str = "-- release_endpoint
+UPDATE endpoints SET leased_until = 0 WHERE name = $1 AND leased_by = $2";
+
+pub(super) const SAVE_ENDPOINT: &str = "-- save_endpoint
+UPDATE endpoints SET pushed_sequence = $1, failing_since = $2, failures = $3, last_error = $4,
+  last_success_at = $5, disabled_at = $6, disabled_reason = $7, leased_until = $8, updated_at = $9
+WHERE name = $10 AND leased_by = $11 AND revision = $12";
+
+pub(super) const RECOVER_ENDPOINT: &str = "-- recover_endpoint
+UPDATE endpoints SET revision = revision + 1, pushed_sequence = coalesce($1, pushed_sequence),
+  failing_since = NULL, failures = 0, disabled_at = NULL, disabled_reason = NULL, updated_at = $2
+WHERE name = $3";
+
+pub(super) const ENDPOINTS: &str = concat!(
+    "-- endpoints
+SELECT ",
+    endpoint_columns!(),
+    " FROM endpoints ORDER BY name"
+);
+
+pub(super) const SAVE_PARKED_PUSH: &str = "-- save_parked_push
+INSERT INTO parked_pushes (endpoint, sequence, refund_id, attempts, first_failed_at, next_at,
+  given_up_at, last_error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (endpoint, sequence) DO UPDATE SET attempts = excluded.attempts,
+  first_failed_at = excluded.first_failed_at, next_at = excluded.next_at,
+  given_up_at = excluded.given_up_at, last_error = excluded.last_error";
+
+pub(super) const DELETE_PARKED_PUSH: &str = "-- delete_parked_push
+DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence = $2";
+
+pub(super) const DELETE_PARKED_PUSHES_AFTER: &str = "-- delete_parked_pushes_after
+DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence > $2";
+
+pub(super) const RECOVER_PARKED_PUSHES: &str = "-- recover_parked_pushes
+UPDATE parked_pushes SET attempts = 0, first_failed_at = NULL, next_at = NULL, given_up_at = NULL
+WHERE endpoint = $1";
+
+pub(super) const PARKED_PUSHES: &str = concat!(
+    "-- parked_pushes
+SELECT ",
+    parked_columns!(),
+    " FROM parked_pushes WHERE endpoint = $1 AND given_up_at IS NULL ORDER BY sequence"
+);
+
+pub(super) const COUNT_PARKED_PUSHES: &str = "-- count_parked_pushes
+SELECT endpoint, count(*), count(given_up_at) FROM parked_pushes GROUP BY endpoint";

@@ -17,6 +17,7 @@ mod model;
 mod orders;
 mod paycools;
 mod payermax;
+mod push;
 mod reading;
 mod refusals;
 mod relays;

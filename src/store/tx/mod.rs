@@ -5,6 +5,7 @@ mod audit;
 mod callbacks;
 mod close_outs;
 mod consumers;
+mod endpoints;
 mod events;
 mod orders;
 mod refunds;
@@ -18,6 +19,7 @@ pub use audit::{
 };
 pub use callbacks::{CallbackRow, DueCallback, NewCallback, Stored};
 pub use consumers::ConsumerRow;
+pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
 pub use refunds::{Locked, RefundFilter, RefundPage};
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -172,4 +172,37 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
         .chain_update(inner)
         .finalize()
         .to_vec()
+}
+
+/// A certificate for a host name that vouches for itself, in PEM, and a TLS server that shows it.
+pub fn self_signed(folder: &Path, host: &str) -> (String, Arc<rustls::ServerConfig>) {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let (certificate, key) = (folder.join("server.pem"), folder.join("server.key"));
+    let made = Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-subj", &format!("/CN={host}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{host}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{made:?}");
+    let chain = CertificateDer::from_pem_file(&certificate).expect("a certificate");
+    let private = PrivateKeyDer::from_pem_file(&key).expect("a key");
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .expect("its versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], private)
+        .expect("the key belongs to the certificate");
+    let pem = std::fs::read_to_string(certificate).expect("it can be read");
+    (pem, Arc::new(config))
 }

@@ -19,6 +19,7 @@ pub mod payermax;
 pub mod postgres;
 pub mod proxy;
 pub mod reader;
+pub mod receiver;
 pub mod relay;
 pub mod server;
 pub mod shapes;

@@ -1,0 +1,178 @@
+//! `endpoint`: looks at the endpoints of a running service, and recovers one. It asks the service itself, since
+//! the store belongs to it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::output::{self, Format};
+use super::{USAGE, secret_file};
+
+/// Looks at the endpoints that events are pushed to, and recovers one
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  refund-receiver endpoint list --token env:OPERATOR_TOKEN
+  refund-receiver endpoint recover erp --token file:operator.token
+  refund-receiver endpoint recover erp --token env:OPERATOR_TOKEN --since 2026-01-31T00:00:00Z
+The token is that of a [[readers]] entry with the scope operate.")]
+pub struct Endpoint {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prints every endpoint: state, lag, what is parked, the last error
+    List {
+        #[command(flatten)]
+        service: Service,
+        /// How to print them
+        #[arg(long, value_enum, default_value = "table")]
+        output: Format,
+    },
+    /// Serves an endpoint again and tries at once everything that it did not take
+    Recover {
+        /// Its name in the config
+        name: String,
+        #[command(flatten)]
+        service: Service,
+        /// Send again everything after this: earliest, an event's number, or a time (RFC 3339)
+        #[arg(long, value_name = "PLACE", value_parser = parse_place)]
+        since: Option<Value>,
+    },
+}
+
+/// Where the service is, and who asks.
+#[derive(Debug, Args)]
+struct Service {
+    /// The internal listener
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    url: String,
+    /// Where the token stands: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE")]
+    token: String,
+}
+
+/// A place in the feed, as the service's JSON has it.
+fn parse_place(text: &str) -> Result<Value, String> {
+    if text == "earliest" {
+        return Ok(text.into());
+    }
+    if let Ok(sequence) = text.parse::<u32>() {
+        return Ok(json!({ "sequence": sequence }));
+    }
+    text.parse::<crate::domain::clock::Moment>()
+        .map(|time| json!({ "time": time }))
+        .map_err(|_| "is neither earliest, nor a number, nor a time (RFC 3339)".to_owned())
+}
+
+impl Endpoint {
+    pub fn run(&self) -> ExitCode {
+        let (Action::List { service, .. } | Action::Recover { service, .. }) = &self.action;
+        let token = match service.token() {
+            Ok(token) => token,
+            Err(error) => return output::fail(USAGE, format!("--token: {error:#}")),
+        };
+        let done = match &self.action {
+            Action::List { output, .. } => list(service, &token, *output),
+            Action::Recover { name, since, .. } => recover(service, &token, name, since.as_ref()),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => output::fail(1, format!("{error:#}")),
+        }
+    }
+}
+
+fn list(service: &Service, token: &str, format: Format) -> anyhow::Result<()> {
+    let answer = service.ask(token, "GET", "/v1/endpoints", b"")?;
+    let endpoints = answer["data"].as_array().context("no list came back")?;
+    match format {
+        Format::Json => output::line(answer["data"].to_string()),
+        Format::Table => show(endpoints),
+    }
+    Ok(())
+}
+
+fn recover(
+    service: &Service,
+    token: &str,
+    name: &str,
+    since: Option<&Value>,
+) -> anyhow::Result<()> {
+    let body = match since {
+        Some(since) => json!({ "since": since }),
+        None => json!({}),
+    };
+    // A name is plain text of the characters that a path takes; anything else is no endpoint's.
+    name.parse::<crate::domain::ids::Number>()
+        .map_err(|error| anyhow::anyhow!("the name {error}"))?;
+    let path = format!("/v1/endpoints/{name}/recover");
+    let endpoint = service.ask(token, "POST", &path, body.to_string().as_bytes())?;
+    show(&[endpoint]);
+    Ok(())
+}
+
+fn show(endpoints: &[Value]) {
+    let rows: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| COLUMNS.map(|column| cell(&endpoint[column])).to_vec())
+        .collect();
+    output::table(&COLUMNS, &rows);
+}
+
+/// What the table shows, by the names of the JSON.
+const COLUMNS: [&str; 8] = [
+    "name",
+    "state",
+    "disabled_reason",
+    "lag",
+    "parked",
+    "given_up",
+    "failing_since",
+    "last_error",
+];
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+impl Service {
+    /// The token, from where the argument says: an argument itself is for every process to see.
+    fn token(&self) -> anyhow::Result<String> {
+        if let Some(name) = self.token.strip_prefix("env:") {
+            let token = std::env::var(name).with_context(|| format!("the variable {name}"))?;
+            anyhow::ensure!(!token.is_empty(), "the variable {name} is empty");
+            return Ok(token);
+        }
+        let path = self.token.strip_prefix("file:");
+        let path = path.context("write env:NAME or file:PATH; a token is no argument")?;
+        secret_file::read(&PathBuf::from(path))
+    }
+
+    fn ask(&self, token: &str, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
+        let authorization = format!("Bearer {token}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let answer = Client::new().send(method, &url, &headers, body)?;
+        let json: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        anyhow::ensure!(
+            answer.status == 200,
+            "{url} answered {}: {}",
+            answer.status,
+            json["detail"].as_str().unwrap_or(&answer.body)
+        );
+        Ok(json)
+    }
+}

@@ -1,0 +1,139 @@
+//! Endpoints that events are pushed to.
+
+use std::time::Duration;
+
+use super::file::EndpointSection;
+use super::{Checker, seconds};
+use crate::crypto::{RelaySecret, RelaySecrets};
+use crate::domain::event::EventKind;
+use crate::domain::ids::Number;
+use crate::push::{Endpoint, EndpointUrl, Roots, Schedule};
+
+/// Endpoints of one service; each has threads of its own.
+const ENDPOINTS_MAX: usize = 32;
+/// Secrets of one endpoint: one, or two during a rotation.
+const SECRETS_MAX: usize = 2;
+/// Pauses of a schedule.
+const PAUSES_MAX: usize = 50;
+/// Time of nothing but failures after which an endpoint is disabled, where the config does not say.
+const DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+
+impl Checker {
+    pub(super) fn endpoints(&mut self, sections: &[EndpointSection]) -> Vec<Endpoint> {
+        if sections.len() > ENDPOINTS_MAX {
+            self.note(
+                "endpoints",
+                format!("more than {ENDPOINTS_MAX} are too many"),
+            );
+        }
+        let mut endpoints: Vec<Endpoint> = Vec::new();
+        for (index, section) in sections.iter().enumerate() {
+            let key = format!("endpoints[{index}]");
+            if endpoints.iter().any(|known| known.name == section.name) {
+                self.note(
+                    format!("{key}.name"),
+                    format!("{:?} is taken", section.name),
+                );
+            }
+            if let Some(endpoint) = self.endpoint(&key, section) {
+                endpoints.push(endpoint);
+            }
+        }
+        endpoints
+    }
+
+    fn endpoint(&mut self, key: &str, section: &EndpointSection) -> Option<Endpoint> {
+        if let Err(error) = section.name.parse::<Number>() {
+            self.note(format!("{key}.name"), error.to_string());
+        }
+        let allow_private = section.allow_private.is_some_and(|allow| allow.0);
+        let url = EndpointUrl::parse(&section.url, allow_private)
+            .map_err(|error| self.note(format!("{key}.url"), error.to_string()));
+        let secrets = self.endpoint_secrets(key, &section.secrets);
+        let kinds = self.kinds(key, section.events.as_ref());
+        let roots = section.ca_file.as_ref().map(|file| self.roots(key, file));
+        let schedule = match &section.retry_schedule_seconds {
+            None => Some(Schedule::default()),
+            Some(pauses) => {
+                let pauses = pauses.iter().map(|pause| Duration::from_secs(pause.get()));
+                Schedule::new(pauses.take(PAUSES_MAX).collect())
+            }
+        };
+        if schedule.is_none() {
+            let what = "is empty; give at least one pause, or leave it out";
+            self.note(format!("{key}.retry_schedule_seconds"), what);
+        }
+        Some(Endpoint {
+            name: section.name.clone(),
+            url: url.ok()?,
+            secrets: secrets?,
+            kinds,
+            allow_private,
+            // One that is configured, but wrongly, must not turn into the public authorities.
+            roots: match roots {
+                None => None,
+                Some(roots) => Some(roots?),
+            },
+            schedule: schedule?,
+            disable_after: seconds(section.disable_after_seconds, DISABLE_AFTER),
+        })
+    }
+
+    fn endpoint_secrets(&mut self, key: &str, texts: &[String]) -> Option<RelaySecrets> {
+        let key = format!("{key}.secrets");
+        if texts.is_empty() || texts.len() > SECRETS_MAX {
+            let what = "must hold one secret, or two during a rotation";
+            self.note(&key, what);
+            return None;
+        }
+        let mut secrets = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let key = format!("{key}[{index}]");
+            let secret = self.secret(&key, text)?;
+            match RelaySecret::parse(secret.expose()) {
+                Ok(secret) => secrets.push(secret),
+                Err(error) => self.note(key, error.to_string()),
+            }
+        }
+        RelaySecrets::new(secrets).ok()
+    }
+
+    /// No `events` at all means every kind; an empty list would mean none, and is a mistake.
+    fn kinds(&mut self, key: &str, words: Option<&Vec<String>>) -> Vec<EventKind> {
+        let Some(words) = words else {
+            return Vec::new();
+        };
+        let key = format!("{key}.events");
+        if words.is_empty() {
+            self.note(&key, "is empty; name the kinds, or leave it out for all");
+        }
+        let mut kinds = Vec::new();
+        for word in words {
+            let kind = EventKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == word);
+            if kind.is_none() {
+                let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+                let what = format!("{word:?} is no kind of event; there are {known}");
+                self.note(&key, what);
+            }
+            kinds.extend(kind);
+        }
+        kinds
+    }
+
+    fn roots(&mut self, key: &str, file: &str) -> Option<Roots> {
+        let (key, path) = (format!("{key}.ca_file"), self.folder.join(file));
+        let pem = match std::fs::read_to_string(&path) {
+            Ok(pem) => pem,
+            Err(error) => {
+                let what = format!("cannot read {}: {error}", path.display());
+                self.note(key, what);
+                return None;
+            }
+        };
+        Roots::parse(&pem)
+            .map_err(|error| self.note(key, error.to_string()))
+            .ok()
+    }
+}

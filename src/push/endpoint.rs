@@ -1,0 +1,103 @@
+//! The settings of one endpoint, checked.
+
+use std::time::Duration;
+
+use crate::crypto::RelaySecrets;
+use crate::domain::event::EventKind;
+
+use super::address::EndpointUrl;
+use super::delivery::Roots;
+
+/// Pauses between attempts that Standard Webhooks recommends: about three days in all.
+const PAUSES_SECONDS: [u64; 9] = [
+    5,
+    5 * 60,
+    30 * 60,
+    2 * 3_600,
+    5 * 3_600,
+    10 * 3_600,
+    14 * 3_600,
+    20 * 3_600,
+    24 * 3_600,
+];
+
+/// Where events are pushed to.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its name, for logs, metrics and the store.
+    pub name: String,
+    /// Where it is.
+    pub url: EndpointUrl,
+    /// What events are signed with; two while one takes the place of the other.
+    pub secrets: RelaySecrets,
+    /// The kinds that it wants; empty: all.
+    pub kinds: Vec<EventKind>,
+    /// Whether its address may be one that is not reached from everywhere.
+    pub allow_private: bool,
+    /// Who may vouch for its name; `None`: the public authorities.
+    pub roots: Option<Roots>,
+    /// When it is tried again.
+    pub schedule: Schedule,
+    /// After so long of nothing but failures it is disabled.
+    pub disable_after: Duration,
+}
+
+impl Endpoint {
+    /// Whether it wants events of this kind.
+    pub(super) fn wants(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted.as_str() == kind)
+    }
+}
+
+/// Pauses after the first failure, the second and so on.
+#[derive(Clone, Debug)]
+pub struct Schedule(Vec<Duration>);
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self(PAUSES_SECONDS.map(Duration::from_secs).to_vec())
+    }
+}
+
+impl Schedule {
+    /// These pauses; `None` where there is none.
+    pub fn new(pauses: Vec<Duration>) -> Option<Self> {
+        (!pauses.is_empty()).then_some(Self(pauses))
+    }
+
+    /// The pause after so many failed attempts, spread by a tenth either way so that what failed
+    /// together does not come back together; `None` after the last one.
+    pub(super) fn pause(&self, attempts: u32, jitter: u8) -> Option<Duration> {
+        let index = usize::try_from(attempts).ok()?.checked_sub(1)?;
+        let pause = self.0.get(index)?;
+        Some(*pause * 9 / 10 + *pause / 5 * u32::from(jitter) / 255)
+    }
+
+    /// The pause after the last attempt, for what is never given up.
+    pub(super) fn last_pause(&self, jitter: u8) -> Duration {
+        let attempts = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.pause(attempts, jitter).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_follow_the_table_within_a_tenth_and_end() {
+        let schedule = Schedule::default();
+        let total: Duration = (1..=9)
+            .map(|attempts| {
+                let least = schedule.pause(attempts, 0).unwrap();
+                let most = schedule.pause(attempts, 255).unwrap();
+                let middle = Duration::from_secs(PAUSES_SECONDS[attempts as usize - 1]);
+                assert_eq!((least, most), (middle * 9 / 10, middle * 11 / 10));
+                middle
+            })
+            .sum();
+        assert!((70..80).contains(&(total.as_secs() / 3_600)), "{total:?}");
+        assert_eq!(schedule.pause(10, 0), None);
+        assert_eq!(schedule.last_pause(255), Duration::from_secs(95_040));
+    }
+}

@@ -1,0 +1,283 @@
+//! One endpoint's worker: takes the lease, keeps the window filled, hands events out and saves what became of
+//! them. It is the only one that touches the endpoint's row, but for an operator who recovers it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+use super::Served;
+use super::backlog::Next;
+use super::delivery::{Couriers, Outcome};
+use super::ledger::Ledger;
+use crate::domain::clock::{Clock, Moment};
+use crate::feed::Feed;
+use crate::store::{EndpointRow, Lane, Store, StoreError};
+
+/// How long an instance may serve an endpoint without showing that it lives; then another takes over.
+const LEASE: Duration = Duration::from_secs(10);
+/// Time between two such signs.
+const RENEW: Duration = Duration::from_secs(3);
+/// Pause before a lease, or a store in trouble, is tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Longest time for which what was delivered is known in memory alone: so much is sent again after a crash.
+const SAVE_EVERY: Duration = Duration::from_millis(100);
+
+/// One endpoint's worker.
+pub(super) struct Worker {
+    pub(super) store: Arc<Store>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) instance: String,
+    pub(super) served: Arc<Served>,
+}
+
+/// Why a worker lets go of what it knows.
+enum Stop {
+    /// The row is another instance's, or an operator changed it: it is read anew.
+    Changed,
+    /// The store is in trouble.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Worker {
+    /// Serves the endpoint whenever the lease is to be had, until the shutdown.
+    pub(super) async fn run(self) {
+        while !self.feed.is_draining() {
+            let stop = match self.lease().await {
+                Ok(Some(row)) => match self.serve(row).await {
+                    Ok(()) => return,
+                    Err(Stop::Changed) => continue,
+                    Err(Stop::Store(error)) => Some(error),
+                },
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            if let Some(error) = stop {
+                let endpoint = self.name();
+                tracing::warn!(endpoint, %error, "an endpoint cannot be served; it is tried again");
+            }
+            self.feed.wait(i64::MAX, Instant::now() + LOOK_AGAIN).await;
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.served.endpoint.name
+    }
+
+    /// When a lease that is taken or renewed now ends.
+    fn lease_end(&self) -> Moment {
+        self.clock.now().plus(LEASE)
+    }
+
+    async fn lease(&self) -> Result<Option<EndpointRow>, StoreError> {
+        let (name, instance) = (self.name().to_owned(), self.instance.clone());
+        let (until, now) = (self.lease_end(), self.clock.now());
+        self.store
+            .write("lease endpoint", Lane::ORDERS, move |tx| {
+                tx.lease_endpoint(&name, &instance, until, now)
+            })
+            .await
+    }
+
+    /// Serves until the shutdown (`Ok`), or until the row has to be read anew.
+    async fn serve(&self, row: EndpointRow) -> Result<(), Stop> {
+        let name = self.name().to_owned();
+        let parked = self
+            .store
+            .read(move |snapshot| snapshot.parked_pushes(&name))
+            .await?;
+        let (results, mut outcomes) = unbounded_channel();
+        let couriers = Couriers::start(&self.served, &self.clock, &results)?;
+        let mut ledger = Ledger::new(row, parked);
+        let result = self.work(&mut ledger, &couriers, &mut outcomes).await;
+        // Whoever serves next must not send an event that is still under way behind one that follows it.
+        while ledger.backlog.under_way() > 0 {
+            let Some((sequence, outcome)) = outcomes.recv().await else {
+                break;
+            };
+            self.note(&mut ledger, sequence, outcome);
+        }
+        if result.is_ok() {
+            self.save(&mut ledger).await?;
+            let (name, instance) = (self.name().to_owned(), self.instance.clone());
+            self.store
+                .write("release endpoint", Lane::ORDERS, move |tx| {
+                    tx.release_endpoint(&name, &instance)
+                })
+                .await?;
+        }
+        result
+    }
+
+    async fn work(
+        &self,
+        ledger: &mut Ledger,
+        couriers: &Couriers,
+        outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
+    ) -> Result<(), Stop> {
+        let mut saved_at = Instant::now();
+        let mut renewed_at = saved_at;
+        while !self.feed.is_draining() {
+            self.fill(ledger).await?;
+            self.send(ledger, couriers).await?;
+            if saved_at.elapsed() >= SAVE_EVERY && self.save(ledger).await? {
+                (saved_at, renewed_at) = (Instant::now(), Instant::now());
+            }
+            if renewed_at.elapsed() >= RENEW {
+                if self.store.is_shared() {
+                    self.renew(ledger).await?;
+                }
+                renewed_at = Instant::now();
+            }
+            let until = self.look_again(ledger, saved_at, renewed_at);
+            tokio::select! {
+                Some((sequence, outcome)) = outcomes.recv() => {
+                    self.note(ledger, sequence, outcome);
+                    while let Ok((sequence, outcome)) = outcomes.try_recv() {
+                        self.note(ledger, sequence, outcome);
+                    }
+                }
+                () = self.served.changed.notified() => self.renew(ledger).await?,
+                () = self.wait_for_events(ledger, until) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn look_again(&self, ledger: &Ledger, saved_at: Instant, renewed_at: Instant) -> Instant {
+        let mut until = renewed_at + RENEW;
+        if ledger.unsaved().is_some() {
+            until = until.min(saved_at + SAVE_EVERY);
+        }
+        if let Some(due) = ledger.next_due() {
+            let millis = due.as_millis().saturating_sub(self.clock.now().as_millis());
+            let pause = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+            until = until.min(Instant::now() + pause);
+        }
+        until
+    }
+
+    /// Waits for events that there is room for, until a time or the shutdown.
+    async fn wait_for_events(&self, ledger: &Ledger, until: Instant) {
+        let after = match ledger.room() {
+            0 => i64::MAX,
+            _ => ledger.backlog.read(),
+        };
+        self.feed.wait(after, until).await;
+    }
+
+    /// Fills the window from the feed.
+    async fn fill(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        loop {
+            let room = u32::try_from(ledger.room()).unwrap_or(0);
+            let after = ledger.backlog.read();
+            if room == 0 || self.feed.last() <= after {
+                return Ok(());
+            }
+            let events = self.feed.page(after, room).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            for event in events {
+                let is_wanted = self.served.endpoint.wants(&event.kind);
+                ledger.backlog.take(event, is_wanted);
+            }
+        }
+    }
+
+    /// Hands out what may be sent now.
+    async fn send(&self, ledger: &mut Ledger, couriers: &Couriers) -> Result<(), StoreError> {
+        while let Some(next) = ledger.next(self.clock.now()) {
+            let event = match next {
+                Next::Fresh(event) => event,
+                Next::Parked(sequence) => {
+                    let found = self.feed.page(sequence - 1, 1).await;
+                    let found = found.map(|events| events.into_iter().next());
+                    match found {
+                        Ok(Some(event)) if event.sequence == sequence => event,
+                        Ok(_) => {
+                            // The event is not there any more: nothing to send.
+                            ledger.backlog.delivered(sequence);
+                            continue;
+                        }
+                        Err(error) => {
+                            ledger.backlog.put_back(sequence);
+                            return Err(error);
+                        }
+                    }
+                }
+            };
+            couriers.send(event);
+        }
+        Ok(())
+    }
+
+    fn note(&self, ledger: &mut Ledger, sequence: i64, outcome: Outcome) {
+        let endpoint = self.name();
+        self.served.attempts.fetch_add(1, Ordering::Relaxed);
+        if outcome != Outcome::Delivered {
+            self.served.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::info!(endpoint, sequence, ?outcome, "an event was not taken");
+        }
+        let was_enabled = ledger.row.disabled.is_none();
+        // The last byte of a fresh id is chance enough for spreading pauses.
+        let jitter = self.clock.new_uuid().as_bytes()[15];
+        let now = self.clock.now();
+        ledger.note(&self.served.endpoint, sequence, outcome, now, jitter);
+        if let (true, Some((_, reason))) = (was_enabled, ledger.row.disabled) {
+            let reason = reason.as_str();
+            tracing::error!(
+                endpoint,
+                reason,
+                "an endpoint is disabled until it is recovered"
+            );
+        }
+    }
+
+    /// Saves what is not saved yet; whether there was anything.
+    async fn save(&self, ledger: &mut Ledger) -> Result<bool, Stop> {
+        let Some(mut unsaved) = ledger.unsaved() else {
+            return Ok(false);
+        };
+        unsaved.row.leased_until = self.lease_end();
+        let (told, now) = (unsaved.clone(), self.clock.now());
+        let saved = self
+            .store
+            .write("save endpoint", Lane::ORDERS, move |tx| {
+                if !tx.save_endpoint(&told.row, now)? {
+                    return Ok(false);
+                }
+                for (sequence, parked) in &told.parked {
+                    match parked {
+                        Some(parked) => tx.save_parked_push(&told.row.name, parked)?,
+                        None => tx.delete_parked_push(&told.row.name, *sequence)?,
+                    }
+                }
+                Ok(true)
+            })
+            .await?;
+        if !saved {
+            return Err(Stop::Changed);
+        }
+        ledger.saved(unsaved);
+        Ok(true)
+    }
+
+    /// Renews the lease; looks whether an operator changed the row.
+    async fn renew(&self, ledger: &mut Ledger) -> Result<(), Stop> {
+        match self.lease().await? {
+            Some(row) if row.revision == ledger.row.revision => Ok(()),
+            Some(_) | None => Err(Stop::Changed),
+        }
+    }
+}

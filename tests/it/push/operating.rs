@@ -1,0 +1,171 @@
+//! Endpoints that are disabled, and how an operator brings them back.
+
+use std::process::{Command, Output};
+
+use super::*;
+use crate::harness::config::READER_TOKEN;
+use crate::harness::folder::Folder;
+use crate::harness::server::PROGRAM;
+
+/// `refund-receiver endpoint …` with the operator's token in a variable.
+fn command(server: &Server, token: &str, arguments: &[&str]) -> Output {
+    Command::new(PROGRAM)
+        .arg("endpoint")
+        .args(arguments)
+        .args(["--token", "env:OPERATOR_TOKEN", "--url"])
+        .arg(&server.internal_url)
+        .env("OPERATOR_TOKEN", token)
+        .output()
+        .expect("the program can be started")
+}
+
+/// What a command prints that must succeed.
+#[track_caller]
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+#[test]
+fn gone_disables_at_once_and_an_operator_recovers_it() {
+    let receiver = Receiver::start(|_| Answer::status(410));
+    let mut server = pushing_to(&receiver);
+    notify(&server, "R-1", "REFUND_SUCCESS");
+    let disabled = wait_for_state(&server, "erp", "state", &json!("disabled"));
+    assert_eq!(disabled["disabled_reason"], "gone", "{disabled}");
+    receiver.answer(ok);
+    server.kill9();
+    server.restart();
+    notify(&server, "R-2", "REFUND_SUCCESS");
+    notify(&server, "R-3", "REFUND_SUCCESS");
+    wait_for_state(&server, "erp", "lag", &json!(2));
+    let listed = said(&command(&server, READER_TOKEN, &["list"]));
+    assert!(listed.contains("disabled"), "{listed}");
+    assert_eq!(receiver.pushed().len(), 1, "nothing more is tried");
+    let metrics = server.get("/metrics");
+    let line = "refund_receiver_endpoint_disabled{endpoint=\"erp\"} 1\n";
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+
+    said(&command(&server, READER_TOKEN, &["recover", "erp"]));
+    wait_for_events(&receiver, 3);
+    let state = wait_for_state(&server, "erp", "lag", &json!(0));
+    assert_eq!(state["state"], "active", "{state}");
+    wait_for_state(&server, "erp", "parked", &json!(0));
+    assert_eq!(receiver.pushed().len(), 4, "the refused one came again");
+}
+
+#[test]
+fn nothing_but_failures_disables_in_the_end_and_keeps_the_events() {
+    let receiver = Receiver::start(|_| Answer::status(500));
+    let toml = endpoint("erp", &receiver.url(), "disable_after_seconds = 3");
+    let server = Server::start(&config().toml(&toml));
+    for number in 0..10 {
+        notify(&server, &format!("R-{number}"), "REFUND_SUCCESS");
+    }
+    let state = wait_for_state(&server, "erp", "state", &json!("disabled"));
+    assert_eq!(state["disabled_reason"], "failing", "{state}");
+    let attempts = receiver.pushed().len();
+    assert!(attempts < 30, "it is left in peace: {attempts} attempts");
+    receiver.answer(ok);
+    said(&command(&server, READER_TOKEN, &["recover", "erp"]));
+    wait_for_events(&receiver, 10);
+    wait_for_state(&server, "erp", "lag", &json!(0));
+}
+
+#[test]
+fn an_endpoint_that_comes_back_gets_everything_without_waiting_for_its_schedule() {
+    let receiver = Receiver::start(|_| Answer::status(500));
+    let slow = endpoint("erp", &receiver.url(), "").replace(QUICK, "[2, 3600]");
+    let server = Server::start(&config().toml(&slow));
+    for number in 0..10 {
+        notify(&server, &format!("R-{number}"), "REFUND_SUCCESS");
+    }
+    wait_for_events(&receiver, 3);
+    receiver.answer(ok);
+    wait_for_events(&receiver, 10);
+    wait_for_state(&server, "erp", "parked", &json!(0));
+    let state = wait_for_state(&server, "erp", "lag", &json!(0));
+    assert_eq!(state["state"], "active", "{state}");
+}
+
+#[test]
+fn events_are_pushed_again_from_an_earlier_place() {
+    let receiver = Receiver::start(ok);
+    let server = pushing_to(&receiver);
+    for number in 0..5 {
+        notify(&server, &format!("R-{number}"), "REFUND_SUCCESS");
+    }
+    wait_for_events(&receiver, 5);
+    wait_for_state(&server, "erp", "lag", &json!(0));
+    for (since, expected) in [("3", 7), ("earliest", 12), ("2999-01-01T00:00:00Z", 12)] {
+        let arguments = ["recover", "erp", "--since", since];
+        said(&command(&server, READER_TOKEN, &arguments));
+        wait_for_state(&server, "erp", "lag", &json!(0));
+        wait_for(&format!("{expected} pushes after --since {since}"), || {
+            (receiver.pushed().len() == expected).then_some(())
+        });
+    }
+}
+
+#[test]
+fn the_command_says_what_is_wrong_and_takes_no_token_as_an_argument() {
+    let receiver = Receiver::start(ok);
+    let server = pushing_to(&receiver);
+    let failed = |output: &Output, code: i32, words: &str| {
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(words), "{said}");
+    };
+    failed(&command(&server, "wrong", &["list"]), 1, "401");
+    failed(&command(&server, FEED_TOKEN, &["list"]), 1, "operate");
+    let nobody = command(&server, READER_TOKEN, &["recover", "nobody"]);
+    failed(&nobody, 1, "404");
+    let since = ["recover", "erp", "--since", "soon"];
+    failed(&command(&server, READER_TOKEN, &since), 2, "earliest");
+    let plain = Command::new(PROGRAM)
+        .args(["endpoint", "list", "--token", READER_TOKEN])
+        .output();
+    failed(&plain.expect("it can be started"), 2, "env:NAME");
+    let as_json = ["list", "--output", "json"];
+    let json = said(&command(&server, READER_TOKEN, &as_json));
+    let list: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(list[0]["name"], "erp");
+}
+
+#[test]
+fn an_endpoint_that_guards_nothing_stops_the_start() {
+    const LINES: [&str; 3] = [
+        "name = \"erp\"",
+        "url = \"https://erp.example.com/\"",
+        "secrets = [\"file:push.secret\"]",
+    ];
+    for (wrong, key) in [
+        ("url = \"http://erp.example.com/\"", "url"),
+        ("url = \"https://a:b@erp.example.com/\"", "url"),
+        ("secrets = []", "secrets"),
+        ("secrets = [\"whsec_c2hvcnQ=\"]", "secrets[0]"),
+        ("secrets = [\"env:NOT_SET\"]", "secrets[0]"),
+        ("events = []", "events"),
+        ("events = [\"refund.gone\"]", "events"),
+        ("name = \"a b\"", "name"),
+        ("ca_file = \"missing.pem\"", "ca_file"),
+        ("retry_schedule_seconds = []", "retry_schedule_seconds"),
+    ] {
+        let (member, _) = wrong.split_once(" =").expect("a member");
+        let kept = LINES.into_iter().filter(|line| !line.starts_with(member));
+        let lines: Vec<_> = kept.chain([wrong]).collect();
+        let folder = Folder::new();
+        config()
+            .toml(&format!("[[endpoints]]\n{}\n", lines.join("\n")))
+            .write(&folder);
+        let checked = Command::new(PROGRAM)
+            .args(["check-config", "--config"])
+            .arg(folder.path().join("refund-receiver.toml"))
+            .output()
+            .expect("it can be started");
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert_eq!(checked.status.code(), Some(2), "{wrong}: {said}");
+        let expected = format!("error: endpoints[0].{key}: ");
+        assert!(said.contains(&expected), "{wrong}: {said}");
+    }
+}
