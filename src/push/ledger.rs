@@ -139,3 +139,7 @@ pub(super) struct Unsaved {
     pub(super) row: EndpointRow,
     pub(super) parked: Vec<(i64, Option<ParkedPush>)>,
 }
+
+#[cfg(test)]
+#[path = "ledger_test.rs"]
+mod tests;

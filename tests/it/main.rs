@@ -25,6 +25,7 @@ mod power_cut;
 mod proxies;
 mod selftest;
 mod server_faults;
+mod shared_feed;
 mod sqlite_file;
 mod standstill;
 mod supply_chain;

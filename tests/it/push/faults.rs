@@ -20,11 +20,21 @@ fn what_was_pushed_survives_kill_9_and_stays_in_order() {
             notify(&server, &refund_no, "REFUND_SUCCESS");
         }
         wait_for_events(&receiver, round * 2 * REFUNDS + 7);
+        if round == 0 {
+            wait_for_state(&server, "erp", "lag", &json!(0));
+        }
         server.kill9();
         server.restart();
     }
     let pushed = wait_for_events(&receiver, ROUNDS * 2 * REFUNDS);
     assert_order_within_refunds(&pushed);
+    let saved = i64::try_from(2 * REFUNDS).expect("small");
+    let of_the_first_round = pushed.iter().filter(|event| event.sequence() <= saved);
+    assert_eq!(
+        of_the_first_round.count(),
+        2 * REFUNDS,
+        "saved, so not again"
+    );
     let mut ids = BTreeMap::new();
     for event in &pushed {
         let id = event.header("webhook-id");

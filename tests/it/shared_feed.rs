@@ -1,0 +1,109 @@
+//! Readers of several instances on one database: an event that one commits wakes those who wait at another,
+//! and an endpoint is served by one at a time.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::harness::payermax::Notice;
+use crate::harness::reader::text;
+use crate::harness::receiver::{Answer, Receiver};
+use crate::harness::{ConfigBuilder, Engine, Server, relay, wait_for};
+
+#[test]
+fn an_event_of_one_instance_wakes_readers_of_another() {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let (one, other) = (Server::start(&config), Server::start(&config));
+    one.notified(&Notice::new("R-wait", "REFUND_PENDING"));
+    let id = text(&one.settled("R-wait")["id"]);
+    other.get("/v1/consumers/erp/events").expect_json(200);
+    let path = format!("/v1/refunds/{id}?wait=30s");
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| other.get("/v1/events?after=1&wait=30s").expect_json(200));
+        let refund = scope.spawn(|| other.get(&path).expect_json(200));
+        one.notified(&Notice::new("R-wait", "REFUND_SUCCESS"));
+        assert_eq!(page.join().expect("answered")["next"], 2);
+        assert_eq!(refund.join().expect("answered")["status"], "succeeded");
+    });
+}
+
+#[test]
+fn a_consumer_is_the_same_wherever_it_is_read() {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let (one, other) = (Server::start(&config), Server::start(&config));
+    for refund_no in ["R-1", "R-2", "R-3"] {
+        one.notified(&Notice::new(refund_no, "REFUND_SUCCESS"));
+    }
+    wait_for("the events at the other one", || {
+        (other.events().len() == 3).then_some(())
+    });
+    one.get("/v1/consumers/erp/events").expect_json(200);
+    let ack = json!({"sequence": 2});
+    other
+        .post_as_reader("/v1/consumers/erp/ack", &ack)
+        .expect_json(200);
+    let page = one.get("/v1/consumers/erp/events").expect_json(200);
+    assert_eq!(page["data"][0]["sequence"], 3, "{page}");
+}
+
+#[test]
+fn an_endpoint_is_served_by_one_instance_and_taken_over_when_that_dies() {
+    const EACH: usize = 15;
+    let receiver = Receiver::start(|_| Answer::status(200));
+    let toml = format!(
+        "[[endpoints]]\nname = \"erp\"\nurl = \"{}\"\nsecrets = [\"file:push.secret\"]\n\
+         allow_private = true\n",
+        receiver.url()
+    );
+    let config = ConfigBuilder::new(Engine::Postgres)
+        .file("push.secret", &relay::text(relay::SECRET))
+        .toml(&toml);
+    let mut instances = [Server::start(&config), Server::start(&config)];
+    let notify = |server: &Server, round: usize| {
+        for number in 0..EACH {
+            server.notified(&Notice::new(
+                &format!("R-{round}-{number}"),
+                "REFUND_SUCCESS",
+            ));
+        }
+    };
+    instances
+        .iter()
+        .enumerate()
+        .for_each(|(round, server)| notify(server, round));
+    let attempts = |server: &Server| {
+        let metrics = server.get("/metrics");
+        let name = "refund_receiver_endpoint_attempts{endpoint=\"erp\"} ";
+        let line = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(name));
+        line.expect("the metric")
+            .parse::<usize>()
+            .expect("a number")
+    };
+    wait_for("every event", || {
+        (receiver.pushed().len() == 2 * EACH).then_some(())
+    });
+    let counted = instances.each_ref().map(attempts);
+    assert!(
+        counted == [2 * EACH, 0] || counted == [0, 2 * EACH],
+        "one alone serves: {counted:?}"
+    );
+
+    let serving = usize::from(counted[0] == 0);
+    instances[serving].kill9();
+    notify(&instances[1 - serving], 2);
+    let pushed = wait_for("the other one to take over", || {
+        let mut times: BTreeMap<i64, usize> = BTreeMap::new();
+        for event in receiver.pushed() {
+            *times.entry(event.sequence()).or_default() += 1;
+        }
+        (times.len() == 3 * EACH).then_some(times)
+    });
+    let of_this_round = pushed.range(i64::try_from(2 * EACH + 1).expect("small")..);
+    assert!(
+        of_this_round.clone().all(|(_, times)| *times == 1),
+        "{pushed:?}"
+    );
+}
