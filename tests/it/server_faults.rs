@@ -163,7 +163,7 @@ fn a_server_that_turned_read_only_takes_nothing_and_loses_nothing() {
 
 /// Primary and standby, a service that reaches whichever a proxy leads to, and load until the primary
 /// is gone and the standby has its place.
-fn failed_over(is_synchronous: bool) -> (Server, Ledger, Arc<Postgres>) {
+fn failed_over(is_synchronous: bool) -> (Server, Ledger, (Proxy, Arc<Postgres>)) {
     let primary = Postgres::own(&[]);
     let database = primary.database();
     let proxy = Proxy::to(&primary.address());
@@ -191,12 +191,12 @@ fn failed_over(is_synchronous: bool) -> (Server, Ledger, Arc<Postgres>) {
     proxy.retarget(&standby.address());
     proxy.cut();
     wait_until_it_serves(&server, "standby");
-    (server, ledger, standby)
+    (server, ledger, (proxy, standby))
 }
 
 #[test]
 fn a_synchronous_standby_takes_over_without_losing_what_was_acknowledged() {
-    let (server, ledger, _standby) = failed_over(true);
+    let (server, ledger, _kept) = failed_over(true);
     assert!(ledger.acked() >= 30);
     assert_eq!(
         ledger.lost(&server),
@@ -207,7 +207,7 @@ fn a_synchronous_standby_takes_over_without_losing_what_was_acknowledged() {
 
 #[test]
 fn an_asynchronous_standby_may_lack_what_was_acknowledged() {
-    let (server, ledger, _standby) = failed_over(false);
+    let (server, ledger, _kept) = failed_over(false);
     assert!(
         !ledger.lost(&server).is_empty(),
         "the loss that docs/scaling.md warns of could not be shown"
