@@ -70,7 +70,13 @@ CREATE TABLE refunds (
 CREATE UNIQUE INDEX refunds_number ON refunds (refund_no, provider, account);
 CREATE INDEX refunds_provider_number ON refunds (provider_refund_no) WHERE provider_refund_no IS NOT NULL;
 CREATE INDEX refunds_order ON refunds (order_no) WHERE order_no IS NOT NULL;
-CREATE INDEX refunds_updated ON refunds (updated_at);
+-- What changed lately: ids alone answer it.
+CREATE INDEX refunds_updated ON refunds (updated_at, id);
+-- Lists, newest first: what they filter by stands in the index, so that a rare answer among millions is
+-- found without reading the records themselves.
+CREATE INDEX refunds_listed ON refunds (id, provider, account, status, updated_at);
+-- What most refunds are not: asked for most, and free for those that succeed at once.
+CREATE INDEX refunds_not_succeeded ON refunds (status, id) WHERE status <> 'succeeded';
 CREATE INDEX refunds_attention ON refunds (id) WHERE attention <> '[]';
 
 -- The order side of one EPay refund: transaction 2's own state, kept so that it can be tried again.

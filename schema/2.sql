@@ -1,4 +1,5 @@
--- From version 1 to 2: kept places of readers, and pushes. The text of each table is that of schema.sql.
+-- From version 1 to 2: kept places of readers, pushes, and the indexes of lists. Each statement is written
+-- as in schema.sql, because a store that was stepped up is compared with it at the next start.
 
 -- Readers that have their place in the feed kept here.
 CREATE TABLE consumers (
@@ -40,3 +41,9 @@ CREATE TABLE parked_pushes (
   PRIMARY KEY (endpoint, sequence),
   CHECK (given_up_at IS NULL OR next_at IS NULL)
 ) STRICT, WITHOUT ROWID;
+
+-- Lists of refunds.
+DROP INDEX refunds_updated;
+CREATE INDEX refunds_updated ON refunds (updated_at, id);
+CREATE INDEX refunds_listed ON refunds (id, provider, account, status, updated_at);
+CREATE INDEX refunds_not_succeeded ON refunds (status, id) WHERE status <> 'succeeded';

@@ -13,6 +13,7 @@
 //! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
 //! | [`feed`] | events after a number, waiting for the next | domain, store |
 //! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, store |
+//! | [`doctor`] | says why something took effect, or was refused | domain, crypto, providers, store |
 //! | [`http`] | URLs, and the only place where an error becomes a status | all above |
 //! | [`config`] | file and environment to checked values | domain, crypto, providers, push, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod closeout;
 pub mod config;
 pub mod crypto;
+pub mod doctor;
 pub mod domain;
 pub mod epay;
 pub mod faults;

@@ -99,6 +99,13 @@ impl EndpointMetrics {
     }
 }
 
+/// Labels of what is told of each reader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReaderLabels {
+    /// Its name in the config.
+    pub reader: String,
+}
+
 /// What the operator's monitoring reads.
 pub struct Metrics {
     registry: Registry,
@@ -108,6 +115,10 @@ pub struct Metrics {
     pub refusals: Family<RefusalLabels, Counter>,
     /// Those of them that were beyond the budget: answered late, without evidence.
     pub late_refusals: Counter,
+    /// Requests of readers above their limit.
+    limited: Family<ReaderLabels, Counter>,
+    /// Seconds until a reader's token expires; negative once it has.
+    token_expiry: Family<ReaderLabels, Gauge>,
     /// Transactions of the writer since the start.
     pub commits: Gauge,
     /// Those that failed.
@@ -160,6 +171,12 @@ impl Default for Metrics {
         let help = "Events that a consumer has not acknowledged";
         registry.register("consumer_lag_events", help, consumer_lag.clone());
         let endpoints = EndpointMetrics::register(&mut registry);
+        let limited = Family::default();
+        let help = "Requests of readers above their limit";
+        registry.register("limited_requests", help, limited.clone());
+        let token_expiry = Family::default();
+        let help = "Time until the token of a reader expires";
+        registry.register("reader_token_expiry_seconds", help, token_expiry.clone());
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -186,12 +203,28 @@ impl Default for Metrics {
             late_refusals,
             consumer_lag,
             endpoints,
+            limited,
+            token_expiry,
             registry,
         }
     }
 }
 
 impl Metrics {
+    /// Counts a request that was one too many.
+    pub fn limited(&self, reader: &str) {
+        let reader = reader.to_owned();
+        self.limited.get_or_create(&ReaderLabels { reader }).inc();
+    }
+
+    /// Notes how long the token of a reader is still good.
+    pub fn token_expires_in(&self, reader: &str, seconds: i64) {
+        let reader = reader.to_owned();
+        self.token_expiry
+            .get_or_create(&ReaderLabels { reader })
+            .set(seconds);
+    }
+
     /// `OpenMetrics` text.
     pub fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();

@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::domain::claim::{Claim, CloseOutKey};
 use crate::epay;
-use crate::providers::{Registry, Rejection, Request, VerifiedClaim};
+use crate::providers::{Registry, Rejection, Request, VerifiedClaim, epay_caller};
 use crate::store::AuditedCallback;
 
 /// What is wrong with a notification; `None` where the config cannot tell.
 pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Vec<String>> {
     let headers: Map<String, Value> = serde_json::from_str(&callback.headers).unwrap_or_default();
     let header = |name: &str| headers.get(name).and_then(Value::as_str);
-    let found = if callback.account.provider == epay::PROVIDER {
+    let found = if callback.account.provider == epay_caller::PROVIDER {
         Ok((epay_claim(header("content-type"), &callback.body), None))
     } else {
         let verified = verify(callback, registry, &header)?;

@@ -7,9 +7,12 @@ mod check_config;
 mod client;
 mod demo;
 mod endpoint;
+mod evidence;
+mod explain;
 mod folder;
 mod healthcheck;
 mod listen;
+mod openapi;
 mod output;
 mod restore;
 mod samples;
@@ -17,6 +20,7 @@ mod secret_file;
 mod selftest;
 mod serve;
 mod store;
+mod token;
 mod trigger;
 mod verify;
 
@@ -56,8 +60,12 @@ enum Command {
     Restore(restore::Restore),
     Selftest(selftest::Selftest),
     Endpoint(endpoint::Endpoint),
+    Token(token::Token),
+    Explain(explain::Explain),
+    Evidence(evidence::Evidence),
     Healthcheck(healthcheck::Healthcheck),
     Store(store::Store),
+    Openapi(openapi::Openapi),
 }
 
 /// Runs the command that the arguments name.
@@ -85,8 +93,12 @@ pub fn run() -> ExitCode {
         Command::Restore(command) => command.run(),
         Command::Selftest(command) => command.run(),
         Command::Endpoint(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Evidence(command) => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::Store(command) => command.run(),
+        Command::Openapi(command) => command.run(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::feed::Feed;
-use crate::http::{App, RefusalBudget, routes};
+use crate::http::{App, Readers, RefusalBudget, routes};
 use crate::push::Push;
 use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
@@ -116,7 +116,7 @@ impl Service {
             refusals: RefusalBudget::default(),
             registry: config.registry,
             epay: config.epay,
-            readers: config.readers,
+            readers: Readers::new(config.readers),
             clock,
             metrics: Metrics::default(),
             heartbeat: config.feed.heartbeat,

@@ -88,6 +88,8 @@ pub(super) struct ReaderSection {
     pub name: String,
     pub token_sha256: String,
     pub scopes: Vec<String>,
+    pub expires_at: Option<String>,
+    pub rate_limit: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

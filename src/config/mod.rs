@@ -6,6 +6,7 @@
 mod accounts;
 mod endpoints;
 mod file;
+mod readers;
 mod secret;
 mod sources;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use readers::{RateLimit, Reader, Scope};
 pub use secret::Secret;
 
 use crate::crypto::TokenDigest;
@@ -27,7 +29,7 @@ use crate::providers::epay_caller::{EpayCallers, Network};
 use crate::push::Endpoint;
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
-use file::{EpaySection, File, ReaderSection, StoreSection, Text};
+use file::{EpaySection, File, StoreSection, Text};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
@@ -67,53 +69,6 @@ impl fmt::Display for Problem {
         // A message of a library may hold a line break; the operator gets one line a problem.
         f.write_str(&line.replace(['\n', '\r'], " "))
     }
-}
-
-/// What an internal system may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Read refunds and orders.
-    RefundsRead,
-    /// Follow the feed.
-    EventsRead,
-    /// Register orders.
-    OrdersWrite,
-    /// See raw notifications.
-    CallbacksRead,
-    /// Operate the service.
-    Operate,
-}
-
-impl Scope {
-    const ALL: [Self; 5] = [
-        Self::RefundsRead,
-        Self::EventsRead,
-        Self::OrdersWrite,
-        Self::CallbacksRead,
-        Self::Operate,
-    ];
-
-    /// The word in the config.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RefundsRead => "refunds:read",
-            Self::EventsRead => "events:read",
-            Self::OrdersWrite => "orders:write",
-            Self::CallbacksRead => "callbacks:read",
-            Self::Operate => "operate",
-        }
-    }
-}
-
-/// An internal system.
-#[derive(Debug)]
-pub struct Reader {
-    /// Its name, for logs.
-    pub name: String,
-    /// The digest of its token.
-    pub token: TokenDigest,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
 }
 
 /// How readers are served.
@@ -344,48 +299,5 @@ impl Checker {
             }
         }
         registry
-    }
-
-    fn readers(&mut self, sections: &[ReaderSection]) -> Vec<Reader> {
-        let mut readers: Vec<Reader> = Vec::new();
-        for (index, section) in sections.iter().enumerate() {
-            let key = format!("readers[{index}]");
-            if readers.iter().any(|known| known.name == section.name) {
-                self.note(
-                    format!("{key}.name"),
-                    format!("{:?} is taken", section.name),
-                );
-            }
-            let digest = section.token_sha256.to_lowercase();
-            if sections[..index]
-                .iter()
-                .any(|other| other.token_sha256.to_lowercase() == digest)
-            {
-                let what = "is the token of another reader; give each its own";
-                self.note(format!("{key}.token_sha256"), what);
-            }
-            let token = section.token_sha256.parse();
-            let Ok(token) = token else {
-                let what = "must be 64 hex digits: printf %s TOKEN | sha256sum";
-                self.note(format!("{key}.token_sha256"), what);
-                continue;
-            };
-            let mut scopes = Vec::new();
-            for word in &section.scopes {
-                if let Some(scope) = Scope::ALL.into_iter().find(|scope| scope.as_str() == word) {
-                    scopes.push(scope);
-                } else {
-                    let known = Scope::ALL.map(Scope::as_str).join(", ");
-                    let what = format!("{word:?} is no scope; there are {known}");
-                    self.note(format!("{key}.scopes"), what);
-                }
-            }
-            readers.push(Reader {
-                name: section.name.clone(),
-                token,
-                scopes,
-            });
-        }
-        readers
     }
 }

@@ -144,6 +144,17 @@ impl KeyRing {
         self.keys.iter().any(|entry| entry.id == id)
     }
 
+    /// The key that made the signature, whether it counts now or not; for finding out why a signature was
+    /// refused, never for believing one.
+    pub fn signer(&self, message: &[u8], signature_base64: &str) -> Option<&RingKey> {
+        let signature = STANDARD.decode(signature_base64).ok()?;
+        let digest = sha256(message);
+        self.keys.iter().find(|entry| {
+            entry.key.signature_len() == signature.len()
+                && entry.key.verify_sha256_digest(&digest, &signature).is_ok()
+        })
+    }
+
     /// The keys in the order in which they are tried.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys

@@ -7,8 +7,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::RngCore as _;
+use rand::rngs::OsRng;
 
-use super::sha256;
+use super::{hex, sha256};
+
+/// Prefix of the tokens that are made here, so that one that leaked is recognised by whoever finds it.
+const PREFIX: &str = "rr_";
 
 /// SHA-256 of one bearer token.
 #[derive(Clone)]
@@ -25,6 +32,18 @@ impl TokenDigest {
     /// Digest of a token given in plain, for settings that hold the token itself.
     pub fn of(bearer_token: &str) -> Self {
         Self(sha256(bearer_token.as_bytes()))
+    }
+
+    /// A fresh token of 256 random bits; only its digest need be kept.
+    pub fn generate_token() -> String {
+        let mut bytes = [0; 32];
+        OsRng.fill_bytes(&mut bytes);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// As the config holds it: 64 lower-case hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
     }
 
     /// Whether this is the digest of `bearer_token`. Takes the same time wherever they differ.

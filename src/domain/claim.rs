@@ -1,6 +1,7 @@
 //! What a verified notification says about one refund, in our words.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::clock::Moment;
 use super::ids::Number;
@@ -82,8 +83,9 @@ impl CloseOutKey {
 }
 
 /// Where a refund stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RefundStatus)]
 pub enum Status {
     /// Not final yet.
     Pending,
@@ -121,8 +123,9 @@ impl Status {
 }
 
 /// A question that only a person can answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AttentionReason)]
 pub enum Reason {
     /// A final status or a number was contradicted.
     Conflict,
@@ -191,11 +194,13 @@ pub enum Outcome {
 }
 
 /// Why the provider says a refund failed; free text of the provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// The provider's code, verbatim.
+    #[schema(required)]
     pub code: Option<String>,
     /// The provider's text, verbatim.
+    #[schema(required)]
     pub message: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind.
+    /// Every kind, in the order of the contract.
     pub const ALL: [Self; 8] = [
         Self::Refund(Status::Pending),
         Self::Refund(Status::Succeeded),

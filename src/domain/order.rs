@@ -1,12 +1,13 @@
 //! Pre-orders, their payments and their refund applications, as the merchant registers them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ids::Number;
 use super::money::Amount;
 
 /// Where a pre-order (`T_SP_YD`) stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// 已支付
@@ -45,7 +46,7 @@ impl OrderState {
 }
 
 /// Where a refund application (`T_SP_YD_SXF`) stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationState {
     /// 申请

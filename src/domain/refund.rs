@@ -5,17 +5,19 @@
 //! person, never a silent change.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
 use super::clock::Moment;
 use super::ids::{CallbackId, Number, RefundId};
 use super::money::Money;
+use super::rule::Rule;
 
 /// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
 pub const ATTENTION_MAX: usize = 5;
 
 /// An open question for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attention {
     /// What the question is.
     pub reason: Reason,
@@ -127,7 +129,7 @@ impl Refund {
 
     /// Lets a further claim take effect, as the table says.
     pub fn apply(&mut self, claim: &Claim, callback_id: CallbackId, now: Moment) -> Verdict {
-        let verdict = self.judge(claim);
+        let verdict = self.judge(claim).verdict();
         match (verdict, claim.outcome) {
             (Verdict::Applied, Outcome::Reported(status)) => {
                 self.take(claim, status);
@@ -164,38 +166,40 @@ impl Refund {
         self.attention.retain(|open| open.reason != reason);
     }
 
-    fn judge(&self, claim: &Claim) -> Verdict {
+    /// The rule that decides about a further claim.
+    pub fn judge(&self, claim: &Claim) -> Rule {
         let status = match claim.outcome {
-            // A refund that ended is not put in doubt by somebody who lost track of it.
             Outcome::Unclear(Reason::OutcomeUnknown) if self.status.is_final() => {
-                return Verdict::Stale;
+                return Rule::LostTrack;
             }
-            Outcome::Unclear(reason) => return Verdict::Questioned(reason),
+            Outcome::Unclear(reason) => return Rule::Unclear(reason),
             Outcome::Reported(status) => status,
         };
         if !self.same_numbers(claim) {
-            return Verdict::Conflict;
+            return Rule::OtherNumbers;
         }
         let retried = claim.retry_reopens && self.status == Status::Failed;
         match (self.status, status) {
             (Status::Failed, Status::Succeeded | Status::Pending) if retried => {
-                self.same_money(claim).unwrap_or(Verdict::Applied)
+                self.other_money(claim).unwrap_or(Rule::Retried)
             }
-            (Status::Pending, Status::Pending) => self.same_money(claim).unwrap_or(Verdict::Repeat),
-            (Status::Pending, _) => self.same_money(claim).unwrap_or(Verdict::Applied),
-            (_, Status::Pending) => Verdict::Stale,
-            (known, said) if known == said && self.same_money(claim).is_none() => Verdict::Repeat,
-            _ => Verdict::Conflict,
+            (Status::Pending, Status::Pending) => {
+                self.other_money(claim).unwrap_or(Rule::StillPending)
+            }
+            (Status::Pending, _) => self.other_money(claim).unwrap_or(Rule::Ends),
+            (_, Status::Pending) => Rule::Late,
+            (known, said) if known == said && self.other_money(claim).is_none() => Rule::SameEnd,
+            _ => Rule::OtherEnd,
         }
     }
 
     /// `None` where the amounts agree or one side is silent.
-    fn same_money(&self, claim: &Claim) -> Option<Verdict> {
+    fn other_money(&self, claim: &Claim) -> Option<Rule> {
         let (known, said) = (self.money?, claim.money?);
         if known.currency != said.currency {
-            Some(Verdict::Questioned(Reason::CurrencyMismatch))
+            Some(Rule::OtherCurrency)
         } else if known.amount != said.amount {
-            Some(Verdict::Questioned(Reason::AmountMismatch))
+            Some(Rule::OtherAmount)
         } else {
             None
         }

@@ -44,8 +44,6 @@ pub use request::{BodyFault, DecodeError, EndSingle, Problem, Problems, decode};
 pub use response::{CommonOperationResult, ErrorMessage};
 pub use sample::{Sample, errcode_of, sample};
 
-/// What stands for the callers of this endpoint where a provider's name is asked for.
-pub const PROVIDER: &str = "epay";
 /// The one path of this endpoint. Web API matches it without regard to case.
 pub const PATH: &str = "/api/WebInterface/EPay/Refund/EndSingle/Success";
 

@@ -10,7 +10,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
 use super::body::{self, single_header};
-use super::error::{self, PublicError};
+use super::error::{self, PublicError, Refusal};
+use super::openapi::bodies::ProviderCallback;
 use super::refusal;
 use crate::closeout::Notification;
 use crate::domain::claim::Account;
@@ -19,7 +20,26 @@ use crate::providers::{Notice, Request};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
 
-/// Takes one notification.
+/// A provider reports the outcome of a refund. A success answer means that the bytes are on disk.
+#[utoipa::path(
+    post, path = "/callbacks/{provider}/{account}", operation_id = "receive_callback", tag = "public",
+    security(("signature" = []), ()),
+    params(
+        ("provider" = String, Path, example = "payermax"),
+        ("account" = String, Path, example = "main")
+    ),
+    request_body = ProviderCallback,
+    responses(
+        (status = 200, description = "On disk; the exact body that this provider expects", body = Object),
+        (status = 400, description = "Not what this provider sends", body = Refusal),
+        (status = 401, description = "Not proven", body = Refusal),
+        (status = 404, description = "Not a path of this kind", body = Refusal),
+        (status = 408, description = "The body took longer than 10 s", body = Refusal),
+        (status = 413, description = "More than 65 536 bytes", body = Refusal),
+        (status = 415, description = "Not application/json in UTF-8, or encoded", body = Refusal),
+        (status = 503, description = "Our own trouble; nothing is promised", body = Refusal, headers(("Retry-After" = String)))
+    )
+)]
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let Some(path) = split_path(request.path()) else {
         return error::not_found();

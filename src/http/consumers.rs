@@ -4,14 +4,20 @@
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
+};
 
 use super::App;
-use super::auth::authorize;
-use super::error::{self, ApiError};
-use super::events::Wanted;
+use super::auth::admitted;
+use super::error;
+use super::events::{PageView, Wanted};
+use super::openapi::responses::{Acknowledging, Consuming, Reading, ReadingOne, Seeking};
+use super::problem::ApiError;
 use super::query::Query;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
 use crate::domain::clock::Moment;
 use crate::domain::ids::Number;
 use crate::feed::SeekTo;
@@ -19,7 +25,8 @@ use crate::providers::json::Object;
 use crate::store::ConsumerRow;
 
 /// A consumer as its reader gets it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Consumer)]
 struct ConsumerView<'a> {
     name: &'a str,
     /// Everything up to this number is done with.
@@ -42,17 +49,28 @@ impl<'a> ConsumerView<'a> {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConsumerList)]
+struct ListView<'a> {
+    data: Vec<ConsumerView<'a>>,
+}
+
 /// The body of an acknowledgement.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Acknowledgement)]
 struct AckBody {
+    /// Everything up to this number is done with.
+    #[schema(minimum = 0)]
     sequence: i64,
 }
 
 /// The body of a seek.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Seek)]
 struct SeekBody {
+    #[schema(schema_with = place)]
     to: ToBody,
 }
 
@@ -72,48 +90,80 @@ impl ToBody {
         match self {
             Self::Earliest => Ok(SeekTo::Earliest),
             Self::Latest => Ok(SeekTo::Latest),
-            Self::Sequence(sequence) if sequence < 0 => {
-                let detail = "sequence must be a whole number, 0 or more";
-                Err(ApiError::InvalidBody(detail.to_owned()))
-            }
-            Self::Sequence(sequence) => Ok(SeekTo::Sequence(sequence)),
+            Self::Sequence(sequence) => Ok(SeekTo::Sequence(not_negative(sequence)?)),
             Self::Time(time) => Ok(SeekTo::Time(time)),
         }
     }
 }
 
-/// Every consumer of the reader.
-pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    answer_list(&app, &request)
-        .await
-        .unwrap_or_else(|error| error.response())
+/// The forms of [`ToBody`], each with its one member.
+pub(super) fn place() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    let only = |name: &str, value: RefOr<Schema>| {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property(name, value)
+            .required(name)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+    };
+    let forms = OneOfBuilder::new()
+        .item(text().enum_values(Some(["earliest", "latest"])))
+        .item(only("sequence", number.into()))
+        .item(only("time", Ref::from_schema_name("Moment").into()));
+    forms.into()
 }
 
-async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    let reader = authorize(app, request, Scope::EventsRead)?;
+/// Every consumer of the reader.
+#[utoipa::path(
+    get, path = "/v1/consumers", operation_id = "list_consumers", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    responses((status = 200, description = "All of them, by name", body = ListView), Reading)
+)]
+pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = |reader| answer_list(&app, &request, reader);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_list(
+    app: &App,
+    request: &HttpRequest,
+    reader: &Reader,
+) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let rows = app.feed.consumers(&reader.name).await?;
     let last = app.feed.last();
-    let data: Vec<_> = rows
+    let data = rows
         .iter()
         .map(|row| ConsumerView::new(row, last))
         .collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(HttpResponse::Ok().json(ListView { data }))
 }
 
 /// Events after the consumer's place, which stays where it is.
+#[utoipa::path(
+    get, path = "/v1/consumers/{name}/events", operation_id = "list_consumer_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(
+        ("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
+    ),
+    responses((status = 200, description = "A page; a new name begins before the first event", body = PageView), Consuming)
+)]
 pub async fn events(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
-    answer_events(&app, &request, &name)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |reader| answer_events(&app, &request, reader, &name);
+    admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
 async fn answer_events(
     app: &App,
     request: &HttpRequest,
+    reader: &Reader,
     name: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let reader = authorize(app, request, Scope::EventsRead)?;
     let query = Query::parse(request.query_string(), &["limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let name = parse_name(name)?;
@@ -125,52 +175,65 @@ async fn answer_events(
 }
 
 /// Moves the consumer forward.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/ack", operation_id = "ack_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    request_body = AckBody,
+    responses((status = 200, description = "Where it is now", body = ConsumerView), Acknowledging)
+)]
 pub async fn ack(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    answer_ack(&app, &request, &name, payload)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |reader| answer_ack(&app, &request, reader, &name, payload);
+    admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
 async fn answer_ack(
     app: &App,
     request: &HttpRequest,
+    reader: &Reader,
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let reader = authorize(app, request, Scope::EventsRead)?;
     let name = parse_name(name)?;
     let body: AckBody = read(request, payload).await?;
+    let sequence = not_negative(body.sequence)?;
     let moved = app
         .feed
-        .ack(&reader.name, &name, body.sequence, app.clock.as_ref())
+        .ack(&reader.name, &name, sequence, app.clock.as_ref())
         .await?;
     Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
 }
 
 /// Puts the consumer somewhere else.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/seek", operation_id = "seek_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    request_body = SeekBody,
+    responses((status = 200, description = "Where it is now", body = ConsumerView), Seeking)
+)]
 pub async fn seek(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    answer_seek(&app, &request, &name, payload)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |reader| answer_seek(&app, &request, reader, &name, payload);
+    admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
 async fn answer_seek(
     app: &App,
     request: &HttpRequest,
+    reader: &Reader,
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let reader = authorize(app, request, Scope::EventsRead)?;
     let name = parse_name(name)?;
     let body: SeekBody = read(request, payload).await?;
     let to = body.to.seek_to()?;
@@ -184,22 +247,35 @@ async fn answer_seek(
 }
 
 /// Forgets the consumer.
+#[utoipa::path(
+    delete, path = "/v1/consumers/{name}", operation_id = "forget_consumer", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    responses((status = 204, description = "Forgotten"), ReadingOne)
+)]
 pub async fn forget(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
-    answer_forget(&app, &request, &name)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |reader| answer_forget(&app, &request, reader, &name);
+    admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
 async fn answer_forget(
     app: &App,
     request: &HttpRequest,
+    reader: &Reader,
     name: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let reader = authorize(app, request, Scope::EventsRead)?;
     Query::parse(request.query_string(), &[])?;
     let name = parse_name(name)?;
     app.feed.forget_consumer(&reader.name, &name).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn not_negative(sequence: i64) -> Result<i64, ApiError> {
+    if sequence < 0 {
+        let detail = "sequence must be a whole number, 0 or more";
+        return Err(ApiError::InvalidBody(detail.to_owned()));
+    }
+    Ok(sequence)
 }
 
 fn parse_name(text: &str) -> Result<Number, ApiError> {

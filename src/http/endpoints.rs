@@ -3,19 +3,21 @@
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::App;
-use super::auth::authorize;
-use super::consumers::{ToBody, read};
-use super::error::ApiError;
+use super::auth::admitted;
+use super::consumers::{ToBody, place, read};
+use super::openapi::responses::{Reading, Recovering};
+use super::problem::ApiError;
 use super::query::Query;
 use crate::config::Scope;
 use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
 
 /// An endpoint as an operator gets it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Endpoint)]
 struct EndpointView<'a> {
     name: &'a str,
     url: String,
@@ -64,38 +66,57 @@ impl<'a> From<&'a EndpointStatus<'a>> for EndpointView<'a> {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointList)]
+struct ListView<'a> {
+    data: Vec<EndpointView<'a>>,
+}
+
 /// The body of a recovery.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Recovery)]
 struct RecoverBody {
+    /// Pushes again from this place in the feed; absent: from where it stopped.
+    #[serde(default)]
+    #[schema(schema_with = place)]
     since: Option<ToBody>,
 }
 
 /// Every endpoint of the config.
+#[utoipa::path(
+    get, path = "/v1/endpoints", operation_id = "list_endpoints", tag = "endpoints",
+    security(("reader" = ["operate"])),
+    responses((status = 200, description = "All of them, in the order of the config", body = ListView), Reading)
+)]
 pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    answer_list(&app, &request)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |_| answer_list(&app, &request);
+    admitted(&app, &request, Scope::Operate, answer).await
 }
 
 async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::Operate)?;
     Query::parse(request.query_string(), &[])?;
     let status = app.push.status().await?;
-    let data: Vec<_> = status.iter().map(EndpointView::from).collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    let data = status.iter().map(EndpointView::from).collect();
+    Ok(HttpResponse::Ok().json(ListView { data }))
 }
 
 /// Serves an endpoint again, at once, and from an earlier place if one is given.
+#[utoipa::path(
+    post, path = "/v1/endpoints/{name}/recover", operation_id = "recover_endpoint", tag = "endpoints",
+    security(("reader" = ["operate"])),
+    params(("name" = String, Path, description = "As in the config", example = "erp")),
+    request_body = RecoverBody,
+    responses((status = 200, description = "Served again", body = EndpointView), Recovering)
+)]
 pub async fn recover(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    answer_recover(&app, &request, &name, payload)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = |_| answer_recover(&app, &request, &name, payload);
+    admitted(&app, &request, Scope::Operate, answer).await
 }
 
 async fn answer_recover(
@@ -104,7 +125,6 @@ async fn answer_recover(
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::Operate)?;
     let body: RecoverBody = read(request, payload).await?;
     let since = body.since.map(ToBody::seek_to).transpose()?;
     app.push.recover(name, since).await?;

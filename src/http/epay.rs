@@ -13,6 +13,7 @@ use super::auth::bearer;
 use super::body::{self, single_header};
 use super::callback;
 use super::error::{self, PublicError};
+use super::openapi::bodies::{EpayMessage, EpayReport, EpayResult};
 use super::refusal;
 use crate::closeout::{Notification, Settled};
 use crate::domain::claim::{Account, Claim, CloseOutKey};
@@ -21,13 +22,60 @@ use crate::epay::{
     self, CommonOperationResult, DecodeError, EndSingle, ErrCode, ErrorMessage, NegotiationHeaders,
     ResponseFormat,
 };
-use crate::providers::epay_caller::EpayCaller;
+use crate::providers::epay_caller::{self, EpayCaller};
 use crate::store::StoreError;
 
 /// Headers kept beside the body.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
 
-/// Serves the `EPay` path in any case of letters; anything else is not there.
+/// The merchant's notification page reports a refund that succeeded; answered after both transactions.
+/// The path may be written in any case of letters.
+#[utoipa::path(
+    post, path = "/api/WebInterface/EPay/Refund/EndSingle/Success", operation_id = "report_epay_refund",
+    tag = "public", security(("epay" = [])),
+    request_body(content(
+        (EpayReport = "application/json"), (EpayReport = "text/json"),
+        (EpayReport = "application/xml"), (EpayReport = "text/xml"),
+        (EpayReport = "application/x-www-form-urlencoded"), (EpayReport = "application/bson")
+    )),
+    responses(
+        (status = 200, description = "Saved, unless errcode is 1", content(
+            (EpayResult = "application/json"), (EpayResult = "text/json"),
+            (EpayResult = "application/xml"), (EpayResult = "text/xml"),
+            (EpayResult = "application/bson")
+        )),
+        (status = 400, description = "The body is incomplete", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        )),
+        (status = 401, description = "No valid token of an EPay caller", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        )),
+        (status = 408, description = "The body took longer than 10 s", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        )),
+        (status = 413, description = "More than 65 536 bytes", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        )),
+        (status = 415, description = "Another media type, or encoded", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        )),
+        (status = 503, description = "Our own trouble; nothing is promised", content(
+            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
+            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
+            (EpayMessage = "application/bson")
+        ), headers(("Retry-After" = String)))
+    )
+)]
 pub async fn receive_or_not_found(
     app: Data<App>,
     request: HttpRequest,
@@ -171,7 +219,7 @@ fn notification(
 /// There is one `EPay` caller's account (contract §5).
 fn account() -> Account {
     Account {
-        provider: epay::PROVIDER.to_owned(),
+        provider: epay_caller::PROVIDER.to_owned(),
         name: "default".to_owned(),
     }
 }

@@ -1,23 +1,21 @@
-//! The only place where an error becomes a status.
-//!
-//! Public errors say little, because whoever gets one is not known. Internal ones are RFC 9457
-//! problems with a stable `code`, listed in `docs/errors.md`.
+//! Errors on the public listener: here, and in [`super::problem`] for the internal one, an error becomes
+//! a status. They say little, because whoever gets one is not known.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use serde_json::json;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body;
 use super::body::{BODY_BYTES_MAX, BodyError};
-use crate::feed::ConsumerError;
+use super::problem::ApiError;
 use crate::providers::Rejection;
-use crate::push::RecoverError;
 use crate::store::StoreError;
 
 /// Seconds after which a provider may send again when the trouble is ours.
-const RETRY_AFTER_SECONDS: u32 = 5;
+pub const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// Why a request on the public listener is not acknowledged.
 #[derive(Debug)]
@@ -80,20 +78,33 @@ impl PublicError {
     pub fn response(&self) -> HttpResponse {
         let (status, error) = self.parts();
         let mut response = HttpResponse::build(status);
-        match self {
-            Self::Unauthorized(_) => response.json(json!({"error": error})),
-            Self::Unavailable(_) => response
-                .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
-                .json(json!({"error": error})),
-            // What is left of the body is not worth waiting for.
-            Self::TooSlow | Self::TooLarge => response
-                .force_close()
-                .json(json!({"error": error, "message": self.text()})),
-            Self::Malformed(_) | Self::UnsupportedMedia(_) => {
-                response.json(json!({"error": error, "message": self.text()}))
+        let message = match self {
+            Self::Unauthorized(_) => None,
+            Self::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+                None
             }
-        }
+            // What is left of the body is not worth waiting for.
+            Self::TooSlow | Self::TooLarge => {
+                response.force_close();
+                Some(self.text())
+            }
+            Self::Malformed(_) | Self::UnsupportedMedia(_) => Some(self.text()),
+        };
+        response.json(Refusal { error, message })
     }
+}
+
+/// What a sender on the public listener is told where it is not acknowledged.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Refusal {
+    /// One of a closed set of words.
+    #[schema(example = "bad_request")]
+    error: &'static str,
+    /// What to send instead; not with 401, 404, 405 and 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
 }
 
 impl From<Rejection> for PublicError {
@@ -139,8 +150,11 @@ pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Vec<u8
     Err(ApiError::Body(PublicError::UnsupportedMedia(why)))
 }
 
-fn bare(status: StatusCode, error: &str) -> HttpResponse {
-    HttpResponse::build(status).json(json!({"error": error}))
+fn bare(status: StatusCode, error: &'static str) -> HttpResponse {
+    HttpResponse::build(status).json(Refusal {
+        error,
+        message: None,
+    })
 }
 
 /// 404 on the public listener, the same for every path.
@@ -152,226 +166,8 @@ pub fn not_found() -> HttpResponse {
 pub async fn only_post() -> HttpResponse {
     HttpResponse::MethodNotAllowed()
         .insert_header((header::ALLOW, "POST"))
-        .json(json!({"error": "method_not_allowed"}))
-}
-
-/// Why a reader's request is not answered as asked.
-#[derive(Debug)]
-pub enum ApiError {
-    /// 401: no token, or one that is not known.
-    Unauthorized,
-    /// 403: the token is good for other things.
-    Forbidden(&'static str),
-    /// 404: nothing with this id.
-    NotFound(&'static str),
-    /// 405: the methods that are served.
-    MethodNotAllowed(&'static str),
-    /// 400: a parameter of the path or query.
-    InvalidParameter(String),
-    /// 400: the body.
-    InvalidBody(String),
-    /// 409: a payment belongs to another order.
-    PaymentOfOtherOrder(String),
-    /// 409: an acknowledgement behind the consumer's place.
-    AckBackwards(String),
-    /// 409: the reader has as many consumers as it may have.
-    TooManyConsumers(String),
-    /// 422: no event has this number yet.
-    SequenceUnknown(String),
-    /// 408, 413, 415: the body was not read.
-    Body(PublicError),
-    /// 503: our own trouble.
-    Unavailable(StoreError),
-}
-
-impl ApiError {
-    /// Status, stable code and title of the problem.
-    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "No valid bearer token",
-            ),
-            Self::Forbidden(_) => (
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "The token lacks a scope",
-            ),
-            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing is there"),
-            Self::MethodNotAllowed(_) => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "Another method is needed",
-            ),
-            Self::InvalidParameter(_) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_parameter",
-                "A parameter is not valid",
-            ),
-            Self::PaymentOfOtherOrder(_) => (
-                StatusCode::CONFLICT,
-                "payment_of_other_order",
-                "A payment has another order",
-            ),
-            Self::AckBackwards(_) => (
-                StatusCode::CONFLICT,
-                "ack_backwards",
-                "The consumer is further on",
-            ),
-            Self::TooManyConsumers(_) => (
-                StatusCode::CONFLICT,
-                "too_many_consumers",
-                "No further consumer",
-            ),
-            Self::SequenceUnknown(_) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "sequence_unknown",
-                "No event has this number",
-            ),
-            Self::Body(PublicError::TooLarge) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "The body is too large",
-            ),
-            Self::Body(PublicError::TooSlow) => (
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                "The body took too long",
-            ),
-            Self::Body(PublicError::UnsupportedMedia(_)) => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body is not plain JSON",
-            ),
-            Self::InvalidBody(_)
-            | Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_body",
-                "The body is not valid",
-            ),
-            Self::Body(PublicError::Unavailable(_)) | Self::Unavailable(_) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "Try again shortly",
-            ),
-        }
-    }
-
-    fn detail(&self) -> String {
-        match self {
-            Self::Unauthorized => "send Authorization: Bearer TOKEN of a configured reader".into(),
-            Self::Forbidden(scope) => format!("this call needs the scope {scope}"),
-            Self::NotFound(what) => format!("no {what} with this id"),
-            Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
-            Self::InvalidParameter(detail)
-            | Self::InvalidBody(detail)
-            | Self::PaymentOfOtherOrder(detail)
-            | Self::AckBackwards(detail)
-            | Self::TooManyConsumers(detail)
-            | Self::SequenceUnknown(detail) => detail.clone(),
-            Self::Body(error) => error.reason().replace('_', " "),
-            Self::Unavailable(_) => "the store cannot answer at the moment".into(),
-        }
-    }
-
-    /// The answer, RFC 9457.
-    pub fn response(&self) -> HttpResponse {
-        let (status, code, title) = self.parts();
-        let mut response = HttpResponse::build(status);
-        response.content_type("application/problem+json");
-        self.add_headers(&mut response);
-        if let Self::Unavailable(error) = self {
-            tracing::error!(%error, "a reader could not be answered");
-        }
-        response.body(
-            json!({
-                "type": "about:blank",
-                "title": title,
-                "status": status.as_u16(),
-                "detail": self.detail(),
-                "code": code,
-            })
-            .to_string(),
-        )
-    }
-
-    fn add_headers(&self, response: &mut HttpResponseBuilder) {
-        match self {
-            Self::Unauthorized => {
-                let challenge = HeaderValue::from_static("Bearer");
-                response.insert_header((header::WWW_AUTHENTICATE, challenge));
-            }
-            Self::MethodNotAllowed(allowed) => {
-                response.insert_header((header::ALLOW, *allowed));
-            }
-            Self::Unavailable(_) => {
-                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
-            }
-            Self::Forbidden(_)
-            | Self::NotFound(_)
-            | Self::InvalidParameter(_)
-            | Self::InvalidBody(_)
-            | Self::PaymentOfOtherOrder(_)
-            | Self::AckBackwards(_)
-            | Self::TooManyConsumers(_)
-            | Self::SequenceUnknown(_)
-            | Self::Body(_) => {}
-        }
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(error)
-    }
-}
-
-impl From<ConsumerError> for ApiError {
-    fn from(error: ConsumerError) -> Self {
-        let detail = error.to_string();
-        match error {
-            ConsumerError::Unknown => Self::NotFound("consumer"),
-            ConsumerError::TooMany => Self::TooManyConsumers(detail),
-            ConsumerError::Backwards { .. } => Self::AckBackwards(detail),
-            ConsumerError::BeyondLast { .. } => Self::SequenceUnknown(detail),
-            ConsumerError::Store(error) => Self::Unavailable(error),
-        }
-    }
-}
-
-impl From<RecoverError> for ApiError {
-    fn from(error: RecoverError) -> Self {
-        let detail = error.to_string();
-        match error {
-            RecoverError::Unknown => Self::NotFound("endpoint"),
-            RecoverError::BeyondLast { .. } => Self::SequenceUnknown(detail),
-            RecoverError::Store(error) => Self::Unavailable(error),
-        }
-    }
-}
-
-/// 404 on the internal listener.
-pub async fn no_such_page() -> HttpResponse {
-    ApiError::NotFound("page").response()
-}
-
-/// 405 where only GET is served.
-pub async fn only_get() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET").response()
-}
-
-/// 405 where only POST is served, on the internal listener.
-pub async fn only_posted() -> HttpResponse {
-    ApiError::MethodNotAllowed("POST").response()
-}
-
-/// 405 where only DELETE is served.
-pub async fn only_delete() -> HttpResponse {
-    ApiError::MethodNotAllowed("DELETE").response()
-}
-
-/// 405 where GET and PUT are served.
-pub async fn only_get_and_put() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET, PUT").response()
+        .json(Refusal {
+            error: "method_not_allowed",
+            message: None,
+        })
 }

@@ -6,12 +6,17 @@ use actix_web::http::header::ContentType;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::App;
-use super::auth::authorize;
-use super::error::ApiError;
-use super::query::Query;
+use super::auth::admitted;
+use super::openapi::responses::Reading;
+use super::openapi::words::{EventData, event_type};
+use super::problem::ApiError;
+use super::query::{Query, digits};
 use crate::config::Scope;
+use crate::domain::clock::Moment;
+use crate::domain::ids::EventId;
 use crate::feed::Event;
 
 /// Page size where the reader does not say.
@@ -19,15 +24,48 @@ const LIMIT_DEFAULT: u32 = 100;
 /// Largest page (contract §5).
 const LIMIT_MAX: u32 = 1_000;
 
-/// Events after a number; with `wait` it answers as soon as there is one or the time is over.
+/// An event, for the document alone: the feed writes it, once for all who get it.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "it is only described")]
+struct EventView {
+    sequence: i64,
+    id: EventId,
+    #[schema(rename = "type", schema_with = event_type)]
+    kind: String,
+    timestamp: Moment,
+    /// The refund, order or application as of this event.
+    data: EventData,
+}
+
+/// A page as [`page_json`] writes it.
+#[derive(ToSchema)]
+#[schema(as = EventPage)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct PageView {
+    data: Vec<EventView>,
+    /// What to ask for next: `after=next`.
+    next: i64,
+}
+
+/// Events after a number, in commit order, without gaps; with `wait` it answers as soon as there is one
+/// or the time is over.
+#[utoipa::path(
+    get, path = "/v1/events", operation_id = "list_events", tag = "events",
+    security(("reader" = ["events:read"])),
+    params(
+        ("after" = Option<i64>, Query, minimum = 0, description = "next of the page before; 0 is the beginning"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
+    ),
+    responses((status = 200, description = "A page", body = PageView), Reading)
+)]
 pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    answer(&app, &request)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer(&app, &request);
+    admitted(&app, &request, Scope::EventsRead, |_| answer).await
 }
 
 async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::EventsRead)?;
     let query = Query::parse(request.query_string(), &["after", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let after = after(&query)?.unwrap_or(0);
@@ -36,12 +74,12 @@ async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiErr
 
 /// The number after which a reader wants to go on.
 pub(super) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
-    query.parsed("after", "a whole number, 0 or more", sequence)
+    query.number("after", "a whole number, 0 or more")
 }
 
 /// A number of the feed, or 0 before the first.
 pub(super) fn sequence(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|sequence| *sequence >= 0)
+    digits(text)?.parse().ok()
 }
 
 /// How much a reader wants, and how long it waits for it.

@@ -2,10 +2,11 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::App;
-use super::error::ApiError;
+use super::problem::{ApiError, Problem};
 use crate::push::EndpointStatus;
 use crate::store::{Lane, StoreError};
 use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics};
@@ -16,12 +17,42 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Consumers that are shown at most.
 const CONSUMERS_MAX: u32 = 1_000;
 
+/// How the process is.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Why it is not ready, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<&'static str>,
+    /// Whether evidence of refused requests is kept: `ok`, `failing` or `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    evidence: Option<&'static str>,
+}
+
 /// The process runs.
+#[utoipa::path(
+    get, path = "/livez", operation_id = "livez", tag = "service",
+    responses((status = 200, description = "It runs", body = Health))
+)]
 pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "ok"}))
+    HttpResponse::Ok().json(Health {
+        status: "ok",
+        reason: None,
+        evidence: None,
+    })
 }
 
 /// The process takes callbacks: its store works and it is not shutting down.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "service",
+    responses(
+        (status = 200, description = "Ready", body = Health),
+        (status = 503, description = "Not ready; reason says why", body = Health)
+    )
+)]
 pub async fn ready(app: Data<App>) -> HttpResponse {
     let trouble = if *app.draining.borrow() {
         Some("shutting down")
@@ -43,11 +74,15 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         Some(evidence) => evidence.failure().map_or("ok", |_| "failing"),
         None => "off",
     };
-    match trouble {
-        None => HttpResponse::Ok().json(json!({"status": "ready", "evidence": evidence})),
-        Some(why) => HttpResponse::ServiceUnavailable()
-            .json(json!({"status": "not ready", "reason": why, "evidence": evidence})),
-    }
+    let mut response = match trouble {
+        None => HttpResponse::Ok(),
+        Some(_) => HttpResponse::ServiceUnavailable(),
+    };
+    response.json(Health {
+        status: trouble.map_or("ready", |_| "not ready"),
+        reason: trouble,
+        evidence: Some(evidence),
+    })
 }
 
 /// Whether the trouble of the last transaction is over. Asked for, because a process that is not ready
@@ -60,6 +95,13 @@ async fn can_write(app: &App) -> bool {
 }
 
 /// `OpenMetrics` text.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "service",
+    responses(
+        (status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text"),
+        (status = 503, description = "The store cannot be read", body = Problem, content_type = "application/problem+json")
+    )
+)]
 pub async fn metrics(app: Data<App>) -> HttpResponse {
     match gather(&app).await {
         Ok(text) => HttpResponse::Ok().content_type(OPENMETRICS).body(text),
@@ -98,6 +140,10 @@ async fn gather(app: &App) -> Result<String, StoreError> {
     }
     for status in app.push.status().await? {
         show_endpoint(&metrics.endpoints, status);
+    }
+    let now = app.clock.now().as_millis();
+    for (reader, expires_at) in app.readers.expiries() {
+        metrics.token_expires_in(reader, (expires_at.as_millis() - now).div_euclid(1_000));
     }
     let stats = app.store.stats().now();
     metrics.streams.set(count(app.feed.open_streams() as u64));

@@ -1,10 +1,12 @@
 //! HTTP: two listeners, one for providers and `EPay` callers, one for our own side. Handlers are
 //! thin: read, ask the room that knows, answer.
 
+mod answer;
 mod auth;
 mod body;
 mod budget;
 mod callback;
+mod callbacks;
 pub mod connections;
 mod consumers;
 pub mod edge;
@@ -13,8 +15,11 @@ mod epay;
 mod error;
 mod events;
 mod health;
+mod limit;
+pub mod openapi;
 mod orders;
 mod peer;
+mod problem;
 mod query;
 mod refunds;
 mod refusal;
@@ -27,10 +32,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use auth::Readers;
 pub use budget::RefusalBudget;
 
 use crate::closeout::Closeout;
-use crate::config::Reader;
 use crate::domain::clock::Clock;
 use crate::feed::Feed;
 use crate::providers::Registry;
@@ -59,7 +64,7 @@ pub struct App {
     /// Who calls `EPay`; `None`: the endpoint is off.
     pub epay: Option<EpayCallers>,
     /// Internal systems.
-    pub readers: Vec<Reader>,
+    pub readers: Readers,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// Counters.

@@ -1,14 +1,21 @@
 //! `PUT` and `GET /v1/orders/{order_no}`: pre-orders, registered by the merchant's own system.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, Object as Schema, ObjectBuilder, Ref, Type};
 
 use super::App;
-use super::auth::authorize;
-use super::error::{self, ApiError};
+use super::answer;
+use super::auth::admitted;
+use super::error;
+use super::openapi::responses::{ReadingOne, Registering};
+use super::problem::ApiError;
+use super::query::Query;
 use crate::closeout::{Registration, RegistrationError};
 use crate::config::Scope;
 use crate::domain::ids::Number;
@@ -25,36 +32,99 @@ const TRANDENO_CHARS_MAX: usize = 100;
 const BATCHNO_CHARS_MAX: usize = 200;
 
 /// The body of a registration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OrderRegistration)]
 struct OrderBody {
     state: OrderState,
     #[serde(default)]
+    #[schema(schema_with = unique_payments)]
     payments: Vec<FromObject<PaymentBody>>,
     #[serde(default)]
+    #[schema(schema_with = unique_applications)]
     refund_applications: Vec<FromObject<ApplicationBody>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RegisteredPayment)]
 struct PaymentBody {
+    #[schema(schema_with = trandeno, example = "T-1")]
     trandeno: String,
+    #[schema(schema_with = yuan_text, example = "100.00")]
     amount: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RegisteredApplication)]
 struct ApplicationBody {
+    #[schema(schema_with = batchno, example = "B-1")]
     batchno: String,
+    #[schema(schema_with = yuan_text, example = "30.00")]
     amount: String,
     state: Option<ApplicationState>,
 }
 
+fn unique_payments() -> ArrayBuilder {
+    unique(PaymentBody::name())
+}
+
+fn unique_applications() -> ArrayBuilder {
+    unique(ApplicationBody::name())
+}
+
+fn unique(name: Cow<'_, str>) -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name(name))
+        .max_items(Some(ENTRIES_MAX))
+        .unique_items(true)
+}
+
+fn trandeno() -> Schema {
+    name_text(TRANDENO_CHARS_MAX, "")
+}
+
+fn batchno() -> Schema {
+    name_text(BATCHNO_CHARS_MAX, "/")
+}
+
+/// What [`name`] takes: printable, not blank, none of `without`.
+fn name_text(chars_max: usize, without: &str) -> Schema {
+    let hidden = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff";
+    let blank = r"\s\u2028\u2029";
+    let any = format!("[^{hidden}{without}]*");
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(chars_max))
+        .pattern(Some(format!("^{any}[^{hidden}{without}{blank}]{any}$")))
+        .build()
+}
+
+/// What [`yuan`] takes.
+fn yuan_text() -> Schema {
+    let from_one = r"[1-9][0-9]{0,15}(\.[0-9]{1,2}0{0,2})?";
+    let below_one = r"0\.(0[1-9]|[1-9][0-9]?)0{0,2}";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^({from_one}|{below_one})$")))
+        .build()
+}
+
 /// The order as it stands.
+#[utoipa::path(
+    get, path = "/v1/orders/{order_no}", operation_id = "get_order", tag = "orders",
+    security(("reader" = ["refunds:read"])),
+    params(("order_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    responses(
+        (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 304, description = "Not changed since If-None-Match"),
+        ReadingOne
+    )
+)]
 pub async fn get(app: Data<App>, request: HttpRequest, order_no: Path<String>) -> HttpResponse {
-    answer_get(&app, &request, &order_no)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer_get(&app, &request, &order_no);
+    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
 }
 
 async fn answer_get(
@@ -62,7 +132,7 @@ async fn answer_get(
     request: &HttpRequest,
     order_no: &str,
 ) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::RefundsRead)?;
+    Query::parse(request.query_string(), &[])?;
     let order_no: Number = order_no.parse().map_err(|_| ApiError::NotFound("order"))?;
     app.closeout.caught_up().await;
     let order = app
@@ -70,19 +140,25 @@ async fn answer_get(
         .read(move |snapshot| snapshot.order(&order_no))
         .await?
         .ok_or(ApiError::NotFound("order"))?;
-    Ok(HttpResponse::Ok().json(OrderView::from(&order)))
+    answer::with_etag(request, &OrderView::from(&order))
 }
 
-/// Registers or updates an order.
+/// Registers or updates an order; repeating it changes nothing, and what a close-out did stays.
+#[utoipa::path(
+    put, path = "/v1/orders/{order_no}", operation_id = "put_order", tag = "orders",
+    security(("reader" = ["orders:write"])),
+    params(("order_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$")),
+    request_body = OrderBody,
+    responses((status = 200, description = "The order as it now stands", body = OrderView), Registering)
+)]
 pub async fn put(
     app: Data<App>,
     request: HttpRequest,
     order_no: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    answer_put(&app, &request, &order_no, payload)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer_put(&app, &request, &order_no, payload);
+    admitted(&app, &request, Scope::OrdersWrite, |_| answer).await
 }
 
 async fn answer_put(
@@ -91,7 +167,7 @@ async fn answer_put(
     order_no: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::OrdersWrite)?;
+    Query::parse(request.query_string(), &[])?;
     let order_no: Number = order_no
         .parse()
         .map_err(|error| ApiError::InvalidParameter(format!("order_no {error}")))?;
@@ -170,7 +246,7 @@ fn refuse_twice<'a>(
 /// A number as `EPay` writes it: any printable text, bounded; no `/` in a batch number.
 fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError> {
     let printable = crate::providers::text::is_printable(&text);
-    let length = text.encode_utf16().count();
+    let length = text.chars().count();
     if !printable || !(1..=chars_max).contains(&length) || text.trim().is_empty() {
         let detail = format!("{member} must be 1 to {chars_max} printable characters");
         return Err(ApiError::InvalidBody(detail));

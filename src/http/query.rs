@@ -2,9 +2,10 @@
 //! because a misspelt filter would silently answer another question.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::error::ApiError;
+use super::problem::ApiError;
 
 /// Longest `wait`.
 const WAIT_SECONDS_MAX: u64 = 60;
@@ -46,6 +47,18 @@ impl<'a> Query<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
+    /// A parameter that is compared with what is stored, which holds no control characters.
+    pub fn plain_text(&self, name: &str) -> Result<Option<String>, ApiError> {
+        self.parsed(name, "text without control characters", |text| {
+            (!text.chars().any(char::is_control)).then(|| text.to_owned())
+        })
+    }
+
+    /// A whole number, written in digits alone.
+    pub fn number<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
+        self.parsed(name, expected, |text| digits(text)?.parse().ok())
+    }
+
     /// A parameter read by `read`; `expected` says what would be right.
     pub fn parsed<T>(
         &self,
@@ -65,7 +78,8 @@ impl<'a> Query<'a> {
     pub fn limit(&self, default: u32, max: u32) -> Result<u32, ApiError> {
         let expected = format!("a whole number from 1 to {max}");
         let limit = self.parsed("limit", &expected, |text| {
-            text.parse().ok().filter(|limit| (1..=max).contains(limit))
+            let limit = digits(text)?.parse().ok();
+            limit.filter(|limit| (1..=max).contains(limit))
         })?;
         Ok(limit.unwrap_or(default))
     }
@@ -74,8 +88,14 @@ impl<'a> Query<'a> {
     pub fn wait(&self) -> Result<Option<Duration>, ApiError> {
         let expected = format!("a whole number of seconds from 0s to {WAIT_SECONDS_MAX}s");
         self.parsed("wait", &expected, |text| {
-            let seconds = text.strip_suffix('s')?.parse().ok()?;
+            let seconds = digits(text.strip_suffix('s')?)?.parse().ok()?;
             (seconds <= WAIT_SECONDS_MAX).then(|| Duration::from_secs(seconds))
         })
     }
+}
+
+/// Digits without a sign or a leading zero: one number has one spelling.
+pub(super) fn digits(text: &str) -> Option<&str> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+    (is_plain && (text.len() == 1 || !text.starts_with('0'))).then_some(text)
 }

@@ -1,28 +1,27 @@
 //! `GET /v1/refunds…`: what became of refunds.
 
-use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::App;
-use super::auth::authorize;
-use super::body::single_header;
-use super::error::ApiError;
+use super::answer;
+use super::auth::admitted;
+use super::openapi::responses::{Reading, ReadingOne};
+use super::openapi::words::AttentionFilter;
+use super::problem::ApiError;
 use super::query::Query;
 use crate::config::Scope;
-use crate::crypto;
+use crate::doctor::explain::CallbackView;
 use crate::domain::claim::{Reason, Status};
+use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::Refund;
 use crate::domain::view::RefundView;
-use crate::store::{CallbackRow, RefundFilter, StoreError};
+use crate::store::RefundFilter;
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 50;
@@ -45,23 +44,45 @@ const LIST_PARAMETERS: [&str; 10] = [
     "cursor",
 ];
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefundPage)]
 struct PageView<'a> {
     data: Vec<RefundView<'a>>,
     /// What to ask for next: `cursor=next_cursor`.
+    #[schema(required, value_type = Option<RefundId>)]
     next_cursor: Option<String>,
     has_more: bool,
 }
 
-/// A page of refunds, newest first.
+/// A page of refunds, newest first; stable while new ones arrive.
+#[utoipa::path(
+    get, path = "/v1/refunds", operation_id = "list_refunds", tag = "refunds",
+    security(("reader" = ["refunds:read"])),
+    params(
+        ("provider" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("account" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("status" = Option<Status>, Query),
+        ("order_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("provider_refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("updated_after" = Option<Moment>, Query, description = "Changed later than this"),
+        ("attention" = inline(Option<AttentionFilter>), Query, description = "A question is open, none is, or this one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 where not given"),
+        ("cursor" = Option<RefundId>, Query, description = "next_cursor of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
+    responses(
+        (status = 200, description = "A page", body = PageView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 304, description = "Not changed since If-None-Match"),
+        Reading
+    )
+)]
 pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    answer_list(&app, &request)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer_list(&app, &request);
+    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
 }
 
 async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::RefundsRead)?;
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let filter = filter(&query)?;
@@ -80,24 +101,25 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
         .iter()
         .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
         .collect();
-    Ok(HttpResponse::Ok().json(PageView {
+    let page = PageView {
         data,
         next_cursor,
         has_more: page.has_more,
-    }))
+    };
+    answer::with_etag(request, &page)
 }
 
 fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
-    let owned = |name| query.text(name).map(str::to_owned);
+    let owned = |name| query.plain_text(name);
     let statuses = Status::ALL.map(Status::as_str).join(", ");
     let reasons = Reason::ALL.map(Reason::as_str).join(", ");
     let mut filter = RefundFilter {
-        provider: owned("provider"),
-        account: owned("account"),
+        provider: owned("provider")?,
+        account: owned("account")?,
         status: query.parsed("status", &format!("one of {statuses}"), Status::from_word)?,
-        order_no: owned("order_no"),
-        refund_no: owned("refund_no"),
-        provider_refund_no: owned("provider_refund_no"),
+        order_no: owned("order_no")?,
+        refund_no: owned("refund_no")?,
+        provider_refund_no: owned("provider_refund_no")?,
         updated_after: query.parsed(
             "updated_after",
             "RFC 3339, such as 2026-01-31T00:00:00Z",
@@ -125,14 +147,26 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
 }
 
 /// One refund; with `wait` it answers when the status is final or the time is over.
+#[utoipa::path(
+    get, path = "/v1/refunds/{id}", operation_id = "get_refund", tag = "refunds",
+    security(("reader" = ["refunds:read"])),
+    params(
+        ("id" = RefundId, Path),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
+    responses(
+        (status = 200, description = "The refund", body = RefundView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 304, description = "Not changed since If-None-Match"),
+        ReadingOne
+    )
+)]
 pub async fn one(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
-    answer_one(&app, &request, &id)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer_one(&app, &request, &id);
+    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
 }
 
 async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::RefundsRead)?;
     let id = parse_id(id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
     let deadline = wait.map(|wait| Instant::now() + wait);
@@ -147,7 +181,8 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
             _ => false,
         };
         if !changed {
-            return with_etag(request, &refund, close_out.as_ref());
+            let view = RefundView::new(&refund, close_out.as_ref());
+            return answer::with_etag(request, &view);
         }
     }
 }
@@ -163,38 +198,27 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-fn with_etag(
-    request: &HttpRequest,
-    refund: &Refund,
-    close_out: Option<&CloseOut>,
-) -> Result<HttpResponse, ApiError> {
-    let body = serde_json::to_string(&RefundView::new(refund, close_out))
-        .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-    let digest = crypto::hex(&crypto::sha256(body.as_bytes())[..16]);
-    let etag = format!("\"{digest}\"");
-    let known = single_header(request, header::IF_NONE_MATCH.as_str());
-    let is_known = known.is_some_and(|known| {
-        known
-            .split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == etag || tag == "*")
-    });
-    if is_known {
-        return Ok(HttpResponse::NotModified()
-            .insert_header((header::ETAG, etag))
-            .finish());
-    }
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, etag))
-        .content_type(header::ContentType::json())
-        .body(body))
+/// Every notification of one refund.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallbackList)]
+struct CallbacksView {
+    data: Vec<CallbackView>,
 }
 
 /// Every notification of a refund, oldest first.
+#[utoipa::path(
+    get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
+    security(("reader" = ["callbacks:read"])),
+    params(("id" = RefundId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    responses(
+        (status = 200, description = "All of them", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 304, description = "Not changed since If-None-Match"),
+        ReadingOne
+    )
+)]
 pub async fn callbacks(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
-    answer_callbacks(&app, &request, &id)
-        .await
-        .unwrap_or_else(|error| error.response())
+    let answer = answer_callbacks(&app, &request, &id);
+    admitted(&app, &request, Scope::CallbacksRead, |_| answer).await
 }
 
 async fn answer_callbacks(
@@ -202,7 +226,6 @@ async fn answer_callbacks(
     request: &HttpRequest,
     id: &str,
 ) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::CallbacksRead)?;
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(id)?;
     app.closeout.caught_up().await;
@@ -216,25 +239,6 @@ async fn answer_callbacks(
         })
         .await?
         .ok_or(ApiError::NotFound("refund"))?;
-    let data: Vec<_> = rows.iter().map(callback_json).collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
-}
-
-fn callback_json(row: &CallbackRow) -> serde_json::Value {
-    let headers: Option<Box<RawValue>> = serde_json::from_str(&row.headers).ok();
-    let mut shown = json!({
-        "id": row.id,
-        "received_at": row.received_at,
-        "last_received_at": row.last_received_at,
-        "deliveries": row.deliveries,
-        "settled_at": row.settled_at,
-        "verdict": row.verdict,
-        "key_id": row.key_id,
-        "headers": headers,
-    });
-    match std::str::from_utf8(&row.body) {
-        Ok(text) => shown["body"] = text.into(),
-        Err(_) => shown["body_base64"] = STANDARD.encode(&row.body).into(),
-    }
-    shown
+    let data = rows.iter().map(CallbackView::from).collect();
+    answer::with_etag(request, &CallbacksView { data })
 }

@@ -18,12 +18,14 @@ use crate::telemetry::RefusalLabels;
 /// Longest header value kept as evidence; a signature has 344 characters, one of 8192 bits 1368.
 const HEADER_CHARS_MAX: usize = 1_400;
 /// Headers kept as evidence. Whoever sent them may have made them up.
-const KEPT_HEADERS: [&str; 6] = [
+const KEPT_HEADERS: [&str; 8] = [
     "sign",
     "content-type",
     "content-encoding",
     "user-agent",
     "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
     "x-forwarded-for",
 ];
 

@@ -3,18 +3,43 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::body::{self, single_header};
 use super::callback::{count, moment_of_validity};
-use super::error::PublicError;
+use super::error::{PublicError, Refusal};
+use super::openapi::bodies::RelayedReply;
 use super::refusal;
 use crate::closeout::{Notification, Settled};
-use crate::domain::ids::Number;
+use crate::domain::claim::Status;
+use crate::domain::ids::{Number, RefundId};
 use crate::providers::Request;
 
-/// Takes one relayed reply.
+/// The merchant's own system passes on a provider's reply; answered after both transactions.
+#[utoipa::path(
+    post, path = "/relays/{provider}/{account}/{refund_no}", operation_id = "receive_relay", tag = "public",
+    security(("relay" = [])),
+    params(
+        ("provider" = String, Path, example = "quickpay"),
+        ("account" = String, Path, example = "store-1"),
+        ("refund_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "R-1"),
+        ("webhook-id" = String, Header, description = "Names the message"),
+        ("webhook-timestamp" = String, Header, description = "Seconds since 1970 at which it was signed")
+    ),
+    request_body = RelayedReply,
+    responses(
+        (status = 200, description = "Where the refund stands", body = RelayAnswer),
+        (status = 400, description = "Not what this provider sends", body = Refusal),
+        (status = 401, description = "Not proven", body = Refusal),
+        (status = 404, description = "Not a path of this kind", body = Refusal),
+        (status = 408, description = "The body took longer than 10 s", body = Refusal),
+        (status = 413, description = "More than 65 536 bytes", body = Refusal),
+        (status = 415, description = "Not application/json in UTF-8, or encoded", body = Refusal),
+        (status = 503, description = "Our own trouble; nothing is promised", body = Refusal, headers(("Retry-After" = String)))
+    )
+)]
 pub async fn receive(
     app: Data<App>,
     request: HttpRequest,
@@ -72,7 +97,19 @@ async fn accept_and_settle(
     Ok(app.closeout.settle(accepted).await?)
 }
 
+/// Where the refund stands now.
+#[derive(Serialize, ToSchema)]
+struct RelayAnswer {
+    #[schema(required)]
+    refund_id: Option<RefundId>,
+    #[schema(required)]
+    status: Option<Status>,
+}
+
 fn answer(settled: &Settled) -> HttpResponse {
     let (id, status) = settled.refund.unzip();
-    HttpResponse::Ok().json(json!({"refund_id": id, "status": status}))
+    HttpResponse::Ok().json(RelayAnswer {
+        refund_id: id,
+        status,
+    })
 }

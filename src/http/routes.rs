@@ -3,7 +3,8 @@
 use actix_web::web::{self, ServiceConfig};
 
 use super::{
-    callback, consumers, endpoints, epay, error, events, health, orders, refunds, relay, stream,
+    callback, callbacks, consumers, endpoints, epay, error, events, health, openapi, orders,
+    problem, refunds, relay, stream,
 };
 
 /// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
@@ -33,13 +34,14 @@ pub fn internal(config: &mut ServiceConfig) {
             "/v1/refunds/{id}/callbacks",
             web::get().to(refunds::callbacks),
         ))
+        .service(get("/v1/callbacks/{id}", web::get().to(callbacks::one)))
         .service(get("/v1/events", web::get().to(events::page)))
         .service(get("/v1/events/stream", web::get().to(stream::stream)))
         .service(get("/v1/consumers", web::get().to(consumers::list)))
         .service(
             web::resource("/v1/consumers/{name}")
                 .route(web::delete().to(consumers::forget))
-                .default_service(web::to(error::only_delete)),
+                .default_service(web::to(problem::only_delete)),
         )
         .service(get(
             "/v1/consumers/{name}/events",
@@ -58,27 +60,28 @@ pub fn internal(config: &mut ServiceConfig) {
             "/v1/endpoints/{name}/recover",
             web::post().to(endpoints::recover),
         ))
+        .service(get("/openapi.json", web::get().to(openapi::document)))
         .service(get("/livez", web::get().to(health::live)))
         .service(get("/readyz", web::get().to(health::ready)))
         .service(get("/metrics", web::get().to(health::metrics)))
-        .default_service(web::to(error::no_such_page));
+        .default_service(web::to(problem::no_such_page));
 }
 
 fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path)
         .route(route)
-        .default_service(web::to(error::only_get))
+        .default_service(web::to(problem::only_get))
 }
 
 fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path)
         .route(route)
-        .default_service(web::to(error::only_posted))
+        .default_service(web::to(problem::only_posted))
 }
 
 fn get_and_put(path: &str) -> actix_web::Resource {
     web::resource(path)
         .route(web::get().to(orders::get))
         .route(web::put().to(orders::put))
-        .default_service(web::to(error::only_get_and_put))
+        .default_service(web::to(problem::only_get_and_put))
 }

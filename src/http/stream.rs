@@ -14,10 +14,11 @@ use futures_util::stream;
 use tokio::time::Instant;
 
 use super::App;
-use super::auth::authorize;
+use super::auth::admitted;
 use super::body::single_header;
-use super::error::ApiError;
 use super::events::{after, sequence};
+use super::openapi::responses::Reading;
+use super::problem::ApiError;
 use super::query::Query;
 use crate::config::Scope;
 use crate::feed::{Event, Feed, OpenStream};
@@ -35,12 +36,24 @@ const OPENING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
 /// Events after a number, then each as it is committed, until either side ends it.
+#[utoipa::path(
+    get, path = "/v1/events/stream", operation_id = "stream_events", tag = "events",
+    security(("reader" = ["events:read"])),
+    params(
+        ("after" = Option<i64>, Query, minimum = 0, description = "The last event that was seen; 0 is the beginning"),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The same, and stronger; sent by a reader that comes back")
+    ),
+    responses(
+        (status = 200, description = "Server-sent events; data is an event as in a page", body = String, content_type = "text/event-stream"),
+        Reading
+    )
+)]
 pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    answer(&app, &request).unwrap_or_else(|error| error.response())
+    let answer = async { answer(&app, &request) };
+    admitted(&app, &request, Scope::EventsRead, |_| answer).await
 }
 
 fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    authorize(app, request, Scope::EventsRead)?;
     let query = Query::parse(request.query_string(), &["after"])?;
     // A reader that comes back says in the header where it was; the address is still the first one.
     let after = match last_event_id(request)? {

@@ -4,9 +4,20 @@
 
 use std::net::IpAddr;
 
+use super::Form;
 use super::verified::VerifiedClaim;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Claim;
+
+/// The word under which its refunds stand.
+pub const PROVIDER: &str = "epay";
+
+/// What a report of the caller is; the answer is an `errcode` in the format that was asked for.
+pub const FORM: Form = Form {
+    name: "EPay refund report",
+    proof: "the caller's bearer token or network",
+    acknowledgement: None,
+};
 
 /// A range of addresses, `10.20.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 pub use verified::VerifiedClaim;
 
+use crate::crypto::KeyRing;
 use crate::domain::claim::Account;
 use crate::domain::ids::Number;
 use relay::RelayAccount;
@@ -55,10 +56,51 @@ pub struct Notice {
     pub acknowledgement: &'static str,
 }
 
+/// A kind of notification, for explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// What the provider calls it.
+    pub name: &'static str,
+    /// What proves it.
+    pub proof: &'static str,
+    /// The exact success body, where it is always the same.
+    pub acknowledgement: Option<&'static str>,
+}
+
+/// What a request was signed over, and the signature as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The bytes that the signature is about.
+    pub message: Vec<u8>,
+    /// The signature's text.
+    pub signature: String,
+}
+
+/// A key of an account, for telling people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Its name in the config.
+    pub key_id: String,
+    /// When it counts, where that is bounded.
+    pub not_before: Option<Timestamp>,
+    /// The last moment in which it counts.
+    pub not_after: Option<Timestamp>,
+}
+
 /// One provider account, ready to verify.
 pub trait Provider: Send + Sync {
     /// Verifies the bytes as received and reads what they say.
     fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection>;
+
+    /// Which of its forms these bytes have; proves nothing.
+    fn form(&self, body: &[u8]) -> Option<Form>;
+
+    /// What the request is signed over, as far as its shape tells; proves nothing.
+    fn signed(&self, request: &Request<'_>) -> Option<Signed>;
+
+    /// The key that made this signature, at whatever time it counts. Says nothing about what is signed
+    /// and for whom: for finding out why a request was refused, never for taking one.
+    fn signer(&self, signed: &Signed) -> Option<Signer>;
 
     /// Names of the headers that are kept beside the body.
     fn kept_headers(&self) -> &'static [&'static str];
@@ -66,6 +108,17 @@ pub trait Provider: Send + Sync {
     /// Whether it still has the key or secret of this id, so that what that once verified can be
     /// verified again.
     fn has_key(&self, key_id: &str) -> bool;
+}
+
+impl Signer {
+    fn of(ring: &KeyRing, signed: &Signed) -> Option<Self> {
+        ring.signer(&signed.message, &signed.signature)
+            .map(|key| Self {
+                key_id: key.id.clone(),
+                not_before: key.not_before,
+                not_after: key.not_after,
+            })
+    }
 }
 
 /// Every configured account: those that post callbacks, and those whose replies are relayed.
@@ -98,6 +151,29 @@ impl Registry {
     pub fn find(&self, provider: &str, account: &str) -> Option<&dyn Provider> {
         let (_, adapter) = self.callbacks.find(provider, account)?;
         Some(adapter.as_ref())
+    }
+
+    /// Which form these bytes have for the account; `None` where it is not configured.
+    pub fn form(&self, account: &Account, body: &[u8]) -> Option<Form> {
+        let (provider, name) = (&account.provider, &account.name);
+        if let Some(provider) = self.find(provider, name) {
+            return provider.form(body);
+        }
+        self.find_relay(provider, name).map(|_| relay::FORM)
+    }
+
+    /// Every account that posts callbacks.
+    pub fn callbacks(&self) -> impl Iterator<Item = (&Account, &dyn Provider)> {
+        let accounts = self.callbacks.0.iter();
+        accounts.map(|(account, provider)| (account, provider.as_ref()))
+    }
+
+    /// Every account whose replies are relayed.
+    pub fn relays(&self) -> impl Iterator<Item = (&Account, &RelayAccount)> {
+        self.relays
+            .0
+            .iter()
+            .map(|(account, relay)| (account, relay))
     }
 
     /// Adds an account whose replies are relayed; `false` where it is there already.
@@ -183,6 +259,18 @@ mod tests {
         fn verify(&self, _: &Request<'_>) -> Result<Notice, Rejection> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Err(Rejection::Malformed("asked".to_owned()))
+        }
+
+        fn form(&self, _: &[u8]) -> Option<Form> {
+            None
+        }
+
+        fn signed(&self, _: &Request<'_>) -> Option<Signed> {
+            None
+        }
+
+        fn signer(&self, _: &Signed) -> Option<Signer> {
+            None
         }
 
         fn kept_headers(&self) -> &'static [&'static str] {

@@ -6,7 +6,7 @@
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! refused as evidence for this one.
 
-use super::{Rejection, Request, VerifiedClaim};
+use super::{Form, Rejection, Request, VerifiedClaim};
 use crate::crypto::{self, RelayMessage, RelaySecrets};
 use crate::domain::claim::Claim;
 use crate::domain::ids::Number;
@@ -23,6 +23,13 @@ pub fn message_key(message_id: &str, body: &[u8]) -> [u8; 32] {
     // No id holds a NUL, so no two pairs make the same text.
     crypto::sha256(&[message_id.as_bytes(), b"\0", body].concat())
 }
+
+/// What a relayed reply is; the answer names the refund.
+pub const FORM: Form = Form {
+    name: "relayed reply",
+    proof: "Standard Webhooks, HMAC-SHA256 over webhook-id, webhook-timestamp and the whole body",
+    acknowledgement: None,
+};
 
 /// A provider whose replies are relayed.
 pub trait RelayedProvider: Send + Sync {

@@ -9,17 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::StoreError;
-use super::driver::Driver;
+use super::driver::{Driver, Value};
 use super::sqlite::{Sqlite, Synchronous, with_suffix};
 use crate::domain::clock::Moment;
 
-/// Rows kept; the oldest go first. With [`HEAD_BYTES_MAX`] and the headers kept, a row has 10 KiB at
-/// most, so this bounds the file at about 100 MiB.
-const ROWS_MAX: i64 = 10_000;
-/// Bytes of a refused body that are kept.
-pub const HEAD_BYTES_MAX: usize = 2_048;
+/// What is kept; beyond it the oldest go first. The bytes bound the file at about 100 MiB.
+const CAP: Cap = Cap {
+    rows: 10_000,
+    bytes: 96 * 1024 * 1024,
+};
+/// Bytes of a refused body that are kept: whole, for any real notification, so that it can be examined.
+pub const HEAD_BYTES_MAX: usize = 16 * 1_024;
+/// What a row takes beside its texts.
+const ROW_BYTES: i64 = 160;
 /// Refusals that may wait to be written; further ones are only counted.
-const QUEUE_MAX: usize = 1_024;
+const QUEUE_MAX: usize = 512;
 /// Refusals in one transaction.
 const BATCH_MAX: usize = 256;
 
@@ -39,8 +43,29 @@ const INSERT: &str = "-- insert_evidence
 INSERT INTO evidence (received_at, reason, path, peer, headers, body_sha256, body_length, body_head)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
-const CAP: &str = "-- cap_evidence
-DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - $1";
+const COUNT: &str = "-- count_evidence
+SELECT count(*), coalesce(sum(length(path) + length(peer) + length(headers) + length(body_head)), 0)
+FROM evidence";
+
+const DELETE_OLDEST: &str = "-- delete_oldest_evidence
+DELETE FROM evidence WHERE id = (SELECT min(id) FROM evidence)
+RETURNING length(path) + length(peer) + length(headers) + length(body_head)";
+
+const LIST: &str = "-- list_evidence
+SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
+WHERE received_at >= $1 AND ($2 = '' OR reason = $2) AND substr(path, 1, length($3)) = $3
+ORDER BY id DESC LIMIT $4";
+
+const ONE: &str = "-- one_evidence
+SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
+WHERE id = $1";
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+struct Cap {
+    rows: i64,
+    bytes: i64,
+}
 
 /// One refused request.
 #[derive(Clone, Debug)]
@@ -63,6 +88,84 @@ pub struct RefusedRequest {
     pub body_head: Vec<u8>,
 }
 
+/// A refused request as it was kept.
+#[derive(Clone, Debug)]
+pub struct KeptRequest {
+    /// Its number in the file.
+    pub id: i64,
+    /// When it came.
+    pub received_at: Moment,
+    /// Why it was refused.
+    pub reason: String,
+    /// The path that it was sent to.
+    pub path: String,
+    /// The peer's address.
+    pub peer: String,
+    /// JSON object of the headers that matter, and `why`.
+    pub headers: String,
+    /// SHA-256 of the whole body, as far as it was read.
+    pub body_sha256: Vec<u8>,
+    /// Bytes of the body that were read.
+    pub body_length: i64,
+    /// The first [`HEAD_BYTES_MAX`] of them.
+    pub body_head: Vec<u8>,
+}
+
+/// Which refused requests are wanted; every given condition must hold.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceFilter {
+    /// Not earlier than this.
+    pub since: Option<Moment>,
+    /// Refused for this.
+    pub reason: Option<String>,
+    /// Sent to a path that begins so.
+    pub path: Option<String>,
+}
+
+/// Refused requests, the newest first.
+pub fn list(
+    file: &Path,
+    filter: &EvidenceFilter,
+    limit: u32,
+) -> Result<Vec<KeptRequest>, StoreError> {
+    let params = [
+        filter.since.map_or(i64::MIN, Moment::as_millis).into(),
+        filter.reason.as_deref().unwrap_or_default().into(),
+        filter.path.as_deref().unwrap_or_default().into(),
+        i64::from(limit).into(),
+    ];
+    read(file, LIST, &params)
+}
+
+/// One refused request.
+pub fn one(file: &Path, id: i64) -> Result<Option<KeptRequest>, StoreError> {
+    Ok(read(file, ONE, &[id.into()])?.into_iter().next())
+}
+
+/// Reads beside the service that writes; a file that is not there holds nothing.
+fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<KeptRequest>, StoreError> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let mut sqlite = Sqlite::open_read_only(file)?;
+    let mut found = Vec::new();
+    sqlite.query(sql, params, &mut |row| {
+        found.push(KeptRequest {
+            id: row.integer(0)?,
+            received_at: Moment::from_millis(row.integer(1)?),
+            reason: row.text(2)?.to_owned(),
+            path: row.text(3)?.to_owned(),
+            peer: row.text(4)?.to_owned(),
+            headers: row.text(5)?.to_owned(),
+            body_sha256: row.blob(6)?.to_vec(),
+            body_length: row.integer(7)?,
+            body_head: row.blob(8)?.to_vec(),
+        });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// The evidence file and the thread that writes it.
 pub struct Evidence {
     queue: Option<SyncSender<RefusedRequest>>,
@@ -83,8 +186,17 @@ pub fn path_beside(database: &Path) -> PathBuf {
 impl Evidence {
     /// Opens or creates the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, CAP)
+    }
+
+    fn open_with(path: &Path, cap: Cap) -> Result<Self, StoreError> {
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Normal)?;
         sqlite.run_script(SCHEMA)?;
+        let mut writer = Writer {
+            kept: count(&mut sqlite)?,
+            sqlite,
+            cap,
+        };
         let (queue, refusals) = sync_channel(QUEUE_MAX);
         let failure = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&failure);
@@ -92,7 +204,7 @@ impl Evidence {
         let lost = Arc::clone(&dropped);
         let thread = std::thread::Builder::new()
             .name("evidence-writer".to_owned())
-            .spawn(move || write_all(&mut sqlite, &refusals, &noted, &lost))
+            .spawn(move || writer.write_all(&refusals, &noted, &lost))
             .map_err(|error| StoreError::open(path, &error))?;
         Ok(Self {
             queue: Some(queue),
@@ -138,33 +250,53 @@ impl Drop for Evidence {
     }
 }
 
-fn write_all(
-    sqlite: &mut Sqlite,
-    refusals: &Receiver<RefusedRequest>,
-    failure: &Mutex<Option<String>>,
-    dropped: &AtomicU64,
-) {
-    while let Ok(first) = refusals.recv() {
-        let mut batch = vec![first];
-        batch.extend(refusals.try_iter().take(BATCH_MAX - 1));
-        let result = write_batch(sqlite, &batch);
-        if result.is_err() {
-            sqlite.rollback();
-            dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        }
-        let error = result.err().map(|error| error.to_string());
-        if let Some(error) = &error {
-            tracing::warn!(error, refusals = batch.len(), "evidence could not be kept");
-        }
-        *failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
+/// The thread's own connection, and how much it holds.
+struct Writer {
+    sqlite: Sqlite,
+    cap: Cap,
+    kept: Cap,
 }
 
-fn write_batch(sqlite: &mut Sqlite, batch: &[RefusedRequest]) -> Result<(), StoreError> {
-    sqlite.begin()?;
-    for refusal in batch {
+impl Writer {
+    fn write_all(
+        &mut self,
+        refusals: &Receiver<RefusedRequest>,
+        failure: &Mutex<Option<String>>,
+        dropped: &AtomicU64,
+    ) {
+        while let Ok(first) = refusals.recv() {
+            let mut batch = vec![first];
+            batch.extend(refusals.try_iter().take(BATCH_MAX - 1));
+            let before = self.kept;
+            let result = self.write_batch(&batch);
+            if result.is_err() {
+                self.sqlite.rollback();
+                self.kept = before;
+                dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            }
+            let error = result.err().map(|error| error.to_string());
+            if let Some(error) = &error {
+                tracing::warn!(error, refusals = batch.len(), "evidence could not be kept");
+            }
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        }
+    }
+
+    fn write_batch(&mut self, batch: &[RefusedRequest]) -> Result<(), StoreError> {
+        self.sqlite.begin()?;
+        for refusal in batch {
+            self.insert(refusal)?;
+        }
+        while self.kept.rows > self.cap.rows || self.kept.bytes > self.cap.bytes {
+            self.delete_oldest()?;
+        }
+        self.sqlite.commit()?;
+        self.sqlite.maintain(true)
+    }
+
+    fn insert(&mut self, refusal: &RefusedRequest) -> Result<(), StoreError> {
         let length = i64::try_from(refusal.body_length).unwrap_or(i64::MAX);
-        sqlite.execute(
+        self.sqlite.execute(
             INSERT,
             &[
                 refusal.received_at.as_millis().into(),
@@ -177,8 +309,43 @@ fn write_batch(sqlite: &mut Sqlite, batch: &[RefusedRequest]) -> Result<(), Stor
                 refusal.body_head.as_slice().into(),
             ],
         )?;
+        // Characters of the texts, as SQL counts them.
+        let texts = [&refusal.path, &refusal.peer, &refusal.headers];
+        let chars: usize = texts.map(|text| text.chars().count()).iter().sum();
+        let bytes = chars + refusal.body_head.len();
+        self.kept.rows += 1;
+        self.kept.bytes += i64::try_from(bytes).unwrap_or(i64::MAX) + ROW_BYTES;
+        Ok(())
     }
-    sqlite.execute(CAP, &[ROWS_MAX.into()])?;
-    sqlite.commit()?;
-    sqlite.maintain(true)
+
+    fn delete_oldest(&mut self) -> Result<(), StoreError> {
+        let mut bytes = None;
+        self.sqlite.query(DELETE_OLDEST, &[], &mut |row| {
+            bytes = Some(row.integer(0)?);
+            Ok(())
+        })?;
+        match bytes {
+            Some(bytes) => {
+                self.kept.rows -= 1;
+                self.kept.bytes -= bytes + ROW_BYTES;
+            }
+            // Nothing left: whatever was counted is gone.
+            None => self.kept = Cap { rows: 0, bytes: 0 },
+        }
+        Ok(())
+    }
 }
+
+fn count(sqlite: &mut Sqlite) -> Result<Cap, StoreError> {
+    let mut kept = Cap { rows: 0, bytes: 0 };
+    sqlite.query(COUNT, &[], &mut |row| {
+        kept.rows = row.integer(0)?;
+        kept.bytes = row.integer(1)? + kept.rows * ROW_BYTES;
+        Ok(())
+    })?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+#[path = "evidence_test.rs"]
+mod tests;

@@ -37,7 +37,7 @@ pub use stats::{Stats, StatsNow};
 pub use tx::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
     EndpointRow, EventRow, HandledApplication, Locked, NewCallback, ParkedPush, RefundFilter,
-    RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx,
+    RefundPage, SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx,
 };
 
 pub use url::{StoreUrl, StoreUrlError};

@@ -73,11 +73,35 @@ SELECT count(*) FROM callbacks
 WHERE provider = $1 AND account = $2 AND refund_no = $3 AND claim = $4 AND verdict = $5
   AND id <> $6";
 
-pub(super) const CALLBACKS_OF_REFUND: &str = "-- callbacks_of_refund
-SELECT id, received_at, last_received_at, deliveries, settled_at, verdict, key_id, headers, body
-FROM callbacks
+/// The columns of a notification, in the order that `tx::callbacks` reads them.
+macro_rules! callback_columns {
+    () => {
+        "id, received_at, last_received_at, deliveries, settled_at, verdict, key_id, headers, body, \
+         provider, account, refund_id, claim"
+    };
+}
+
+pub(super) const CALLBACK: &str = concat!(
+    "-- callback
+SELECT ",
+    callback_columns!(),
+    " FROM callbacks WHERE id = $1"
+);
+
+pub(super) const SETTLED_CLAIMS: &str = "-- settled_claims
+SELECT id, claim, received_at FROM callbacks
 WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4
-ORDER BY id LIMIT $5";
+  AND settled_at IS NOT NULL AND claim IS NOT NULL
+ORDER BY settled_at, id LIMIT $5";
+
+pub(super) const CALLBACKS_OF_REFUND: &str = concat!(
+    "-- callbacks_of_refund
+SELECT ",
+    callback_columns!(),
+    " FROM callbacks
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4
+ORDER BY id LIMIT $5"
+);
 
 pub(super) const LOCK_REFUND: &str = concat!(
     "-- lock_refund
@@ -115,6 +139,10 @@ SELECT ",
 );
 
 /// Completed by `tx::refunds` with one condition for each filter, then [`REFUNDS_TAIL`].
+///
+/// Three forms, because the best way depends on what is asked: by a number of the refund, whose
+/// index finds it; among the few that changed lately ([`UPDATED_HEAD`]); or newest first through the
+/// index that holds all that lists filter by ([`LISTED_HEAD`] and [`LISTED_TAIL`]).
 pub(super) const REFUNDS_HEAD: &str = concat!(
     "-- refunds
 SELECT ",
@@ -124,6 +152,15 @@ SELECT ",
     " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE 1 = 1"
 );
 pub(super) const REFUNDS_TAIL: &str = " ORDER BY refunds.id DESC LIMIT ";
+pub(super) const UPDATED_HEAD: &str =
+    " AND refunds.id IN (SELECT listed.id FROM refunds AS listed WHERE listed.updated_at > ";
+pub(super) const UPDATED_TAIL: &str = ")";
+pub(super) const LISTED_HEAD: &str =
+    " AND refunds.id IN (SELECT listed.id FROM refunds AS listed WHERE 1 = 1";
+pub(super) const LISTED_TAIL: &str = " ORDER BY listed.id DESC LIMIT ";
+
+pub(super) const COUNT_UPDATED: &str = "-- count_updated
+SELECT count(*) FROM (SELECT 1 FROM refunds WHERE updated_at > $1 LIMIT $2) AS updated";
 
 pub(super) const CLOSE_OUT: &str = concat!(
     "-- close_out

@@ -222,7 +222,15 @@ fn a_variable_overrides_a_scalar_of_the_file() {
 
 #[test]
 fn every_command_helps_with_an_example() {
-    let commands = ["serve", "demo", "trigger", "verify", "check-config"];
+    let commands = [
+        "serve",
+        "demo",
+        "trigger",
+        "verify",
+        "check-config",
+        "explain",
+        "openapi",
+    ];
     for command in commands {
         let output = run(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");

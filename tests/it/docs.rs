@@ -1,25 +1,26 @@
-//! The pages of `docs/providers/` do what they say: their commands are run by a shell as they stand
-//! and answered as the pages print.
+//! The pages of `docs/providers/` and `docs/reading.md` do what they say: their commands and programs are
+//! run as they stand and answered as the pages print.
 //!
 //! Marks of a block: `sh setup` makes the folder, `sh serve` starts the server (here the harness
-//! does), `sh run` is a step. Behind it stands what it prints: an `answer`, whose bytes count, or an
+//! does), `sh run`, `python run` and `js run` are steps. Behind each stands what it prints: an `answer`, whose bytes count, or an
 //! `outcome`, a JSON value whose members may come in any order. In both `…` stands for any text; a
 //! break of a line with what indents the next one stands for nothing. Only the two documented
 //! addresses are replaced, by the ports of the test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::Server;
 use crate::harness::folder::Folder;
+use crate::harness::server::PROGRAM;
 
 /// The addresses on the pages.
 const LISTEN: &str = "127.0.0.1:8080";
 const INTERNAL_LISTEN: &str = "127.0.0.1:8081";
 
-/// Every page, each with a test below.
+/// Every page of a provider, each with a test below.
 const PAGES: [&str; 5] = ["epay", "nmanagement", "paycools", "payermax", "quickpay"];
 
 /// A fenced block: the words behind its fence, and its lines.
@@ -29,7 +30,7 @@ struct Block {
 }
 
 fn pages() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/providers")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
 
 /// Every fenced block of a page that has a mark.
@@ -58,12 +59,24 @@ fn blocks(page: &str) -> Vec<Block> {
 /// Runs a block as the shell of a reader would, and gives what it printed.
 #[track_caller]
 fn bash(folder: &Folder, script: &str) -> String {
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", script])
+    run(folder, &["bash", "-euo", "pipefail", "-c"], script)
+}
+
+/// Runs a program that takes its text as the last argument, with ours on the path.
+#[track_caller]
+fn run(folder: &Folder, program: &[&str], script: &str) -> String {
+    let ours = Path::new(PROGRAM)
+        .parent()
+        .expect("the program has a folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new(program[0])
+        .args(&program[1..])
+        .arg(script)
         .current_dir(folder.path())
         .env("no_proxy", "*")
+        .env("PATH", format!("{}:{path}", ours.display()))
         .output()
-        .expect("bash is installed");
+        .unwrap_or_else(|error| panic!("{}: {error}; see the list in tests/run", program[0]));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}\nfailed: {said}");
     String::from_utf8(output.stdout).expect("the pages print text")
@@ -120,6 +133,12 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON ({error}): {text}"))
 }
 
+/// The text with the ports of the test in place of the documented ones.
+fn at_ports(text: &str, server: &Server) -> String {
+    text.replace(&format!("http://{LISTEN}"), &server.public_url)
+        .replace(&format!("http://{INTERNAL_LISTEN}"), &server.internal_url)
+}
+
 /// Runs a whole page.
 #[track_caller]
 fn follow(name: &str) {
@@ -141,15 +160,26 @@ fn follow(name: &str) {
     let config = folder.path().join("refunds.toml");
     std::fs::copy(config, folder.path().join("refund-receiver.toml")).expect("a config was made");
     let server = Server::start_in(folder);
+    // Programs that the setup wrote know the documented ports as well.
+    for entry in std::fs::read_dir(server.folder().path()).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if let Ok(text) = std::fs::read_to_string(&path)
+            && text.starts_with("#!")
+        {
+            std::fs::write(&path, at_ports(&text, &server)).expect("a writable file");
+        }
+    }
 
     let mut steps = 0;
     while let Some(block) = blocks.next() {
-        assert_eq!(block.info, "sh run", "{name}: the mark of a step");
-        let script = block
-            .text
-            .replace(&format!("http://{LISTEN}"), &server.public_url)
-            .replace(&format!("http://{INTERNAL_LISTEN}"), &server.internal_url);
-        let said = joined(&bash(server.folder(), &script));
+        let program: &[&str] = match block.info.as_str() {
+            "sh run" => &["bash", "-euo", "pipefail", "-c"],
+            "python run" => &["python3", "-c"],
+            "js run" => &["node", "--input-type=module", "-e"],
+            other => panic!("{name}: {other} is no mark of a step"),
+        };
+        let script = at_ports(&block.text, &server);
+        let said = joined(&run(server.folder(), program, &script));
         let answer = blocks.next().expect("a step prints something");
         let expected = joined(&answer.text);
         let is_as_printed = match answer.info.split_once(' ') {
@@ -168,32 +198,37 @@ fn follow(name: &str) {
 
 #[test]
 fn the_epay_page_works_in_json_xml_form_and_bson() {
-    follow("epay");
+    follow("providers/epay");
 }
 
 #[test]
 fn the_nmanagement_page_works() {
-    follow("nmanagement");
+    follow("providers/nmanagement");
 }
 
 #[test]
 fn the_paycools_page_works_in_both_forms() {
-    follow("paycools");
+    follow("providers/paycools");
 }
 
 #[test]
 fn the_payermax_page_works_in_both_generations() {
-    follow("payermax");
+    follow("providers/payermax");
 }
 
 #[test]
 fn the_quickpay_page_works() {
-    follow("quickpay");
+    follow("providers/quickpay");
+}
+
+#[test]
+fn the_page_for_readers_works_in_curl_python_and_node() {
+    follow("reading");
 }
 
 #[test]
 fn every_page_is_followed() {
-    let mut found: Vec<String> = std::fs::read_dir(pages())
+    let mut found: Vec<String> = std::fs::read_dir(pages().join("providers"))
         .expect("a readable folder")
         .map(|entry| entry.expect("a readable entry").path())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))

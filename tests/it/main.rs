@@ -20,6 +20,7 @@ mod edge;
 mod instances;
 mod io_faults;
 mod network;
+mod openapi;
 mod postgres_server;
 mod power_cut;
 mod proxies;
@@ -30,6 +31,7 @@ mod sqlite_file;
 mod standstill;
 mod supply_chain;
 mod tidy;
+mod tokens;
 mod vectors;
 
 // Everything else on both: the modules of `suite.rs` say `Server::usual(ENGINE)`, so a test that

@@ -147,6 +147,40 @@ fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
 }
 
 #[test]
+fn lists_notifications_and_orders_answer_304_until_they_change() {
+    let server = Server::usual(ENGINE);
+    server.notified(&Notice::new("R-1", "REFUND_PENDING"));
+    let id = text(&server.settled("R-1")["id"]);
+    server.put_simple_order("1", "paid", "30.00");
+    let authorization = format!("Bearer {READER_TOKEN}");
+    let paths = [
+        "/v1/refunds?status=pending".to_owned(),
+        format!("/v1/refunds/{id}/callbacks"),
+        "/v1/orders/YD-1".to_owned(),
+    ];
+    let tags = paths
+        .clone()
+        .map(|path| server.get(&path).header("etag").to_owned());
+    let status = |path: &str, tag: &str| {
+        let known = format!("\"other\", W/{tag}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("if-none-match", known.as_str()),
+        ];
+        server.get_with(path, &headers).status
+    };
+    for (path, tag) in paths.iter().zip(&tags) {
+        assert_eq!(status(path, tag), 304, "{path}");
+    }
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
+    server.settled("R-1");
+    server.put_simple_order("1", "refund_applied", "30.00");
+    for (path, tag) in paths.iter().zip(&tags) {
+        assert_eq!(status(path, tag), 200, "{path}");
+    }
+}
+
+#[test]
 fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-wait", "REFUND_PENDING"));

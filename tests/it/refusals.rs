@@ -116,7 +116,7 @@ fn a_body_of_no_usable_shape_is_400_and_leaves_evidence() {
         assert_eq!(last.body_sha256, sha256_hex(body), "{name}");
         assert_eq!(last.body_length, body.len(), "{name}");
         assert!(
-            last.body_head.len() <= 2048,
+            last.body_head.len() <= 16 * 1024,
             "{name}: the kept head is capped"
         );
         assert!(body.starts_with(&last.body_head), "{name}");

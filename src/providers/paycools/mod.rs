@@ -18,8 +18,8 @@ mod wire;
 pub use sample::{Sample, flat, open_api};
 pub use wire::Locale;
 
-use super::json::Object;
-use super::{Notice, Provider, Rejection, Request, VerifiedClaim};
+use super::json::{Object, Value};
+use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::{KeyRing, SuffixSecret};
 
 /// Acknowledges the open-api form.
@@ -106,6 +106,52 @@ impl Provider for Paycools {
         Err(Rejection::Malformed(
             "neither a param text nor an eventName".to_owned(),
         ))
+    }
+
+    fn form(&self, body: &[u8]) -> Option<Form> {
+        let body = Object::parse(body).ok()?;
+        if body.get("param").text().is_some() {
+            return Some(Form {
+                name: "open-api refund callback",
+                proof: "RSASSA-PKCS1-v1_5 with SHA-256 over the text of param, in the member sign",
+                acknowledgement: Some(ACK_OPEN_API),
+            });
+        }
+        body.has("eventName").then_some(Form {
+            name: "flat refund callback",
+            proof: "SHA-1 over the sorted members and the shared secret, in the member sign",
+            acknowledgement: Some(ACK_FLAT),
+        })
+    }
+
+    fn signed(&self, request: &Request<'_>) -> Option<Signed> {
+        let body = Object::parse(request.body).ok()?;
+        let message = match body.get("param") {
+            Value::Text(param) => param.into_owned().into_bytes(),
+            // Not what the provider documents, but the text that it would have put there.
+            Value::Nested(param) => param.as_bytes().to_vec(),
+            _ => canonical::signed_text(&body).ok()?.into_bytes(),
+        };
+        Some(Signed {
+            message,
+            signature: body.get("sign").text()?.to_owned(),
+        })
+    }
+
+    fn signer(&self, signed: &Signed) -> Option<Signer> {
+        if let Some(signer) = self.keys.as_ref().and_then(|keys| Signer::of(keys, signed)) {
+            return Some(signer);
+        }
+        let text = std::str::from_utf8(&signed.message).ok()?;
+        let secret = self.secret.as_ref()?;
+        let made = secret
+            .verify_sha1_hex(text, Some(&signed.signature))
+            .is_ok();
+        made.then(|| Signer {
+            key_id: SECRET_ID.to_owned(),
+            not_before: None,
+            not_after: None,
+        })
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {

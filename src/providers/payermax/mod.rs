@@ -12,7 +12,7 @@ mod wire;
 pub use sample::{Sample, sample};
 
 use super::json::Object;
-use super::{Notice, Provider, Rejection, Request, VerifiedClaim};
+use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::KeyRing;
 use crate::domain::claim::Claim;
 
@@ -90,6 +90,33 @@ impl Provider for Payermax {
             verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
             acknowledgement,
         })
+    }
+
+    fn form(&self, body: &[u8]) -> Option<Form> {
+        let body = Object::parse(body).ok()?;
+        let (name, acknowledgement) = if wire::is_new(&body) {
+            ("refund notification", ACK_NEW)
+        } else if wire::is_v21(&body) {
+            ("refund notification of v2.1", ACK_V21)
+        } else {
+            return None;
+        };
+        Some(Form {
+            name,
+            proof: "RSASSA-PKCS1-v1_5 with SHA-256 over the whole body, in the header sign",
+            acknowledgement: Some(acknowledgement),
+        })
+    }
+
+    fn signed(&self, request: &Request<'_>) -> Option<Signed> {
+        Some(Signed {
+            message: request.body.to_vec(),
+            signature: (request.header)(SIGN_HEADER)?.to_owned(),
+        })
+    }
+
+    fn signer(&self, signed: &Signed) -> Option<Signer> {
+        Signer::of(&self.keys, signed)
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {

@@ -6,7 +6,7 @@
 mod wire;
 
 use super::json::Object;
-use super::{Notice, Provider, Rejection, Request, VerifiedClaim};
+use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::KeyRing;
 
 const SIGN_HEADER: &str = "stub-sign";
@@ -26,6 +26,25 @@ impl Provider for Stub {
             verified: VerifiedClaim::of_body(Some(wire::claim(&body)), key_id, request.body),
             acknowledgement: ACK,
         })
+    }
+
+    fn form(&self, _: &[u8]) -> Option<Form> {
+        Some(Form {
+            name: "stub",
+            proof: "RSASSA-PKCS1-v1_5 with SHA-256 over the whole body, in the header stub-sign",
+            acknowledgement: Some(ACK),
+        })
+    }
+
+    fn signed(&self, request: &Request<'_>) -> Option<Signed> {
+        Some(Signed {
+            message: request.body.to_vec(),
+            signature: (request.header)(SIGN_HEADER)?.to_owned(),
+        })
+    }
+
+    fn signer(&self, signed: &Signed) -> Option<Signer> {
+        Signer::of(&self.0, signed)
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {

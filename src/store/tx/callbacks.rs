@@ -83,6 +83,23 @@ pub struct CallbackRow {
     pub headers: String,
     /// The bytes as received.
     pub body: Vec<u8>,
+    /// Whose it is.
+    pub account: Account,
+    /// The refund that it made or met.
+    pub refund_id: Option<RefundId>,
+    /// JSON of what it says, if it says anything.
+    pub claim: Option<String>,
+}
+
+/// What one notification of a refund said, for going through its history again.
+#[derive(Clone, Debug)]
+pub struct SettledClaim {
+    /// The notification.
+    pub id: CallbackId,
+    /// JSON of what it says.
+    pub claim: String,
+    /// When it came.
+    pub received_at: Moment,
 }
 
 /// What stands for "no number" in the unique index, where NULL would never be a repeat.
@@ -283,20 +300,56 @@ impl Snapshot<'_> {
             refund.id.as_bytes().into(),
             i64::from(limit).into(),
         ];
-        self.all(sql::CALLBACKS_OF_REFUND, &params, |row| {
-            Ok(CallbackRow {
+        self.all(sql::CALLBACKS_OF_REFUND, &params, read_callback)
+    }
+
+    /// One notification.
+    pub fn callback(&mut self, id: CallbackId) -> Result<Option<CallbackRow>, StoreError> {
+        self.first(sql::CALLBACK, &[id.as_bytes().into()], read_callback)
+    }
+
+    /// What the settled notifications of a refund said, in the order in which they took effect.
+    pub fn settled_claims(
+        &mut self,
+        refund: &Refund,
+        limit: u32,
+    ) -> Result<Vec<SettledClaim>, StoreError> {
+        let params = [
+            refund.account.provider.as_str().into(),
+            refund.account.name.as_str().into(),
+            number_or_empty(refund.refund_no.as_ref()).into(),
+            refund.id.as_bytes().into(),
+            i64::from(limit).into(),
+        ];
+        self.all(sql::SETTLED_CLAIMS, &params, |row| {
+            Ok(SettledClaim {
                 id: CallbackId::new(uuid(row.blob(0)?)?),
-                received_at: Moment::from_millis(row.integer(1)?),
-                last_received_at: Moment::from_millis(row.integer(2)?),
-                deliveries: row.integer(3)?,
-                settled_at: row.opt_integer(4)?.map(Moment::from_millis),
-                verdict: row.opt_text(5)?.map(str::to_owned),
-                key_id: row.text(6)?.to_owned(),
-                headers: row.text(7)?.to_owned(),
-                body: row.blob(8)?.to_vec(),
+                claim: row.text(1)?.to_owned(),
+                received_at: Moment::from_millis(row.integer(2)?),
             })
         })
     }
+}
+
+fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
+    let refund_id = row.opt_blob(11)?.map(uuid).transpose()?;
+    Ok(CallbackRow {
+        id: CallbackId::new(uuid(row.blob(0)?)?),
+        received_at: Moment::from_millis(row.integer(1)?),
+        last_received_at: Moment::from_millis(row.integer(2)?),
+        deliveries: row.integer(3)?,
+        settled_at: row.opt_integer(4)?.map(Moment::from_millis),
+        verdict: row.opt_text(5)?.map(str::to_owned),
+        key_id: row.text(6)?.to_owned(),
+        headers: row.text(7)?.to_owned(),
+        body: row.blob(8)?.to_vec(),
+        account: Account {
+            provider: row.text(9)?.to_owned(),
+            name: row.text(10)?.to_owned(),
+        },
+        refund_id: refund_id.map(RefundId::new),
+        claim: row.opt_text(12)?.map(str::to_owned),
+    })
 }
 
 fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {

@@ -8,6 +8,7 @@ mod consumers;
 mod endpoints;
 mod events;
 mod orders;
+mod refund_list;
 mod refunds;
 
 use super::StoreError;
@@ -17,11 +18,12 @@ use crate::domain::ids::Number;
 pub use audit::{
     AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
 };
-pub use callbacks::{CallbackRow, DueCallback, NewCallback, Stored};
+pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored};
 pub use consumers::ConsumerRow;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
-pub use refunds::{Locked, RefundFilter, RefundPage};
+pub use refund_list::{RefundFilter, RefundPage};
+pub use refunds::Locked;
 
 /// One unchanging state to read from.
 pub struct Snapshot<'a> {

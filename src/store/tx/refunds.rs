@@ -1,11 +1,11 @@
-//! Refunds: locked, changed and saved by transaction 2; listed for readers.
+//! Refunds: locked, changed and saved by transaction 2.
 
 use super::super::driver::{Row, Value};
 use super::super::{StoreError, sql};
 use super::callbacks::uuid;
 use super::close_outs::read_close_out;
 use super::{Snapshot, Tx, corrupt, number};
-use crate::domain::claim::{Account, Reason, RefundNo, Status};
+use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{Number, RefundId};
@@ -31,40 +31,6 @@ impl Locked {
     pub fn refund_mut(&mut self) -> &mut Refund {
         &mut self.refund
     }
-}
-
-/// Which refunds a reader wants; every given condition must hold.
-#[derive(Clone, Debug, Default)]
-pub struct RefundFilter {
-    /// The system.
-    pub provider: Option<String>,
-    /// The account there.
-    pub account: Option<String>,
-    /// Where it stands.
-    pub status: Option<Status>,
-    /// The merchant's order.
-    pub order_no: Option<String>,
-    /// The merchant's number.
-    pub refund_no: Option<String>,
-    /// The provider's number.
-    pub provider_refund_no: Option<String>,
-    /// Changed later than this.
-    pub updated_after: Option<Moment>,
-    /// Some question is open (`true`) or none is (`false`).
-    pub attention: Option<bool>,
-    /// This very question is open.
-    pub attention_reason: Option<Reason>,
-    /// Older than this one (the cursor).
-    pub before: Option<RefundId>,
-}
-
-/// One page of refunds, newest first.
-#[derive(Debug)]
-pub struct RefundPage {
-    /// The refunds, each with its close-out if it has one.
-    pub refunds: Vec<(Refund, Option<CloseOut>)>,
-    /// Whether there are older ones.
-    pub has_more: bool,
 }
 
 impl Tx<'_> {
@@ -173,86 +139,10 @@ impl Snapshot<'_> {
         self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
     }
 
-    /// A page of refunds, newest first.
-    pub fn refunds(&mut self, filter: &RefundFilter, limit: u32) -> Result<RefundPage, StoreError> {
-        let mut query = Query::new(sql::REFUNDS_HEAD);
-        query.equals("refunds.provider", filter.provider.as_deref());
-        query.equals("refunds.account", filter.account.as_deref());
-        query.equals("refunds.status", filter.status.map(Status::as_str));
-        query.equals("refunds.order_no", filter.order_no.as_deref());
-        query.equals("refunds.refund_no", filter.refund_no.as_deref());
-        query.equals(
-            "refunds.provider_refund_no",
-            filter.provider_refund_no.as_deref(),
-        );
-        if let Some(moment) = filter.updated_after {
-            query.condition("refunds.updated_at >", moment.as_millis().into());
-        }
-        match filter.attention {
-            Some(true) => query.text.push_str(" AND refunds.attention <> '[]'"),
-            Some(false) => query.text.push_str(" AND refunds.attention = '[]'"),
-            None => {}
-        }
-        let asked = filter
-            .attention_reason
-            .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
-        if let Some(pattern) = &asked {
-            query.text.push_str(" AND refunds.attention <> '[]'");
-            query.condition("refunds.attention LIKE", pattern.as_str().into());
-        }
-        if let Some(before) = &filter.before {
-            query.condition("refunds.id <", before.as_bytes().into());
-        }
-        query.text.push_str(sql::REFUNDS_TAIL);
-        // One more than asked for tells whether there are older ones.
-        query.param(i64::from(limit).saturating_add(1).into());
-        let mut refunds = self.all(&query.text, &query.params, read_both)?;
-        let has_more = refunds.len() > limit as usize;
-        refunds.truncate(limit as usize);
-        Ok(RefundPage { refunds, has_more })
-    }
-
     /// How many refunds have an open question.
     pub fn count_attention(&mut self) -> Result<i64, StoreError> {
         let found = self.first(sql::COUNT_ATTENTION, &[], |row| row.integer(0))?;
         Ok(found.unwrap_or(0))
-    }
-}
-
-/// A statement whose conditions depend on what was asked; values are only ever bound.
-struct Query<'a> {
-    text: String,
-    params: Vec<Value<'a>>,
-}
-
-impl<'a> Query<'a> {
-    fn new(head: &str) -> Self {
-        Self {
-            text: head.to_owned(),
-            params: Vec::new(),
-        }
-    }
-
-    fn equals(&mut self, column: &'static str, value: Option<&'a str>) {
-        if let Some(value) = value {
-            self.text.push_str(" AND ");
-            self.text.push_str(column);
-            self.text.push_str(" = ");
-            self.param(value.into());
-        }
-    }
-
-    fn condition(&mut self, left_side: &'static str, value: Value<'a>) {
-        self.text.push_str(" AND ");
-        self.text.push_str(left_side);
-        self.text.push(' ');
-        self.param(value);
-    }
-
-    fn param(&mut self, value: Value<'a>) {
-        self.params.push(value);
-        self.text.push('$');
-        self.text.push_str(&self.params.len().to_string());
     }
 }
 

@@ -1,0 +1,249 @@
+//! `explain`: why a notification had the effect that it had. Asks a running service, or reads the store
+//! beside it; both give the same answer.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::Value;
+
+use super::check_config::load_config;
+use super::client::Client;
+use super::output::{self, Format};
+use super::{USAGE, secret_file};
+use crate::config::Config;
+use crate::doctor::explain::Findings;
+use crate::domain::ids::{CallbackId, RefundId};
+use crate::store::{Inspection, StoreError};
+
+/// Notifications of a refund that are explained at once.
+const CALLBACKS_MAX: u32 = 100;
+
+/// Explains a notification: which key, which rule, what it says, what it did and why
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  refund-receiver explain cb_0199ebf0-04d4-79de-a645-9ca09745a1a7 --config refunds.toml
+  refund-receiver explain rf_0199ebf0-04d4-79de-a645-9ca09745a1a8 --config refunds.toml --output json
+  REFUND_TOKEN=rr_… refund-receiver explain cb_… --url http://127.0.0.1:8081 --token env:REFUND_TOKEN
+
+With --url the token needs the scope callbacks:read. With --config the store is read beside the service,
+which may be running or not.")]
+pub struct Explain {
+    /// A notification (cb_…), or a refund (rf_…) for all of its notifications
+    id: String,
+    /// The internal listener of a running service
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "token",
+        conflicts_with = "config"
+    )]
+    url: Option<String>,
+    /// Where the bearer token is: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE", requires = "url")]
+    token: Option<String>,
+    /// The TOML file of the service
+    #[arg(long, value_name = "FILE", required_unless_present = "url")]
+    config: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+/// What is to be explained.
+enum Subject {
+    Callback(CallbackId),
+    Refund(RefundId),
+}
+
+impl Explain {
+    pub fn run(&self) -> ExitCode {
+        let subject = match (self.id.parse(), self.id.parse()) {
+            (Ok(id), _) => Subject::Callback(id),
+            (_, Ok(id)) => Subject::Refund(id),
+            _ => return output::fail(USAGE, format!("{:?} is neither cb_… nor rf_…", self.id)),
+        };
+        let explained = match (&self.config, &self.url, &self.token) {
+            (Some(config), _, _) => {
+                let config = match load_config(config) {
+                    Ok(config) => config,
+                    Err(code) => return code,
+                };
+                beside(&config, &subject)
+            }
+            (None, Some(url), Some(token)) => match bearer(token) {
+                Ok(token) => Asked { url, token }.explain(&subject),
+                Err(error) => return output::fail(USAGE, format!("{error:#}")),
+            },
+            (None, _, _) => return output::fail(USAGE, "give --config, or --url and --token"),
+        };
+        match explained {
+            Ok(explained) if explained.is_empty() => {
+                output::fail(1, format!("nothing is stored as {}", self.id))
+            }
+            Ok(explained) => {
+                self.print(&explained);
+                ExitCode::SUCCESS
+            }
+            Err(error) => output::fail(1, format!("{error:#}")),
+        }
+    }
+
+    fn print(&self, explained: &[Value]) {
+        for (index, one) in explained.iter().enumerate() {
+            match self.output {
+                Format::Json => output::line(one.to_string()),
+                Format::Table => {
+                    if index > 0 {
+                        output::line("");
+                    }
+                    print_table(one);
+                }
+            }
+        }
+    }
+}
+
+/// Where the token is; never in an argument, which every process of the machine can read.
+fn bearer(source: &str) -> anyhow::Result<String> {
+    if let Some(name) = source.strip_prefix("env:") {
+        return std::env::var(name).with_context(|| format!("environment variable {name}"));
+    }
+    let path = source.strip_prefix("file:");
+    let path = path.context("--token must be env:NAME or file:PATH, not the token itself")?;
+    secret_file::read(Path::new(path))
+}
+
+/// Reads the store beside the service.
+fn beside(config: &Config, subject: &Subject) -> anyhow::Result<Vec<Value>> {
+    let findings = Inspection::open(&config.store)?.look(|snapshot| {
+        let ids = match *subject {
+            Subject::Callback(id) => vec![id],
+            Subject::Refund(id) => match snapshot.refund(id)? {
+                Some((refund, _)) => snapshot
+                    .callbacks_of_refund(&refund, CALLBACKS_MAX)?
+                    .iter()
+                    .map(|row| row.id)
+                    .collect(),
+                None => Vec::new(),
+            },
+        };
+        let read = ids.into_iter().map(|id| Findings::read(snapshot, id));
+        read.collect::<Result<Vec<_>, StoreError>>()
+    })?;
+    findings
+        .iter()
+        .flatten()
+        .map(|findings| Ok(serde_json::to_value(findings.explain(&config.registry))?))
+        .collect()
+}
+
+/// A running service.
+struct Asked<'a> {
+    url: &'a str,
+    token: String,
+}
+
+impl Asked<'_> {
+    fn explain(&self, subject: &Subject) -> anyhow::Result<Vec<Value>> {
+        let ids = match subject {
+            Subject::Callback(id) => vec![id.to_string()],
+            Subject::Refund(id) => {
+                let listed = self.get(&format!("/v1/refunds/{id}/callbacks"))?;
+                let listed = listed.as_ref().and_then(|listed| listed["data"].as_array());
+                let ids = listed.into_iter().flatten();
+                ids.filter_map(|row| Some(row["id"].as_str()?.to_owned()))
+                    .collect()
+            }
+        };
+        ids.iter()
+            .filter_map(|id| self.get(&format!("/v1/callbacks/{id}")).transpose())
+            .collect()
+    }
+
+    /// `None` where there is nothing.
+    fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [("authorization", authorization.as_str())];
+        let answer = Client::new().send("GET", &url, &headers, &[])?;
+        match answer.status {
+            200 => Ok(Some(serde_json::from_str(&answer.body)?)),
+            404 => Ok(None),
+            status => anyhow::bail!("{url} answered {status}: {}", answer.body),
+        }
+    }
+}
+
+/// What a person wants to know, in the order of the questions.
+fn print_table(one: &Value) {
+    let (why, claim) = (&one["explanation"], &one["claim"]);
+    let moved = match (&why["status_before"], &why["status_after"]) {
+        (_, Value::Null) => "–".to_owned(),
+        (Value::Null, after) => format!("(new) -> {}", plain(after)),
+        (before, after) => format!("{} -> {}", plain(before), plain(after)),
+    };
+    let said = match &claim["status"] {
+        Value::Null => format!("unclear: {}", plain(&claim["unclear"])),
+        status => format!("{} ({})", plain(status), plain(&claim["provider_status"])),
+    };
+    let money = format!("{} {}", plain(&claim["amount"]), plain(&claim["currency"]));
+    let rows = [
+        ("notification", plain(&one["id"])),
+        (
+            "account",
+            format!("{}/{}", plain(&one["provider"]), plain(&one["account"])),
+        ),
+        ("form", plain(&why["form"])),
+        ("proved by", plain(&why["proof"])),
+        ("key", plain(&one["key_id"])),
+        ("received", plain(&one["received_at"])),
+        (
+            "deliveries",
+            format!(
+                "{}, last {}",
+                plain(&one["deliveries"]),
+                plain(&one["last_received_at"])
+            ),
+        ),
+        ("took effect", plain(&one["settled_at"])),
+        ("says", said),
+        ("refund number", plain(&claim["refund_no"])),
+        ("order number", plain(&claim["order_no"])),
+        ("amount", money),
+        ("verdict", plain(&one["verdict"])),
+        ("rule", plain(&why["rule"])),
+        ("why", plain(&why["why"])),
+        ("status", moved),
+        ("acknowledged by", plain(&why["acknowledgement"])),
+        ("refund", plain(&one["refund"]["id"])),
+        ("stands at", plain(&one["refund"]["status"])),
+        ("close-out", close_out(&one["refund"]["closeout"])),
+    ];
+    for (name, value) in rows {
+        output::line(format!("{name:<16} {value}"));
+    }
+}
+
+fn close_out(close_out: &Value) -> String {
+    if close_out.is_null() {
+        return plain(close_out);
+    }
+    let (state, errcode) = (&close_out["state"], &close_out["errcode"]);
+    let order = format!(
+        "order {} {}",
+        plain(&close_out["order_no"]),
+        plain(&close_out["order_state"])
+    );
+    format!("{}, errcode {errcode}, {order}", plain(state))
+}
+
+/// A text without its quotes; nothing is a dash.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,250 @@
+//! What happens to a signature, or to the bytes under it, on the way from a signer to us: each known
+//! mangling, undone.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use encoding_rs::{Encoding, GBK};
+
+use super::rewrite;
+
+/// One mangling undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Undone {
+    /// One word, always the same.
+    pub name: &'static str,
+    /// Completes "would verify if".
+    pub condition: String,
+    /// What it would have been.
+    pub bytes: Vec<u8>,
+}
+
+/// Every way in which the text of a signature may have been mangled.
+pub(super) fn of_signature(text: &str) -> Vec<Undone> {
+    let undo: [(&'static str, &'static str, Option<String>); 7] = [
+        (
+            "form_decoded_plus",
+            "each space in the signature were a + (reading a form turns + into a space)",
+            Some(text.replace(' ', "+")),
+        ),
+        (
+            "percent_encoded_signature",
+            "the signature were not percent-encoded",
+            percent_decoded(text),
+        ),
+        (
+            "base64_padding",
+            "the signature had the = at its end that Base64 asks for",
+            Some(padded(text.trim_end_matches('='))),
+        ),
+        (
+            "url_safe_base64",
+            "the signature were written in the standard Base64 alphabet (+ and /), not in the one of URLs",
+            Some(padded(&text.replace('-', "+").replace('_', "/"))),
+        ),
+        (
+            "white_space_in_signature",
+            "there were no white space in the signature",
+            Some(text.chars().filter(|c| !c.is_whitespace()).collect()),
+        ),
+        (
+            "hexadecimal_signature",
+            "the signature were written in Base64, not in hexadecimal digits",
+            from_hex(text).map(|bytes| STANDARD.encode(bytes)),
+        ),
+        (
+            "signature_encoded_twice",
+            "the signature were encoded in Base64 once, not twice",
+            STANDARD
+                .decode(text)
+                .ok()
+                .and_then(|inner| String::from_utf8(inner).ok()),
+        ),
+    ];
+    undo.into_iter()
+        .filter_map(|(name, condition, undone)| {
+            let bytes = undone.filter(|undone| undone != text)?.into_bytes();
+            Some(Undone {
+                name,
+                condition: condition.to_owned(),
+                bytes,
+            })
+        })
+        .collect()
+}
+
+/// Every way in which signed bytes may have been mangled.
+pub(super) fn of_message(bytes: &[u8]) -> Vec<Undone> {
+    let mut found = Vec::new();
+    let mut add = |name, condition: String, undone: Option<Vec<u8>>| {
+        if let Some(bytes) = undone.filter(|undone| undone != bytes) {
+            found.push(Undone {
+                name,
+                condition,
+                bytes,
+            });
+        }
+    };
+    for (end, word) in [
+        ("\n", "a line break"),
+        ("\r\n", "a carriage return and line break"),
+    ] {
+        let longer = [bytes, end.as_bytes()].concat();
+        let condition = format!("the body ended with {word}, which was cut off");
+        add("line_break_removed", condition, Some(longer));
+    }
+    let shorter = bytes.trim_ascii_end().to_vec();
+    let condition = "there were no line break or white space behind the body".to_owned();
+    add("line_break_added", condition, Some(shorter));
+    let condition = "there were no white space around the body".to_owned();
+    add(
+        "white_space_added",
+        condition,
+        Some(bytes.trim_ascii().to_vec()),
+    );
+    let bom = "\u{feff}".as_bytes();
+    let condition = "there were no byte order mark before the body".to_owned();
+    add(
+        "byte_order_mark_added",
+        condition,
+        bytes.strip_prefix(bom).map(<[u8]>::to_vec),
+    );
+    let condition = "there were a byte order mark before the body, which was cut off".to_owned();
+    add(
+        "byte_order_mark_removed",
+        condition,
+        Some([bom, bytes].concat()),
+    );
+    for (name, condition, undone) in of_charset(bytes) {
+        add(name, condition.to_owned(), undone);
+    }
+    let text = std::str::from_utf8(bytes).ok();
+    let condition = "each line break of the body were a line feed alone".to_owned();
+    add(
+        "line_breaks_changed",
+        condition,
+        text.map(|text| text.replace("\r\n", "\n").into_bytes()),
+    );
+    let condition = "the body were not percent-encoded".to_owned();
+    add(
+        "percent_encoded_body",
+        condition,
+        text.and_then(percent_decoded).map(String::into_bytes),
+    );
+    let condition = "quotes in the body were not escaped by a backslash".to_owned();
+    add("escaped_quotes", condition, text.and_then(unquoted));
+    let condition =
+        "its quotes had not been escaped by a backslash when the body was signed".to_owned();
+    add("signed_escaped", condition, text.and_then(quoted));
+    for (words, undone) in rewrite::ways(bytes) {
+        let condition = format!("the JSON were written {words}: it was read and written again");
+        add("json_rewritten", condition, Some(undone));
+    }
+    found
+}
+
+type OfCharset = (&'static str, &'static str, Option<Vec<u8>>);
+
+fn of_charset(bytes: &[u8]) -> [OfCharset; 5] {
+    let text = std::str::from_utf8(bytes).ok();
+    [
+        (
+            "sent_in_gbk",
+            "the body were sent in UTF-8, not in GBK",
+            text.is_none().then(|| decoded(GBK, bytes)).flatten(),
+        ),
+        (
+            "signed_in_gbk",
+            "the body were sent in GBK, as it was signed",
+            text.and_then(|text| encoded(GBK, text)),
+        ),
+        (
+            "encoded_twice",
+            "the body were encoded in UTF-8 once, not twice",
+            text.and_then(one_byte_each),
+        ),
+        (
+            "sent_in_latin_1",
+            "the body were sent in UTF-8, not in Latin-1",
+            text.is_none()
+                .then(|| {
+                    bytes
+                        .iter()
+                        .map(|byte| char::from(*byte))
+                        .collect::<String>()
+                })
+                .map(String::into_bytes),
+        ),
+        (
+            "sent_in_utf_16",
+            "the body were sent in UTF-8, not in UTF-16",
+            [encoding_rs::UTF_16LE, encoding_rs::UTF_16BE]
+                .into_iter()
+                .filter(|_| bytes.contains(&0))
+                .find_map(|charset| decoded(charset, bytes).filter(|text| !text.contains(&0))),
+        ),
+    ]
+}
+
+fn decoded(charset: &'static Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (text, had_errors) = charset.decode_with_bom_removal(bytes);
+    (!had_errors).then(|| text.into_owned().into_bytes())
+}
+
+fn encoded(charset: &'static Encoding, text: &str) -> Option<Vec<u8>> {
+    let (bytes, _, had_errors) = charset.encode(text);
+    (!had_errors).then(|| bytes.into_owned())
+}
+
+/// Each character as the byte of its number: undoes a reading as Latin-1.
+fn one_byte_each(text: &str) -> Option<Vec<u8>> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).ok())
+        .collect()
+}
+
+/// A JSON text that stands in quotes, or whose quotes are escaped.
+fn unquoted(text: &str) -> Option<Vec<u8>> {
+    let quoted = if text.starts_with('"') {
+        text.to_owned()
+    } else {
+        format!("\"{text}\"")
+    };
+    serde_json::from_str::<String>(&quoted)
+        .ok()
+        .map(String::into_bytes)
+}
+
+/// The text as it stands inside a JSON string.
+fn quoted(text: &str) -> Option<Vec<u8>> {
+    let quoted = serde_json::to_string(text).ok()?;
+    Some(quoted.trim_matches('"').as_bytes().to_vec())
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return None;
+    }
+    // A + stands for itself here: a Base64 text is full of them.
+    let text = text.replace('+', "%2B");
+    let pairs = format!("x={}", text.replace('&', "%26"));
+    let (_, value) = form_urlencoded::parse(pairs.as_bytes()).next()?;
+    Some(value.into_owned())
+}
+
+fn padded(text: &str) -> String {
+    let missing = (4 - text.len() % 4) % 4;
+    format!("{text}{}", "=".repeat(missing))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks_exact(2);
+    if text.len() < 128 || !digits.remainder().is_empty() {
+        return None;
+    }
+    digits
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        })
+        .collect()
+}

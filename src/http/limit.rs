@@ -1,0 +1,154 @@
+//! How often a reader may ask: the generic cell rate algorithm, one word of state a reader, and the
+//! header fields that tell it (draft-ietf-httpapi-ratelimit-headers-09).
+//!
+//! The state is the theoretical arrival time: the moment at which the whole quota would be free again.
+//! Each request moves it on by the time in which one request is regained; a request that would move it
+//! further than one window beyond now is refused.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::RateLimit;
+
+/// The name of the one policy, in the header fields and in the problem.
+pub const POLICY: &str = "reader";
+
+/// Counts the requests of one reader.
+#[derive(Debug)]
+pub struct Limiter {
+    limit: RateLimit,
+    /// Nanoseconds since the start, of the same clock as `now`.
+    free_at: AtomicU64,
+}
+
+/// What a reader may still ask after one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    limit: RateLimit,
+    /// Requests that could follow at once.
+    remaining: u64,
+    /// Seconds until the whole quota is free again, rounded up.
+    reset_seconds: u64,
+    /// Seconds after which the next request is taken; 0 where this one was.
+    pub retry_after_seconds: u64,
+}
+
+impl Limiter {
+    /// Nothing was asked yet.
+    pub const fn new(limit: RateLimit) -> Self {
+        Self {
+            limit,
+            free_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes one request at `now`, a time since some fixed start; `Err` where it is one too many.
+    pub fn take(&self, now: Duration) -> Result<Allowance, Allowance> {
+        let now = nanos(now);
+        let window = nanos(Duration::from_secs(self.limit.window_seconds.into()));
+        let step = window / u64::from(self.limit.requests);
+        let next = |free_at: u64| free_at.max(now) + step;
+        let taken = self
+            .free_at
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free_at| {
+                let next = next(free_at);
+                (next <= now + window).then_some(next)
+            });
+        let (free_at, wait) = match taken {
+            Ok(before) => (next(before), 0),
+            Err(standing) => (standing, next(standing) - (now + window)),
+        };
+        let allowance = Allowance {
+            limit: self.limit,
+            remaining: (now + window).saturating_sub(free_at) / step,
+            reset_seconds: seconds_up(free_at.saturating_sub(now)),
+            retry_after_seconds: seconds_up(wait),
+        };
+        if wait == 0 {
+            Ok(allowance)
+        } else {
+            Err(allowance)
+        }
+    }
+}
+
+impl Allowance {
+    /// Adds `RateLimit-Policy` and `RateLimit`.
+    pub fn show(&self, headers: &mut HeaderMap) {
+        let (quota, window) = (self.limit.requests, self.limit.window_seconds);
+        let (remaining, reset) = (self.remaining, self.reset_seconds);
+        for (name, value) in [
+            (
+                "ratelimit-policy",
+                format!("\"{POLICY}\";q={quota};w={window}"),
+            ),
+            ("ratelimit", format!("\"{POLICY}\";r={remaining};t={reset}")),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}
+
+/// Half a millennium is held in 64 bits.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn seconds_up(nanos: u64) -> u64 {
+    nanos.div_ceil(1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes one request at this many milliseconds: whether it was taken, what remains, when all is
+    /// free again, when to try again.
+    fn take(limiter: &Limiter, millis: u64) -> (bool, u64, u64, u64) {
+        let taken = limiter.take(Duration::from_millis(millis));
+        let (Ok(a) | Err(a)) = taken;
+        (
+            taken.is_ok(),
+            a.remaining,
+            a.reset_seconds,
+            a.retry_after_seconds,
+        )
+    }
+
+    #[test]
+    fn a_quota_can_be_used_at_once_and_comes_back_bit_by_bit() {
+        let limiter = Limiter::new(RateLimit {
+            requests: 2,
+            window_seconds: 60,
+        });
+        for (millis, expected) in [
+            (1_000, (true, 1, 30, 0)),
+            (1_000, (true, 0, 60, 0)),
+            (1_000, (false, 0, 60, 30)),
+            (30_999, (false, 0, 31, 1)),
+            (31_000, (true, 0, 60, 0)),
+            (31_000, (false, 0, 60, 30)),
+            (200_000, (true, 1, 30, 0)),
+        ] {
+            assert_eq!(take(&limiter, millis), expected, "at {millis} ms");
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_quota_is_taken_by_many_at_once() {
+        let limiter = Limiter::new(RateLimit {
+            requests: 100,
+            window_seconds: 1,
+        });
+        let taken: usize = std::thread::scope(|scope| {
+            let all = [(); 8]
+                .map(|()| scope.spawn(|| (0..50).filter(|_| take(&limiter, 5_000).0).count()));
+            all.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        assert_eq!(taken, 100);
+    }
+}

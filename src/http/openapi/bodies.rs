@@ -1,0 +1,132 @@
+//! What is sent to the public listener, as far as a schema can say it: the shapes that are told apart.
+//! What stands inside an authentic body never refuses it, so nothing more is required here.
+
+use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::claim::Status;
+use crate::providers::payermax;
+
+/// A notification of any provider that posts callbacks.
+pub struct ProviderCallback;
+/// The reply of a provider, passed on.
+pub struct RelayedReply;
+/// A refund reported by the `EPay` caller.
+pub struct EpayReport;
+/// What the `EPay` caller is answered.
+pub struct EpayResult;
+/// What the `EPay` caller is answered where there is no result.
+pub struct EpayMessage;
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn object(title: &str, required: &[&str]) -> ObjectBuilder {
+    required.iter().fold(
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .title(Some(title)),
+        |object, name| object.required(*name),
+    )
+}
+
+/// The published sample of the new generation, as the adapter's own writer makes it.
+pub fn payermax_example() -> Value {
+    let sample = payermax::sample(&payermax::Sample {
+        v21: false,
+        merchant_no: "020213827212251",
+        app_id: Some("3b242b56a8b64274bcc37dac281120e3"),
+        refund_no: "R1642411016202",
+        order_no: "P1642410680681",
+        amount: "10000",
+        currency: "IDR",
+        status: Some(Status::Succeeded),
+    });
+    serde_json::from_str(&sample).unwrap_or_default()
+}
+
+impl PartialSchema for ProviderCallback {
+    fn schema() -> RefOr<Schema> {
+        let payermax = object("PayerMax, new", &["notifyType", "data"])
+            .property("notifyType", text().enum_values(Some(["REFUND"])))
+            .property("data", ObjectBuilder::new().schema_type(Type::Object))
+            .examples([payermax_example()]);
+        let v21 = object("PayerMax, v2.1", &["merchantId", "refundId", "status"]);
+        let open_api = object("PayCools, open-api", &["param", "sign"])
+            .property("param", text())
+            .property("sign", text());
+        let flat = object("PayCools, flat", &["eventName", "sign"])
+            .property("eventName", text())
+            .property("sign", text());
+        OneOfBuilder::new()
+            .item(payermax)
+            .item(v21)
+            .item(open_api)
+            .item(flat)
+            .into()
+    }
+}
+
+impl PartialSchema for RelayedReply {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "The provider's reply, byte for byte as it was received",
+            ))
+            .into()
+    }
+}
+
+impl PartialSchema for EpayReport {
+    fn schema() -> RefOr<Schema> {
+        let money = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some("Yuan, more than 0, two decimals at most"));
+        object(
+            "EPayEndRefundSuccessParm",
+            &["batchno", "trandeno", "refundmoney"],
+        )
+        .property("batchno", text())
+        .property("trandeno", text())
+        .property("refundmoney", money)
+        .examples([json!({"batchno": "20260131", "trandeno": "20260101", "refundmoney": 30.00})])
+        .into()
+    }
+}
+
+impl PartialSchema for EpayResult {
+    fn schema() -> RefOr<Schema> {
+        let errcode = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .description(Some(
+                "0 done; the others are listed in docs/providers/epay.md",
+            ))
+            .enum_values(Some(
+                crate::epay::ErrCode::ALL.map(crate::epay::ErrCode::number),
+            ));
+        object("CommonOperationResult", &["errcode", "errmsg", "tag"])
+            .property("errcode", errcode)
+            .property("errmsg", text())
+            .property("tag", ObjectBuilder::new().schema_type(Type::Null))
+            .examples([json!({"errcode": 0, "errmsg": "ok", "tag": null})])
+            .into()
+    }
+}
+
+impl PartialSchema for EpayMessage {
+    fn schema() -> RefOr<Schema> {
+        object("HttpError", &["Message"])
+            .property("Message", text())
+            .into()
+    }
+}
+
+impl ToSchema for ProviderCallback {}
+impl ToSchema for RelayedReply {}
+impl ToSchema for EpayReport {}
+impl ToSchema for EpayResult {}
+impl ToSchema for EpayMessage {}

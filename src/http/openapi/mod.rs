@@ -1,0 +1,201 @@
+//! The `OpenAPI` document, put together from the handlers' own descriptions and served at
+//! `/openapi.json`. `refund-receiver openapi > docs/openapi.json` renews the copy in the repository,
+//! which a test compares. Every URL of `routes.rs` is described at its handler and listed here.
+
+pub mod bodies;
+pub mod responses;
+pub mod words;
+
+use std::sync::OnceLock;
+
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Server};
+use utoipa::{Modify, OpenApi};
+
+use super::{
+    answer, callback, callbacks, consumers, endpoints, epay, events, health, openapi, orders,
+    refunds, relay, stream,
+};
+
+/// Where each call is described; the order is that of the document's tags.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "refund-receiver",
+        description = "Verified refund outcomes, kept and told exactly once. Readers use the internal \
+            listener with a bearer token; providers, relays and EPay callers the public one.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/", description = "the internal listener, server.internal_listen")),
+    tags(
+        (name = "refunds", description = "What became of refunds"),
+        (name = "events", description = "Every change, in order"),
+        (name = "consumers", description = "Readers whose place in the feed is kept here"),
+        (name = "endpoints", description = "Where events are pushed to"),
+        (name = "orders", description = "Pre-orders of the EPay close-out"),
+        (name = "callbacks", description = "Notifications as received, explained"),
+        (name = "service", description = "Health, metrics and this document; no token"),
+        (name = "public", description = "What providers, relays and EPay callers send")
+    ),
+    paths(
+        refunds::list,
+        refunds::one,
+        refunds::callbacks,
+        events::page,
+        stream::stream,
+        consumers::list,
+        consumers::events,
+        consumers::ack,
+        consumers::seek,
+        consumers::forget,
+        endpoints::list,
+        endpoints::recover,
+        orders::get,
+        orders::put,
+        callbacks::one,
+        health::live,
+        health::ready,
+        health::metrics,
+        openapi::document,
+        callback::receive,
+        relay::receive,
+        epay::receive_or_not_found,
+    ),
+    modifiers(&Finish)
+)]
+struct Document;
+
+/// The document as JSON text, always the same bytes.
+pub fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let document = Document::openapi();
+        // Only a map whose keys are no texts could not be written, and there is none.
+        document.to_pretty_json().unwrap_or_default() + "\n"
+    })
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", operation_id = "openapi", tag = "service",
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object),
+        (status = 304, description = "Not changed since If-None-Match")
+    )
+)]
+pub async fn document(request: HttpRequest) -> HttpResponse {
+    answer::tagged(&request, text().to_owned())
+}
+
+/// Adds what no macro can say: security schemes, the other listener, the header fields of limits.
+struct Finish;
+
+impl Modify for Finish {
+    fn modify(&self, document: &mut Description) {
+        let components = document.components.get_or_insert_default();
+        for (name, scheme) in schemes() {
+            components.add_security_scheme(name, scheme);
+        }
+        for (path, item) in &mut document.paths.paths {
+            if !is_internal(path) {
+                let server = Server::builder()
+                    .url("/")
+                    .description(Some("the public listener, server.listen"));
+                item.servers = Some(vec![server.build()]);
+                continue;
+            }
+            for operation in [
+                &mut item.get,
+                &mut item.put,
+                &mut item.post,
+                &mut item.delete,
+            ] {
+                if let Some(operation) = operation
+                    && operation.security.is_some()
+                {
+                    tell_limits(operation);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a path is one of the internal listener.
+fn is_internal(path: &str) -> bool {
+    ["/callbacks/", "/relays/", "/api/"]
+        .iter()
+        .all(|public| !path.starts_with(public))
+}
+
+fn schemes() -> [(&'static str, SecurityScheme); 4] {
+    let bearer = |description: &str| {
+        let http = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(description));
+        SecurityScheme::Http(http.build())
+    };
+    let header = |name: &str, description: &str| {
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+            name,
+            description,
+        )))
+    };
+    [
+        (
+            "reader",
+            bearer("The token of a [[readers]] entry; the scopes are those of the entry"),
+        ),
+        ("epay", bearer("A token of [epay]")),
+        (
+            "signature",
+            header(
+                "sign",
+                "PayerMax: RSASSA-PKCS1-v1_5 with SHA-256 over the whole body, standard Base64. \
+                 PayCools signs in a member of the body instead",
+            ),
+        ),
+        (
+            "relay",
+            header(
+                "webhook-signature",
+                "Standard Webhooks: v1, and the HMAC-SHA256 of id, timestamp and body",
+            ),
+        ),
+    ]
+}
+
+/// Every answer to a reader with a limit carries these.
+fn tell_limits(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        for (name, description, example) in [
+            (
+                "RateLimit-Policy",
+                "The limit of this reader, if it has one",
+                "\"reader\";q=600;w=60",
+            ),
+            (
+                "RateLimit",
+                "What is left of it, and when all of it is back",
+                "\"reader\";r=599;t=1",
+            ),
+        ] {
+            let text = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .examples([example]);
+            let header = HeaderBuilder::new()
+                .schema(Some(text))
+                .description(Some(description));
+            response
+                .headers
+                .insert(name.to_owned(), RefOr::T(header.build()));
+        }
+    }
+}

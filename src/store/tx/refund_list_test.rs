@@ -1,0 +1,110 @@
+//! Whatever a list asks for, the engine finds it through an index: read from its own plans.
+
+use super::super::super::StoreError;
+use super::super::super::driver::{Driver, EachRow, Value};
+use super::super::super::sqlite::Sqlite;
+use super::*;
+
+/// An empty store that notes how it would answer each query.
+struct Planner {
+    sqlite: Sqlite,
+    plan: Vec<String>,
+}
+
+impl Driver for Planner {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.sqlite.begin()
+    }
+    fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.sqlite.begin_snapshot()
+    }
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.sqlite.commit()
+    }
+    fn rollback(&mut self) {
+        self.sqlite.rollback();
+    }
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
+        self.sqlite.execute(sql, params)
+    }
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        each: EachRow<'_>,
+    ) -> Result<(), StoreError> {
+        let plan = &mut self.plan;
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        self.sqlite.query(&explain, params, &mut |row| {
+            plan.push(row.text(3)?.to_owned());
+            Ok(())
+        })?;
+        self.sqlite.query(sql, params, each)
+    }
+    fn run_script(&mut self, script: &str) -> Result<(), StoreError> {
+        self.sqlite.run_script(script)
+    }
+    fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError> {
+        self.sqlite.count_tables(name)
+    }
+    fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
+        self.sqlite.maintain(idle)
+    }
+}
+
+fn plan(filter: &RefundFilter) -> Vec<String> {
+    let mut sqlite = Sqlite::in_memory().unwrap();
+    sqlite
+        .run_script(include_str!("../../../schema.sql"))
+        .unwrap();
+    let mut planner = Planner {
+        sqlite,
+        plan: Vec::new(),
+    };
+    Snapshot::new(&mut planner).refunds(filter, 50).unwrap();
+    planner.plan
+}
+
+#[track_caller]
+fn expect(index: &str, change: impl FnOnce(&mut RefundFilter)) {
+    let mut filter = RefundFilter::default();
+    change(&mut filter);
+    let plan = plan(&filter);
+    let finds = |step: &String| step.contains(&format!("INDEX {index}"));
+    assert!(plan.iter().any(finds), "{index} for {filter:?}: {plan:#?}");
+    let reads_all = |step: &&String| step.starts_with("SCAN refunds") && !step.contains("INDEX");
+    assert_eq!(plan.iter().find(reads_all), None, "{filter:?}");
+}
+
+#[test]
+fn every_list_is_found_through_an_index_that_fits() {
+    let text = str::to_owned;
+    let id = "rf_0199ebf0-04d4-79de-a645-9ca09745a1a7".parse().unwrap();
+    expect("sqlite_autoindex_refunds_1", |_| {});
+    expect("sqlite_autoindex_refunds_1 (id<?)", |f| f.before = Some(id));
+    expect("refunds_listed", |f| {
+        f.provider = Some(text("payermax"));
+        f.account = Some(text("main"));
+    });
+    expect("refunds_listed", |f| f.status = Some(Status::Succeeded));
+    expect("refunds_not_succeeded (status=?)", |f| {
+        f.status = Some(Status::Pending);
+    });
+    expect("refunds_updated (updated_at>?)", |f| {
+        f.updated_after = Some(Moment::from_millis(0));
+    });
+    expect("refunds_order (order_no=?)", |f| {
+        f.order_no = Some(text("P-1"));
+    });
+    expect("refunds_number (refund_no=?)", |f| {
+        f.refund_no = Some(text("R-1"));
+        f.status = Some(Status::Succeeded);
+    });
+    expect("refunds_provider_number (provider_refund_no=?)", |f| {
+        f.provider_refund_no = Some(text("T-1"));
+    });
+    expect("refunds_attention", |f| f.attention = Some(true));
+    expect("refunds_attention", |f| {
+        f.attention_reason = Some(Reason::Conflict);
+    });
+}

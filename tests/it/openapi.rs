@@ -1,0 +1,161 @@
+//! The description of the interface is true: it is the committed one, it has every URL and no other,
+//! its problem codes are the documented ones, and a fuzzer that knows nothing else finds no gap.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::config::{EPAY_TOKEN, READER_TOKEN};
+use crate::harness::epay::simple_order;
+use crate::harness::payermax::Notice;
+use crate::harness::reader::text;
+use crate::harness::server::PROGRAM;
+use crate::harness::{Engine, Server, relay};
+
+/// Cases that the fuzzer makes for each operation and phase, beside its systematic ones.
+const EXAMPLES_MAX: &str = "20";
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn file(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn document() -> Value {
+    serde_json::from_str(&file("docs/openapi.json")).expect("docs/openapi.json is JSON")
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let server = Server::usual(Engine::Sqlite);
+    let answer = server.get_with("/openapi.json", &[]);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert!(
+        answer.text() == file("docs/openapi.json"),
+        "renew it: cargo run -- openapi > docs/openapi.json"
+    );
+    let printed = Command::new(PROGRAM).arg("openapi").output();
+    let printed = printed.expect("the program can be started").stdout;
+    assert!(printed == answer.body, "the command prints the same");
+    let tag = answer.header("etag").to_owned();
+    let again = server.get_with("/openapi.json", &[("if-none-match", &tag)]);
+    assert_eq!(again.status, 304);
+}
+
+/// The paths that `src/http/routes.rs` serves, as the document writes them.
+fn served_paths() -> BTreeSet<String> {
+    let routes = file("src/http/routes.rs");
+    let code = routes.lines().filter(|line| !line.trim().starts_with("//"));
+    let literals = code.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let paths = literals.filter(|literal| literal.starts_with('/'));
+    let epay = "/api/WebInterface/EPay/Refund/EndSingle/Success";
+    paths
+        .map(|path| match path {
+            // Split by the handler, not by a pattern.
+            "/callbacks" => "/callbacks/{provider}/{account}".to_owned(),
+            other => other.to_owned(),
+        })
+        .chain([epay.to_owned()])
+        .collect()
+}
+
+#[test]
+fn the_document_has_every_path_that_is_served_and_no_other() {
+    let document = document();
+    let described = document["paths"].as_object().expect("paths");
+    let described: BTreeSet<String> = described.keys().cloned().collect();
+    assert_eq!(described, served_paths());
+}
+
+#[test]
+fn each_path_takes_the_described_methods_and_answers_405_to_others() {
+    let server = Server::usual(Engine::Sqlite);
+    let document = document();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let is_public = item.get("servers").is_some();
+        let base = if is_public {
+            &server.public_url
+        } else {
+            &server.internal_url
+        };
+        let url = format!("{base}{}", path.replace(['{', '}'], ""));
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+            let is_described = item.get(method.to_lowercase()).is_some();
+            let reply = server.client().send(method, &url, &[], b"");
+            assert_eq!(reply.status != 405, is_described, "{method} {path}");
+        }
+    }
+}
+
+/// The first cells of the table under a heading of `docs/errors.md`.
+fn documented(heading: &str) -> BTreeSet<String> {
+    let page = file("docs/errors.md");
+    let section = page.split("\n## ").find(|part| part.starts_with(heading));
+    let rows = section.expect("the section is there").lines();
+    rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
+        .map(|(code, _)| code.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_codes_of_problems_are_those_of_the_page() {
+    let document = document();
+    let codes = document["components"]["schemas"]["ProblemCode"]["enum"].as_array();
+    let codes: BTreeSet<String> = codes.expect("an enum").iter().map(text).collect();
+    assert_eq!(codes, documented("Internal listener"));
+}
+
+/// Runs the fuzzer against one listener; everything that it says is shown where it finds something.
+#[track_caller]
+fn fuzz(server: &Server, url: &str, token: &str, paths: &str, more: &[(&str, &str)]) {
+    let schema = format!("{}/openapi.json", server.internal_url);
+    let authorization = format!("Authorization: Bearer {token}");
+    let output = Command::new(root().join("tests/schemathesis/run"))
+        .args([&schema, "--url", url, "-H", &authorization])
+        .args(["--include-path-regex", paths])
+        .args(["--max-examples", EXAMPLES_MAX, "--request-timeout", "20"])
+        // The same cases in every run: a test that fails must fail again.
+        .args(["--seed", "1", "--generation-deterministic"])
+        .args(["--no-color"])
+        .env("no_proxy", "*")
+        .envs(more.iter().copied())
+        .output()
+        .expect("the script can be started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+}
+
+#[test]
+fn a_fuzzer_that_knows_the_document_finds_no_gap() {
+    let config = relay::config(Engine::Sqlite).with_epay().toml(
+        "[[accounts]]\nprovider = \"payermax\"\naccount = \"main\"\nmerchant_no = \"1\"\n\
+         public_keys = [{ id = \"k\", file = \"main.pem\" }]\n",
+    );
+    let key = &crate::harness::keys::provider_key().public_pem;
+    let server = Server::start(&config.file("main.pem", key));
+    server.relay(
+        &format!("{}R-1", relay::NMANAGEMENT),
+        "msg-1",
+        include_str!("../fixtures/nmanagement/succeeded.json"),
+    );
+    let mut notice = Notice::new("R-2", "REFUND_PENDING");
+    notice.merchant_no = "1";
+    server.notified(&notice);
+    let order = simple_order("1", "refund_applied", "30.00");
+    server.put_order("YD-1", &order);
+    server.epay_json("B-1", "T-1", "30.00");
+
+    // A stream has no end that a fuzzer could wait for.
+    let internal = "^/(v1/(?!events/stream)|livez|readyz|metrics|openapi)";
+    fuzz(&server, &server.internal_url, READER_TOKEN, internal, &[]);
+    let secret = std::fs::read_to_string(server.folder().path().join("relay.secret"));
+    let secret = secret.expect("the harness wrote it");
+    let more = [("SCHEMATHESIS_RELAY_SECRET", secret.as_str())];
+    let public = "^/(callbacks|relays|api)/";
+    fuzz(&server, &server.public_url, EPAY_TOKEN, public, &more);
+}
