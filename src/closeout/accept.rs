@@ -6,7 +6,7 @@ use super::Closeout;
 use crate::domain::claim::{Account, Claim};
 use crate::domain::clock::Moment;
 use crate::domain::ids::CallbackId;
-use crate::faults::crash_point;
+use crate::faults::{crash_point, planted};
 use crate::providers::VerifiedClaim;
 use crate::store::{Lane, NewCallback, Store, StoreError, Stored};
 
@@ -84,7 +84,7 @@ impl Closeout {
 
 async fn store_callback(store: &Store, callback: NewCallback) -> Result<Stored, StoreError> {
     let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
-    if cfg!(feature = "sabotage-ack-early") {
+    if planted!("sabotage-ack-early") {
         store.write_later("accept", lane, move |tx| {
             tx.store_callback(&callback).map(drop)
         })?;

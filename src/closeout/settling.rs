@@ -155,7 +155,9 @@ impl<'a, 'd> Settling<'a, 'd> {
             self.tx.save_refund(&self.locked)?;
         }
         #[cfg(feature = "sabotage-settle-twice-commit")]
-        self.tx.commit_halfway()?;
+        if crate::faults::shows("sabotage-settle-twice-commit") {
+            self.tx.commit_halfway()?;
+        }
         crash_point!("settle-refund-saved");
         for kind in told {
             self.tell_of_refund(kind)?;

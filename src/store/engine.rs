@@ -12,14 +12,8 @@ use super::stats::Stats;
 use super::tx::Snapshot;
 use super::{StoreError, cut, schema};
 use crate::domain::clock::Moment;
+use crate::faults::planted;
 use tokio::sync::watch;
-
-/// How far a commit goes; the other form is a planted bug.
-const DURABILITY: Synchronous = if cfg!(feature = "sabotage-sync-normal") {
-    Synchronous::Normal
-} else {
-    Synchronous::Full
-};
 
 /// Threads that read; two keep a slow list from delaying single look-ups.
 const READERS: usize = 2;
@@ -64,7 +58,12 @@ pub(super) fn open_sqlite(
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
-    let mut sqlite = Sqlite::open_writer(path, DURABILITY)?;
+    let synchronous = if planted!("sabotage-sync-normal") {
+        Synchronous::Normal
+    } else {
+        Synchronous::Full
+    };
+    let mut sqlite = Sqlite::open_writer(path, synchronous)?;
     schema::prepare(&mut sqlite, now)?;
     if let Err(error) = lock.mark() {
         tracing::warn!(%error, "an emptied database file would not be noticed");

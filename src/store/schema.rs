@@ -5,7 +5,7 @@ use super::driver::Driver;
 use super::postgres::{self, Postgres};
 use super::sqlite::Sqlite;
 use crate::domain::clock::Moment;
-use crate::faults::crash_point;
+use crate::faults::{crash_point, planted};
 
 /// The schema that this program writes.
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
@@ -59,16 +59,11 @@ fn texts(sqlite: &mut Sqlite, sql: &str) -> Result<Vec<String>, StoreError> {
 /// Creates or steps up the schema, all in one transaction.
 pub(super) fn prepare(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     driver.begin()?;
-    let result = step_up(driver, now).and_then(|()| {
-        crash_point!("schema-commit-before");
-        driver.commit()
-    });
+    let result = step_up(driver, now).and_then(|()| driver.commit());
     if result.is_err() {
         driver.rollback();
     }
-    crash_point!("schema-commit-after");
-    #[cfg(feature = "sabotage-no-unique-key")]
-    driver.run_script("DROP INDEX callbacks_delivery")?;
+    crash_point!("schema-committed");
     result
 }
 
@@ -83,6 +78,7 @@ pub(super) fn prepare_shared(postgres: &mut Postgres, now: Moment) -> Result<(),
         postgres.rollback();
         return result;
     }
+    crash_point!("schema-committed");
     postgres.begin()?;
     let missing = postgres::first_missing(postgres, SCHEMA);
     postgres.rollback();
@@ -97,6 +93,9 @@ pub(super) fn prepare_shared(postgres: &mut Postgres, now: Moment) -> Result<(),
 fn step_up(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     if driver.count_tables(None)? == 0 {
         driver.run_script(SCHEMA)?;
+        if planted!("sabotage-no-unique-key") {
+            driver.run_script("DROP INDEX callbacks_delivery")?;
+        }
         crash_point!("schema-made");
         return note(driver, now);
     }
@@ -167,7 +166,9 @@ fn found_version(driver: &mut dyn Driver) -> Result<i64, StoreError> {
 
 fn note(driver: &mut dyn Driver, now: Moment) -> Result<(), StoreError> {
     let sql = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
-    driver.expect_one(sql, &[VERSION.into(), now.as_millis().into()])
+    driver.expect_one(sql, &[VERSION.into(), now.as_millis().into()])?;
+    crash_point!("schema-noted");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! A request without an answer may or may not have been stored; after it is sent again the result
 //! must be that of one delivery.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::ENGINE;
@@ -43,6 +42,7 @@ fn sigterm_under_load_drains_and_exits_0_and_loses_nothing() {
     ledger.storm(&mut server, &mixed(0, DELIVERIES), 25, |server| {
         assert_eq!(server.terminate().code(), Some(0), "an orderly end");
     });
+    ledger.audit(&server);
     server.restart();
     ledger.assert_kept(&server);
 }
@@ -71,27 +71,4 @@ fn sigterm_while_readers_wait_ends_promptly() {
     );
     let reply = waiting.join().expect("the reader came back");
     assert_eq!(reply.status, 200, "{reply:?}");
-}
-
-#[test]
-fn a_second_process_on_the_same_store_is_refused_and_harms_nobody() {
-    let server = Server::usual(ENGINE);
-    let second = server
-        .serve_command()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program can be started");
-    let output = second.wait_with_output().expect("it ends by itself");
-    assert!(!output.status.success(), "{output:?}");
-    assert!(
-        !String::from_utf8_lossy(&output.stdout).contains("ready"),
-        "{output:?}"
-    );
-    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    let clear = ["another process", "already", "in use", "locked"];
-    assert!(clear.iter().any(|words| said.contains(words)), "{said}");
-
-    server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.event_types().len(), server.refunds("").len());
 }

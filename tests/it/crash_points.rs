@@ -6,38 +6,32 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+use crate::harness::faulty::VARIABLE;
 use crate::harness::ledger::{Ledger, mixed, register_orders};
 use crate::harness::payermax::{ACK, MAIN, SAMPLE};
-use crate::harness::server::PROGRAM;
-use crate::harness::store::{make_store, schema_version};
+use crate::harness::server::{PROGRAM, program};
 use crate::harness::{ConfigBuilder, Engine, Server, faulty};
 
-/// The variable of the crate `fail` that says where to end.
-const VARIABLE: &str = "FAILPOINTS";
 /// Deliveries made ready for one crash.
 const DELIVERIES: usize = 40;
 
 /// Places on the way of a callback, and how often each is passed before the program ends there.
-const UNDER_LOAD: [(&str, &[u32]); 9] = [
+const UNDER_LOAD: [(&str, &[u32]); 7] = [
     ("commit-before", &[0, 1, 2, 9]),
     ("commit-after", &[0, 1, 2, 9]),
     ("accepted-not-answered", &[0, 13]),
     ("accepted-not-queued", &[0, 13]),
     ("settle-begun", &[0, 13]),
     ("settle-refund-saved", &[0, 13]),
-    // At the latest when all is quiet the log is copied.
-    ("checkpoint-before", &[0]),
-    ("checkpoint-after", &[0]),
     ("resume-close-out", &[0, 3]),
 ];
+/// Places where the log of SQLite is copied into the file: at the latest when all is quiet.
+const IN_CHECKPOINT: [(&str, &[u32]); 2] =
+    [("checkpoint-before", &[0]), ("checkpoint-after", &[0])];
 /// Places on the way of a first start.
-const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-commit-before", "schema-commit-after"];
+const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-noted", "schema-committed"];
 /// Places on the way of a start that steps an older store up.
-const IN_UPGRADE: [&str; 3] = [
-    "upgrade-step",
-    "schema-commit-before",
-    "schema-commit-after",
-];
+const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-commit-before", "schema-committed"];
 /// Places on the way of a start that finds work left behind.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0, 1]),
@@ -47,9 +41,9 @@ const IN_RECOVERY: [(&str, &[u32]); 4] = [
 ];
 
 /// A server of the build with crash points, not started yet.
-fn server_with_crash_points() -> Server {
-    let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
-    server.use_program(faulty::with_crash_points());
+fn server_with_crash_points(engine: Engine) -> Server {
+    let mut server = Server::stopped(&ConfigBuilder::new(engine));
+    server.use_program(faulty::program());
     server
 }
 
@@ -60,7 +54,9 @@ fn arm(server: &mut Server, point: &str, passes: u32) {
     } else {
         format!("{point}={passes}*off->return")
     };
-    server.set_variable(VARIABLE, Some(&action));
+    // What is set for the whole run, a planted bug, goes on.
+    let all = std::env::var(VARIABLE).map_or(action.clone(), |set| format!("{set};{action}"));
+    server.set_variable(VARIABLE, Some(&all));
 }
 
 /// From now on the server never ends by itself.
@@ -79,20 +75,20 @@ fn assert_aborted(status: ExitStatus, place: &str) {
 /// Starts again without faults and looks at everything.
 fn assert_recovers(server: &mut Server, ledger: &mut Ledger) {
     disarm(server);
+    server.use_program(program());
     server.restart();
     ledger.assert_kept(server);
     register_orders(server, 0, DELIVERIES);
     ledger.assert_whole_after_redelivery(server);
 }
 
-#[test]
-fn an_end_at_any_place_of_a_callback_loses_and_doubles_nothing() {
-    for (point, passes) in UNDER_LOAD {
-        for passes in passes {
+fn end_under_load(engine: Engine, points: &[(&str, &[u32])]) {
+    for (point, passes) in points {
+        for passes in *passes {
             let place = format!("{point} after {passes}");
-            let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
+            let (mut server, mut ledger) = (server_with_crash_points(engine), Ledger::default());
             server.restart();
-            if point != "resume-close-out" {
+            if *point != "resume-close-out" {
                 register_orders(&server, 0, DELIVERIES);
             }
             server.kill9();
@@ -107,60 +103,86 @@ fn an_end_at_any_place_of_a_callback_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn an_end_in_the_first_start_leaves_a_store_that_can_be_started() {
-    for point in AT_FIRST_START {
-        let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
-        arm(&mut server, point, 0);
-        assert_aborted(server.start_and_fail(), point);
-        disarm(&mut server);
-        server.restart();
-        register_orders(&server, 0, DELIVERIES);
-        ledger.storm(&mut server, &mixed(0, DELIVERIES), DELIVERIES, |_| {});
-        ledger.assert_kept(&server);
-    }
+fn an_end_at_any_place_of_a_callback_loses_and_doubles_nothing() {
+    end_under_load(Engine::Sqlite, &UNDER_LOAD);
 }
 
 #[test]
-fn an_end_in_the_middle_of_recovery_is_recovered_from() {
+fn an_end_at_any_place_of_a_callback_loses_and_doubles_nothing_on_postgres() {
+    end_under_load(Engine::Postgres, &UNDER_LOAD);
+}
+
+#[test]
+fn an_end_while_the_log_is_copied_loses_and_doubles_nothing() {
+    end_under_load(Engine::Sqlite, &IN_CHECKPOINT);
+}
+
+#[test]
+fn an_end_in_the_first_start_leaves_a_store_that_can_be_started() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for point in AT_FIRST_START {
+            let (mut server, mut ledger) = (server_with_crash_points(engine), Ledger::default());
+            arm(&mut server, point, 0);
+            assert_aborted(server.start_and_end(), point);
+            disarm(&mut server);
+            server.restart();
+            register_orders(&server, 0, DELIVERIES);
+            ledger.storm(&mut server, &mixed(0, DELIVERIES), DELIVERIES, |_| {});
+            ledger.assert_kept(&server);
+        }
+    }
+}
+
+fn end_in_recovery(engine: Engine) {
     for (point, passes) in IN_RECOVERY {
         for passes in passes {
             let place = format!("{point} after {passes}");
-            let (mut server, mut ledger) = (server_with_crash_points(), Ledger::default());
+            let (mut server, mut ledger) = (server_with_crash_points(engine), Ledger::default());
             arm(&mut server, "settle-begun", 5);
             server.restart();
             ledger.storm(&mut server, &mixed(0, DELIVERIES), 0, |server| {
                 assert_aborted(server.wait_end(), "settle-begun");
             });
             arm(&mut server, point, *passes);
-            assert_aborted(server.start_and_fail(), &place);
+            assert_aborted(server.start_and_end(), &place);
             assert_recovers(&mut server, &mut ledger);
         }
     }
 }
 
+#[test]
+fn an_end_in_the_middle_of_recovery_is_recovered_from() {
+    end_in_recovery(Engine::Sqlite);
+}
+
+#[test]
+fn an_end_in_the_middle_of_recovery_is_recovered_from_on_postgres() {
+    end_in_recovery(Engine::Postgres);
+}
+
 /// For each older version there is a store of it among the fixtures.
 #[test]
 fn an_end_in_an_upgrade_leaves_the_old_version_or_the_new_one() {
-    let present = schema_version(&Server::usual(Engine::Sqlite));
+    let present = Server::usual(Engine::Sqlite).schema_version();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");
     for version in 1..present {
         let fixture = fixtures.join(format!("version-{version}.sql"));
         let old = std::fs::read_to_string(&fixture).expect("a store of each version is kept");
         for point in IN_UPGRADE {
-            let mut server = server_with_crash_points();
-            make_store(&server, &old);
+            let mut server = server_with_crash_points(Engine::Sqlite);
+            server.change_store(&old);
             arm(&mut server, point, 0);
-            assert_aborted(server.start_and_fail(), point);
-            let is_left_old = point != "schema-commit-after";
+            assert_aborted(server.start_and_end(), point);
+            let is_left_old = point != "schema-committed";
             let left = if is_left_old { version } else { present };
             assert_eq!(
-                schema_version(&server),
+                server.schema_version(),
                 left,
                 "whole or not at all, at {point}"
             );
             disarm(&mut server);
             server.restart();
-            assert_eq!(schema_version(&server), present);
+            assert_eq!(server.schema_version(), present);
             let kept = old.matches("INSERT INTO \"refunds\"").count();
             assert_eq!(
                 server.refunds("limit=200").len(),
@@ -203,7 +225,9 @@ fn points_in_source() -> BTreeSet<String> {
 fn every_crash_point_is_driven() {
     let under_load = UNDER_LOAD.iter().map(|(point, _)| *point);
     let in_recovery = IN_RECOVERY.iter().map(|(point, _)| *point);
+    let in_checkpoint = IN_CHECKPOINT.iter().map(|(point, _)| *point);
     let driven: BTreeSet<String> = under_load
+        .chain(in_checkpoint)
         .chain(in_recovery)
         .chain(AT_FIRST_START)
         .chain(IN_UPGRADE)
@@ -224,7 +248,7 @@ fn the_ordinary_program_holds_no_crash_point_and_no_planted_bug() {
             other => panic!("the search failed: {other:?}"),
         }
     };
-    let (ordinary, faulty) = (Path::new(PROGRAM), faulty::built("failpoints"));
+    let (ordinary, faulty) = (Path::new(PROGRAM), faulty::program());
     for name in points_in_source()
         .iter()
         .map(String::as_str)

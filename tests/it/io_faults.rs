@@ -25,10 +25,9 @@ struct Small {
 
 impl Small {
     fn new(size: &str) -> Self {
-        let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
         let disk = Mounted::tmpfs(size).expect("a file system in memory can be mounted");
-        let url = format!("sqlite:{}", disk.path().join("refunds.db").display());
-        server.set_variable("REFUND_RECEIVER__STORE__URL", Some(&url));
+        let config = ConfigBuilder::new(Engine::Sqlite).in_folder(disk.path());
+        let server = Server::stopped(&config);
         Self { server, disk }
     }
 }
@@ -94,7 +93,7 @@ fn a_disk_that_is_full_at_the_start_is_said_and_survived() {
     let mut small = Small::new("6m");
     let ballast = small.disk.fill("ballast");
     assert_code(
-        small.server.start_and_fail(),
+        small.server.start_and_end(),
         STORE_REFUSED,
         "no room for a first start",
     );
@@ -108,7 +107,7 @@ fn a_disk_that_is_full_at_the_start_is_said_and_survived() {
     std::fs::remove_file(index).expect("a running store has one");
     small.disk.fill("ballast");
     assert_code(
-        small.server.start_and_fail(),
+        small.server.start_and_end(),
         STORE_REFUSED,
         "no room for recovery",
     );
@@ -222,7 +221,7 @@ fn a_read_only_disk_is_refused_at_the_start() {
     assert_code(small.server.terminate(), 0, "an orderly end");
     small.disk.make_read_only(true);
     assert_code(
-        small.server.start_and_fail(),
+        small.server.start_and_end(),
         STORE_REFUSED,
         "nothing can be written",
     );
@@ -270,7 +269,7 @@ fn a_database_held_by_another_process_is_waited_for_and_then_callbacks_are_put_o
 
     let other = hold();
     server.kill9();
-    assert_code(server.start_and_fail(), STORE_REFUSED, "held at the start");
+    assert_code(server.start_and_end(), STORE_REFUSED, "held at the start");
     drop(other);
     server.restart();
     ledger.assert_kept(&server);

@@ -28,7 +28,6 @@ mod selftest;
 mod server_faults;
 mod shared_feed;
 mod sqlite_file;
-mod standstill;
 mod supply_chain;
 mod tidy;
 mod tokens;

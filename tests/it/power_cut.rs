@@ -6,8 +6,6 @@
 //! killed, and the next start finds the copy. It models a lost page cache, not a disk that lies about a
 //! sync. That the method can fail is shown with a build that commits with `synchronous=NORMAL`.
 
-use std::path::PathBuf;
-
 use crate::harness::disk::{Disk, can_mount};
 use crate::harness::ledger::{Ledger, mixed, register_orders};
 use crate::harness::server::report;
@@ -27,15 +25,15 @@ struct Machine {
 }
 
 impl Machine {
-    /// A first start on an empty disk, with another build of the program where one is named.
-    fn new(program: Option<PathBuf>) -> Self {
-        let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
-        if let Some(program) = program {
-            server.use_program(program);
-        }
+    /// A first start on an empty disk, of the program or of the one that shows a bug.
+    fn start(shown_bug: Option<&str>) -> Self {
         let disk = Disk::new();
-        let url = format!("sqlite:{}", disk.path().join("refunds.db").display());
-        server.set_variable("REFUND_RECEIVER__STORE__URL", Some(&url));
+        let config = ConfigBuilder::new(Engine::Sqlite).in_folder(disk.path());
+        let mut server = Server::stopped(&config);
+        if let Some(bug) = shown_bug {
+            server.use_program(faulty::program());
+            server.set_variable(faulty::VARIABLE, Some(&format!("{bug}=return")));
+        }
         server.restart();
         Self { server, disk }
     }
@@ -59,7 +57,7 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     if !can_mount() {
         return;
     }
-    let mut machine = Machine::new(None);
+    let mut machine = Machine::start(None);
     let mut ledger = Ledger::default();
     for round in 0..ROUNDS {
         register_orders(&machine.server, round, DELIVERIES);
@@ -80,9 +78,8 @@ fn the_method_finds_a_store_that_does_not_sync_its_commits() {
     if !can_mount() {
         return;
     }
-    let unsafe_program = faulty::built("sabotage-sync-normal");
     for round in 0..CONTROL_ROUNDS {
-        let mut machine = Machine::new(Some(unsafe_program.clone()));
+        let mut machine = Machine::start(Some("sabotage-sync-normal"));
         let mut ledger = Ledger::default();
         // Early, before the log is copied for the first time, which syncs in this build, too.
         machine.cut_power(&mut ledger, round, 40);

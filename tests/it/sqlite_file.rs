@@ -14,14 +14,7 @@ fn stopped() -> Server {
     server
 }
 
-/// Once the store is as it was, it serves as if nothing had been.
-fn assert_serves_again(mut server: Server) {
-    server.restart();
-    assert_eq!(server.refunds("status=succeeded").len(), 1);
-    server.notify(MAIN, SAMPLE).expect(200, ACK);
-}
-
-/// Starts a server that must refuse its store and leave the file as it is.
+/// The start is refused and the file is left as it is.
 #[track_caller]
 fn assert_refused(server: &mut Server, what: &str) {
     let path = server.folder().path().join("refunds.db");
@@ -30,6 +23,13 @@ fn assert_refused(server: &mut Server, what: &str) {
     assert!(said.contains("damaged or not ours"), "{what}: {said}");
     let after = std::fs::read(&path).expect("the store is there");
     assert!(before == after, "{what}: nothing is overwritten");
+}
+
+/// Once the store is as it was, it serves as if nothing had been.
+fn assert_serves_again(server: &mut Server) {
+    server.restart();
+    assert_eq!(server.refunds("status=succeeded").len(), 1);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
 }
 
 #[test]
@@ -44,9 +44,76 @@ fn a_damaged_page_is_found_at_the_start() {
     for page in 0..pages {
         let mut damaged = intact.clone();
         damaged[page * 4_096..(page + 1) * 4_096].fill(0xA5);
-        std::fs::write(&path, damaged).expect("the store can be written");
+        std::fs::write(&path, &damaged).expect("the store can be written");
         assert_refused(&mut server, &format!("page {page}"));
     }
+}
+
+#[test]
+fn a_file_that_was_cut_is_found_at_the_start_and_left_as_it_is() {
+    let mut server = stopped();
+    let path = server.folder().path().join("refunds.db");
+    let intact = std::fs::read(&path).expect("the store is there");
+    let whole = intact.len();
+    let inside_a_page = [whole - 1, whole - 100, whole - 4_095, 100, 99, 1];
+    let at_its_end = [whole - 4_096, whole / 2, 4_096, 0];
+    for length in inside_a_page.into_iter().chain(at_its_end) {
+        std::fs::write(&path, &intact[..length]).expect("the store can be written");
+        assert_refused(&mut server, &format!("{length} bytes of {whole}"));
+    }
+    std::fs::write(&path, &intact).expect("the store can be written");
+    assert_serves_again(&mut server);
+}
+
+#[test]
+fn a_store_that_is_gone_is_not_taken_for_a_new_one() {
+    let mut server = stopped();
+    let path = server.folder().path().join("refunds.db");
+    let kept = server.folder().path().join("kept.db");
+    std::fs::rename(&path, &kept).expect("the store is there");
+    let said = server.refused_start();
+    assert!(said.contains("a store was made here"), "{said}");
+    assert!(!path.exists(), "nothing is made in its place");
+    std::fs::rename(&kept, &path).expect("it was kept");
+    assert_serves_again(&mut server);
+}
+
+#[test]
+fn a_store_that_was_emptied_beside_its_log_is_found_at_the_start() {
+    let mut server = Server::usual(Engine::Sqlite);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
+    let path = server.folder().path().join("refunds.db");
+    wait_for("the log to be copied, once all is quiet", || {
+        let length = std::fs::metadata(&path).expect("the store is there").len();
+        (length > 4_096 * 10).then_some(())
+    });
+    server.kill9();
+    // SQLite would drop the log, which holds everything.
+    let log = server.folder().path().join("refunds.db-wal");
+    let logged = std::fs::read(&log).expect("the log stays");
+    for left in [&[][..], b"S"] {
+        std::fs::write(&path, left).expect("the store can be written");
+        assert_refused(&mut server, &format!("{left:?} is left"));
+        let still = std::fs::read(&log).expect("the log stays");
+        assert!(logged == still, "the log is not touched");
+    }
+}
+
+#[test]
+fn what_was_never_a_store_is_refused_and_left_as_it_is() {
+    let mut server = stopped();
+    let path = server.folder().path().join("refunds.db");
+    let text = "order_no,refund_no\n".repeat(1_000);
+    std::fs::write(&path, text).expect("a file can be made");
+    assert_refused(&mut server, "a text");
+
+    std::fs::remove_file(&path).expect("it was made");
+    let foreign = rusqlite::Connection::open(&path).expect("a database can be made");
+    foreign
+        .execute_batch("CREATE TABLE refunds (id INTEGER)")
+        .expect("a table can be made");
+    drop(foreign);
+    assert_refused(&mut server, "another program's database");
 }
 
 #[test]
@@ -70,72 +137,4 @@ fn a_second_process_on_the_same_store_is_refused_and_harms_nobody() {
 
     server.notify(MAIN, SAMPLE).expect(200, ACK);
     assert_eq!(server.event_types().len(), server.refunds("").len());
-}
-
-#[test]
-fn a_file_that_was_cut_is_found_at_the_start_and_left_as_it_is() {
-    let mut server = stopped();
-    let path = server.folder().path().join("refunds.db");
-    let intact = std::fs::read(&path).expect("the store is there");
-    let whole = intact.len();
-    let inside_a_page = [whole - 1, whole - 100, whole - 4_095, 100, 99, 1];
-    let at_its_end = [whole - 4_096, whole / 2, 4_096, 0];
-    for length in inside_a_page.into_iter().chain(at_its_end) {
-        std::fs::write(&path, &intact[..length]).expect("the store can be written");
-        assert_refused(&mut server, &format!("{length} bytes of {whole}"));
-    }
-    std::fs::write(&path, &intact).expect("the store can be written");
-    assert_serves_again(server);
-}
-
-#[test]
-fn a_store_that_is_gone_is_not_taken_for_a_new_one() {
-    let mut server = stopped();
-    let path = server.folder().path().join("refunds.db");
-    let kept = server.folder().path().join("kept.db");
-    std::fs::rename(&path, &kept).expect("the store is there");
-    server.refused_start();
-    assert!(!path.exists(), "nothing is made in its place");
-    std::fs::rename(&kept, &path).expect("it was kept");
-    assert_serves_again(server);
-}
-
-#[test]
-fn a_store_that_was_emptied_beside_its_log_is_found_at_the_start() {
-    let mut server = Server::usual(Engine::Sqlite);
-    server.notify(MAIN, SAMPLE).expect(200, ACK);
-    let path = server.folder().path().join("refunds.db");
-    wait_for("the log to be copied, once all is quiet", || {
-        let length = std::fs::metadata(&path).expect("the store is there").len();
-        (length > 4_096 * 10).then_some(())
-    });
-    server.kill9();
-    // SQLite would drop the log, which holds everything.
-    let log = server.folder().path().join("refunds.db-wal");
-    let logged = std::fs::read(&log).expect("the log stays");
-    for left in [&[][..], b"S"] {
-        std::fs::write(&path, left).expect("the store can be written");
-        assert_refused(&mut server, &format!("{left:?} is left"));
-        assert!(
-            logged == std::fs::read(&log).expect("it stays"),
-            "the log is not touched"
-        );
-    }
-}
-
-#[test]
-fn what_was_never_a_store_is_refused_and_left_as_it_is() {
-    let mut server = stopped();
-    let path = server.folder().path().join("refunds.db");
-    let text = "order_no,refund_no\n".repeat(1_000);
-    std::fs::write(&path, text).expect("a file can be made");
-    assert_refused(&mut server, "a text");
-
-    std::fs::remove_file(&path).expect("it was made");
-    let foreign = rusqlite::Connection::open(&path).expect("a database can be made");
-    foreign
-        .execute_batch("CREATE TABLE refunds (id INTEGER)")
-        .expect("a table can be made");
-    drop(foreign);
-    assert_refused(&mut server, "another program's database");
 }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::ENGINE;
 use crate::harness::epay::order_no;
 use crate::harness::injection::WallClock;
 use crate::harness::ledger::{Answer, Ledger, mixed, register_orders, report};
-use crate::harness::{ConfigBuilder, Engine, Server, now, wait_for};
+use crate::harness::{ConfigBuilder, Server, now, wait_for};
 
 /// Deliveries made ready for one round.
 const DELIVERIES: usize = 60;
@@ -15,7 +16,7 @@ const STANDSTILL: Duration = Duration::from_secs(6);
 
 #[test]
 fn a_process_that_stood_still_in_mid_load_goes_on() {
-    let (mut server, mut ledger) = (Server::usual(Engine::Sqlite), Ledger::default());
+    let (mut server, mut ledger) = (Server::usual(ENGINE), Ledger::default());
     register_orders(&server, 0, DELIVERIES);
     ledger.storm(&mut server, &mixed(0, DELIVERIES), 10, |server| {
         server.freeze();
@@ -32,7 +33,7 @@ fn a_process_that_stood_still_in_mid_load_goes_on() {
 
 #[test]
 fn a_wall_clock_that_jumps_under_load_changes_nothing_but_times() {
-    let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
+    let mut server = Server::stopped(&ConfigBuilder::new(ENGINE));
     let clock = WallClock::of(&mut server);
     server.restart();
     let mut ledger = Ledger::default();
@@ -56,7 +57,7 @@ fn a_wall_clock_that_jumps_under_load_changes_nothing_but_times() {
 
 #[test]
 fn what_was_accepted_in_the_future_is_settled_in_the_present() {
-    let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
+    let mut server = Server::stopped(&ConfigBuilder::new(ENGINE));
     let clock = WallClock::of(&mut server);
     clock.jump("+10d");
     server.restart();

@@ -157,7 +157,8 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// A crate and the only places that may use it.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
+    ("fail", &["src/faults.rs"]),
     ("actix_web", &["src/http/", "src/cli/"]),
     ("rusqlite", &["src/store/sqlite.rs", "src/store/sqlite/"]),
     ("tokio_postgres", &["src/store/postgres/"]),

@@ -11,10 +11,13 @@ mod wire;
 
 pub use sample::{Sample, sample};
 
+use std::borrow::Cow;
+
 use super::json::Object;
 use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::KeyRing;
 use crate::domain::claim::Claim;
+use crate::faults::planted;
 
 /// Acknowledges a notification of the new generation.
 pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
@@ -75,15 +78,13 @@ impl Provider for Payermax {
             ));
         }
         let signature = (request.header)(SIGN_HEADER);
-        let signed = request.body;
-        #[cfg(feature = "sabotage-reserialise")]
-        let signed = &signed
-            .split(|byte| *byte == b' ')
-            .collect::<Vec<_>>()
-            .concat();
+        let mut signed = Cow::Borrowed(request.body);
+        if planted!("sabotage-reserialise") {
+            signed.to_mut().retain(|byte| *byte != b' ');
+        }
         let key_id = self
             .keys
-            .verify(signed, signature, request.now)
+            .verify(&signed, signature, request.now)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
         let (claim, acknowledgement) = self.read(&body)?;
         Ok(Notice {
@@ -130,7 +131,7 @@ impl Provider for Payermax {
 
 impl Audience {
     fn check_merchant(&self, said: Option<&str>) -> Result<(), Rejection> {
-        if said == Some(self.merchant_no.as_str()) || cfg!(feature = "sabotage-any-merchant") {
+        if said == Some(self.merchant_no.as_str()) || planted!("sabotage-any-merchant") {
             return Ok(());
         }
         let reason = "signed, but for another merchant number";

@@ -1,5 +1,6 @@
 //! The configuration of one test server: TOML text and the files it names.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::folder::Folder;
@@ -85,6 +86,12 @@ impl ConfigBuilder {
             Engine::Sqlite => builder,
             Engine::Postgres => builder.on(&Postgres::shared().database()),
         }
+    }
+
+    /// Keeps the store in the file `refunds.db` of another folder.
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.url = format!("sqlite:{}", folder.join("refunds.db").display());
+        self
     }
 
     /// Keeps the store in this database.

@@ -34,8 +34,8 @@ pub fn can_mount() -> bool {
 #[derive(Debug)]
 pub struct Mounted {
     at: PathBuf,
-    /// The folder in which it is mounted, where nobody else keeps it.
-    folder: Option<Folder>,
+    /// Keeps the folder in which it is mounted, unless somebody else does.
+    keeps: Option<Folder>,
 }
 
 impl Mounted {
@@ -45,7 +45,7 @@ impl Mounted {
         let size = format!("size={size}");
         let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"];
         let mut mounted = Self::mount(&folder.path().join("disk"), &arguments)?;
-        mounted.folder = Some(folder);
+        mounted.keeps = Some(folder);
         Ok(mounted)
     }
 
@@ -61,7 +61,7 @@ impl Mounted {
         run(Command::new("mount").args(arguments).arg(at))?;
         Ok(Self {
             at: at.to_owned(),
-            folder: None,
+            keeps: None,
         })
     }
 

@@ -223,7 +223,6 @@ impl Ledger {
             );
         }
         assert_effects(server, &refunds);
-        self.audit(server);
         for refund_no in self
             .acked
             .iter()
@@ -237,19 +236,20 @@ impl Ledger {
                 "{order}"
             );
         }
+        self.audit(server);
     }
 
     /// The program's own audit finds every rule kept, and everything that was acknowledged.
     #[track_caller]
-    fn audit(&self, server: &Server) {
+    pub fn audit(&self, server: &Server) {
         let list = AckedFile::new(server.folder());
         for refund_no in &self.acked {
-            let delivery = &self.sent[refund_no];
-            let (provider, account) = match delivery.path {
+            let sent = &self.sent[refund_no];
+            let (provider, account) = match sent.path {
                 MAIN => ("payermax", "main"),
                 _ => ("epay", "default"),
             };
-            list.add(provider, account, refund_no, &delivery.body);
+            list.add(provider, account, refund_no, &sent.body);
         }
         let report = server.assert_audit_is_clean(Some(&list));
         assert_eq!(report["acked"]["stored"], self.acked.len(), "{report:#}");

@@ -13,8 +13,13 @@ use super::wait_for;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_refund-receiver");
-/// Names another program to serve with: one with a planted bug, to show that a test finds it.
-pub const PROGRAM_VARIABLE: &str = "REFUND_RECEIVER_TEST_PROGRAM";
+/// Names another program to serve with: the one whose bugs the tests must find.
+const PROGRAM_VARIABLE: &str = "REFUND_RECEIVER_TEST_PROGRAM";
+
+/// The program that servers are started with.
+pub fn program() -> PathBuf {
+    std::env::var_os(PROGRAM_VARIABLE).map_or_else(|| PROGRAM.into(), PathBuf::from)
+}
 
 /// A server may take this long from its start to the `ready` line.
 const START_DEADLINE: Duration = Duration::from_secs(20);
@@ -46,17 +51,17 @@ impl Server {
         Self::spawned(folder, config.place.clone(), environment, None)
     }
 
+    /// Starts the server on the configuration that lies in `folder` already, with its store.
+    pub fn start_in(folder: Folder) -> Self {
+        Self::spawned(folder, Place::Folder, Vec::new(), None)
+    }
+
     /// Writes the configuration into a new folder; the server is started by [`Server::restart`].
     pub fn stopped(config: &ConfigBuilder) -> Self {
         let folder = Folder::new();
         config.write(&folder);
         let environment = config.environment.clone();
-        Self::stopped_in(folder, config.place.clone(), environment, None)
-    }
-
-    /// Starts the server on the configuration that lies in `folder` already, with its store.
-    pub fn start_in(folder: Folder) -> Self {
-        Self::spawned(folder, Place::Folder, Vec::new(), None)
+        Self::not_spawned(folder, config.place.clone(), environment, None)
     }
 
     fn spawned(
@@ -65,22 +70,21 @@ impl Server {
         environment: Vec<(String, String)>,
         open_files: Option<u32>,
     ) -> Self {
-        let mut server = Self::stopped_in(folder, place, environment, open_files);
+        let mut server = Self::not_spawned(folder, place, environment, open_files);
         server.spawn();
         server
     }
 
-    fn stopped_in(
+    fn not_spawned(
         folder: Folder,
         place: Place,
         environment: Vec<(String, String)>,
         open_files: Option<u32>,
     ) -> Self {
-        let program = std::env::var_os(PROGRAM_VARIABLE).unwrap_or_else(|| PROGRAM.into());
         Self {
             folder,
             place,
-            program: program.into(),
+            program: program(),
             environment,
             open_files,
             child: None,
@@ -149,10 +153,8 @@ impl Server {
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &self.pid().to_string()])
             .status();
-        assert!(
-            sent.expect("kill is installed").success(),
-            "SIG{name} could not be sent"
-        );
+        let sent = sent.expect("kill is installed");
+        assert!(sent.success(), "SIG{name} could not be sent");
     }
 
     /// Stops every thread where it is (SIGSTOP); a system call under way is finished first.
@@ -164,15 +166,14 @@ impl Server {
             let stands = threads.all(|thread| {
                 let path = thread.expect("a thread").path().join("stat");
                 let stat = std::fs::read_to_string(path).unwrap_or_default();
-                stat.rsplit(") ")
-                    .next()
-                    .is_some_and(|rest| rest.starts_with('T'))
+                let state = stat.rsplit(") ").next();
+                state.is_some_and(|state| state.starts_with('T'))
             });
             stands.then_some(())
         });
     }
 
-    /// Waits until the process ends by itself and gives its exit status.
+    /// Waits until the process has ended and gives its exit status.
     pub fn wait_end(&mut self) -> ExitStatus {
         let child = self.child.as_mut().expect("the server runs");
         let status = wait_for("the server to end", || child.try_wait().expect("our child"));
@@ -180,8 +181,8 @@ impl Server {
         status
     }
 
-    /// Starts a server that must end before it serves; gives its exit status.
-    pub fn start_and_fail(&mut self) -> ExitStatus {
+    /// Starts a server that ends by itself; gives its exit status.
+    pub fn start_and_end(&mut self) -> ExitStatus {
         self.launch();
         self.wait_end()
     }

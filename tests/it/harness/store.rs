@@ -115,6 +115,17 @@ impl Server {
         }
     }
 
+    /// The version of the store's schema.
+    pub fn schema_version(&self) -> i64 {
+        let sql = "SELECT max(version) FROM schema_version";
+        match &self.place {
+            Place::Folder => open_to_read(&self.store_file())
+                .query_row(sql, [], |row| row.get(0))
+                .expect("a store has a version"),
+            Place::Database(database) => database.query(sql)[0].get(0),
+        }
+    }
+
     /// Runs a statement on the store behind the back of the service.
     pub fn change_store(&self, sql: &str) {
         match &self.place {
@@ -196,23 +207,6 @@ impl Server {
     fn store_file(&self) -> PathBuf {
         self.folder().path().join("refunds.db")
     }
-}
-
-/// The schema version of a server's store.
-pub fn schema_version(server: &Server) -> i64 {
-    let connection = open_to_read(&server.store_file());
-    let version = "SELECT max(version) FROM schema_version";
-    connection
-        .query_row(version, [], |row| row.get(0))
-        .expect("a store has a version")
-}
-
-/// Puts a store made by this SQL text where a server that was never started will look for it.
-pub fn make_store(server: &Server, sql: &str) {
-    let connection = Connection::open(server.store_file()).expect("a database can be made");
-    connection
-        .execute_batch(sql)
-        .expect("the SQL makes a store");
 }
 
 /// Opens a database that another process may be writing to, without ever writing.
