@@ -28,6 +28,7 @@ impl Closeout {
     /// answered, so that readers never see a store in which an acknowledged callback has no effect.
     /// Returns how many were settled.
     pub async fn resume_at_start(&self) -> Result<usize, StoreError> {
+        self.bring_forward().await?;
         let due = if self.store.is_shared() {
             self.clock.now().plus(TAKE_OVER_AHEAD)
         } else {
@@ -42,6 +43,21 @@ impl Closeout {
                 return Ok(settled);
             }
         }
+    }
+
+    /// Lets every callback be due now that waits for a time so far off that only a clock that was wrong
+    /// can have named it. A close-out needs none of this: what it waits for wakes it.
+    async fn bring_forward(&self) -> Result<(), StoreError> {
+        let (Some(_), _) = self.next().await? else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let latest = now.plus(RetryPolicy::LONGEST_PAUSE);
+        self.store
+            .write("bring forward", Lane::ORDERS, move |tx| {
+                tx.bring_settling_forward(now, latest)
+            })
+            .await
     }
 
     /// Works until the task is dropped.

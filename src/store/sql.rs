@@ -55,6 +55,9 @@ WHERE id IN (SELECT id FROM callbacks WHERE settled_at IS NULL AND settle_after 
              ORDER BY settle_after, id LIMIT $3 /* skip locked */)
 RETURNING id, provider, account, claim, received_at, settle_attempts";
 
+pub(super) const BRING_SETTLING_FORWARD: &str = "-- bring_settling_forward
+UPDATE callbacks SET settle_after = $1 WHERE settled_at IS NULL AND settle_after > $2";
+
 pub(super) const NEXT_UNSETTLED: &str = "-- next_unsettled
 SELECT min(settle_after) FROM callbacks WHERE settled_at IS NULL";
 

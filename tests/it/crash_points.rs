@@ -31,13 +31,13 @@ const IN_CHECKPOINT: [(&str, &[u32]); 2] =
 /// Places on the way of a first start.
 const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-noted", "schema-committed"];
 /// Places on the way of a start that steps an older store up.
-const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-commit-before", "schema-committed"];
+const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
 /// Places on the way of a start that finds work left behind.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0, 1]),
     ("resume-settled", &[0, 1]),
-    ("commit-before", &[0]),
-    ("commit-after", &[0]),
+    ("commit-before", &[0, 1, 2]),
+    ("commit-after", &[0, 1]),
 ];
 
 /// A server of the build with crash points, not started yet.
@@ -72,12 +72,14 @@ fn assert_aborted(status: ExitStatus, place: &str) {
     );
 }
 
-/// Starts again without faults and looks at everything.
-fn assert_recovers(server: &mut Server, ledger: &mut Ledger) {
+/// Starts again without faults and looks at everything; at once, or only after all was sent again.
+fn assert_recovers(server: &mut Server, ledger: &mut Ledger, by_itself: bool) {
     disarm(server);
     server.use_program(program());
     server.restart();
-    ledger.assert_kept(server);
+    if by_itself {
+        ledger.assert_kept(server);
+    }
     register_orders(server, 0, DELIVERIES);
     ledger.assert_whole_after_redelivery(server);
 }
@@ -97,7 +99,7 @@ fn end_under_load(engine: Engine, points: &[(&str, &[u32])]) {
             ledger.storm(&mut server, &mixed(0, DELIVERIES), 0, |server| {
                 assert_aborted(server.wait_end(), &place);
             });
-            assert_recovers(&mut server, &mut ledger);
+            assert_recovers(&mut server, &mut ledger, true);
         }
     }
 }
@@ -145,7 +147,10 @@ fn end_in_recovery(engine: Engine) {
             });
             arm(&mut server, point, *passes);
             assert_aborted(server.start_and_end(), &place);
-            assert_recovers(&mut server, &mut ledger);
+            // Where instances share a store, what a dead one had on lease is free after 30 s only, which
+            // is waited for once; whoever sends again need not wait.
+            let waits = engine == Engine::Sqlite || place == "resume-settled after 0";
+            assert_recovers(&mut server, &mut ledger, waits);
         }
     }
 }

@@ -220,6 +220,16 @@ impl Tx<'_> {
         Ok(leased)
     }
 
+    /// Lets what is due later than `latest` be due now.
+    pub fn bring_settling_forward(
+        &mut self,
+        now: Moment,
+        latest: Moment,
+    ) -> Result<(), StoreError> {
+        let params = [now.as_millis().into(), latest.as_millis().into()];
+        self.execute(sql::BRING_SETTLING_FORWARD, &params).map(drop)
+    }
+
     /// Puts off the next try to settle.
     pub fn defer_settle(&mut self, id: CallbackId, until: Moment) -> Result<(), StoreError> {
         let params = [until.as_millis().into(), id.as_bytes().into()];

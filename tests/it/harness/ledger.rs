@@ -22,8 +22,9 @@ use super::{Server, comes_true, wait_for};
 
 /// Connections that send at the same time.
 const SENDERS: usize = 4;
-/// What could not be settled at once (the disk was full) is settled by itself within this time.
-const RESUMED_WITHIN: Duration = Duration::from_secs(20);
+/// What could not be settled at once (the disk was full, or who had it on lease died) is settled by
+/// itself within this time; a lease ends after 30 s.
+const RESUMED_WITHIN: Duration = Duration::from_secs(45);
 
 /// One request made ready before the load starts.
 #[derive(Debug, Clone)]
