@@ -31,6 +31,8 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
         }
     }
     ledger.assert_kept(&server);
+    let kills = ROUNDS + ROUNDS.div_ceil(3);
+    ledger.measured(&server, &format!("kill -9 ({ENGINE:?})"), kills);
     ledger.assert_whole_after_redelivery(&mut server);
 }
 

@@ -13,6 +13,8 @@ use crate::harness::{ConfigBuilder, Engine, Server, now, wait_for};
 
 /// Deliveries made ready for one fault.
 const DELIVERIES: usize = 60;
+/// Writes of a thread after which one finds no space.
+const NO_SPACE_AT: [u32; 7] = [1, 2, 3, 5, 8, 13, 40];
 /// Exit codes of the outer contract: a store that cannot be used, and trouble while serving.
 const STORE_REFUSED: i32 = 3;
 const FAILED: i32 = 1;
@@ -163,13 +165,14 @@ fn a_disk_that_fails_ends_the_service_and_the_next_start_recovers() {
         );
     }
     ledger.assert_kept(&server);
+    ledger.measured(&server, "EIO of a write or sync", faults.len());
     ledger.assert_whole_after_redelivery(&mut server);
 }
 
 #[test]
 fn no_space_at_any_write_puts_callbacks_off_and_nothing_else() {
     let (mut server, mut ledger) = (Server::usual(Engine::Sqlite), Ledger::default());
-    for (round, nth) in [1, 2, 3, 5, 8, 13, 40].into_iter().enumerate() {
+    for (round, nth) in NO_SPACE_AT.into_iter().enumerate() {
         register_orders(&server, round, DELIVERIES);
         let fault = format!("pwrite64:error=ENOSPC:when={nth}");
         let injection = Injection::attach(&server, &fault, None);
@@ -178,6 +181,7 @@ fn no_space_at_any_write_puts_callbacks_off_and_nothing_else() {
         assert_alive(&server);
     }
     ledger.assert_kept(&server);
+    ledger.measured(&server, "ENOSPC of a write", NO_SPACE_AT.len());
     ledger.assert_whole_after_redelivery(&mut server);
     assert_code(server.terminate(), 0, "an orderly end");
 }
@@ -207,6 +211,7 @@ fn an_end_at_any_write_of_the_log_or_the_database_loses_nothing() {
         assert!(ledger.lost(&server).is_empty(), "write {nth} of {file}");
     }
     ledger.assert_kept(&server);
+    ledger.measured(&server, "kill -9 at the Nth write of a file", 6);
     ledger.assert_whole_after_redelivery(&mut server);
 }
 

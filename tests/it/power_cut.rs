@@ -66,10 +66,7 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
         assert!(lost.is_empty(), "round {round}: lost {lost:?}");
     }
     ledger.assert_kept(&machine.server);
-    report(&format!(
-        "{ROUNDS} cuts, {} acknowledged, 0 lost",
-        ledger.acked()
-    ));
+    ledger.measured(&machine.server, "power cut", ROUNDS);
     ledger.assert_whole_after_redelivery(&mut machine.server);
 }
 
@@ -84,7 +81,10 @@ fn the_method_finds_a_store_that_does_not_sync_its_commits() {
         // Early, before the log is copied for the first time, which syncs in this build, too.
         machine.cut_power(&mut ledger, round, 40);
         let lost = ledger.lost(&machine.server).len();
-        report(&format!("{lost} of {} acknowledged lost", ledger.acked()));
+        let acked = ledger.acked();
+        report(&format!(
+            "measured | power cut, synchronous=NORMAL | 1 | {acked} | {lost} | – |"
+        ));
         if lost > 0 {
             return;
         }

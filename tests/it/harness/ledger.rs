@@ -240,9 +240,21 @@ impl Ledger {
         self.audit(server);
     }
 
+    /// Prints a row of the table in `docs/durability.md`, as the audit found it.
+    #[track_caller]
+    pub fn measured(&self, server: &Server, fault: &str, times: usize) {
+        let found = &self.audit(server)["acked"];
+        super::server::report(&format!(
+            "measured | {fault} | {times} | {} | {} | {} |",
+            self.acked.len(),
+            found["lost"],
+            found["doubled"]
+        ));
+    }
+
     /// The program's own audit finds every rule kept, and everything that was acknowledged.
     #[track_caller]
-    pub fn audit(&self, server: &Server) {
+    pub fn audit(&self, server: &Server) -> Value {
         let list = AckedFile::new(server.folder());
         for refund_no in &self.acked {
             let sent = &self.sent[refund_no];
@@ -254,6 +266,7 @@ impl Ledger {
         }
         let report = server.assert_audit_is_clean(Some(&list));
         assert_eq!(report["acked"]["stored"], self.acked.len(), "{report:#}");
+        report
     }
 
     /// Sends everything once more, after which all of it must be there exactly once.
