@@ -9,6 +9,7 @@ use super::verified::VerifiedClaim;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Claim;
 
+<<<<<<< HEAD
 /// The word under which its refunds stand.
 pub const PROVIDER: &str = "epay";
 
@@ -18,6 +19,10 @@ pub const FORM: Form = Form {
     proof: "the caller's bearer token or network",
     acknowledgement: None,
 };
+=======
+/// Bits before the IPv4 address in an IPv6 address that holds one (`::ffff:10.20.0.1`).
+const MAPPED_BITS: u8 = 96;
+>>>>>>> 1f90d3a (A network written as mapped IPv6 holds the IPv4 peers that it names)
 
 /// A range of addresses, `10.20.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +40,14 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
+        let prefix: u8 = match prefix {
             Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= bits)?,
             None => bits,
+        };
+        // A peer that comes as a mapped address is compared as the IPv4 address that it is.
+        let (address, prefix) = match (address, address.to_canonical()) {
+            (IpAddr::V6(_), mapped @ IpAddr::V4(_)) => (mapped, prefix.checked_sub(MAPPED_BITS)?),
+            _ => (address, prefix),
         };
         Some(Self { address, prefix })
     }
@@ -113,6 +123,8 @@ mod tests {
             ("10.20.0.0/16", "10.20.255.1", true),
             ("10.20.0.0/16", "10.21.0.1", false),
             ("10.20.0.0/16", "::ffff:10.20.0.9", true),
+            ("::ffff:10.20.0.0/112", "10.20.0.9", true),
+            ("::ffff:10.20.0.0/112", "10.21.0.9", false),
             ("127.0.0.1", "127.0.0.1", true),
             ("127.0.0.1", "127.0.0.2", false),
             ("0.0.0.0/0", "192.0.2.1", true),
@@ -126,7 +138,14 @@ mod tests {
                 "{network:?} {peer}"
             );
         }
-        for bad in ["", "10.0.0.0/33", "10.0.0/8", "x", "10.0.0.0/-1"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "x",
+            "10.0.0.0/-1",
+            "::ffff:10.0.0.0/90",
+        ] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
     }
