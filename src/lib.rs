@@ -29,6 +29,8 @@ pub mod domain;
 pub mod epay;
 pub mod faults;
 pub mod feed;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod providers;
 pub mod push;

@@ -47,7 +47,11 @@ impl Readers {
 
 /// The bearer token of a request.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
-    let value = single_header(request, header::AUTHORIZATION.as_str())?;
+    single_header(request, header::AUTHORIZATION.as_str()).and_then(bearer_of)
+}
+
+/// The token in the value of an `Authorization` header.
+pub fn bearer_of(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")

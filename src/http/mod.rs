@@ -27,6 +27,9 @@ mod relay;
 pub mod routes;
 mod stream;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use auth::bearer_of;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -21,6 +21,8 @@ pub use wire::Locale;
 use super::json::{Object, Value};
 use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::{KeyRing, SuffixSecret};
+#[cfg(any(test, fuzzing))]
+use crate::domain::claim::Claim;
 
 /// Acknowledges the open-api form.
 pub const ACK_OPEN_API: &str = r#"{"code":10000,"message":"Success"}"#;
@@ -90,6 +92,16 @@ impl Paycools {
             acknowledgement: ACK_FLAT,
         })
     }
+}
+
+/// What a body says and the text that its digest would be over, whoever wrote it: for fuzzing, which
+/// cannot sign. The same members stand in `param` and in a flat body.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn unproven(body: &[u8], locale: Locale) -> Option<(Claim, Option<String>)> {
+    let body = Object::parse(body).ok()?;
+    let is_flat = canonical::check_shape(&body).is_ok();
+    let text = canonical::signed_text(&body).ok().filter(|_| is_flat);
+    Some((wire::claim(&body, locale), text))
 }
 
 impl Provider for Paycools {

@@ -1,0 +1,4 @@
+#![no_main]
+//! Hands the fuzzer's bytes to the target `negotiation`.
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| refund_receiver::fuzz::run("negotiation", bytes));
