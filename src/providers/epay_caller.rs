@@ -9,7 +9,6 @@ use super::verified::VerifiedClaim;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Claim;
 
-<<<<<<< HEAD
 /// The word under which its refunds stand.
 pub const PROVIDER: &str = "epay";
 
@@ -19,10 +18,8 @@ pub const FORM: Form = Form {
     proof: "the caller's bearer token or network",
     acknowledgement: None,
 };
-=======
 /// Bits before the IPv4 address in an IPv6 address that holds one (`::ffff:10.20.0.1`).
 const MAPPED_BITS: u8 = 96;
->>>>>>> 1f90d3a (A network written as mapped IPv6 holds the IPv4 peers that it names)
 
 /// A range of addresses, `10.20.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

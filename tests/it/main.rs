@@ -24,6 +24,7 @@ mod openapi;
 mod postgres_server;
 mod power_cut;
 mod proxies;
+mod security_page;
 mod selftest;
 mod server_faults;
 mod shared_feed;
