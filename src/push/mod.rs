@@ -14,10 +14,10 @@
 //!
 //! # How an endpoint is served
 //!
-//! One instance at a time serves it, by a lease in its row that ends by itself ([`worker`]). The worker
-//! keeps a window of the feed in memory ([`backlog`]), decides by rules without any IO what a failure means
-//! ([`ledger`]), and hands single events to threads that post them ([`delivery`]), to addresses that
-//! are allowed ([`address`]).
+//! One instance at a time serves it, by a lease in its row that ends by itself (`worker`). The worker
+//! keeps a window of the feed in memory (`backlog`), decides by rules without any IO what a failure means
+//! (`ledger`), and hands single events to threads that post them (`delivery`), to addresses that
+//! are allowed (`address`).
 //!
 //! While the last few attempts all failed, the endpoint itself is taken to be failing: only one parked
 //! event is tried at a time, by its schedule, and nothing is given up. Once one is taken, everything that is

@@ -29,6 +29,10 @@ use session::Session;
 /// Where commits with events are announced.
 const EVENTS_CHANNEL: &str = "refund_receiver_events";
 
+/// Ends a transaction, however long that takes: a COMMIT that waits for a synchronous standby and is cut by
+/// the time limit of a statement would be answered as done, though the standby has not got it.
+const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -116,7 +120,7 @@ impl Driver for Postgres {
         // Everything that was sent must have been answered well: COMMIT of a failed transaction
         // is answered without an error, too.
         self.step(|runtime, session| session.finish(runtime))?;
-        self.step(|runtime, session| session.simple(runtime, "COMMIT"))
+        self.step(|runtime, session| session.simple(runtime, COMMIT))
     }
 
     fn rollback(&mut self) {
