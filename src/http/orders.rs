@@ -48,7 +48,7 @@ struct OrderBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RegisteredPayment)]
-struct PaymentBody {
+pub(super) struct PaymentBody {
     #[schema(schema_with = trandeno, example = "T-1")]
     trandeno: String,
     #[schema(schema_with = yuan_text, example = "100.00")]
@@ -58,7 +58,7 @@ struct PaymentBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RegisteredApplication)]
-struct ApplicationBody {
+pub(super) struct ApplicationBody {
     #[schema(schema_with = batchno, example = "B-1")]
     batchno: String,
     #[schema(schema_with = yuan_text, example = "30.00")]

@@ -91,6 +91,16 @@ fn each_path_takes_the_described_methods_and_answers_405_to_others() {
     }
 }
 
+#[test]
+fn every_schema_that_is_named_is_there() {
+    let text = file("docs/openapi.json");
+    let schemas = &document()["components"]["schemas"];
+    let named = text.split("\"#/components/schemas/").skip(1);
+    for name in named.filter_map(|rest| rest.split('"').next()) {
+        assert!(schemas[name].is_object(), "{name}");
+    }
+}
+
 /// The first cells of the table under a heading of `docs/errors.md`.
 fn documented(heading: &str) -> BTreeSet<String> {
     let page = file("docs/errors.md");

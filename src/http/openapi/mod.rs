@@ -66,6 +66,8 @@ use super::{
         relay::receive,
         epay::receive_or_not_found,
     ),
+    // Named by hand where `orders` asks for unique items.
+    components(schemas(orders::PaymentBody, orders::ApplicationBody)),
     modifiers(&Finish)
 )]
 struct Document;
