@@ -191,7 +191,7 @@ fn failed_over(is_synchronous: bool) -> (Server, Ledger, (Proxy, Arc<Postgres>))
     proxy.retarget(&standby.address());
     proxy.cut();
     wait_until_it_serves(&server, "standby");
-    ledger.wait_until_settled(&server);
+    server.wait_until_settled();
     (server, ledger, (proxy, standby))
 }
 

@@ -200,7 +200,7 @@ impl Ledger {
     /// what was sent without an answer is there once or not at all.
     #[track_caller]
     pub fn assert_kept(&self, server: &Server) {
-        self.wait_until_settled(server);
+        server.wait_until_settled();
         let mut lost = Vec::new();
         let all_there = comes_true(RESUMED_WITHIN, || {
             lost = self.lost(server);
@@ -280,18 +280,6 @@ impl Ledger {
             self.sent.len(),
             "nothing is invented"
         );
-    }
-
-    /// Waits until everything that is stored has taken effect: what another process accepted is
-    /// taken over only after its time.
-    pub fn wait_until_settled(&self, server: &Server) {
-        wait_for("everything that is stored to be settled", || {
-            let client = server.client();
-            let url = format!("{}/metrics", server.internal_url);
-            let metrics = client.try_send("GET", &url, &[], b"").ok()?;
-            let settled = "refund_receiver_unsettled_callbacks 0\n";
-            metrics.text().contains(settled).then_some(())
-        });
     }
 
     /// The acknowledged deliveries that a server does not know.

@@ -71,6 +71,18 @@ impl Server {
         page["data"].as_array().expect("`data` is a list").clone()
     }
 
+    /// Waits until everything that is stored has taken effect: what another process accepted is
+    /// taken over only after its time.
+    pub fn wait_until_settled(&self) {
+        wait_for("everything that is stored to be settled", || {
+            let client = self.client();
+            let url = format!("{}/metrics", self.internal_url);
+            let metrics = client.try_send("GET", &url, &[], b"").ok()?;
+            let settled = "refund_receiver_unsettled_callbacks 0\n";
+            metrics.text().contains(settled).then_some(())
+        });
+    }
+
     /// The refund of this number, once it is there and everything said about it is settled.
     #[track_caller]
     pub fn settled(&self, refund_no: &str) -> Value {
