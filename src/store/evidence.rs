@@ -291,7 +291,7 @@ impl Writer {
             self.delete_oldest()?;
         }
         self.sqlite.commit()?;
-        self.sqlite.maintain(true)
+        self.sqlite.maintain(false)
     }
 
     fn insert(&mut self, refusal: &RefusedRequest) -> Result<(), StoreError> {
