@@ -291,6 +291,7 @@ impl Writer {
             self.delete_oldest()?;
         }
         self.sqlite.commit()?;
+        // Never idle: what is copied out of the log is synced, and the syncs of the store would wait for that.
         self.sqlite.maintain(false)
     }
 
