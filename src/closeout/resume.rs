@@ -16,7 +16,7 @@ const PASS_MAX: u32 = 256;
 /// Time between two passes when nothing wakes it.
 const PERIOD: Duration = Duration::from_secs(1);
 /// How long work that was taken is left alone by other workers; one that dies gives it back by this.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(10);
 /// A moment after every time-out: at start everything unsettled is taken over at once.
 const ALL: Moment = Moment::from_millis(i64::MAX);
 /// How long before its time work is taken over at start where other instances may be at it. They have had

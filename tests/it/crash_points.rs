@@ -153,7 +153,7 @@ fn end_in_recovery(engine: Engine) {
             });
             arm(&mut server, point, *passes);
             assert_aborted(server.start_and_end(), &place);
-            // Where instances share a store, what a dead one had on lease is free after 30 s only, which
+            // Where instances share a store, what a dead one had on lease is free after 10 s only, which
             // is waited for once; whoever sends again need not wait.
             let waits = engine == Engine::Sqlite || place == "resume-settled after 0";
             assert_recovers(&mut server, &mut ledger, waits);

@@ -27,6 +27,7 @@ mod proxies;
 mod security_page;
 mod selftest;
 mod server_faults;
+mod server_tls;
 mod shared_feed;
 mod sqlite_file;
 mod supply_chain;
