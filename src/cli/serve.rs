@@ -31,6 +31,11 @@ use crate::telemetry::{self, Metrics};
 /// Time for events under way to endpoints, after the listeners have ended.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
 
+/// Longest wait for those who still hold the store when everything has been told to end.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// Pause between two looks at who does.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// Runs the service until SIGTERM or SIGINT, then drains and exits 0
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -176,12 +181,29 @@ impl Service {
         for server in running {
             server.await.context("a listener failed")??;
         }
-        match self.app.store.stats().fatal() {
-            None => Ok(()),
-            Some(error) => Err(anyhow::Error::new(error)
-                .context("stopped, so that a restart recovers from what is on disk")),
+        // Told to end above; only when they have do they let go of the store.
+        drop(tokio::join!(resume, watch));
+        let store = Arc::clone(&self.app.store);
+        drop(self.app);
+        close(store).await
+    }
+}
+
+/// Closes the store: what is queued is committed, the log is emptied into the file, the lock is given
+/// back. The threads of the listeners drop their shares of it as they end, which is awaited.
+async fn close(store: Arc<Store>) -> anyhow::Result<()> {
+    let is_last = async {
+        while Arc::strong_count(&store) > 1 {
+            rt::time::sleep(LOOK_AGAIN).await;
         }
-        // The store is dropped last: what is queued is committed, then its lock is given back.
+    };
+    if timeout(CLOSE_GRACE, is_last).await.is_err() {
+        tracing::warn!("the store is still in use; its log is emptied at the next start");
+    }
+    match store.stats().fatal() {
+        None => Ok(()),
+        Some(error) => Err(anyhow::Error::new(error)
+            .context("stopped, so that a restart recovers from what is on disk")),
     }
 }
 

@@ -34,8 +34,8 @@ const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-noted", "schema-commit
 const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
 /// Places on the way of a start that finds work left behind.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
-    ("resume-begun", &[0, 1]),
-    ("resume-settled", &[0, 1]),
+    ("resume-begun", &[0]),
+    ("resume-settled", &[0]),
     ("commit-before", &[0, 1, 2]),
     ("commit-after", &[0, 1]),
 ];

@@ -242,7 +242,7 @@ fn evidence_is_complete(server: &Server, rows: &[&Row]) -> Option<String> {
         let is_body = found.body_sha256 == sha256_hex(body) && found.body_length == body.len();
         found.reason == *reason
             && (is_body || found.body_length == 0)
-            && found.body_head.len() <= 2048
+            && found.body_head.len() <= 16 * 1024
             && body.starts_with(&found.body_head)
     };
     let missing = || {
