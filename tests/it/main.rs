@@ -12,6 +12,7 @@ mod harness;
 
 // Once: what has no store, or is about one engine alone.
 mod backup;
+mod catalogues;
 mod copy;
 mod crash_points;
 mod deploy;
