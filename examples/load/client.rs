@@ -1,4 +1,5 @@
-//! The closed loop: each connection sends a request, reads the whole answer, sends the next.
+//! The closed loop: each connection sends a request, reads the whole answer, sends the next; as soon as
+//! it can, or when the next of a given rate is due.
 //!
 //! One thread and no HTTP library: the load program takes its share of the cores away from the
 //! server, so it does no more than one write, one read and a look at status line and length.
@@ -9,14 +10,14 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use crate::prepare::RequestSet;
 
@@ -48,6 +49,8 @@ struct Shared {
 pub struct Stage {
     pub connections: u16,
     pub length: Duration,
+    /// Requests a second of all connections together, evenly spread; as many as they can where `None`.
+    pub rate: Option<u32>,
 }
 
 /// What the connections of one stage saw.
@@ -133,9 +136,11 @@ pub async fn run(job: &Job, stage: Stage) -> anyhow::Result<Measured> {
     }
     let started = Instant::now();
     let deadline = started + stage.length;
+    let pace = stage.rate.map(|rate| Arc::new(Pace::new(started, rate)));
     let mut senders = JoinSet::new();
     for connection in connections {
-        senders.spawn(keep_sending(Arc::clone(&job.shared), connection, deadline));
+        let (shared, pace) = (Arc::clone(&job.shared), pace.clone());
+        senders.spawn(keep_sending(shared, connection, pace, deadline));
     }
     let mut total = Measured::default();
     let all_done = async {
@@ -155,14 +160,45 @@ pub async fn run(job: &Job, stage: Stage) -> anyhow::Result<Measured> {
     Ok(total)
 }
 
+/// When each request of a given rate is due.
+struct Pace {
+    started: Instant,
+    rate: u32,
+    next: AtomicU32,
+}
+
+impl Pace {
+    fn new(started: Instant, rate: u32) -> Self {
+        Self {
+            started,
+            rate,
+            next: AtomicU32::new(0),
+        }
+    }
+
+    fn next_due(&self) -> Instant {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.started + Duration::from_secs(1) * number / self.rate
+    }
+}
+
 async fn keep_sending(
     shared: Arc<Shared>,
     mut connection: Connection,
+    pace: Option<Arc<Pace>>,
     deadline: Instant,
 ) -> anyhow::Result<Measured> {
     let mut seen = Measured::default();
     let mut sent_at = Instant::now();
-    while sent_at < deadline {
+    loop {
+        if let Some(pace) = &pace {
+            // One that is sent late is counted from when it was due: the wait is the server's doing.
+            sent_at = pace.next_due();
+            sleep_until(sent_at.into()).await;
+        }
+        if sent_at >= deadline {
+            break;
+        }
         let Some(request) = shared.take() else {
             seen.ran_out = true;
             break;

@@ -69,6 +69,9 @@ struct Args {
     /// Length of a stage; it ends sooner when the prepared requests run out
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Requests a second of all connections together [default: as many as they can]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// RSA private key of the sender: PEM, or bare Base64 of its DER
     #[arg(long)]
     key: Option<PathBuf>,
@@ -177,6 +180,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
         let stage = Stage {
             connections,
             length: Duration::from_secs(args.seconds),
+            rate: args.rate,
         };
         let floods = match args.mode {
             Mode::Flood => vec![false, true],

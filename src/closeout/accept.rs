@@ -71,7 +71,7 @@ impl Closeout {
         Ok(Accepted {
             id: match stored {
                 Stored::New => id,
-                Stored::Before { id } => id,
+                Stored::Before { id, .. } => id,
             },
             account,
             claim,

@@ -36,13 +36,13 @@
 //! end it is parked for an operator.
 
 mod accept;
+mod in_flight;
 mod register;
 mod resume;
 mod settle;
 mod settling;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -50,9 +50,11 @@ pub use accept::{Accepted, Notification};
 pub use register::{Registration, RegistrationError};
 pub use settle::Settled;
 
+use crate::domain::claim::{Account, RefundNo};
 use crate::domain::clock::Clock;
 use crate::domain::close_out::RetryPolicy;
 use crate::store::Store;
+use in_flight::InFlight;
 
 /// The two transactions over one store.
 pub struct Closeout {
@@ -60,7 +62,7 @@ pub struct Closeout {
     clock: Arc<dyn Clock>,
     policy: RetryPolicy,
     /// Settlings that were queued and are not committed yet.
-    in_flight: Arc<AtomicUsize>,
+    in_flight: Arc<InFlight>,
     /// Wakes the resume worker before its time.
     wake: Notify,
 }
@@ -72,36 +74,35 @@ impl Closeout {
             store,
             clock,
             policy,
-            in_flight: Arc::default(),
+            in_flight: InFlight::new(),
             wake: Notify::new(),
         }
     }
 
-    /// Returns once every callback acknowledged before the call has been settled or given to
-    /// resume. A reader who waits for this sees the effect of what was acknowledged before.
+    /// Whether every callback acknowledged before the call has been settled or given to resume.
+    pub fn is_caught_up(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Returns once that is so. A reader who waits for this sees the effect of what was acknowledged
+    /// before.
     pub async fn caught_up(&self) {
-        if self.in_flight.load(Ordering::Acquire) == 0 {
-            return;
+        if !self.is_caught_up() {
+            self.flush().await;
         }
+    }
+
+    /// The same for the callbacks of one refund.
+    pub async fn caught_up_with(&self, account: &Account, refund_no: Option<&RefundNo>) {
+        if !self.in_flight.is_without(account, refund_no) {
+            self.flush().await;
+        }
+    }
+
+    async fn flush(&self) {
         // Where nothing can be committed, readers still get what is there.
         if let Err(error) = self.store.flush().await {
             tracing::debug!(%error, "reading without what is not settled yet");
         }
-    }
-}
-
-/// Counts one queued settling for as long as it lives.
-struct InFlight(Arc<AtomicUsize>);
-
-impl InFlight {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Closeout;
 use super::accept::{Accepted, read_claim};
 use super::settling::Settling;
-use super::{Closeout, InFlight};
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::clock::{Clock, Moment};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
@@ -51,7 +51,7 @@ impl Closeout {
                     settled => settled,
                 }
             }
-            Stored::Before { id } => self.settle_again(id, Due::from(accepted).lane()).await,
+            Stored::Before { id, .. } => self.settle_again(id, Due::from(accepted).lane()).await,
         }
     }
 
@@ -70,8 +70,21 @@ impl Closeout {
     /// What cannot be queued or fails is left to resume.
     pub fn settle_later(&self, accepted: Accepted) {
         crash_point!("accepted-not-queued");
+        if matches!(
+            accepted.stored,
+            Stored::Before {
+                is_settled: true,
+                ..
+            }
+        ) {
+            return;
+        }
         // Moved into the job, so that it counts until that is committed and dropped.
-        let in_flight = InFlight::new(&self.in_flight);
+        let refund_no = accepted
+            .claim
+            .as_ref()
+            .and_then(|claim| claim.refund_no.as_ref());
+        let under_way = self.in_flight.begin(&accepted.account, refund_no);
         let stored = accepted.stored;
         let due = Due::from(accepted);
         let lane = due.lane();
@@ -79,16 +92,16 @@ impl Closeout {
             Stored::New => {
                 let mut work = self.work(due);
                 self.store.write_later("settle", lane, move |tx| {
-                    let _counts = &in_flight;
+                    let _counts = &under_way;
                     work(tx).map(drop)
                 })
             }
             // The process or connection that brought it first may have ended before it could queue
             // the settling.
-            Stored::Before { id } => {
+            Stored::Before { id, .. } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy);
                 self.store.write_later("settle again", lane, move |tx| {
-                    let _counts = &in_flight;
+                    let _counts = &under_way;
                     match tx.snapshot().unsettled_callback(id)? {
                         Some(row) => settle(tx, &Due::try_from(row)?, clock.as_ref(), policy),
                         None => Ok(Settled::NOTHING),

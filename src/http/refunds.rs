@@ -170,10 +170,9 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     let id = parse_id(id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
     let deadline = wait.map(|wait| Instant::now() + wait);
-    app.closeout.caught_up().await;
     loop {
         let seen = app.feed.last();
-        let (refund, close_out) = find(app, id).await?;
+        let (refund, close_out) = find_settled(app, id).await?;
         let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
                 app.feed.wait_for_refund(id, seen, deadline).await?
@@ -189,6 +188,23 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
 
 fn parse_id(text: &str) -> Result<RefundId, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound("refund"))
+}
+
+/// The refund with the effect of all that was acknowledged before. Whether something of it is still being
+/// settled can be asked only once its number is known: a busy service reads it twice, which takes less
+/// than waiting for a commit.
+async fn find_settled(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+    let is_caught_up = app.closeout.is_caught_up();
+    let found = find(app, id).await?;
+    if is_caught_up {
+        return Ok(found);
+    }
+    let (refund, _) = found;
+    let refund_no = refund.refund_no.as_ref();
+    app.closeout
+        .caught_up_with(&refund.account, refund_no)
+        .await;
+    find(app, id).await
 }
 
 async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {

@@ -5,7 +5,7 @@
 //! into floating point; each of those would let signed bytes mean two things.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -184,7 +184,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.deeper::<A::Error>()?.depth;
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         while let Some(Key(key)) = members.next_key::<Key<'de>>()? {
             if !seen.insert(key) {
                 return Err(A::Error::custom("a key twice"));

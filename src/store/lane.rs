@@ -24,7 +24,7 @@ impl Lane {
     }
 
     /// Its index among this many.
-    pub(super) fn among(self, lanes: usize) -> usize {
+    pub fn among(self, lanes: usize) -> usize {
         usize::try_from(self.0 % lanes.max(1) as u64).unwrap_or(0)
     }
 }

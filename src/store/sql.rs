@@ -29,7 +29,7 @@ ON CONFLICT DO NOTHING";
 pub(super) const COUNT_DELIVERY: &str = "-- count_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
 WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5
-RETURNING id";
+RETURNING id, settled_at";
 
 pub(super) const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
 INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
@@ -39,7 +39,7 @@ pub(super) const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
 WHERE id = (SELECT callback_id FROM relay_messages
             WHERE provider = $2 AND account = $3 AND message_key = $4)
-RETURNING id";
+RETURNING id, settled_at";
 
 pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback
 UPDATE callbacks SET refund_id = $1, verdict = $2, settled_at = $3

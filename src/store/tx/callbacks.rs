@@ -44,6 +44,8 @@ pub enum Stored {
     Before {
         /// The id they got then.
         id: CallbackId,
+        /// Whether transaction 2 has been there.
+        is_settled: bool,
     },
 }
 
@@ -365,6 +367,7 @@ fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
 fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
     Ok(Stored::Before {
         id: CallbackId::new(uuid(row.blob(0)?)?),
+        is_settled: row.opt_integer(1)?.is_some(),
     })
 }
 

@@ -1,0 +1,98 @@
+//! Which settlings are queued and not committed yet, so that a reader waits only for what concerns it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::domain::claim::{Account, RefundNo};
+use crate::store::Lane;
+
+/// Refunds are counted by a hash of their number. Two that share a slot only make a reader of one wait
+/// for the other; with a hundred under way, that is one reader in forty.
+const SLOTS: usize = 4_096;
+
+/// How many settlings are under way, in all and by refund.
+pub(super) struct InFlight {
+    all: AtomicUsize,
+    of_refunds: Box<[AtomicUsize]>,
+}
+
+/// One settling that is under way for as long as this lives.
+pub(super) struct UnderWay {
+    counts: Arc<InFlight>,
+    slot: usize,
+}
+
+impl InFlight {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            all: AtomicUsize::new(0),
+            of_refunds: (0..SLOTS).map(|_| AtomicUsize::new(0)).collect(),
+        })
+    }
+
+    /// Counts a settling of this refund.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        account: &Account,
+        refund_no: Option<&RefundNo>,
+    ) -> UnderWay {
+        let slot = slot(account, refund_no);
+        self.all.fetch_add(1, Ordering::AcqRel);
+        self.of_refunds[slot].fetch_add(1, Ordering::AcqRel);
+        UnderWay {
+            counts: Arc::clone(self),
+            slot,
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether nothing of this refund is under way.
+    pub(super) fn is_without(&self, account: &Account, refund_no: Option<&RefundNo>) -> bool {
+        self.of_refunds[slot(account, refund_no)].load(Ordering::Acquire) == 0
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.counts.of_refunds[self.slot].fetch_sub(1, Ordering::AcqRel);
+        self.counts.all.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn slot(account: &Account, refund_no: Option<&RefundNo>) -> usize {
+    Lane::of_refund(account, refund_no).among(SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_waits_for_its_own_refund_only_and_only_while_it_is_under_way() {
+        let account = Account {
+            provider: "payermax".to_owned(),
+            name: "main".to_owned(),
+        };
+        let [one, other] = ["R-1", "R-2"].map(|text| {
+            let number: crate::domain::ids::Number = text.parse().unwrap();
+            RefundNo::from(number)
+        });
+        let in_flight = InFlight::new();
+        assert!(in_flight.is_empty());
+        let first = in_flight.begin(&account, Some(&one));
+        let second = in_flight.begin(&account, Some(&one));
+        assert!(!in_flight.is_empty());
+        assert!(!in_flight.is_without(&account, Some(&one)));
+        assert!(in_flight.is_without(&account, Some(&other)));
+        assert!(in_flight.is_without(&account, None));
+        drop(first);
+        assert!(!in_flight.is_without(&account, Some(&one)));
+        drop(second);
+        assert!(in_flight.is_without(&account, Some(&one)));
+        assert!(in_flight.is_empty());
+    }
+}
