@@ -108,6 +108,8 @@ pub(super) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<(), StoreErr
 
 /// A connection of some engine.
 pub(super) trait Driver: Send {
+    /// Whether other connections write to the same store at the same time.
+    fn has_rivals(&self) -> bool;
     /// Starts a transaction that will write.
     fn begin(&mut self) -> Result<(), StoreError>;
     /// Starts a transaction that sees one unchanging state.

@@ -52,7 +52,9 @@ use writer::{Job, Task, Writer};
 pub(crate) enum Urgency {
     /// Somebody waits for it.
     Now,
-    /// It may ride along with the next urgent one.
+    /// Somebody waits for it, and for everything that was queued before it.
+    NowWithAll,
+    /// It may ride along with an urgent one.
     Background,
 }
 
@@ -119,7 +121,7 @@ impl Store {
         committed.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Queues a job that nobody waits for; it rides along with the next urgent one of its lane.
+    /// Queues a job that nobody waits for; it rides along with an urgent one of its lane.
     pub fn write_later<F>(&self, name: &'static str, lane: Lane, work: F) -> Result<(), StoreError>
     where
         F: FnMut(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
@@ -132,9 +134,8 @@ impl Store {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let mut flushed = Vec::with_capacity(self.writers.len());
         for writer in &self.writers {
-            // Queues are first in, first out: what was queued before is committed with this or earlier.
             let (job, committed) = job("flush", Lane::ORDERS, |_| Ok(()));
-            writer.queue(job, Urgency::Now)?;
+            writer.queue(job, Urgency::NowWithAll)?;
             flushed.push(committed);
         }
         for committed in flushed {

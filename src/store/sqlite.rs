@@ -234,6 +234,10 @@ impl Sqlite {
 }
 
 impl Driver for Sqlite {
+    fn has_rivals(&self) -> bool {
+        false
+    }
+
     fn begin(&mut self) -> Result<(), StoreError> {
         // IMMEDIATE: a transaction that reads first and writes later would fail at once, without
         // waiting, where another connection wrote in between.

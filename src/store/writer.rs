@@ -5,8 +5,8 @@
 //! * A job that fails must not take its neighbours along: the batch is rolled back and each job is
 //!   run again in a transaction of its own. So a job may run twice and must have no effect outside
 //!   the transaction (`FnMut`).
-//! * Background jobs (settling) ride along with the next urgent one. Alone they wait a moment at
-//!   most, so that a single client does not pay a second commit for the settling of its last call.
+//! * Background jobs (settling) ride along with urgent ones, in groups (`queue.rs`). Alone they wait a
+//!   moment at most, so that a single client does not pay a second commit for the settling of its last call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use crate::faults::crash_point;
 const QUEUE_MAX: usize = 4_096;
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 512;
+/// Background jobs that ride along together.
+const RIDES: usize = 32;
 /// How long background jobs wait for an urgent one to ride with.
 const LINGER: Duration = Duration::from_millis(1);
 /// Longest time for which a batch waits to become as large as batches have lately been. Where many send
@@ -119,7 +121,10 @@ impl Writer {
         stats: Arc<Stats>,
         sequence: watch::Sender<i64>,
     ) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue::new(QUEUE_MAX));
+        // Beside rivals a batch runs in an order of its own. What a sender brought one after the other
+        // stays in that order where each rides alone.
+        let group = if driver.has_rivals() { 1 } else { RIDES };
+        let queue = Arc::new(Queue::new(QUEUE_MAX, group));
         let jobs = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -175,12 +180,14 @@ impl Loop {
                 }
                 continue;
             }
-            // Refunds are locked in one order by every writer of every instance, so that two of them
-            // do not wait for each other. The order within a refund stays.
-            batch.sort_by_key(|job| job.lane());
-            let (gathered, started) = (batch.len(), monotonic());
+            if self.driver.has_rivals() {
+                // Refunds are locked in one order by every writer of every instance, so that two of
+                // them do not wait for each other. The order within a refund stays.
+                batch.sort_by_key(|job| job.lane());
+            }
+            let started = monotonic();
             self.commit_batch(&mut batch);
-            self.company.note(gathered, started.elapsed());
+            self.company.commit = started.elapsed();
             self.maintain(false);
         }
     }
@@ -195,7 +202,7 @@ impl Loop {
     /// Fills the batch. After a commit its callers will queue their settling without being in a
     /// hurry, so the next urgent job is waited for first, then any job.
     fn gather(&mut self, jobs: &Queue<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) -> Woken {
-        let mut woken = jobs.wait(Until::UrgentJob, monotonic() + LINGER);
+        let mut woken = jobs.wait(Until::Urgent(1), monotonic() + LINGER);
         while woken == Woken::TimedOut {
             woken = jobs.wait(Until::AnyJob, monotonic() + IDLE);
             if woken == Woken::TimedOut {
@@ -206,9 +213,10 @@ impl Loop {
             let deadline = monotonic() + self.company.patience();
             let expected = self.company.expected.min(BATCH_MAX);
             // However that ends, what is there is taken.
-            let _ = jobs.wait(Until::Jobs(expected), deadline);
+            let _ = jobs.wait(Until::Urgent(expected), deadline);
         }
-        jobs.take(BATCH_MAX, batch);
+        let urgent = jobs.take(BATCH_MAX, batch);
+        self.company.note(urgent);
         woken
     }
 
@@ -281,19 +289,18 @@ impl Loop {
     }
 }
 
-/// How many usually come together.
+/// How many that somebody waits for usually come together.
 #[derive(Default)]
 struct Company {
-    /// The largest batch of late; forgotten by one job a batch.
+    /// The most of late; forgotten by one a batch.
     expected: usize,
     /// How long the last commit took.
     commit: Duration,
 }
 
 impl Company {
-    fn note(&mut self, gathered: usize, commit: Duration) {
+    fn note(&mut self, gathered: usize) {
         self.expected = gathered.max(self.expected.saturating_sub(1));
-        self.commit = commit;
     }
 
     /// Half a commit at most: those who come meanwhile would have waited for a whole one.

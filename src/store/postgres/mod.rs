@@ -105,6 +105,10 @@ impl Postgres {
 }
 
 impl Driver for Postgres {
+    fn has_rivals(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self) -> Result<(), StoreError> {
         self.session()?;
         self.step(|_, session| session.send_simple("BEGIN ISOLATION LEVEL READ COMMITTED"))

@@ -12,6 +12,9 @@ struct Planner {
 }
 
 impl Driver for Planner {
+    fn has_rivals(&self) -> bool {
+        self.sqlite.has_rivals()
+    }
     fn begin(&mut self) -> Result<(), StoreError> {
         self.sqlite.begin()
     }
