@@ -125,21 +125,31 @@ fn print_urls(public: &str, internal: &str, token: &str, config: &Path) {
     let folder = config.parent().unwrap_or(config);
     output::line("");
     output::line("still serving; Ctrl-C stops it. To look further:");
-    output::line(format!("  config    {}", config.display()));
-    output::line(format!(
-        "  refunds   curl -H 'Authorization: Bearer {token}' {internal}/v1/refunds"
-    ));
-    output::line(format!(
-        "  feed      curl -H 'Authorization: Bearer {token}' {internal}/v1/events"
-    ));
-    output::line(format!("  metrics   {internal}/metrics"));
-    output::line(format!("  health    {internal}/readyz"));
-    output::line(format!(
-        "  one more  refund-receiver trigger payermax --key {}/payermax-private.pem \\\n              \
-         --to {public}{}",
-        folder.display(),
-        payermax::PATH
-    ));
+    let curl =
+        |path: &str| format!("curl -H 'Authorization: Bearer {token}' '{internal}/v1/{path}'");
+    for (what, how) in [
+        ("config", config.display().to_string()),
+        ("refunds", curl("refunds")),
+        ("questions", curl("refunds?attention=true")),
+        ("feed", curl("events")),
+        ("metrics", format!("{internal}/metrics")),
+        ("health", format!("{internal}/readyz")),
+        (
+            "why",
+            format!("refund-receiver explain rf_… --config {}", config.display()),
+        ),
+        (
+            "one more",
+            format!(
+                "refund-receiver trigger payermax --key {}/payermax-private.pem \\\n              \
+                 --to {public}{}",
+                folder.display(),
+                payermax::PATH
+            ),
+        ),
+    ] {
+        output::line(format!("  {what:<9} {how}"));
+    }
 }
 
 /// A fresh secret, from two random ids.
