@@ -9,13 +9,14 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{App as Routes, HttpServer, rt};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
 use crate::http::connections::Connections;
+use crate::http::routes::Side;
 use crate::http::{App, edge};
 
 /// Time for requests under way when the service is told to stop.
@@ -88,7 +89,7 @@ pub(super) fn listen(
     (workers, connections_max): (usize, usize),
     app: &Data<App>,
     stalled: Duration,
-    routes: fn(&mut ServiceConfig),
+    side: Side,
 ) -> anyhow::Result<Listener> {
     let app = app.clone();
     // Places are freed before the framework stops to accept; an eighth of them may be on its way out.
@@ -97,8 +98,10 @@ pub(super) fn listen(
     let server = HttpServer::new(move || {
         Routes::new()
             .app_data(app.clone())
-            .configure(routes)
-            .wrap(from_fn(edge::guard))
+            .configure(side.routes)
+            .wrap(from_fn(move |request, next| {
+                edge::guard(request, next, side.refuse)
+            }))
     })
     .workers(workers)
     .max_connections(connections_max.div_ceil(workers))

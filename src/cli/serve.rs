@@ -136,7 +136,7 @@ impl Service {
             (workers, connections),
             &app,
             stalled,
-            routes::public,
+            routes::PUBLIC,
         )?;
         let internal = listen::listen(
             config.internal_listen,
@@ -144,7 +144,7 @@ impl Service {
             (workers.min(2), connections),
             &app,
             stalled,
-            routes::internal,
+            routes::INTERNAL,
         )?;
         Ok(Self {
             public: public.address,

@@ -161,6 +161,18 @@ impl Drop for Held {
 }
 
 impl Place {
+    /// Waits for what a reader waits for, but not longer than the reader itself; `None` where it gave up.
+    pub async fn while_there<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
+        let Some(place) = Self::of(request) else {
+            return Some(wait.await);
+        };
+        tokio::select! {
+            biased;
+            done = wait => Some(done),
+            () = place.hung_up() => None,
+        }
+    }
+
     /// The place of the connection that this request came on.
     pub fn of(request: &HttpRequest) -> Option<&Arc<Self>> {
         request.conn_data::<Held>().map(|held| &held.place)
@@ -175,6 +187,19 @@ impl Place {
     pub fn wait(&self) {
         let now = millis(self.opened.elapsed());
         self.waiting_since.store(now, Ordering::Relaxed);
+    }
+
+    /// Ready once the peer has said that it sends nothing more, as it does when it gives up waiting.
+    pub async fn hung_up(&self) {
+        // Without a further handle (the process has no more files) it is waited for to the end.
+        let watched = self.socket.try_clone().and_then(AsyncTcpStream::from_std);
+        if let Ok(watched) = watched
+            && let Ok(0) | Err(_) = watched.peek(&mut [0]).await
+        {
+            return;
+        }
+        // It has sent its next request ahead, so it is there.
+        std::future::pending::<()>().await;
     }
 
     /// Ready once the connection is cut.

@@ -171,7 +171,7 @@ async fn answer_events(
         .feed
         .consumer(&reader.name, &name, app.clock.as_ref())
         .await?;
-    wanted.page(app, consumer.acked_sequence).await
+    wanted.page(app, request, consumer.acked_sequence).await
 }
 
 /// Moves the consumer forward.

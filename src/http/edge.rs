@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -12,12 +13,15 @@ use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 
 use super::connections::Place;
-use super::error::PublicError;
 
-/// Lets a request through to its handler.
+/// The answer to a request that is not what it should be, for this reason.
+pub type Refuse = fn(&str) -> HttpResponse;
+
+/// Lets a request through to its handler, or has it refused in the words of its listener.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<BoxBody>,
+    refuse: Refuse,
 ) -> Result<ServiceResponse<Answer>, actix_web::Error> {
     let place = Place::of(request.request()).cloned();
     // One with a body is served from the moment at which the body is there, see `body::read`.
@@ -27,8 +31,7 @@ pub async fn guard(
     let response = if asks_for_websocket(&request) {
         // The framework takes everything behind the head of such a request for its body, whatever
         // Content-Length says; another request may be in there.
-        let error = PublicError::Malformed("there is nothing to upgrade to".to_owned());
-        let mut response = error.response();
+        let mut response = refuse("there is nothing to upgrade to");
         response
             .head_mut()
             .set_connection_type(actix_web::http::ConnectionType::Close);

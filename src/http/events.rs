@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::auth::admitted;
+use super::connections::Place;
 use super::openapi::responses::Reading;
 use super::openapi::words::{EventData, event_type};
 use super::problem::ApiError;
@@ -69,7 +70,7 @@ async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiErr
     let query = Query::parse(request.query_string(), &["after", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let after = after(&query)?.unwrap_or(0);
-    wanted.page(app, after).await
+    wanted.page(app, request, after).await
 }
 
 /// The number after which a reader wants to go on.
@@ -98,10 +99,15 @@ impl Wanted {
     }
 
     /// The events after this number; where none comes in time the page is empty, which is an answer.
-    pub(super) async fn page(&self, app: &App, after: i64) -> Result<HttpResponse, ApiError> {
+    pub(super) async fn page(
+        &self,
+        app: &App,
+        request: &HttpRequest,
+        after: i64,
+    ) -> Result<HttpResponse, ApiError> {
         app.closeout.caught_up().await;
         if let Some(deadline) = self.deadline {
-            app.feed.wait(after, deadline).await;
+            Place::while_there(request, app.feed.wait(after, deadline)).await;
         }
         let events = app.feed.page(after, self.limit).await?;
         Ok(HttpResponse::Ok()

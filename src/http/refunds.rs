@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::answer;
 use super::auth::admitted;
+use super::connections::Place;
 use super::openapi::responses::{Reading, ReadingOne};
 use super::openapi::words::AttentionFilter;
 use super::problem::ApiError;
@@ -175,7 +176,8 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
         let (refund, close_out) = find_settled(app, id).await?;
         let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
-                app.feed.wait_for_refund(id, seen, deadline).await?
+                let wait = app.feed.wait_for_refund(id, seen, deadline);
+                Place::while_there(request, wait).await.transpose()? == Some(true)
             }
             _ => false,
         };

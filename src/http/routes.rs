@@ -2,14 +2,36 @@
 
 use actix_web::web::{self, ServiceConfig};
 
+use super::edge::Refuse;
+use super::error::PublicError;
+use super::problem::ApiError;
 use super::{
     callback, callbacks, consumers, endpoints, epay, error, events, health, openapi, orders,
     problem, refunds, relay, stream,
 };
 
-/// What providers and `EPay` callers reach. The `EPay` path is matched by the fallback, because
+/// One listener: what it serves, and how it refuses what no handler gets to see.
+#[derive(Clone, Copy)]
+pub struct Side {
+    pub routes: fn(&mut ServiceConfig),
+    pub refuse: Refuse,
+}
+
+/// What providers and `EPay` callers reach.
+pub const PUBLIC: Side = Side {
+    routes: public,
+    refuse: |why| PublicError::Malformed(why.to_owned()).response(),
+};
+
+/// What readers, operators and monitoring reach.
+pub const INTERNAL: Side = Side {
+    routes: internal,
+    refuse: |why| ApiError::InvalidParameter(why.to_owned()).response(),
+};
+
+/// The `EPay` path is matched by the fallback, because
 /// the original's routes ignore case.
-pub fn public(config: &mut ServiceConfig) {
+fn public(config: &mut ServiceConfig) {
     config
         .service(
             // /callbacks/{provider}/{account}; the handler splits it, as a pattern would be matched
@@ -24,8 +46,7 @@ pub fn public(config: &mut ServiceConfig) {
         .default_service(web::to(epay::receive_or_not_found));
 }
 
-/// What readers, operators and monitoring reach.
-pub fn internal(config: &mut ServiceConfig) {
+fn internal(config: &mut ServiceConfig) {
     config
         .service(get_and_put("/v1/orders/{order_no}"))
         .service(get("/v1/refunds", web::get().to(refunds::list)))

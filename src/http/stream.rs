@@ -20,7 +20,8 @@ use super::events::{after, sequence};
 use super::openapi::responses::Reading;
 use super::problem::ApiError;
 use super::query::Query;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
+use crate::domain::clock::{Clock, Moment};
 use crate::feed::{Event, Feed, OpenStream};
 use crate::store::StoreError;
 
@@ -49,11 +50,14 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
     )
 )]
 pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = async { answer(&app, &request) };
-    admitted(&app, &request, Scope::EventsRead, |_| answer).await
+    let answer = |reader| {
+        let answer = answer(&app, &request, reader);
+        async { answer }
+    };
+    admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
-fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+fn answer(app: &App, request: &HttpRequest, reader: &Reader) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after"])?;
     // A reader that comes back says in the header where it was; the address is still the first one.
     let after = match last_event_id(request)? {
@@ -64,6 +68,8 @@ fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         feed: Arc::clone(&app.feed),
         after,
         heartbeat: app.heartbeat,
+        clock: Arc::clone(&app.clock),
+        expires_at: reader.expires_at,
         is_open: false,
         _counted: app.feed.open_stream(),
     };
@@ -90,6 +96,9 @@ struct Follower {
     feed: Arc<Feed>,
     after: i64,
     heartbeat: Duration,
+    clock: Arc<dyn Clock>,
+    /// When the reader's token is good no longer; it will be told so when it comes back.
+    expires_at: Option<Moment>,
     is_open: bool,
     _counted: OpenStream,
 }
@@ -101,8 +110,12 @@ impl Follower {
             self.is_open = true;
             return Some((Ok(OPENING), self));
         }
+        let left = self.time_left();
+        if left.is_zero() {
+            return None;
+        }
         // Waiting first: at the head of the feed there is nothing to read before the next commit.
-        let heartbeat = Instant::now() + self.heartbeat;
+        let heartbeat = Instant::now() + self.heartbeat.min(left);
         if !self.feed.wait(self.after, heartbeat).await {
             return (!self.feed.is_draining()).then_some((Ok(HEARTBEAT), self));
         }
@@ -115,6 +128,14 @@ impl Follower {
                 Some((Err(error), self))
             }
         }
+    }
+
+    /// For how long its token is still good.
+    fn time_left(&self) -> Duration {
+        self.expires_at.map_or(Duration::MAX, |end| {
+            let millis = end.as_millis() - self.clock.now().as_millis();
+            Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+        })
     }
 
     fn piece(&mut self, events: &[Arc<Event>]) -> Bytes {

@@ -27,3 +27,4 @@ mod standstill;
 mod start;
 mod states;
 mod stream;
+mod waits;

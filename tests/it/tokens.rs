@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use crate::harness::http::raw_until;
 use crate::harness::keys::sha256_hex;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::server::PROGRAM;
@@ -32,7 +33,7 @@ fn reader(token: &str, more: &str) -> ConfigBuilder {
     let digest = sha256_hex(token);
     ConfigBuilder::new(Engine::Sqlite).toml(&format!(
         "[[readers]]\nname = \"one\"\ntoken_sha256 = \"{digest}\"\n\
-         scopes = [\"refunds:read\"]\n{more}\n"
+         scopes = [\"refunds:read\", \"events:read\"]\n{more}\n"
     ))
 }
 
@@ -157,6 +158,20 @@ fn a_token_is_good_until_it_expires_and_says_so_before() {
         "refund_receiver_reader_token_expiry_seconds{reader=\"one\"}",
     );
     assert!(left.expect("the gauge is there") < 0);
+}
+
+#[test]
+fn a_stream_ends_with_the_token_it_was_opened_with() {
+    let expiry = format!("expires_at = \"{}\"", in_seconds(4));
+    let server = Server::start(&reader("soon-over", &expiry));
+    let head = "GET /v1/events/stream HTTP/1.1\r\nHost: refunds\r\n\
+                Authorization: Bearer soon-over\r\n\r\n";
+    let answer = raw_until(&server.internal_url, head.as_bytes(), |text| {
+        text.ends_with("\r\n0\r\n\r\n")
+    });
+    assert!(answer.contains("retry: "), "{answer}");
+    let refused = server.get_as("soon-over", "/v1/events");
+    assert_eq!(refused.json()["code"], "token_expired");
 }
 
 #[test]
