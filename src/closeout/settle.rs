@@ -14,6 +14,9 @@ use crate::domain::refund::{Refund, Verdict};
 use crate::faults::crash_point;
 use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx};
 
+/// How often it is looked at what another worker was faster with, before the caller hears of it.
+const ATTEMPTS_MAX: u32 = 3;
+
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
@@ -46,9 +49,10 @@ impl Closeout {
                 let (id, due) = (accepted.id, Due::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
                 match self.store.write("settle", lane, work).await {
+                    Ok(Some(settled)) => Ok(settled),
                     // A repeat that came at the same moment, or resume, was faster.
-                    Err(StoreError::Overtaken) => self.settle_again(id, lane).await,
-                    settled => settled,
+                    Ok(None) | Err(StoreError::Overtaken) => self.settle_again(id, lane).await,
+                    Err(error) => Err(error),
                 }
             }
             Stored::Before { id, .. } => self.settle_again(id, Due::from(accepted).lane()).await,
@@ -58,12 +62,18 @@ impl Closeout {
     /// Settles what is stored under this id, or says what became of it. A repeat may have come on
     /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
     async fn settle_again(&self, id: CallbackId, lane: Lane) -> Result<Settled, StoreError> {
-        let (clock, policy) = (Arc::clone(&self.clock), self.policy);
-        self.store
-            .write("settle again", lane, move |tx| {
+        let mut tried = 1;
+        loop {
+            let (clock, policy) = (Arc::clone(&self.clock), self.policy);
+            let settled = self.store.write("settle again", lane, move |tx| {
                 settle_again(tx, id, clock.as_ref(), policy)
-            })
-            .await
+            });
+            match settled.await {
+                // Another instance was faster, after this one had looked; now there is something to see.
+                Err(StoreError::Overtaken) if tried < ATTEMPTS_MAX => tried += 1,
+                settled => return settled,
+            }
+        }
     }
 
     /// Queues the settling of an accepted notification, for a provider that does not wait for it.
@@ -103,10 +113,11 @@ impl Closeout {
                 self.store.write_later("settle again", lane, move |tx| {
                     let _counts = &under_way;
                     match tx.snapshot().unsettled_callback(id)? {
-                        Some(row) => settle(tx, &Due::try_from(row)?, clock.as_ref(), policy),
-                        None => Ok(Settled::NOTHING),
+                        Some(row) => {
+                            settle(tx, &Due::try_from(row)?, clock.as_ref(), policy).map(drop)
+                        }
+                        None => Ok(()),
                     }
-                    .map(drop)
                 })
             }
         };
@@ -129,7 +140,7 @@ impl Closeout {
     pub(super) fn work(
         &self,
         due: Due,
-    ) -> impl FnMut(&mut Tx<'_>) -> Result<Settled, StoreError> + Send + use<> {
+    ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Settled>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
         let policy = self.policy;
         move |tx| settle(tx, &due, clock.as_ref(), policy)
@@ -182,30 +193,33 @@ impl TryFrom<DueCallback> for Due {
     }
 }
 
+/// Transaction 2. `None` where somebody else has settled it before, which is looked at only where that
+/// could be, because whoever settles a notification makes its refund.
 fn settle(
     tx: &mut Tx<'_>,
     due: &Due,
     clock: &dyn Clock,
     policy: RetryPolicy,
-) -> Result<Settled, StoreError> {
+) -> Result<Option<Settled>, StoreError> {
     crash_point!("settle-begun");
     let Some((claim, claim_json)) = &due.claim else {
         let verdict = Verdict::Questioned(Reason::InvalidContent);
         tx.settle_callback(due.id, None, verdict, clock.now())?;
-        return Ok(Settled::NOTHING);
+        return Ok(Some(Settled::NOTHING));
     };
     // Most notifications are the first of their refund, so that is tried first.
     let (mut settling, verdict, told) = match insert_first(tx, due, claim, clock)? {
         Some(made) => first(tx, due, claim, clock, policy, made)?,
+        None if tx.snapshot().unsettled_callback(due.id)?.is_none() => return Ok(None),
         None => further(tx, due, (claim, claim_json), clock)?,
     };
     settling.close_out()?;
     settling.settle_callback(due.id, verdict)?;
     let settled = settling.finish(told)?;
-    Ok(Settled {
+    Ok(Some(Settled {
         conflict: verdict == Verdict::Conflict,
         ..settled
-    })
+    }))
 }
 
 fn settle_again(
@@ -215,7 +229,7 @@ fn settle_again(
     policy: RetryPolicy,
 ) -> Result<Settled, StoreError> {
     if let Some(row) = tx.snapshot().unsettled_callback(id)? {
-        return settle(tx, &Due::try_from(row)?, clock, policy);
+        return settle(tx, &Due::try_from(row)?, clock, policy)?.ok_or(StoreError::Overtaken);
     }
     let known = tx.snapshot().settled_callback(id)?;
     let (refund_id, conflict) =

@@ -14,6 +14,9 @@ impl Lane {
     /// Everything that touches orders, and what is too rare to care.
     pub const ORDERS: Self = Self(0);
 
+    /// What comes after everything else of a batch.
+    pub(super) const LAST: Self = Self(u64::MAX);
+
     /// What touches one refund and no order.
     pub fn of_refund(account: &Account, refund_no: Option<&RefundNo>) -> Self {
         let mut hasher = DefaultHasher::new();

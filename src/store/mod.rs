@@ -134,7 +134,8 @@ impl Store {
     pub async fn flush(&self) -> Result<(), StoreError> {
         let mut flushed = Vec::with_capacity(self.writers.len());
         for writer in &self.writers {
-            let (job, committed) = job("flush", Lane::ORDERS, |_| Ok(()));
+            // Last, because a batch that fails is done job by job, and answered so.
+            let (job, committed) = job("flush", Lane::LAST, |_| Ok(()));
             writer.queue(job, Urgency::NowWithAll)?;
             flushed.push(committed);
         }

@@ -23,6 +23,7 @@ mod push;
 mod reading;
 mod refusals;
 mod relays;
+mod repeats;
 mod standstill;
 mod start;
 mod states;
