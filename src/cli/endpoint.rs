@@ -40,7 +40,8 @@ enum Action {
         name: String,
         #[command(flatten)]
         service: Service,
-        /// Send again everything after this: earliest, an event's number, or a time (RFC 3339)
+        /// Send again everything after this: earliest, an event's number, or a time (RFC 3339); what was
+        /// not delivered yet is sent in any case
         #[arg(long, value_name = "PLACE", value_parser = parse_place)]
         since: Option<Value>,
     },

@@ -77,7 +77,7 @@ struct ListView<'a> {
 #[serde(deny_unknown_fields)]
 #[schema(as = Recovery)]
 struct RecoverBody {
-    /// Pushes again from this place in the feed; absent: from where it stopped.
+    /// Pushes again from this place in the feed; absent, or after where it stopped: from there.
     #[serde(default)]
     #[schema(schema_with = place)]
     since: Option<ToBody>,

@@ -193,7 +193,8 @@ impl Push {
     }
 
     /// Serves an endpoint again that was disabled, and tries everything that is parked or was given up
-    /// at once; with `since` it gets everything after that place again.
+    /// at once; with `since` it gets everything after that place again. A place that it has not come to yet
+    /// changes nothing: what was not delivered is sent in any case.
     pub async fn recover(&self, name: &str, since: Option<SeekTo>) -> Result<(), RecoverError> {
         let served = self
             .served

@@ -339,8 +339,10 @@ UPDATE endpoints SET pushed_sequence = $1, failing_since = $2, failures = $3, la
   last_success_at = $5, disabled_at = $6, disabled_reason = $7, leased_until = $8, updated_at = $9
 WHERE name = $10 AND leased_by = $11 AND revision = $12";
 
+/// The place only ever goes back: of what follows it nobody knows that it was sent.
 pub(super) const RECOVER_ENDPOINT: &str = "-- recover_endpoint
-UPDATE endpoints SET revision = revision + 1, pushed_sequence = coalesce($1, pushed_sequence),
+UPDATE endpoints SET revision = revision + 1,
+  pushed_sequence = CASE WHEN $1 < pushed_sequence THEN $1 ELSE pushed_sequence END,
   failing_since = NULL, failures = 0, disabled_at = NULL, disabled_reason = NULL, updated_at = $2
 WHERE name = $3";
 
@@ -362,8 +364,10 @@ ON CONFLICT (endpoint, sequence) DO UPDATE SET attempts = excluded.attempts,
 pub(super) const DELETE_PARKED_PUSH: &str = "-- delete_parked_push
 DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence = $2";
 
-pub(super) const DELETE_PARKED_PUSHES_AFTER: &str = "-- delete_parked_pushes_after
-DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence > $2";
+/// Those after the endpoint's place: reading on from there finds them again, in their order.
+pub(super) const DELETE_PARKED_PUSHES_AHEAD: &str = "-- delete_parked_pushes_ahead
+DELETE FROM parked_pushes
+WHERE endpoint = $1 AND sequence > (SELECT pushed_sequence FROM endpoints WHERE name = $1)";
 
 pub(super) const RECOVER_PARKED_PUSHES: &str = "-- recover_parked_pushes
 UPDATE parked_pushes SET attempts = 0, first_failed_at = NULL, next_at = NULL, given_up_at = NULL

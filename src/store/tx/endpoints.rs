@@ -132,8 +132,8 @@ impl Tx<'_> {
         Ok(self.execute(sql::SAVE_ENDPOINT, &params)? == 1)
     }
 
-    /// Lets an endpoint be served again, from this number on if one is given; `false` where it is
-    /// not known. What was given up is tried again.
+    /// Lets an endpoint be served again, from this number on if one before its place is given; `false`
+    /// where it is not known. What was given up is tried again.
     pub fn recover_endpoint(
         &mut self,
         name: &str,
@@ -144,10 +144,7 @@ impl Tx<'_> {
         if self.execute(sql::RECOVER_ENDPOINT, &params)? == 0 {
             return Ok(false);
         }
-        if let Some(from) = pushed_sequence {
-            let params = [name.into(), from.into()];
-            self.execute(sql::DELETE_PARKED_PUSHES_AFTER, &params)?;
-        }
+        self.execute(sql::DELETE_PARKED_PUSHES_AHEAD, &[name.into()])?;
         self.execute(sql::RECOVER_PARKED_PUSHES, &[name.into()])?;
         Ok(true)
     }

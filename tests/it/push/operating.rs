@@ -108,6 +108,37 @@ fn events_are_pushed_again_from_an_earlier_place() {
 }
 
 #[test]
+fn a_recovery_from_a_later_place_leaves_out_nothing() {
+    let receiver = Receiver::start(ok);
+    let server = pushing_to(&receiver);
+    let places = [
+        json!("latest"),
+        json!({"sequence": 6}),
+        json!({"time": "2999-01-01T00:00:00Z"}),
+    ];
+    for (round, since) in places.iter().enumerate() {
+        receiver.answer(|_| Answer::status(410));
+        notify(&server, &format!("R-{round}-refused"), "REFUND_SUCCESS");
+        wait_for_state(&server, "erp", "state", &json!("disabled"));
+        for more in ["a", "b"] {
+            notify(&server, &format!("R-{round}-{more}"), "REFUND_SUCCESS");
+        }
+        let before = wait_for_state(&server, "erp", "lag", &json!(2));
+        assert_eq!(before["parked"], 1, "{before}");
+        receiver.answer(ok);
+        let recovery = json!({ "since": since });
+        let recovered = server.post_as_reader("/v1/endpoints/erp/recover", &recovery);
+        assert_eq!(recovered.status, 200, "{since}");
+        wait_for_events(&receiver, 3 * (round + 1));
+        wait_for_state(&server, "erp", "parked", &json!(0));
+        let state = wait_for_state(&server, "erp", "lag", &json!(0));
+        assert_eq!(state["state"], "active", "{state}");
+        let pushed = receiver.pushed().len();
+        assert_eq!(pushed, 4 * (round + 1), "the refused one twice");
+    }
+}
+
+#[test]
 fn the_command_says_what_is_wrong_and_takes_no_token_as_an_argument() {
     let receiver = Receiver::start(ok);
     let server = pushing_to(&receiver);
