@@ -23,6 +23,8 @@ pub(super) struct Backlog {
     read: i64,
     fresh: BTreeMap<i64, Arc<Event>>,
     parked: BTreeMap<i64, ParkedPush>,
+    /// Events that an earlier run gave up, to be passed by when they are met again.
+    given_up: BTreeSet<i64>,
     lines: HashMap<RefundId, BTreeSet<i64>>,
     /// Fresh events that are the first of their line and not under way.
     ready: BTreeSet<i64>,
@@ -42,12 +44,14 @@ pub(super) enum Next {
 }
 
 impl Backlog {
-    /// Everything after this number, and what was parked before it.
+    /// Everything after this number, and what was parked. An earlier run may have read further than its
+    /// place, which stays where the first event is still fresh; so some of it lies after the number.
     pub(super) fn new(pushed: i64, parked: Vec<ParkedPush>) -> Self {
         let mut backlog = Self {
             read: pushed,
             fresh: BTreeMap::new(),
             parked: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             lines: HashMap::new(),
             ready: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -56,6 +60,10 @@ impl Backlog {
         };
         for parked in parked {
             let (sequence, refund_id) = (parked.sequence, parked.refund_id);
+            if parked.given_up_at.is_some() {
+                backlog.given_up.insert(sequence);
+                continue;
+            }
             backlog.parked.insert(sequence, parked);
             backlog.lines.entry(refund_id).or_default().insert(sequence);
         }
@@ -85,10 +93,12 @@ impl Backlog {
         FRESH_MAX - self.fresh.len().min(FRESH_MAX)
     }
 
-    /// Takes the next event of the feed; one that is not wanted is only passed by.
+    /// Takes the next event of the feed; one that is not wanted is only passed by, and so is one that an
+    /// earlier run parked or gave up: its record says how it fared, and a new one would forget that.
     pub(super) fn take(&mut self, event: Arc<Event>, is_wanted: bool) {
         self.read = event.sequence;
-        if !is_wanted {
+        let is_known = self.given_up.remove(&self.read) || self.parked.contains_key(&self.read);
+        if is_known || !is_wanted {
             return;
         }
         let (sequence, refund_id) = (event.sequence, line_of(&event));

@@ -1,5 +1,6 @@
 //! The rules of pushing, played through without an endpoint.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ fn at(seconds: i64) -> Moment {
 struct Play {
     endpoint: Endpoint,
     ledger: Ledger,
+    /// The parked events in the store.
+    stored: BTreeMap<i64, ParkedPush>,
 }
 
 impl Play {
@@ -59,6 +62,7 @@ impl Play {
         let mut play = Self {
             endpoint: endpoint(),
             ledger: Ledger::new(row(0), Vec::new()),
+            stored: BTreeMap::new(),
         };
         play.add(1, refunds);
         play
@@ -108,11 +112,18 @@ impl Play {
 
     /// As another process would find it after everything was saved.
     fn restarted(mut self) -> Self {
-        let mut stored = self.ledger.unsaved().expect("something to save");
-        stored.row.leased_by = None;
-        let parked = stored.parked.into_iter().filter_map(|(_, parked)| parked);
-        let parked = parked.filter(|one| one.given_up_at.is_none()).collect();
-        self.ledger = Ledger::new(stored.row, parked);
+        let mut told = self.ledger.unsaved().expect("something to save");
+        told.row.leased_by = None;
+        for (sequence, parked) in told.parked {
+            match parked {
+                Some(parked) => self.stored.insert(sequence, parked),
+                None => self.stored.remove(&sequence),
+            };
+        }
+        let pushed = told.row.pushed_sequence;
+        let parked = self.stored.values().cloned();
+        let parked = parked.filter(|one| one.given_up_at.is_none() || one.sequence > pushed);
+        self.ledger = Ledger::new(told.row, parked.collect());
         self
     }
 }
@@ -203,6 +214,46 @@ fn only_what_is_refused_while_others_are_taken_is_given_up() {
     let first = given_up.first().and_then(|(_, parked)| parked.as_ref());
     assert_eq!(first.and_then(|one| one.given_up_at), Some(at(400)));
     assert_eq!(play.sent(400), [2], "its refund goes on");
+}
+
+#[test]
+fn what_is_parked_keeps_its_record_when_it_is_met_again_behind_the_kept_place() {
+    const REFUNDS: [u128; 4] = [1, 2, 2, 3];
+    // The first stays under way all the time, so the place stays before everything.
+    let mut play = Play::of(&REFUNDS);
+    assert_eq!(play.sent(0), [1, 2, 4]);
+    play.fails(2, 0);
+    play.is_taken(4, 1);
+
+    let mut play = play.restarted();
+    play.add(1, &REFUNDS);
+    assert!(play.ledger.unsaved().is_none(), "no record is new");
+    assert_eq!(play.sent(5), [1, 4], "2 by its schedule, 3 behind it");
+    play.is_taken(4, 5);
+    assert_eq!(play.sent(12), [2]);
+    play.fails(2, 12);
+
+    let mut play = play.restarted();
+    play.add(1, &REFUNDS);
+    assert_eq!(play.sent(100), [1, 4], "the second pause is longer");
+    play.is_taken(4, 100);
+    assert_eq!(play.sent(130), [2]);
+    play.fails(2, 130);
+    let given_up = Some(at(130));
+    assert_eq!(play.ledger.backlog.pushed(), 0, "1 is not delivered yet");
+
+    let mut play = play.restarted();
+    assert_eq!(play.stored[&2].attempts, 3);
+    assert_eq!(play.stored[&2].given_up_at, given_up);
+    play.add(1, &REFUNDS);
+    assert!(play.ledger.unsaved().is_none(), "no record is new");
+    assert_eq!(play.sent(200), [3, 1, 4], "never 2 again");
+    for sequence in [1, 3, 4] {
+        play.is_taken(sequence, 200);
+    }
+    assert_eq!(play.ledger.backlog.pushed(), 4);
+    let play = play.restarted();
+    assert_eq!(play.stored[&2].given_up_at, given_up);
 }
 
 #[test]

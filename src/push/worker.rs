@@ -90,10 +90,10 @@ impl Worker {
 
     /// Serves until the shutdown (`Ok`), or until the row has to be read anew.
     async fn serve(&self, row: EndpointRow) -> Result<(), Stop> {
-        let name = self.name().to_owned();
+        let (name, pushed) = (self.name().to_owned(), row.pushed_sequence);
         let parked = self
             .store
-            .read(move |snapshot| snapshot.parked_pushes(&name))
+            .read(move |snapshot| snapshot.parked_pushes(&name, pushed))
             .await?;
         let (results, mut outcomes) = unbounded_channel();
         let couriers = Couriers::start(&self.served, &self.clock, &results)?;

@@ -377,7 +377,8 @@ pub(super) const PARKED_PUSHES: &str = concat!(
     "-- parked_pushes
 SELECT ",
     parked_columns!(),
-    " FROM parked_pushes WHERE endpoint = $1 AND given_up_at IS NULL ORDER BY sequence"
+    " FROM parked_pushes WHERE endpoint = $1 AND (given_up_at IS NULL OR sequence > $2)
+ORDER BY sequence"
 );
 
 pub(super) const COUNT_PARKED_PUSHES: &str = "-- count_parked_pushes

@@ -181,9 +181,15 @@ impl Snapshot<'_> {
         self.all(sql::ENDPOINTS, &[], read_endpoint)
     }
 
-    /// What an endpoint did not take and is to be tried again, oldest first.
-    pub fn parked_pushes(&mut self, endpoint: &str) -> Result<Vec<ParkedPush>, StoreError> {
-        self.all(sql::PARKED_PUSHES, &[endpoint.into()], read_parked)
+    /// What an endpoint did not take and is to be tried again, oldest first; and what was given up after
+    /// its place, where it is met again.
+    pub fn parked_pushes(
+        &mut self,
+        endpoint: &str,
+        pushed_sequence: i64,
+    ) -> Result<Vec<ParkedPush>, StoreError> {
+        let params = [endpoint.into(), pushed_sequence.into()];
+        self.all(sql::PARKED_PUSHES, &params, read_parked)
     }
 
     /// Of each endpoint that has any: its name, parked events, and how many of them were given up.

@@ -45,6 +45,33 @@ fn what_was_pushed_survives_kill_9_and_stays_in_order() {
 }
 
 #[test]
+fn what_was_given_up_before_kill_9_is_not_sent_after_it() {
+    // The first is not answered, so the place stays before what is given up.
+    let receiver = Receiver::start(|event| match event.sequence() {
+        1 => Answer::Silence,
+        2 => Answer::status(400),
+        _ => Answer::status(200),
+    });
+    let once_more = endpoint("erp", &receiver.url(), "").replace(QUICK, "[2]");
+    let mut server = Server::start(&config().toml(&once_more));
+    notify(&server, "R-silent", "REFUND_SUCCESS");
+    notify(&server, "R-bad", "REFUND_SUCCESS");
+    wait_for_events(&receiver, 2);
+    // Others are taken meanwhile, so it is not the endpoint that is at fault.
+    notify(&server, "R-good", "REFUND_SUCCESS");
+    let state = wait_for_state(&server, "erp", "given_up", &json!(1));
+    assert_eq!(state["sequence"], 0, "{state}");
+    server.kill9();
+    receiver.answer(ok);
+    server.restart();
+    let state = wait_for_state(&server, "erp", "lag", &json!(0));
+    assert_eq!(state["given_up"], 1, "{state}");
+    let pushed = receiver.pushed();
+    let attempts = pushed.iter().filter(|event| event.sequence() == 2);
+    assert_eq!(attempts.count(), 2, "one, and one more by the schedule");
+}
+
+#[test]
 fn a_dead_endpoint_slows_neither_callbacks_nor_other_endpoints() {
     let (silent, good) = (Receiver::start(|_| Answer::Silence), Receiver::start(ok));
     let closed = Receiver::start(ok).url();
