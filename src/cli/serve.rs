@@ -171,7 +171,11 @@ impl Service {
             _ = store_failed.wait_for(|failed| *failed) => {}
         }
         self.app.draining.send_replace(true);
-        drain(&handles, &mut stop).await;
+        if drain(&handles, &mut stop).await == Drained::Cut {
+            // The process ends under them. What was acknowledged is on disk, and the next start
+            // recovers it as after a crash.
+            return Ok(());
+        }
         resume.abort();
         watch.abort();
         // What is still under way to an endpoint is sent again after the next start.
@@ -217,14 +221,23 @@ fn open_evidence(config: &Config) -> Option<Evidence> {
         .ok()
 }
 
-/// Stops both listeners together; a second signal meanwhile ends the process at once.
-async fn drain(handles: &[ServerHandle; 2], stop: &mut Signals) {
+/// How the requests under way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drained {
+    /// Answered, or their time was over.
+    InOrder,
+    /// Not waited for.
+    Cut,
+}
+
+/// Stops both listeners together, unless a second signal asks not to wait for that.
+async fn drain(handles: &[ServerHandle; 2], stop: &mut Signals) -> Drained {
     let [public, internal] = handles;
     tokio::select! {
-        _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => {}
+        _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => Drained::InOrder,
         () = stop.next() => {
             tracing::warn!("told twice to stop: requests under way are cut");
-            tokio::join!(public.stop(false), internal.stop(false));
+            Drained::Cut
         }
     }
 }
