@@ -2,10 +2,11 @@
 //! run as they stand and answered as the pages print.
 //!
 //! Marks of a block: `sh setup` makes the folder, `sh serve` starts the server (here the harness
-//! does), `sh run`, `python run` and `js run` are steps. Behind each stands what it prints: an `answer`, whose bytes count, or an
-//! `outcome`, a JSON value whose members may come in any order. In both `…` stands for any text; a
-//! break of a line with what indents the next one stands for nothing. Only the two documented
-//! addresses are replaced, by the ports of the test.
+//! does), `python file NAME` and `js file NAME` are files that steps use, `sh run`, `python run` and `js run`
+//! are steps. Behind each stands what it prints: an `answer`, whose bytes count, or an `outcome`, a JSON
+//! value whose members may come in any order. In both `…` stands for any text; a break of a line with what
+//! indents the next one stands for nothing. Only the two documented addresses are replaced, by the ports
+//! of the test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -172,6 +173,11 @@ fn follow(name: &str) {
 
     let mut steps = 0;
     while let Some(block) = blocks.next() {
+        if let ["python" | "js", "file", file] = block.info.split(' ').collect::<Vec<_>>()[..] {
+            let path = server.folder().path().join(file);
+            std::fs::write(path, at_ports(&block.text, &server)).expect("a writable folder");
+            continue;
+        }
         let program: &[&str] = match block.info.as_str() {
             "sh run" => &["bash", "-euo", "pipefail", "-c"],
             "python run" => &["python3", "-c"],
