@@ -3,10 +3,10 @@
 //!
 //! Marks of a block: `sh setup` makes the folder, `sh serve` starts the server (here the harness
 //! does), `python file NAME` and `js file NAME` are files that steps use, `sh run`, `python run` and `js run`
-//! are steps. Behind each stands what it prints: an `answer`, whose bytes count, or an `outcome`, a JSON
-//! value whose members may come in any order. In both `…` stands for any text; a break of a line with what
-//! indents the next one stands for nothing. Only the two documented addresses are replaced, by the ports
-//! of the test.
+//! are steps. Behind one or several that print the same stands what each prints: an `answer`, whose bytes
+//! count, or an `outcome`, a JSON value whose members may come in any order. In both `…` stands for any
+//! text; a break of a line with what indents the next one stands for nothing. Only the two documented
+//! addresses are replaced, by the ports of the test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -140,6 +140,19 @@ fn at_ports(text: &str, server: &Server) -> String {
         .replace(&format!("http://{INTERNAL_LISTEN}"), &server.internal_url)
 }
 
+/// Compares what a step printed with what the page prints.
+#[track_caller]
+fn expect(name: &str, kind: &str, script: &str, expected: &str, said: &str) {
+    let is_as_printed = match kind {
+        "answer" => matches(expected, said),
+        _ => means_the_same(&value(expected), &value(said)),
+    };
+    assert!(
+        is_as_printed,
+        "{name}\n{script}\nexpected: {expected}\nsaid:     {said}"
+    );
+}
+
 /// Runs a whole page.
 #[track_caller]
 fn follow(name: &str) {
@@ -172,33 +185,32 @@ fn follow(name: &str) {
     }
 
     let mut steps = 0;
-    while let Some(block) = blocks.next() {
-        if let ["python" | "js", "file", file] = block.info.split(' ').collect::<Vec<_>>()[..] {
-            let path = server.folder().path().join(file);
-            std::fs::write(path, at_ports(&block.text, &server)).expect("a writable folder");
-            continue;
-        }
-        let program: &[&str] = match block.info.as_str() {
-            "sh run" => &["bash", "-euo", "pipefail", "-c"],
-            "python run" => &["python3", "-c"],
-            "js run" => &["node", "--input-type=module", "-e"],
-            other => panic!("{name}: {other} is no mark of a step"),
+    let mut said: Vec<(String, String)> = Vec::new();
+    for block in blocks {
+        let text = at_ports(&block.text, &server);
+        let program: &[&str] = match block.info.split(' ').collect::<Vec<_>>()[..] {
+            ["sh", "run"] => &["bash", "-euo", "pipefail", "-c"],
+            ["python", "run"] => &["python3", "-c"],
+            ["js", "run"] => &["node", "--input-type=module", "-e"],
+            ["python" | "js", "file", file] => {
+                let path = server.folder().path().join(file);
+                std::fs::write(path, text).expect("a writable folder");
+                continue;
+            }
+            [_, kind @ ("answer" | "outcome")] => {
+                assert!(!said.is_empty(), "{name}: nothing was run for {text}");
+                for (script, said) in said.drain(..) {
+                    expect(name, kind, &script, &joined(&block.text), &said);
+                }
+                continue;
+            }
+            _ => panic!("{name}: {} is no mark of a step", block.info),
         };
-        let script = at_ports(&block.text, &server);
-        let said = joined(&run(server.folder(), program, &script));
-        let answer = blocks.next().expect("a step prints something");
-        let expected = joined(&answer.text);
-        let is_as_printed = match answer.info.split_once(' ') {
-            Some((_, "answer")) => matches(&expected, &said),
-            Some((_, "outcome")) => means_the_same(&value(&expected), &value(&said)),
-            _ => panic!("{name}: a step cannot be followed by {}", answer.info),
-        };
-        assert!(
-            is_as_printed,
-            "{name}\n{script}\nexpected: {expected}\nsaid:     {said}"
-        );
+        let printed = joined(&run(server.folder(), program, &text));
+        said.push((text, printed));
         steps += 1;
     }
+    assert!(said.is_empty(), "{name}: the last step prints something");
     assert!(steps >= 2, "{name} sends something and reads the outcome");
 }
 
