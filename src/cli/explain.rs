@@ -15,10 +15,10 @@ use super::{USAGE, secret_file};
 use crate::config::Config;
 use crate::doctor::explain::Findings;
 use crate::domain::ids::{CallbackId, RefundId};
-use crate::store::{Inspection, StoreError};
+use crate::store::{Inspection, Snapshot, StoreError};
 
-/// Notifications of a refund that are explained at once.
-const CALLBACKS_MAX: u32 = 100;
+/// Notifications that are listed at once. They are listed with their bodies, of up to 64 KiB each.
+const PAGE: u32 = 50;
 
 /// Explains a notification: which key, which rule, what it says, what it did and why
 #[derive(Debug, Args)]
@@ -117,26 +117,34 @@ fn bearer(source: &str) -> anyhow::Result<String> {
 
 /// Reads the store beside the service.
 fn beside(config: &Config, subject: &Subject) -> anyhow::Result<Vec<Value>> {
-    let findings = Inspection::open(&config.store)?.look(|snapshot| {
-        let ids = match *subject {
-            Subject::Callback(id) => vec![id],
-            Subject::Refund(id) => match snapshot.refund(id)? {
-                Some((refund, _)) => snapshot
-                    .callbacks_of_refund(&refund, CALLBACKS_MAX)?
-                    .iter()
-                    .map(|row| row.id)
-                    .collect(),
-                None => Vec::new(),
-            },
-        };
-        let read = ids.into_iter().map(|id| Findings::read(snapshot, id));
-        read.collect::<Result<Vec<_>, StoreError>>()
-    })?;
-    findings
-        .iter()
-        .flatten()
-        .map(|findings| Ok(serde_json::to_value(findings.explain(&config.registry))?))
-        .collect()
+    let mut inspection = Inspection::open(&config.store)?;
+    let ids = match *subject {
+        Subject::Callback(id) => vec![id],
+        Subject::Refund(id) => inspection.look(|snapshot| callbacks_of(snapshot, id))?,
+    };
+    let mut explained = Vec::new();
+    for id in ids {
+        // One by one, because each holds the whole history of its refund.
+        if let Some(findings) = inspection.look(|snapshot| Findings::read(snapshot, id))? {
+            explained.push(serde_json::to_value(findings.explain(&config.registry))?);
+        }
+    }
+    Ok(explained)
+}
+
+/// Every notification of a refund; none where there is no such refund.
+fn callbacks_of(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Vec<CallbackId>, StoreError> {
+    let mut ids = Vec::new();
+    let Some((refund, _)) = snapshot.refund(id)? else {
+        return Ok(ids);
+    };
+    loop {
+        let page = snapshot.callbacks_of_refund(&refund, ids.last().copied(), PAGE)?;
+        if page.is_empty() {
+            return Ok(ids);
+        }
+        ids.extend(page.iter().map(|row| row.id));
+    }
 }
 
 /// A running service.
@@ -149,17 +157,30 @@ impl Asked<'_> {
     fn explain(&self, subject: &Subject) -> anyhow::Result<Vec<Value>> {
         let ids = match subject {
             Subject::Callback(id) => vec![id.to_string()],
-            Subject::Refund(id) => {
-                let listed = self.get(&format!("/v1/refunds/{id}/callbacks"))?;
-                let listed = listed.as_ref().and_then(|listed| listed["data"].as_array());
-                let ids = listed.into_iter().flatten();
-                ids.filter_map(|row| Some(row["id"].as_str()?.to_owned()))
-                    .collect()
-            }
+            Subject::Refund(id) => self.callbacks_of(*id)?,
         };
         ids.iter()
             .filter_map(|id| self.get(&format!("/v1/callbacks/{id}")).transpose())
             .collect()
+    }
+
+    /// Every notification of a refund; none where there is no such refund.
+    fn callbacks_of(&self, id: RefundId) -> anyhow::Result<Vec<String>> {
+        let first = format!("/v1/refunds/{id}/callbacks?limit={PAGE}");
+        let (mut ids, mut path) = (Vec::new(), first.clone());
+        while let Some(page) = self.get(&path)? {
+            let listed = page["data"].as_array().context("no list came back")?;
+            ids.extend(
+                listed
+                    .iter()
+                    .filter_map(|row| Some(row["id"].as_str()?.to_owned())),
+            );
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("{first}&cursor={cursor}"),
+                None => break,
+            }
+        }
+        Ok(ids)
     }
 
     /// `None` where there is nothing.

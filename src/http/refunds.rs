@@ -19,7 +19,7 @@ use crate::doctor::explain::CallbackView;
 use crate::domain::claim::{Reason, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::view::RefundView;
 use crate::store::RefundFilter;
@@ -28,7 +28,7 @@ use crate::store::RefundFilter;
 const LIMIT_DEFAULT: u32 = 50;
 /// Largest page (contract §5).
 const LIMIT_MAX: u32 = 200;
-/// Notifications shown of one refund; a provider sends six.
+/// Largest page of notifications, and the one where the reader does not say: a provider sends six.
 const CALLBACKS_MAX: u32 = 1_000;
 
 /// Parameters of the list.
@@ -216,20 +216,30 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-/// Every notification of one refund.
+/// Notifications of one refund.
 #[derive(Serialize, ToSchema)]
-#[schema(as = CallbackList)]
+#[schema(as = CallbackPage)]
 struct CallbacksView {
     data: Vec<CallbackView>,
+    /// What to ask for next: `cursor=next_cursor`.
+    #[schema(required)]
+    next_cursor: Option<CallbackId>,
+    has_more: bool,
 }
 
-/// Every notification of a refund, oldest first.
+/// A page of the notifications of a refund, oldest first; all of them are on one, but for a refund of
+/// which very many came.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
     security(("reader" = ["callbacks:read"])),
-    params(("id" = RefundId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    params(
+        ("id" = RefundId, Path),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "1000 where not given"),
+        ("cursor" = Option<CallbackId>, Query, description = "next_cursor of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
     responses(
-        (status = 200, description = "All of them", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 200, description = "A page", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
         (status = 304, description = "Not changed since If-None-Match"),
         ReadingOne
     )
@@ -244,19 +254,31 @@ async fn answer_callbacks(
     request: &HttpRequest,
     id: &str,
 ) -> Result<HttpResponse, ApiError> {
-    Query::parse(request.query_string(), &[])?;
+    let query = Query::parse(request.query_string(), &["limit", "cursor"])?;
+    let limit = query.limit(CALLBACKS_MAX, CALLBACKS_MAX)?;
+    let after: Option<CallbackId> =
+        query.parsed("cursor", "a next_cursor of this call", |text| {
+            text.parse().ok()
+        })?;
     let id = parse_id(id)?;
     app.closeout.caught_up().await;
-    let rows = app
+    let mut rows = app
         .store
         .read(move |snapshot| match snapshot.refund(id)? {
+            // One more than the page holds tells whether there are more.
             Some((refund, _)) => snapshot
-                .callbacks_of_refund(&refund, CALLBACKS_MAX)
+                .callbacks_of_refund(&refund, after, limit + 1)
                 .map(Some),
             None => Ok(None),
         })
         .await?
         .ok_or(ApiError::NotFound("refund"))?;
-    let data = rows.iter().map(CallbackView::from).collect();
-    answer::with_etag(request, &CallbacksView { data })
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let page = CallbacksView {
+        data: rows.iter().map(CallbackView::from).collect(),
+        next_cursor: rows.last().filter(|_| has_more).map(|row| row.id),
+        has_more,
+    };
+    answer::with_etag(request, &page)
 }

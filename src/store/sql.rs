@@ -102,8 +102,8 @@ pub(super) const CALLBACKS_OF_REFUND: &str = concat!(
 SELECT ",
     callback_columns!(),
     " FROM callbacks
-WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4
-ORDER BY id LIMIT $5"
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4 AND id > $5
+ORDER BY id LIMIT $6"
 );
 
 pub(super) const LOCK_REFUND: &str = concat!(

@@ -75,6 +75,31 @@ fn each_notification_of_a_refund_is_explained_by_the_rule_that_decided() {
 }
 
 #[test]
+fn the_command_explains_every_notification_of_a_refund_that_has_many() {
+    let server = Server::usual(ENGINE);
+    let count = 102;
+    for number in 0..count {
+        let mut notice = Notice::new("R-many", "REFUND_PENDING");
+        notice.notify_time = format!("\"2026-01-17T09:33:54.{number:03}+00:00\"");
+        server.notified(&notice);
+    }
+    let id = text(&server.settled("R-many")["id"]);
+    let config = server.config_path();
+    let config = config.to_str().expect("a plain path");
+    let url = server.internal_url.as_str();
+    let json = ["--output", "json"];
+    let over_http = [&id, "--url", url, "--token", "env:TEST_TOKEN"];
+    let over_http = explain(&server, &[&over_http[..], &json].concat()).stdout;
+    let beside = explain(
+        &server,
+        &[&[id.as_str(), "--config", config][..], &json].concat(),
+    );
+    let lines = String::from_utf8_lossy(&beside.stdout).lines().count();
+    assert_eq!(lines, count);
+    assert!(over_http == beside.stdout, "both say the same");
+}
+
+#[test]
 fn a_relay_and_an_epay_report_are_explained_as_well() {
     let server = Server::start(&relay::config(ENGINE).with_epay());
     let body = include_str!("../fixtures/quickpay/refunded.json");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ENGINE;
 use crate::harness::config::READER_TOKEN;
 use crate::harness::payermax::Notice;
-use crate::harness::reader::text;
+use crate::harness::reader::{expect_problem, text};
 use crate::harness::{Server, now, wait_for};
 
 /// Sends `count` good notifications `R-000`, `R-001` … and waits until all are settled.
@@ -97,6 +97,57 @@ fn pages_are_newest_first_and_stable_while_new_refunds_arrive() {
         json!(null),
         "the last page leads nowhere"
     );
+}
+
+#[test]
+fn notifications_of_a_refund_come_page_by_page_the_oldest_first() {
+    let server = Server::usual(ENGINE);
+    for second in 0..5 {
+        let mut notice = Notice::new("R-many", "REFUND_PENDING");
+        notice.notify_time = format!("\"2026-01-17T09:33:5{second}.000+00:00\"");
+        server.notified(&notice);
+    }
+    let id = text(&server.settled("R-many")["id"]);
+    let path = format!("/v1/refunds/{id}/callbacks");
+    let all = server.get(&path).expect_json(200);
+    assert_eq!(
+        (&all["next_cursor"], &all["has_more"]),
+        (&json!(null), &json!(false))
+    );
+    let all = all["data"].as_array().expect("a list").clone();
+    let oldest = text(&all[0]["body"]);
+    assert!(
+        all.len() == 5 && oldest.contains("09:33:50.000"),
+        "{all:#?}"
+    );
+
+    let mut seen = Vec::new();
+    let mut page = server.get(&format!("{path}?limit=2")).expect_json(200);
+    loop {
+        let data = page["data"].as_array().expect("a list");
+        assert!(!data.is_empty() && data.len() <= 2, "{page}");
+        seen.extend(data.clone());
+        if page["has_more"] == false {
+            break;
+        }
+        let cursor = text(&page["next_cursor"]);
+        let next = format!("{path}?limit=2&cursor={cursor}");
+        page = server.get(&next).expect_json(200);
+    }
+    assert_eq!(seen, all, "neither skipped nor doubled");
+    assert_eq!(
+        page["next_cursor"],
+        json!(null),
+        "the last page leads nowhere"
+    );
+    let exactly = server.get(&format!("{path}?limit=5")).expect_json(200);
+    assert_eq!(
+        exactly["has_more"], false,
+        "a full page is no sign of another"
+    );
+    for wrong in ["limit=0", "limit=1001", "cursor=x", "cursor=rf_1", "x=1"] {
+        expect_problem(&server.get(&format!("{path}?{wrong}")), 400);
+    }
 }
 
 #[test]

@@ -299,17 +299,21 @@ impl Snapshot<'_> {
         Ok(found.unwrap_or(0) > 0)
     }
 
-    /// Every notification of a refund, oldest first.
+    /// The notifications of a refund after one of them, or from the first, oldest first.
     pub fn callbacks_of_refund(
         &mut self,
         refund: &Refund,
+        after: Option<CallbackId>,
         limit: u32,
     ) -> Result<Vec<CallbackRow>, StoreError> {
+        // No notification has this id, and each comes after it.
+        let after = after.unwrap_or(CallbackId::new(Uuid::nil()));
         let params = [
             refund.account.provider.as_str().into(),
             refund.account.name.as_str().into(),
             number_or_empty(refund.refund_no.as_ref()).into(),
             refund.id.as_bytes().into(),
+            after.as_bytes().into(),
             i64::from(limit).into(),
         ];
         self.all(sql::CALLBACKS_OF_REFUND, &params, read_callback)
