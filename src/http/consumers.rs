@@ -3,7 +3,8 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
@@ -81,7 +82,14 @@ pub(super) enum ToBody {
     Earliest,
     Latest,
     Sequence(i64),
+    #[serde(deserialize_with = "rfc3339")]
     Time(Moment),
+}
+
+/// [`Moment`] reads more spellings than are documented.
+fn rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Moment::from_rfc3339(&text).map_err(D::Error::custom)
 }
 
 impl ToBody {

@@ -124,7 +124,7 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
         updated_after: query.parsed(
             "updated_after",
             "RFC 3339, such as 2026-01-31T00:00:00Z",
-            |text| text.parse().ok(),
+            |text| Moment::from_rfc3339(text).ok(),
         )?,
         before: query.parsed("cursor", "a next_cursor of this call", |text| {
             text.parse().ok()

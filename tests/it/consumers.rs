@@ -92,6 +92,8 @@ fn a_consumer_is_put_where_it_is_told() {
         (json!({"sequence": 0}), vec![1, 2, 3, 4, 5]),
         (json!({"time": "2020-01-01T00:00:00Z"}), vec![1, 2, 3, 4, 5]),
         (json!({"time": "2999-01-01T00:00:00+08:00"}), vec![]),
+        (json!({"time": "2999-01-01t00:00:00.0123456789z"}), vec![]),
+        (json!({"time": "9999-12-31T23:59:59Z"}), vec![]),
     ] {
         seek(&server, "ledger", &to).expect_json(200);
         assert_eq!(given(&server, "ledger"), expected, "{to}");
@@ -113,6 +115,11 @@ fn a_consumer_is_put_where_it_is_told() {
         json!("middle"),
         json!({"sequence": -1}),
         json!({"time": "noon"}),
+        json!({"time": "2026-11-22T17:57Z"}),
+        json!({"time": "20261122T175707Z"}),
+        json!({"time": "2026-11-22T17:57:07Z[UTC]"}),
+        json!({"time": "2026-11-22T17:57:07-00"}),
+        json!({"time": 0}),
         json!({"sequence": 1, "time": "2020-01-01T00:00:00Z"}),
         json!(null),
     ] {

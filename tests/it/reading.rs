@@ -53,6 +53,8 @@ fn refunds_are_found_by_each_of_their_filters() {
         ("attention=conflict", vec![]),
         ("status=succeeded&refund_no=R-bad", vec![]),
         ("updated_after=2999-01-01T00:00:00Z", vec![]),
+        ("updated_after=9999-12-31t23:59:59.0123456789z", vec![]),
+        ("updated_after=2999-01-01T00:00:00%2B08:00", vec![]),
         (
             "updated_after=2020-01-01T00:00:00Z",
             vec!["R-odd", "R-bad", "R-good"],
