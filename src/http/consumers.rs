@@ -1,9 +1,11 @@
 //! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
 //! reader whose token made it.
 
+use std::fmt;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::de::Error as _;
+use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
@@ -76,20 +78,54 @@ struct SeekBody {
 }
 
 /// A place in the feed.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub(super) enum ToBody {
     Earliest,
     Latest,
     Sequence(i64),
-    #[serde(deserialize_with = "rfc3339")]
     Time(Moment),
 }
 
-/// [`Moment`] reads more spellings than are documented.
-fn rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Moment::from_rfc3339(&text).map_err(D::Error::custom)
+/// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
+impl<'de> Deserialize<'de> for ToBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Place)
+    }
+}
+
+/// Reads the forms of [`place`].
+struct Place;
+
+impl<'de> Visitor<'de> for Place {
+    type Value = ToBody;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"earliest\", \"latest\", {\"sequence\":N} or {\"time\":\"…\"}")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<ToBody, E> {
+        match word {
+            "earliest" => Ok(ToBody::Earliest),
+            "latest" => Ok(ToBody::Latest),
+            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ToBody, A::Error> {
+        let name: Option<String> = members.next_key()?;
+        let place = match name.as_deref() {
+            Some("sequence") => ToBody::Sequence(members.next_value()?),
+            Some("time") => {
+                let text: String = members.next_value()?;
+                // `Moment` itself reads more spellings than are documented.
+                ToBody::Time(Moment::from_rfc3339(&text).map_err(A::Error::custom)?)
+            }
+            _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
+        };
+        match members.next_key::<IgnoredAny>()? {
+            None => Ok(place),
+            Some(_) => Err(A::Error::invalid_length(2, &self)),
+        }
+    }
 }
 
 impl ToBody {

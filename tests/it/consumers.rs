@@ -121,6 +121,14 @@ fn a_consumer_is_put_where_it_is_told() {
         json!({"time": "2026-11-22T17:57:07-00"}),
         json!({"time": 0}),
         json!({"sequence": 1, "time": "2020-01-01T00:00:00Z"}),
+        json!({"earliest": null}),
+        json!({"latest": null}),
+        json!({"sequence": 1, "earliest": null}),
+        json!({"sequence": null}),
+        json!({"sequence": "1"}),
+        json!({}),
+        json!(["earliest"]),
+        json!(0),
         json!(null),
     ] {
         expect_code(&seek(&server, "ledger", &wrong), 400, "invalid_body");
