@@ -5,7 +5,6 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::body::single_header;
 use super::problem::ApiError;
 use crate::crypto;
 use crate::store::StoreError;
@@ -21,14 +20,7 @@ pub fn with_etag(request: &HttpRequest, view: &impl Serialize) -> Result<HttpRes
 pub fn tagged(request: &HttpRequest, body: String) -> HttpResponse {
     let digest = crypto::hex(&crypto::sha256(body.as_bytes())[..16]);
     let etag = format!("\"{digest}\"");
-    let known = single_header(request, header::IF_NONE_MATCH.as_str());
-    let is_known = known.is_some_and(|known| {
-        known
-            .split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == etag || tag == "*")
-    });
-    if is_known {
+    if is_known(request, &etag) {
         return HttpResponse::NotModified()
             .insert_header((header::ETAG, etag))
             .finish();
@@ -37,4 +29,15 @@ pub fn tagged(request: &HttpRequest, body: String) -> HttpResponse {
         .insert_header((header::ETAG, etag))
         .content_type(header::ContentType::json())
         .body(body)
+}
+
+/// Whether `If-None-Match` names this tag, or any with `*`. Several lines are one list (RFC 9110 §5.3),
+/// and a weak tag is as good as a strong one (§13.1.2). A comma inside another's tag does no harm: no
+/// piece of it has both quotes.
+fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    let lines = request.headers().get_all(header::IF_NONE_MATCH);
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
 }

@@ -200,6 +200,35 @@ fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
 }
 
 #[test]
+fn entity_tags_in_several_lines_are_one_list() {
+    let server = Server::usual(ENGINE);
+    server.notified(&Notice::new("R-tag", "REFUND_SUCCESS"));
+    let path = format!("/v1/refunds/{}", text(&server.settled("R-tag")["id"]));
+    let tag = server.get(&path).header("etag").to_owned();
+    let weak = format!("W/{tag}");
+    let weaker = format!("W/{weak}");
+    let among = format!("\"a,b\" ,\t{tag}");
+    for (lines, status) in [
+        (&["\"a\"", &tag][..], 304),
+        (&[&weak, "\"a\""], 304),
+        (&["W/\"a\", \"b\"", "\"c\"", &among], 304),
+        (&["*"], 304),
+        (&["\"a\"", "\"b\""], 200),
+        (&[&weaker], 200),
+        (&[&format!("w/{tag}")], 200),
+        (&[tag.trim_matches('"')], 200),
+        (&[""], 200),
+    ] {
+        let authorization = format!("Bearer {READER_TOKEN}");
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend(lines.iter().map(|line| ("if-none-match", *line)));
+        let answer = server.get_with(&path, &headers);
+        assert_eq!(answer.status, status, "{lines:?}");
+        assert_eq!(answer.header("etag"), tag);
+    }
+}
+
+#[test]
 fn lists_notifications_and_orders_answer_304_until_they_change() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_PENDING"));
