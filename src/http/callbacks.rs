@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::App;
 use super::answer;
 use super::auth::admitted;
-use super::openapi::responses::ReadingOne;
+use super::openapi::responses::{NotModified, ReadingOne};
 use super::problem::ApiError;
 use super::query::Query;
 use crate::config::Scope;
@@ -20,7 +20,7 @@ use crate::domain::ids::CallbackId;
     params(("id" = CallbackId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "The notification, explained", body = ExplainedCallback, headers(("ETag" = String, description = "Changes with the content"))),
-        (status = 304, description = "Not changed since If-None-Match"),
+        NotModified,
         ReadingOne
     )
 )]

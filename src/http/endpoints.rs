@@ -9,11 +9,24 @@ use super::App;
 use super::auth::admitted;
 use super::consumers::{ToBody, place, read};
 use super::openapi::responses::{Reading, Recovering};
+use super::openapi::words::disabled_reason;
 use super::problem::ApiError;
 use super::query::Query;
 use crate::config::Scope;
 use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
+
+/// How an endpoint is, in one word.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EndpointState {
+    /// The last push was taken, or none was tried.
+    Active,
+    /// The last push was not taken.
+    Failing,
+    /// Nothing is pushed until it is recovered.
+    Disabled,
+}
 
 /// An endpoint as an operator gets it.
 #[derive(Serialize, ToSchema)]
@@ -21,9 +34,11 @@ use crate::push::EndpointStatus;
 struct EndpointView<'a> {
     name: &'a str,
     url: String,
-    /// `active`, `failing` or `disabled`.
-    state: &'static str,
+    #[schema(inline)]
+    state: EndpointState,
+    #[schema(required)]
     disabled_at: Option<Moment>,
+    #[schema(required, schema_with = disabled_reason)]
     disabled_reason: Option<&'static str>,
     /// Everything up to this number is delivered, parked or not wanted.
     sequence: i64,
@@ -33,10 +48,13 @@ struct EndpointView<'a> {
     parked: i64,
     /// Events that are not tried again unless the endpoint is recovered.
     given_up: i64,
+    #[schema(required)]
     failing_since: Option<Moment>,
     /// Failures since the last success.
     failures: i64,
+    #[schema(required)]
     last_error: Option<&'a str>,
+    #[schema(required)]
     last_success_at: Option<Moment>,
 }
 
@@ -44,9 +62,9 @@ impl<'a> From<&'a EndpointStatus<'a>> for EndpointView<'a> {
     fn from(status: &'a EndpointStatus<'a>) -> Self {
         let row = &status.row;
         let state = match (row.disabled, row.failing_since) {
-            (Some(_), _) => "disabled",
-            (None, Some(_)) => "failing",
-            (None, None) => "active",
+            (Some(_), _) => EndpointState::Disabled,
+            (None, Some(_)) => EndpointState::Failing,
+            (None, None) => EndpointState::Active,
         };
         Self {
             name: &row.name,

@@ -17,19 +17,40 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Consumers that are shown at most.
 const CONSUMERS_MAX: u32 = 1_000;
 
+/// How the process is, in one word.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum HealthStatus {
+    /// `/livez`: it runs.
+    Ok,
+    /// `/readyz`: it takes callbacks.
+    Ready,
+    /// `/readyz`: it does not.
+    #[serde(rename = "not ready")]
+    NotReady,
+}
+
+/// Whether evidence of refused requests is kept.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EvidenceStatus {
+    Ok,
+    Failing,
+    Off,
+}
+
 /// How the process is.
 #[derive(Serialize, ToSchema)]
 struct Health {
-    #[schema(example = "ready")]
-    status: &'static str,
+    #[schema(inline)]
+    status: HealthStatus,
     /// Why it is not ready, where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<&'static str>,
-    /// Whether evidence of refused requests is kept: `ok`, `failing` or `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    evidence: Option<&'static str>,
+    #[schema(nullable = false, inline)]
+    evidence: Option<EvidenceStatus>,
 }
 
 /// The process runs.
@@ -39,7 +60,7 @@ struct Health {
 )]
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(Health {
-        status: "ok",
+        status: HealthStatus::Ok,
         reason: None,
         evidence: None,
     })
@@ -71,15 +92,16 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         None
     };
     let evidence = match &app.evidence {
-        Some(evidence) => evidence.failure().map_or("ok", |_| "failing"),
-        None => "off",
+        Some(evidence) if evidence.failure().is_some() => EvidenceStatus::Failing,
+        Some(_) => EvidenceStatus::Ok,
+        None => EvidenceStatus::Off,
     };
-    let mut response = match trouble {
-        None => HttpResponse::Ok(),
-        Some(_) => HttpResponse::ServiceUnavailable(),
+    let (mut response, status) = match trouble {
+        None => (HttpResponse::Ok(), HealthStatus::Ready),
+        Some(_) => (HttpResponse::ServiceUnavailable(), HealthStatus::NotReady),
     };
     response.json(Health {
-        status: trouble.map_or("ready", |_| "not ready"),
+        status,
         reason: trouble,
         evidence: Some(evidence),
     })
@@ -99,7 +121,8 @@ async fn can_write(app: &App) -> bool {
     get, path = "/metrics", operation_id = "metrics", tag = "service",
     responses(
         (status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text"),
-        (status = 503, description = "The store cannot be read", body = Problem, content_type = "application/problem+json")
+        (status = 503, description = "The store cannot be read", body = Problem, content_type = "application/problem+json",
+            headers(("Retry-After" = String, description = "Seconds")))
     )
 )]
 pub async fn metrics(app: Data<App>) -> HttpResponse {

@@ -13,7 +13,7 @@ use super::App;
 use super::answer;
 use super::auth::admitted;
 use super::error;
-use super::openapi::responses::{ReadingOne, Registering};
+use super::openapi::responses::{NotModified, ReadingOne, Registering};
 use super::problem::ApiError;
 use super::query::Query;
 use crate::closeout::{Registration, RegistrationError};
@@ -118,7 +118,7 @@ fn yuan_text() -> Schema {
     params(("order_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
-        (status = 304, description = "Not changed since If-None-Match"),
+        NotModified,
         ReadingOne
     )
 )]

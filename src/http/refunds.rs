@@ -10,7 +10,7 @@ use super::App;
 use super::answer;
 use super::auth::admitted;
 use super::connections::Place;
-use super::openapi::responses::{Reading, ReadingOne};
+use super::openapi::responses::{NotModified, Reading, ReadingOne};
 use super::openapi::words::AttentionFilter;
 use super::problem::ApiError;
 use super::query::Query;
@@ -74,7 +74,7 @@ struct PageView<'a> {
     ),
     responses(
         (status = 200, description = "A page", body = PageView, headers(("ETag" = String, description = "Changes with the content"))),
-        (status = 304, description = "Not changed since If-None-Match"),
+        NotModified,
         Reading
     )
 )]
@@ -158,7 +158,7 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
     ),
     responses(
         (status = 200, description = "The refund", body = RefundView, headers(("ETag" = String, description = "Changes with the content"))),
-        (status = 304, description = "Not changed since If-None-Match"),
+        NotModified,
         ReadingOne
     )
 )]
@@ -240,7 +240,7 @@ struct CallbacksView {
     ),
     responses(
         (status = 200, description = "A page", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
-        (status = 304, description = "Not changed since If-None-Match"),
+        NotModified,
         ReadingOne
     )
 )]

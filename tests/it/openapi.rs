@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::config::{EPAY_TOKEN, READER_TOKEN};
 use crate::harness::epay::simple_order;
@@ -98,6 +98,66 @@ fn every_schema_that_is_named_is_there() {
     let named = text.split("\"#/components/schemas/").skip(1);
     for name in named.filter_map(|rest| rest.split('"').next()) {
         assert!(schemas[name].is_object(), "{name}");
+    }
+}
+
+#[test]
+fn header_fields_of_answers_are_described() {
+    let document = document();
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths
+        .iter()
+        .filter(|(_, item)| item.get("servers").is_none())
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().expect("operations").values();
+            methods.map(move |operation| (path, operation))
+        });
+    let mut tagged = Vec::new();
+    for (path, operation) in operations {
+        let answers = &operation["responses"];
+        if answers["304"].is_object() {
+            tagged.push(path.as_str());
+            for status in ["200", "304"] {
+                assert!(answers[status]["headers"]["ETag"].is_object(), "{path}");
+            }
+            let parameters = operation["parameters"].as_array().expect("parameters");
+            let takes = |parameter: &Value| parameter["name"] == "If-None-Match";
+            assert!(parameters.iter().any(takes), "{path}");
+        }
+        // Health is told without a time to come back.
+        if answers["503"]["content"]["application/problem+json"].is_object() {
+            let headers = &answers["503"]["headers"];
+            assert!(headers["Retry-After"].is_object(), "{path}");
+        }
+    }
+    assert_eq!(tagged.len(), 6, "{tagged:?}");
+    assert!(tagged.contains(&"/openapi.json"));
+}
+
+#[test]
+fn members_that_are_always_sent_are_required_and_closed_sets_are_listed() {
+    let schemas = &document()["components"]["schemas"];
+    let endpoint = &schemas["Endpoint"];
+    let required = endpoint["required"].as_array().expect("a list");
+    let required: BTreeSet<String> = required.iter().map(text).collect();
+    let members = endpoint["properties"].as_object().expect("members");
+    assert_eq!(required, members.keys().cloned().collect());
+    for (schema, member, words) in [
+        (
+            "Endpoint",
+            "state",
+            json!(["active", "failing", "disabled"]),
+        ),
+        (
+            "Endpoint",
+            "disabled_reason",
+            json!(["gone", "failing", null]),
+        ),
+        ("Health", "status", json!(["ok", "ready", "not ready"])),
+        ("Health", "evidence", json!(["ok", "failing", "off"])),
+    ] {
+        let listed = &schemas[schema]["properties"][member]["enum"];
+        assert_eq!(*listed, words, "{schema}.{member}");
     }
 }
 

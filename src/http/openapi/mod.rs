@@ -17,6 +17,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
+use self::responses::NotModified;
 use super::{
     answer, callback, callbacks, consumers, endpoints, epay, events, health, openapi, orders,
     refunds, relay, stream,
@@ -85,9 +86,10 @@ pub fn text() -> &'static str {
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "service",
+    params(("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
-        (status = 200, description = "OpenAPI 3.1", body = Object),
-        (status = 304, description = "Not changed since If-None-Match")
+        (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified
     )
 )]
 pub async fn document(request: HttpRequest) -> HttpResponse {

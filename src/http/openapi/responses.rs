@@ -13,6 +13,8 @@ use utoipa::openapi::{Ref, RefOr};
 
 use super::super::problem::{self, Code};
 
+/// That the reader has the content already.
+pub enum NotModified {}
 /// What every call of a reader can answer.
 pub enum Reading {}
 /// The same, and that there is nothing with this id.
@@ -47,6 +49,18 @@ const OF_BODY: [Code; 4] = [
 ];
 
 type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for NotModified {
+    fn responses() -> Responses {
+        let tag = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some("That of the content"));
+        let response = ResponseBuilder::new()
+            .description("Not changed since If-None-Match")
+            .header("ETag", tag.build());
+        Responses::from([("304".to_owned(), RefOr::T(response.build()))])
+    }
+}
 
 impl IntoResponses for Reading {
     fn responses() -> Responses {

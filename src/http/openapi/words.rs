@@ -1,12 +1,13 @@
 //! Words and values that no derived schema can tell.
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Ref, Schema, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Ref, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::claim::Reason;
 use crate::domain::event::EventKind;
 use crate::domain::view::{ApplicationHandledView, OrderClosedView, RefundView};
+use crate::store::DisabledReason;
 
 /// What `attention` may be: `true`, `false`, or a reason.
 pub struct AttentionFilter;
@@ -28,6 +29,18 @@ pub fn event_type() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(EventKind::ALL.map(EventKind::as_str)))
+        .build()
+}
+
+/// Why an endpoint is disabled; `null` where it is not.
+pub fn disabled_reason() -> Object {
+    let words = DisabledReason::ALL.map(|reason| Some(reason.as_str()));
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some(
+            "`gone`: it answered 410; `failing`: nothing but failures for too long",
+        ))
+        .enum_values(Some(words.into_iter().chain([None])))
         .build()
 }
 

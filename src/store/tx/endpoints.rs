@@ -17,6 +17,9 @@ pub enum DisabledReason {
 }
 
 impl DisabledReason {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::Gone, Self::Failing];
+
     /// The word that is stored and shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,9 +29,7 @@ impl DisabledReason {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Gone, Self::Failing]
-            .into_iter()
-            .find(|reason| reason.as_str() == word)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 
