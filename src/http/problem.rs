@@ -283,6 +283,11 @@ pub async fn only_get() -> HttpResponse {
     ApiError::MethodNotAllowed("GET").response()
 }
 
+/// 405 where there is something to read and no more.
+pub async fn only_read() -> HttpResponse {
+    ApiError::MethodNotAllowed("GET, HEAD").response()
+}
+
 /// 405 where only POST is served, on the internal listener.
 pub async fn only_posted() -> HttpResponse {
     ApiError::MethodNotAllowed("POST").response()
@@ -293,7 +298,7 @@ pub async fn only_delete() -> HttpResponse {
     ApiError::MethodNotAllowed("DELETE").response()
 }
 
-/// 405 where GET and PUT are served.
-pub async fn only_get_and_put() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET, PUT").response()
+/// 405 where there is something to read and to put.
+pub async fn only_read_and_put() -> HttpResponse {
+    ApiError::MethodNotAllowed("GET, HEAD, PUT").response()
 }

@@ -1,6 +1,7 @@
 //! Every URL of the program, in two tables.
 
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route, guard};
 
 use super::edge::Refuse;
 use super::error::PublicError;
@@ -48,17 +49,22 @@ fn public(config: &mut ServiceConfig) {
 
 fn internal(config: &mut ServiceConfig) {
     config
-        .service(get_and_put("/v1/orders/{order_no}"))
-        .service(get("/v1/refunds", web::get().to(refunds::list)))
-        .service(get("/v1/refunds/{id}", web::get().to(refunds::one)))
+        .service(read_and_put("/v1/orders/{order_no}"))
+        .service(get("/v1/refunds", read().to(refunds::list)))
+        .service(get("/v1/refunds/{id}", read().to(refunds::one)))
         .service(get(
             "/v1/refunds/{id}/callbacks",
-            web::get().to(refunds::callbacks),
+            read().to(refunds::callbacks),
         ))
-        .service(get("/v1/callbacks/{id}", web::get().to(callbacks::one)))
-        .service(get("/v1/events", web::get().to(events::page)))
-        .service(get("/v1/events/stream", web::get().to(stream::stream)))
-        .service(get("/v1/consumers", web::get().to(consumers::list)))
+        .service(get("/v1/callbacks/{id}", read().to(callbacks::one)))
+        .service(get("/v1/events", read().to(events::page)))
+        .service(
+            // A stream has no end, so there is nothing that HEAD could tell of it.
+            web::resource("/v1/events/stream")
+                .route(web::get().to(stream::stream))
+                .default_service(web::to(problem::only_get)),
+        )
+        .service(get("/v1/consumers", read().to(consumers::list)))
         .service(
             web::resource("/v1/consumers/{name}")
                 .route(web::delete().to(consumers::forget))
@@ -66,7 +72,7 @@ fn internal(config: &mut ServiceConfig) {
         )
         .service(get(
             "/v1/consumers/{name}/events",
-            web::get().to(consumers::events),
+            read().to(consumers::events),
         ))
         .service(post(
             "/v1/consumers/{name}/ack",
@@ -76,33 +82,39 @@ fn internal(config: &mut ServiceConfig) {
             "/v1/consumers/{name}/seek",
             web::post().to(consumers::seek),
         ))
-        .service(get("/v1/endpoints", web::get().to(endpoints::list)))
+        .service(get("/v1/endpoints", read().to(endpoints::list)))
         .service(post(
             "/v1/endpoints/{name}/recover",
             web::post().to(endpoints::recover),
         ))
-        .service(get("/openapi.json", web::get().to(openapi::document)))
-        .service(get("/livez", web::get().to(health::live)))
-        .service(get("/readyz", web::get().to(health::ready)))
-        .service(get("/metrics", web::get().to(health::metrics)))
+        .service(get("/openapi.json", read().to(openapi::document)))
+        .service(get("/livez", read().to(health::live)))
+        .service(get("/readyz", read().to(health::ready)))
+        .service(get("/metrics", read().to(health::metrics)))
         .default_service(web::to(problem::no_such_page));
 }
 
-fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
+fn get(path: &str, route: Route) -> Resource {
     web::resource(path)
         .route(route)
-        .default_service(web::to(problem::only_get))
+        .default_service(web::to(problem::only_read))
 }
 
-fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
+/// GET, and HEAD, which is answered by the same handler (RFC 9110 §9.3.2); the framework leaves the body
+/// out.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn post(path: &str, route: Route) -> Resource {
     web::resource(path)
         .route(route)
         .default_service(web::to(problem::only_posted))
 }
 
-fn get_and_put(path: &str) -> actix_web::Resource {
+fn read_and_put(path: &str) -> Resource {
     web::resource(path)
-        .route(web::get().to(orders::get))
+        .route(read().to(orders::get))
         .route(web::put().to(orders::put))
-        .default_service(web::to(problem::only_get_and_put))
+        .default_service(web::to(problem::only_read_and_put))
 }

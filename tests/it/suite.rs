@@ -15,6 +15,7 @@ mod epay_formats;
 mod explain;
 mod feed;
 mod golden;
+mod heads;
 mod model;
 mod orders;
 mod paycools;

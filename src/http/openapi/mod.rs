@@ -29,7 +29,8 @@ use super::{
     info(
         title = "refund-receiver",
         description = "Verified refund outcomes, kept and told exactly once. Readers use the internal \
-            listener with a bearer token; providers, relays and EPay callers the public one.",
+            listener with a bearer token; providers, relays and EPay callers the public one. What takes \
+            GET takes HEAD, but for the stream.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "the internal listener, server.internal_listen")),

@@ -86,7 +86,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = if matches!(method, "GET" | "DELETE") {
+        let response = if matches!(method, "GET" | "HEAD" | "DELETE") {
             self.0
                 .run(request.body(()).expect("the request is well formed"))?
         } else {
