@@ -3,7 +3,10 @@
 
 use super::Closeout;
 use crate::domain::ids::Number;
-use crate::domain::order::{ApplicationSaid, Order, OrderState, Payment, registered_state};
+use crate::domain::money::Amount;
+use crate::domain::order::{
+    ApplicationSaid, Order, OrderState, Payment, registered_amount, registered_state,
+};
 use crate::store::{Lane, Store, StoreError, Tx};
 
 /// What the merchant says of an order.
@@ -59,9 +62,7 @@ impl Closeout {
                 None => tx.insert_order(order_no, state, now)?,
                 Some(_) => tx.save_order(order_no, state, now)?,
             }
-            for payment in &registration.payments {
-                tx.put_payment(order_no, payment)?;
-            }
+            put_payments(tx, order_no, &registration.payments)?;
             for application in &registration.applications {
                 tx.put_application(order_no, application)?;
             }
@@ -79,6 +80,31 @@ impl Closeout {
             order
         }))
     }
+}
+
+/// Adds or changes payments of an order that is locked: no close-out takes anything back meanwhile.
+fn put_payments(
+    tx: &mut Tx<'_>,
+    order_no: &Number,
+    payments: &[Payment],
+) -> Result<(), StoreError> {
+    let known = tx.snapshot().payments(order_no)?;
+    for payment in payments {
+        let known = known.iter().find(|one| one.trandeno == payment.trandeno);
+        let known = known.map(|payment| payment.amount);
+        // Only an amount that falls can fall below it; most registrations spare the question.
+        let taken_back = if known.is_some_and(|known| payment.amount < known) {
+            tx.snapshot().taken_back(&payment.trandeno, None)?
+        } else {
+            Amount::ZERO
+        };
+        let payment = Payment {
+            trandeno: payment.trandeno.clone(),
+            amount: registered_amount(known, payment.amount, taken_back),
+        };
+        tx.put_payment(order_no, &payment)?;
+    }
+    Ok(())
 }
 
 async fn write<T: Send + 'static>(

@@ -129,3 +129,12 @@ pub fn registered_state(known: Option<(OrderState, bool)>, said: OrderState) -> 
         Some(_) | None => said,
     }
 }
+
+/// What a registration makes of a payment's amount. What was taken back was paid before, so an amount
+/// below it is a late repeat or a mistake, and the known one stays.
+pub fn registered_amount(known: Option<Amount>, said: Amount, taken_back: Amount) -> Amount {
+    match known {
+        Some(known) if said < taken_back => known,
+        Some(_) | None => said,
+    }
+}

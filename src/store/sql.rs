@@ -203,7 +203,8 @@ pub(super) const COUNT_CLOSE_OUTS: &str = "-- count_close_outs
 SELECT state, count(*) FROM close_outs WHERE state <> 'done' GROUP BY state";
 
 pub(super) const DONE_AMOUNTS_OF_PAYMENT: &str = "-- done_amounts_of_payment
-SELECT amount FROM close_outs WHERE trandeno = $1 AND state = 'done' AND refund_id <> $2";
+SELECT amount FROM close_outs
+WHERE trandeno = $1 AND state = 'done' AND refund_id IS DISTINCT FROM $2";
 
 pub(super) const DONE_AMOUNTS_OF_APPLICATION: &str = "-- done_amounts_of_application
 SELECT close_outs.amount FROM close_outs

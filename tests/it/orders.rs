@@ -63,6 +63,37 @@ fn a_put_adds_and_never_removes() {
 }
 
 #[test]
+fn a_payment_never_falls_below_what_was_taken_back() {
+    let server = Server::usual(ENGINE);
+    server.put_order(
+        "YD-1",
+        &json!({
+            "state": "refund_applied",
+            "payments": [{"trandeno": "T-1", "amount": "100.00"}],
+            "refund_applications":
+                [{"batchno": "B-1", "amount": "30.00"}, {"batchno": "B-2", "amount": "20.00"}],
+        }),
+    );
+    let stands_after = |amount: &str| {
+        let payments = json!([{"trandeno": "T-1", "amount": amount}]);
+        let body = json!({"state": "refund_applied", "payments": payments});
+        text(&server.put_order("YD-1", &body)["payments"][0]["amount"])
+    };
+    assert_eq!(stands_after("1.00"), "1.00", "nothing is taken back yet");
+    assert_eq!(stands_after("100.00"), "100.00");
+    for (batchno, money, sum) in [("B-1", "30", "30.00"), ("B-2", "20", "50.00")] {
+        assert_eq!(server.epay_errcode(batchno, "T-1", money), 0);
+        for below in ["1.00", "29.99", "9.00"] {
+            assert_eq!(stands_after(below), "100.00", "{below} after {sum}");
+        }
+        assert_eq!(stands_after(sum), sum, "all of it may be taken back");
+        assert_eq!(stands_after("100.00"), "100.00");
+    }
+    assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0, "done before");
+    server.assert_audit_is_clean(None);
+}
+
+#[test]
 fn a_payment_of_another_order_is_refused_with_409() {
     let server = Server::usual(ENGINE);
     server.put_order("YD-1", &simple_order("1", "paid", "30.00"));

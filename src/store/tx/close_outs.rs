@@ -69,11 +69,7 @@ impl Tx<'_> {
         let order = self.lock_order(&order_no)?;
         let (order_state, closed_by_close_out) = order.ok_or_else(|| corrupt("payment"))?;
         let mut snapshot = self.snapshot();
-        let of_payment = snapshot.all(
-            sql::DONE_AMOUNTS_OF_PAYMENT,
-            &[key.trandeno.as_str().into(), refund_id.as_bytes().into()],
-            |row| amount(row.text(0)?),
-        )?;
+        let refunded_of_payment = snapshot.taken_back(&key.trandeno, Some(refund_id))?;
         let of_application = snapshot.all(
             sql::DONE_AMOUNTS_OF_APPLICATION,
             &[
@@ -99,7 +95,7 @@ impl Tx<'_> {
             closed_by_close_out,
             paid,
             payments: payments.len(),
-            refunded_of_payment: sum(&of_payment)?,
+            refunded_of_payment,
             refunded_of_application: sum(&of_application)?,
             application,
         };
@@ -169,6 +165,20 @@ impl Snapshot<'_> {
         self.first(sql::CLOSE_OUT, &[refund_id.as_bytes().into()], |row| {
             read_close_out(row, 0)
         })
+    }
+
+    /// What done close-outs have taken back from a payment, but for that of one refund.
+    pub fn taken_back(
+        &mut self,
+        trandeno: &str,
+        except: Option<RefundId>,
+    ) -> Result<Amount, StoreError> {
+        let except = except.as_ref().map(RefundId::as_bytes);
+        let params = [trandeno.into(), except.into()];
+        let amounts = self.all(sql::DONE_AMOUNTS_OF_PAYMENT, &params, |row| {
+            amount(row.text(0)?)
+        })?;
+        sum(&amounts)
     }
 
     /// When the next close-out is to be tried again, if one is.
