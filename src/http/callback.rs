@@ -91,15 +91,7 @@ fn verify<'a>(
     (provider, account): (&str, &str),
     body: &[u8],
 ) -> Result<Verified<'a>, PublicError> {
-    if !body::is_json(request) {
-        let why = "send Content-Type: application/json";
-        return Err(PublicError::UnsupportedMedia(why));
-    }
-    if !request.query_string().is_empty() {
-        // It is outside every signature, and what reads parameters may take them for the body's.
-        let why = "a notification has no query string";
-        return Err(PublicError::Malformed(why.to_owned()));
-    }
+    check_head(request)?;
     let received_at = app.clock.now();
     let (account, provider, notice) = app.registry.verify(
         provider,
@@ -144,6 +136,20 @@ async fn accept(
     count(app, account, accepted.stored);
     app.closeout.settle_later(accepted);
     Ok(notice.acknowledgement)
+}
+
+/// What holds for everything that a signature proves, callback or relay, before any is checked.
+pub fn check_head(request: &HttpRequest) -> Result<(), PublicError> {
+    if !body::is_json(request) {
+        let why = "send Content-Type: application/json";
+        return Err(PublicError::UnsupportedMedia(why));
+    }
+    if !request.query_string().is_empty() {
+        // It is outside every signature, and what reads parameters may take them for the body's.
+        let why = "a notification has no query string";
+        return Err(PublicError::Malformed(why.to_owned()));
+    }
+    Ok(())
 }
 
 /// Counts a stored notification.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::body::{self, single_header};
-use super::callback::{count, moment_of_validity};
+use super::callback::{check_head, count, moment_of_validity};
 use super::error::{PublicError, Refusal};
 use super::openapi::bodies::RelayedReply;
 use super::refusal;
@@ -65,10 +65,7 @@ async fn accept_and_settle(
     (provider, account, refund_no): &(String, String, String),
     body: &[u8],
 ) -> Result<Settled, PublicError> {
-    if !body::is_json(request) {
-        let why = "send Content-Type: application/json";
-        return Err(PublicError::UnsupportedMedia(why));
-    }
+    check_head(request)?;
     let refund_no: Number = refund_no
         .parse()
         .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;

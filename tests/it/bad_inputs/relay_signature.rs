@@ -1,5 +1,5 @@
 //! Relays that are not believed: Standard Webhooks headers that are missing, malformed, of another
-//! message or another time, and refund numbers in the path that are none.
+//! message or another time, refund numbers in the path that are none, and query strings.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,6 +35,7 @@ pub fn rows() -> Vec<Row> {
             Becomes::Refused(400),
         )
     }));
+    rows.extend(query_strings());
     rows.extend(times());
     rows
 }
@@ -138,6 +139,20 @@ fn accounts() -> Vec<Row> {
     ];
     let row = |(what, request)| Row::new(format!("relay: {what}"), request, REFUSED);
     rows.into_iter().map(row).collect()
+}
+
+/// What no signature covers, behind a path that is good without it.
+fn query_strings() -> Vec<Row> {
+    ["x=1", "x", "refund_no=R-2", "data%5Bstatus%5D=1"]
+        .iter()
+        .map(|query| {
+            let name = format!("relay: a query string {query}");
+            let good = send(system("quickpay"), &name, |good| good);
+            let path = format!("{QUICKPAY}{}", number(&name));
+            let request = good.at(&format!("{path}?{query}"));
+            Row::new(name, request, Becomes::Refused(400))
+        })
+        .collect()
 }
 
 /// The time is signed, and must be near.

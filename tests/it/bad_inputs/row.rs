@@ -115,6 +115,14 @@ impl Request {
         self
     }
 
+    /// Sends it to another path.
+    pub fn at(mut self, other: &str) -> Self {
+        if let Self::Http { path, .. } = &mut self {
+            other.clone_into(path);
+        }
+        self
+    }
+
     /// Sends it with another method.
     pub fn method(mut self, other: &'static str) -> Self {
         if let Self::Http { method, .. } = &mut self {
