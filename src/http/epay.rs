@@ -263,7 +263,9 @@ fn joined(request: &HttpRequest, name: &str) -> Option<String> {
 fn request_uri(request: &HttpRequest) -> String {
     // Not from forwarding headers, which anybody can send.
     let host = single_header(request, header::HOST.as_str()).unwrap_or_default();
-    format!("http://{host}{}", request.uri())
+    // An absolute form (http://host/path) brings a host of its own, which would stand there as well.
+    let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    format!("http://{host}{target}")
 }
 
 /// The status and headers of the error, its text in the caller's format.

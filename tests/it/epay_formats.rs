@@ -5,6 +5,7 @@ use serde_json::json;
 use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::epay::{PATH, errcode, json_body};
+use crate::harness::http::{raw, raw_status};
 use crate::harness::reader::text;
 
 /// A report written by the original's own formatter, with 3.5 as a double.
@@ -142,6 +143,23 @@ fn the_answers_of_the_framework_are_kept_byte_for_byte() {
         r#"{{"Message":"No HTTP resource was found that matches the request URI '{nowhere}'."}}"#
     );
     assert_eq!(reply.text(), expected);
+}
+
+#[test]
+fn a_path_that_nothing_serves_is_named_as_it_was_asked_for() {
+    let server = Server::usual(ENGINE);
+    for (target, named) in [
+        ("/api/nope", "http://h/api/nope"),
+        ("/api/nope?a=1&b", "http://h/api/nope?a=1&b"),
+        ("http://other:99/api/nope", "http://h/api/nope"),
+        ("http://other:99/api/nope?a=1", "http://h/api/nope?a=1"),
+    ] {
+        let request = format!("POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        let answer = raw(&server.public_url, request.as_bytes());
+        assert_eq!(raw_status(&answer), 404, "{target}: {answer}");
+        let message = format!("matches the request URI '{named}'.");
+        assert!(answer.contains(&message), "{target}: {answer}");
+    }
 }
 
 #[test]
