@@ -23,6 +23,24 @@ pub enum StoreUrlError {
     /// Nothing behind the scheme.
     #[error("names no file; write sqlite:data/refunds.db")]
     NoPath,
+    /// `sqlite:file:…`: SQLite would take the path for a URI.
+    #[error(
+        "holds a SQLite URI, whose options could switch off locks that guard the store; write the \
+         path alone, such as sqlite:data/refunds.db"
+    )]
+    Uri,
+    /// `sqlite::memory:`: nothing of it outlives the process.
+    #[error(
+        "names no file, so nothing would outlive the process; write a path, such as \
+         sqlite:data/refunds.db"
+    )]
+    Memory,
+    /// `sqlite://…`: some read a host there, some a relative path.
+    #[error(
+        "has // behind sqlite:, which means the root folder and looks like another; write \
+         sqlite:data/refunds.db, or sqlite:/var/lib/refunds.db with one slash"
+    )]
+    Slashes,
     /// A part of a `PostgreSQL` URL is wrong.
     #[error(transparent)]
     Postgres(#[from] PostgresUrlError),
@@ -35,10 +53,15 @@ impl StoreUrl {
             return Ok(Self::Postgres(Box::new(PostgresUrl::parse(text, base)?)));
         }
         let path = text.strip_prefix("sqlite:").ok_or(StoreUrlError::Scheme)?;
-        if path.is_empty() {
-            return Err(StoreUrlError::NoPath);
+        match path {
+            "" => Err(StoreUrlError::NoPath),
+            ":memory:" => Err(StoreUrlError::Memory),
+            // SQLite as it is built here reads it wherever a path is given; our own lock file would
+            // be named after the URI and let a second service in.
+            _ if path.starts_with("file:") => Err(StoreUrlError::Uri),
+            _ if path.starts_with("//") => Err(StoreUrlError::Slashes),
+            _ => Ok(Self::Sqlite(base.join(path))),
         }
-        Ok(Self::Sqlite(base.join(path)))
     }
 
     /// The file, where the store is one.
@@ -56,6 +79,38 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_path_and_nothing_that_looks_like_one() {
+        for (text, expected) in [
+            ("sqlite:data/refunds.db", "base/data/refunds.db"),
+            ("sqlite:./file:x.db", "base/./file:x.db"),
+            ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
+        ] {
+            let url = StoreUrl::parse(text, Path::new("base")).unwrap();
+            assert_eq!(url.file(), Some(Path::new(expected)), "{text}");
+        }
+        for (text, why) in [
+            ("sqlite:", "names no file"),
+            ("sqlite::memory:", "outlive the process"),
+            ("sqlite:file:zz.db", "SQLite URI"),
+            ("sqlite:file:zz.db?nolock=1", "SQLite URI"),
+            ("sqlite:file:///var/lib/x.db", "SQLite URI"),
+            ("sqlite://dir/x.db", "one slash"),
+            ("sqlite:///var/lib/x.db", "one slash"),
+            ("file:zz.db", "sqlite:PATH"),
+        ] {
+            for base in ["", "base"] {
+                let error = StoreUrl::parse(text, Path::new(base)).unwrap_err();
+                assert!(error.to_string().contains(why), "{text}: {error}");
+            }
         }
     }
 }

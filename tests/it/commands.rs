@@ -137,6 +137,19 @@ fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
 }
 
 #[test]
+fn a_store_url_that_means_something_else_than_it_says_is_refused() {
+    for url in [
+        "sqlite:file:zz.db",
+        "sqlite:file:zz.db?nolock=1",
+        "sqlite::memory:",
+        "sqlite://dir/x.db",
+    ] {
+        let config = ConfigBuilder::new(ENGINE).variable("REFUND_RECEIVER__STORE__URL", url);
+        refused(&check(&config), &["store.url", "write", "sqlite:data"]);
+    }
+}
+
+#[test]
 fn two_mistakes_are_two_lines() {
     let account = "[[accounts]]\nprovider = \"payermax\"\naccount = \"more\"\n\
                    merchant_no = \"1\"\npublic_keys = []\n";
