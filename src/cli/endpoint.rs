@@ -150,9 +150,7 @@ impl Service {
     /// The token, from where the argument says: an argument itself is for every process to see.
     fn token(&self) -> anyhow::Result<String> {
         if let Some(name) = self.token.strip_prefix("env:") {
-            let token = std::env::var(name).with_context(|| format!("the variable {name}"))?;
-            anyhow::ensure!(!token.is_empty(), "the variable {name} is empty");
-            return Ok(token);
+            return secret_file::read_variable(name);
         }
         let path = self.token.strip_prefix("file:");
         let path = path.context("write env:NAME or file:PATH; a token is no argument")?;

@@ -108,7 +108,7 @@ impl Explain {
 /// Where the token is; never in an argument, which every process of the machine can read.
 fn bearer(source: &str) -> anyhow::Result<String> {
     if let Some(name) = source.strip_prefix("env:") {
-        return std::env::var(name).with_context(|| format!("environment variable {name}"));
+        return secret_file::read_variable(name);
     }
     let path = source.strip_prefix("file:");
     let path = path.context("--token must be env:NAME or file:PATH, not the token itself")?;

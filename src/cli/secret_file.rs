@@ -1,14 +1,23 @@
-//! Shared secrets in files, for the commands that sign or check one message.
+//! Secrets from files and variables, for the commands that sign, check or ask.
 
 use std::path::Path;
 
 use anyhow::Context as _;
+
+use crate::config::refuse_blank;
 
 /// The text of the file without the line break at its end, as the config reads `file:PATH`.
 pub fn read(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let secret = text.trim_end_matches(['\r', '\n']);
-    anyhow::ensure!(!secret.is_empty(), "{} is empty", path.display());
+    refuse_blank(secret).map_err(|what| anyhow::anyhow!("{} {what}", path.display()))?;
     Ok(secret.to_owned())
+}
+
+/// The text of the environment variable, as the config reads `env:NAME`.
+pub fn read_variable(name: &str) -> anyhow::Result<String> {
+    let secret = std::env::var(name).with_context(|| format!("the variable {name}"))?;
+    refuse_blank(&secret).map_err(|what| anyhow::anyhow!("the variable {name} {what}"))?;
+    Ok(secret)
 }

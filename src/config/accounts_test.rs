@@ -8,7 +8,10 @@ const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
 fn checker() -> Checker {
     Checker {
         folder: std::path::PathBuf::new(),
-        variables: vec![("RELAY".to_owned(), RELAY_SECRET.to_owned())],
+        variables: vec![
+            ("RELAY".to_owned(), RELAY_SECRET.to_owned()),
+            ("BLANK".to_owned(), " ".to_owned()),
+        ],
         now: Timestamp::UNIX_EPOCH,
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -63,6 +66,8 @@ fn a_paycools_account_needs_a_currency_and_a_key_or_a_secret() {
         ("secret = \"s\"\ncurrency = \"myr\"", "a.currency"),
         ("secret = \"env:NONE\"\ncurrency = \"MYR\"", "a.secret"),
         ("secret = \"\"\ncurrency = \"MYR\"", "a.secret"),
+        ("secret = \" \\t\"\ncurrency = \"MYR\"", "a.secret"),
+        ("secret = \"env:BLANK\"\ncurrency = \"MYR\"", "a.secret"),
         (
             "secret = \"s\"\ncurrency = \"MYR\"\npublic_keys = []",
             "a.public_keys",

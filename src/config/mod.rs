@@ -19,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use readers::{RateLimit, Reader, Scope};
-pub use secret::Secret;
+pub use secret::{Secret, refuse_blank};
 
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
@@ -36,6 +36,9 @@ pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// How long a close-out is tried where the config does not say: an order registered a day late is
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Fewest characters of an `EPay` token. Nobody gives it to us but the operator who makes it, so a short
+/// one is a placeholder or a word that can be guessed.
+const TOKEN_CHARS_MIN: usize = 16;
 
 /// Where evidence lies when the store is a server's and the config does not say.
 const EVIDENCE: &str = "refund-receiver.evidence.db";
@@ -242,7 +245,17 @@ impl Checker {
     fn epay(&mut self, section: &EpaySection) -> EpayCallers {
         let mut tokens = Vec::new();
         for (index, token) in section.tokens.iter().enumerate() {
-            if let Some(secret) = self.secret(&format!("epay.tokens[{index}]"), token) {
+            let key = format!("epay.tokens[{index}]");
+            let Some(secret) = self.secret(&key, token) else {
+                continue;
+            };
+            if secret.expose().trim().chars().count() < TOKEN_CHARS_MIN {
+                let what = format!(
+                    "is shorter than {TOKEN_CHARS_MIN} characters and could be guessed; \
+                     `openssl rand -hex 32` makes a good one"
+                );
+                self.note(key, what);
+            } else {
                 tokens.push(TokenDigest::of(secret.expose()));
             }
         }

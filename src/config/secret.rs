@@ -32,15 +32,23 @@ impl Secret {
         } else {
             text.to_owned()
         };
-        if value.is_empty() {
-            return Err("is empty".to_owned());
-        }
+        refuse_blank(&value)?;
         Ok(Self(SecretString::from(value)))
     }
 
     /// The secret itself.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+/// White space alone guards nothing: a variable or a file was meant to be filled and was not. The error
+/// is a fragment that follows the name of the place.
+pub fn refuse_blank(secret: &str) -> Result<(), String> {
+    match secret.trim() {
+        "" if secret.is_empty() => Err("is empty".to_owned()),
+        "" => Err("holds nothing but white space".to_owned()),
+        _ => Ok(()),
     }
 }
 

@@ -137,6 +137,37 @@ fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
 }
 
 #[test]
+fn a_secret_that_guards_nothing_is_refused_by_its_key() {
+    let epay = |token: &str| {
+        ConfigBuilder::bare(ENGINE)
+            .toml("[epay]\ntokens = [\"env:TEST_EPAY_TOKEN\"]\n")
+            .variable("TEST_EPAY_TOKEN", token)
+    };
+    for blank in ["", " ", "\t\u{3000} "] {
+        refused(&check(&epay(blank)), &["epay.tokens[0]"]);
+    }
+    for short in ["x", "0123456789abcde", "x               "] {
+        let output = check(&epay(short));
+        refused(&output, &["epay.tokens[0]", "16 characters"]);
+    }
+    let good = check(&epay("0123456789abcdef"));
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+
+    let paycools = |secret: &str| {
+        ConfigBuilder::bare(ENGINE)
+            .toml("[[accounts]]\nprovider = \"paycools\"\naccount = \"my\"\ncurrency = \"MYR\"")
+            .toml("secret = \"file:paycools.secret\"\n")
+            .file("paycools.secret", secret)
+    };
+    for blank in ["", "\n", " \n", " \n\t\n"] {
+        refused(&check(&paycools(blank)), &["accounts[0].secret"]);
+    }
+    // The provider gives it, however short.
+    let good = check(&paycools("s\n"));
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+}
+
+#[test]
 fn a_store_url_that_means_something_else_than_it_says_is_refused() {
     for url in [
         "sqlite:file:zz.db",

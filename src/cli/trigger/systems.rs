@@ -116,7 +116,7 @@ impl Trigger {
             System::Nmanagement => return self.relay(&to, nmanagement::reply),
             System::Epay => {
                 let variable = &self.token_env;
-                let token = std::env::var(variable)
+                let token = secret_file::read_variable(variable)
                     .with_context(|| format!("put the caller's token into ${variable}"))?;
                 Epay {
                     token: &token,
@@ -202,11 +202,9 @@ impl Trigger {
             return secret_file::read(path);
         }
         let name = &self.secret_env;
-        let secret = std::env::var(name).with_context(|| {
+        secret_file::read_variable(name).with_context(|| {
             format!("put the shared secret into ${name}, or into a file for --key")
-        })?;
-        anyhow::ensure!(!secret.is_empty(), "${name} is empty");
-        Ok(secret)
+        })
     }
 }
 
