@@ -27,6 +27,9 @@ pub struct Endpoint {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Prints every endpoint: state, lag, what is parked, the last error
+    #[command(after_help = "Examples:
+  refund-receiver endpoint list --token env:OPERATOR_TOKEN
+  refund-receiver endpoint list --token file:operator.token --url http://10.0.0.5:8081 --output json")]
     List {
         #[command(flatten)]
         service: Service,
@@ -35,6 +38,10 @@ enum Action {
         output: Format,
     },
     /// Serves an endpoint again and tries at once everything that it did not take
+    #[command(after_help = "Examples:
+  refund-receiver endpoint recover erp --token file:operator.token
+  refund-receiver endpoint recover erp --token env:OPERATOR_TOKEN --since earliest
+  refund-receiver endpoint recover erp --token env:OPERATOR_TOKEN --since 2026-01-31T00:00:00Z")]
     Recover {
         /// Its name in the config
         name: String,

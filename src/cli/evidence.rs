@@ -23,6 +23,9 @@ const LIMIT_MAX: i64 = 10_000;
 
 /// Shows refused requests, and what would have to be different for them to be taken
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  refund-receiver evidence list --config refunds.toml
+  refund-receiver evidence show 17 --config refunds.toml")]
 pub struct Evidence {
     #[command(subcommand)]
     command: Command,

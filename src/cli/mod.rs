@@ -104,10 +104,37 @@ pub fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_helps_with_an_example() {
+        let lacking = without_example("refund-receiver", &mut super::Cli::command());
+        assert_eq!(lacking, Vec::<String>::new());
+    }
+
+    /// This command and those below it whose help shows nothing that could be typed.
+    fn without_example(called: &str, command: &mut Command) -> Vec<String> {
+        let help = command.render_long_help().to_string();
+        let is_shown = help
+            .split_once("Example")
+            .is_some_and(|(_, examples)| examples.contains(called));
+        let mut lacking = if is_shown {
+            Vec::new()
+        } else {
+            vec![called.to_owned()]
+        };
+        for below in command.get_subcommands_mut() {
+            // A tree that has been rendered holds clap's own `help`, too.
+            if below.get_name() != "help" {
+                let called = format!("{called} {}", below.get_name());
+                lacking.extend(without_example(&called, below));
+            }
+        }
+        lacking
     }
 }

@@ -19,6 +19,8 @@ const PROGRESS_ROWS: u64 = 100_000;
 
 /// Works on a store as a whole, while no service runs on it
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  refund-receiver store copy --from sqlite:data/refunds.db --to env:REFUNDS_DB")]
 pub struct Store {
     #[command(subcommand)]
     command: Command,

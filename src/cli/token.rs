@@ -17,6 +17,8 @@ const DAYS_MAX: u64 = 3_650;
 
 /// Makes bearer tokens for readers
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  refund-receiver token create --name erp --scopes refunds:read,events:read")]
 pub struct Token {
     #[command(subcommand)]
     command: Command,
