@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::USAGE;
 use super::output::{self, Format};
-use crate::config::Config;
+use crate::config::{Config, Effective};
 use crate::domain::clock::{Clock as _, SystemClock};
 
-/// Reads and checks a config, and prints the effective values with secrets masked
+/// Reads and checks a config, and prints the effective values: defaults too, secrets masked
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   refund-receiver check-config --config refunds.toml
@@ -35,15 +35,21 @@ impl CheckConfig {
         }
         match self.output {
             Format::Table => {
-                for (key, value) in &config.effective {
-                    output::line(format!("{key} = {value}"));
+                for Effective {
+                    key,
+                    value,
+                    is_default,
+                } in &config.effective
+                {
+                    let mark = if *is_default { "  # default" } else { "" };
+                    output::line(format!("{key} = {value}{mark}"));
                 }
             }
             Format::Json => {
                 let values: serde_json::Map<_, _> = config
                     .effective
                     .into_iter()
-                    .map(|(key, value)| (key, value.into()))
+                    .map(|effective| (effective.key, effective.value.into()))
                     .collect();
                 output::line(serde_json::Value::Object(values).to_string());
             }

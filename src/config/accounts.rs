@@ -1,5 +1,7 @@
 //! Accounts: each provider takes the members it knows and refuses the others.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
@@ -16,9 +18,11 @@ use crate::providers::relay::{RelayAccount, RelayedProvider};
 
 /// Offset of a `PayCools` account that names none: Malaysia and the Philippines, where the times of
 /// the published samples were found to be.
-const UTC_OFFSET_HOURS: i8 = 8;
+const UTC_OFFSET: &str = "+08:00";
 /// Decimals of the smallest unit of a `PayCools` account that names none.
 const MINOR_DIGITS: u8 = 2;
+/// The same in Indonesia, where whole rupiah are counted.
+const MINOR_DIGITS_IDR: u8 = 0;
 /// Most decimals that amounts can have here.
 const MINOR_DIGITS_MAX: u8 = 4;
 /// Furthest that any clock on earth is from UTC.
@@ -168,9 +172,11 @@ impl<'a> AccountChecker<'a> {
     }
 
     fn utc_offset(&mut self) -> Option<Offset> {
-        let Some(text) = &self.section.utc_offset else {
-            return Some(Offset::constant(UTC_OFFSET_HOURS));
-        };
+        let section = self.section;
+        let text = section.utc_offset.as_deref().unwrap_or_else(|| {
+            self.note_default("utc_offset", UTC_OFFSET);
+            UTC_OFFSET
+        });
         let offset = parse_offset(text);
         if offset.is_none() {
             let what = format!("{text:?} is no offset from -14:00 to +14:00, such as +08:00");
@@ -179,7 +185,7 @@ impl<'a> AccountChecker<'a> {
         offset
     }
 
-    /// `PayCools` counts cents everywhere but in Indonesia, where it counts whole rupiah.
+    /// `PayCools` counts cents everywhere but in Indonesia.
     fn minor_digits(&mut self, currency: Option<Currency>) -> Option<u8> {
         match self.section.minor_digits {
             Some(digits) if digits.0 <= MINOR_DIGITS_MAX => Some(digits.0),
@@ -190,13 +196,25 @@ impl<'a> AccountChecker<'a> {
                 );
                 None
             }
-            None if currency?.code() == "IDR" => Some(0),
-            None => Some(MINOR_DIGITS),
+            None => {
+                let digits = if currency?.code() == "IDR" {
+                    MINOR_DIGITS_IDR
+                } else {
+                    MINOR_DIGITS
+                };
+                self.note_default("minor_digits", digits);
+                Some(digits)
+            }
         }
     }
 
     fn note(&mut self, name: &str, what: impl Into<String>) {
         self.checker.note(format!("{}.{name}", self.key), what);
+    }
+
+    fn note_default(&mut self, name: &str, value: impl fmt::Display) {
+        self.checker
+            .note_default(format!("{}.{name}", self.key), value);
     }
 
     /// Members that this provider would ignore are refused: they would look like guards.

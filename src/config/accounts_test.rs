@@ -15,6 +15,7 @@ fn checker() -> Checker {
         now: Timestamp::UNIX_EPOCH,
         problems: Vec::new(),
         warnings: Vec::new(),
+        defaults: Vec::new(),
     }
 }
 

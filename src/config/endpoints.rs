@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::Checker;
 use super::file::EndpointSection;
-use super::{Checker, seconds};
 use crate::crypto::{RelaySecret, RelaySecrets};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Number;
@@ -46,14 +46,14 @@ impl Checker {
         if let Err(error) = section.name.parse::<Number>() {
             self.note(format!("{key}.name"), error.to_string());
         }
-        let allow_private = section.allow_private.is_some_and(|allow| allow.0);
+        let allow_private = self.permission(format!("{key}.allow_private"), section.allow_private);
         let url = EndpointUrl::parse(&section.url, allow_private)
             .map_err(|error| self.note(format!("{key}.url"), error.to_string()));
         let secrets = self.endpoint_secrets(key, &section.secrets);
         let kinds = self.kinds(key, section.events.as_ref());
         let roots = section.ca_file.as_ref().map(|file| self.roots(key, file));
         let schedule = match &section.retry_schedule_seconds {
-            None => Some(Schedule::default()),
+            None => Some(self.usual_schedule(key)),
             Some(pauses) => {
                 let pauses = pauses.iter().map(|pause| Duration::from_secs(pause.get()));
                 Schedule::new(pauses.take(PAUSES_MAX).collect())
@@ -63,6 +63,11 @@ impl Checker {
             let what = "is empty; give at least one pause, or leave it out";
             self.note(format!("{key}.retry_schedule_seconds"), what);
         }
+        let disable_after = self.seconds(
+            format!("{key}.disable_after_seconds"),
+            section.disable_after_seconds,
+            DISABLE_AFTER,
+        );
         Some(Endpoint {
             name: section.name.clone(),
             url: url.ok()?,
@@ -75,8 +80,17 @@ impl Checker {
                 Some(roots) => Some(roots?),
             },
             schedule: schedule?,
-            disable_after: seconds(section.disable_after_seconds, DISABLE_AFTER),
+            disable_after,
         })
+    }
+
+    fn usual_schedule(&mut self, key: &str) -> Schedule {
+        let schedule = Schedule::default();
+        for (index, pause) in schedule.pauses().iter().enumerate() {
+            let key = format!("{key}.retry_schedule_seconds[{index}]");
+            self.note_default(key, pause.as_secs());
+        }
+        schedule
     }
 
     fn endpoint_secrets(&mut self, key: &str, texts: &[String]) -> Option<RelaySecrets> {
@@ -100,10 +114,13 @@ impl Checker {
 
     /// No `events` at all means every kind; an empty list would mean none, and is a mistake.
     fn kinds(&mut self, key: &str, words: Option<&Vec<String>>) -> Vec<EventKind> {
+        let key = format!("{key}.events");
         let Some(words) = words else {
+            for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+                self.note_default(format!("{key}[{index}]"), kind.as_str());
+            }
             return Vec::new();
         };
-        let key = format!("{key}.events");
         if words.is_empty() {
             self.note(&key, "is empty; name the kinds, or leave it out for all");
         }

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 
 pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, refuse_blank};
+pub use sources::Effective;
 
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
@@ -29,7 +30,7 @@ use crate::providers::epay_caller::{EpayCallers, Network};
 use crate::push::Endpoint;
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
-use file::{EpaySection, File, StoreSection, Text};
+use file::{EpaySection, FeedSection, File, StoreSection, Text};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
@@ -107,8 +108,9 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// What an operator should know, though it does not stop the start.
     pub warnings: Vec<String>,
-    /// The effective values, secrets masked, in the order of the file.
-    pub effective: Vec<(String, String)>,
+    /// The effective values, secrets masked, in the order of the file; defaults behind what is given of
+    /// their section.
+    pub effective: Vec<Effective>,
 }
 
 impl Config {
@@ -120,7 +122,7 @@ impl Config {
     ) -> Result<Self, Vec<Problem>> {
         let variables: Vec<_> = environment.collect();
         let table = sources::read(path, &variables).map_err(|problem| vec![problem])?;
-        let effective = sources::effective(&table);
+        let given = sources::given(&table);
         let file = file::parse(table).map_err(|problem| vec![problem])?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Checker {
@@ -129,30 +131,24 @@ impl Config {
             now,
             problems: Vec::new(),
             warnings: Vec::new(),
+            defaults: Vec::new(),
         }
-        .check(&file, effective)
+        .check(&file, given)
     }
 }
 
-fn seconds(given: Option<Text<NonZeroU64>>, default: Duration) -> Duration {
-    given.map_or(default, |seconds| Duration::from_secs(seconds.get()))
-}
-
-/// Collects problems while values are made.
+/// Collects problems, and the defaults that take effect, while values are made.
 struct Checker {
     folder: PathBuf,
     variables: Vec<(String, String)>,
     now: Timestamp,
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    defaults: Vec<Effective>,
 }
 
 impl Checker {
-    fn check(
-        mut self,
-        file: &File,
-        effective: Vec<(String, String)>,
-    ) -> Result<Config, Vec<Problem>> {
+    fn check(mut self, file: &File, given: Vec<Effective>) -> Result<Config, Vec<Problem>> {
         let listen = self.address("server.listen", &file.server.listen);
         let internal_listen = self.address("server.internal_listen", &file.server.internal_listen);
         if let (Some(one), Some(other)) = (listen, internal_listen)
@@ -164,7 +160,11 @@ impl Checker {
         }
         let store = self.store(&file.store);
         let epay = file.epay.as_ref().map(|section| self.epay(section));
-        let retry_for = file.epay.as_ref().and_then(|epay| epay.retry_for_seconds);
+        // Without a section there is nobody to ask how long, but what an earlier one left is still tried.
+        let retry_for = file.epay.as_ref().map_or(RETRY_FOR, |epay| {
+            self.seconds("epay.retry_for_seconds", epay.retry_for_seconds, RETRY_FOR)
+        });
+        let feed = self.feed(&file.feed);
         let registry = self.registry(file);
         let readers = self.readers(&file.readers);
         let endpoints = self.endpoints(&file.endpoints);
@@ -175,30 +175,56 @@ impl Checker {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        let evidence = match (&file.store.evidence, store.file()) {
-            (Some(path), _) => self.folder.join(path),
-            (None, Some(database)) => evidence::path_beside(database),
-            (None, None) => self.folder.join(EVIDENCE),
-        };
+        let evidence = self.evidence(&file.store, &store);
         Ok(Config {
             listen,
             internal_listen,
             evidence,
             store,
-            retry: RetryPolicy {
-                retry_for: seconds(retry_for, RETRY_FOR),
-            },
+            retry: RetryPolicy { retry_for },
             epay,
             registry,
             readers,
-            feed: FeedSettings {
-                heartbeat: seconds(file.feed.heartbeat_seconds, HEARTBEAT),
-                stalled: seconds(file.feed.stalled_seconds, STALLED),
-            },
+            feed,
             endpoints,
             warnings: self.warnings,
-            effective,
+            effective: sources::with_defaults(given, self.defaults),
         })
+    }
+
+    /// Notes a default that takes effect, for the operator to see.
+    fn note_default(&mut self, key: impl Into<String>, value: impl fmt::Display) {
+        self.defaults.push(Effective {
+            key: key.into(),
+            value: value.to_string(),
+            is_default: true,
+        });
+    }
+
+    fn seconds(
+        &mut self,
+        key: impl Into<String>,
+        given: Option<Text<NonZeroU64>>,
+        default: Duration,
+    ) -> Duration {
+        given.map_or_else(
+            || {
+                self.note_default(key, default.as_secs());
+                default
+            },
+            |seconds| Duration::from_secs(seconds.get()),
+        )
+    }
+
+    /// A permission; what nobody gives is not given.
+    fn permission(&mut self, key: impl Into<String>, given: Option<Text<bool>>) -> bool {
+        given.map_or_else(
+            || {
+                self.note_default(key, false);
+                false
+            },
+            |given| given.0,
+        )
     }
 
     fn note(&mut self, key: impl Into<String>, what: impl Into<String>) {
@@ -228,18 +254,48 @@ impl Checker {
         let mut store = StoreUrl::parse(url.expose(), &self.folder)
             .map_err(|error| self.note("store.url", error.to_string()))
             .ok()?;
-        let may_lose = section
-            .may_lose_acknowledged_callbacks
-            .is_some_and(|may| may.0);
+        let (key, may_lose) = (
+            "store.may_lose_acknowledged_callbacks",
+            section.may_lose_acknowledged_callbacks,
+        );
         match &mut store {
-            StoreUrl::Postgres(url) if may_lose => url.accept_loss(),
-            StoreUrl::Sqlite(_) if section.may_lose_acknowledged_callbacks.is_some() => {
-                let what = "is a choice for a PostgreSQL server alone; SQLite never loses them";
-                self.note("store.may_lose_acknowledged_callbacks", what);
+            StoreUrl::Postgres(url) => {
+                if self.permission(key, may_lose) {
+                    url.accept_loss();
+                }
             }
-            StoreUrl::Postgres(_) | StoreUrl::Sqlite(_) => {}
+            StoreUrl::Sqlite(_) if may_lose.is_some() => {
+                let what = "is a choice for a PostgreSQL server alone; SQLite never loses them";
+                self.note(key, what);
+            }
+            StoreUrl::Sqlite(_) => {}
         }
         Some(store)
+    }
+
+    fn evidence(&mut self, section: &StoreSection, store: &StoreUrl) -> PathBuf {
+        if let Some(path) = &section.evidence {
+            return self.folder.join(path);
+        }
+        let path = store
+            .file()
+            .map_or_else(|| self.folder.join(EVIDENCE), evidence::path_beside);
+        // As it would be written in the file, whose paths are relative to its folder.
+        let shown = path.strip_prefix(&self.folder).unwrap_or(&path);
+        let shown = shown.display().to_string();
+        self.note_default("store.evidence", shown);
+        path
+    }
+
+    fn feed(&mut self, section: &FeedSection) -> FeedSettings {
+        FeedSettings {
+            heartbeat: self.seconds(
+                "feed.heartbeat_seconds",
+                section.heartbeat_seconds,
+                HEARTBEAT,
+            ),
+            stalled: self.seconds("feed.stalled_seconds", section.stalled_seconds, STALLED),
+        }
     }
 
     fn epay(&mut self, section: &EpaySection) -> EpayCallers {
@@ -269,7 +325,7 @@ impl Checker {
                 ),
             }
         }
-        let trusts_network = section.trust_network.is_some_and(|trust| trust.0);
+        let trusts_network = self.permission("epay.trust_network", section.trust_network);
         if section.tokens.is_empty() && section.allow_from.is_empty() {
             let what = "is empty; give at least one token, or leave out [epay] to switch it off";
             self.note("epay.tokens", what);

@@ -1,5 +1,6 @@
 //! Where values come from: the file, and over it the environment.
-//! `REFUND_RECEIVER__SERVER__LISTEN` is `server.listen`; a number names an entry of a list.
+//! `REFUND_RECEIVER__SERVER__LISTEN` is `server.listen`; a number names an entry of a list. What neither
+//! says is a default, which the checks know.
 
 use std::path::Path;
 
@@ -87,13 +88,45 @@ fn entry<'a>(list: &'a mut [Value], name: &str) -> Result<&'a mut Value, String>
         .ok_or_else(|| format!("the list has no entry {index}"))
 }
 
-/// Every value as `key`, `text`; secrets masked.
-pub(super) fn effective(table: &Table) -> Vec<(String, String)> {
-    let mut lines = Vec::new();
+/// A value that takes effect, as an operator may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The key: `server.listen`, `accounts[0].utc_offset`.
+    pub key: String,
+    /// The value, masked if it is a secret.
+    pub value: String,
+    /// Whether neither the file nor the environment says it.
+    pub is_default: bool,
+}
+
+/// Every value that is given, in the order of the file; secrets masked.
+pub(super) fn given(table: &Table) -> Vec<Effective> {
+    let mut values = Vec::new();
     for (name, value) in table {
-        flatten(name, value, false, &mut lines);
+        flatten(name, value, false, &mut values);
     }
-    lines
+    let values = values.into_iter().map(|(key, value)| Effective {
+        key,
+        value,
+        is_default: false,
+    });
+    values.collect()
+}
+
+/// Puts each default behind what is given of its section.
+pub(super) fn with_defaults(
+    mut values: Vec<Effective>,
+    defaults: Vec<Effective>,
+) -> Vec<Effective> {
+    for default in defaults {
+        let section = default.key.rfind('.').map_or(0, |dot| dot + 1);
+        let section = &default.key[..section];
+        let last = values
+            .iter()
+            .rposition(|value| value.key.starts_with(section));
+        values.insert(last.map_or(values.len(), |last| last + 1), default);
+    }
+    values
 }
 
 fn flatten(key: &str, value: &Value, secret: bool, lines: &mut Vec<(String, String)>) {
@@ -183,7 +216,7 @@ mod tests {
         let table: Table = "[epay]\ntokens = [\"plain\", \"env:T\"]\n[store]\nurl = \"postgres://u:pw@h/db\"\n[[accounts]]\nsecret = \"s3\""
             .parse()
             .unwrap();
-        let shown = format!("{:?}", effective(&table));
+        let shown = format!("{:?}", given(&table));
         for hidden in ["plain", "pw@", "s3"] {
             assert!(!shown.contains(hidden), "{shown}");
         }

@@ -65,6 +65,11 @@ impl Schedule {
         (!pauses.is_empty()).then_some(Self(pauses))
     }
 
+    /// The pauses, before they are spread.
+    pub fn pauses(&self) -> &[Duration] {
+        &self.0
+    }
+
     /// The pause after so many failed attempts, spread by a tenth either way so that what failed
     /// together does not come back together; `None` after the last one.
     pub(super) fn pause(&self, attempts: u32, jitter: u8) -> Option<Duration> {

@@ -13,6 +13,7 @@ mod harness;
 // Once: what has no store, or is about one engine alone.
 mod backup;
 mod catalogues;
+mod check_config;
 mod copy;
 mod crash_points;
 mod deploy;
