@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ureq::Agent;
-use ureq::http::Request;
+use ureq::http::{Request, Uri};
 use ureq::tls::TlsConfig;
 
 /// Longest time for one request; above the longest `wait` that a command asks for.
@@ -22,6 +22,20 @@ pub struct Answer {
     pub body: String,
     /// The body as it came.
     pub bytes: Vec<u8>,
+}
+
+/// A URL of the command line that can be asked: with a scheme and a host.
+pub fn http_url(text: &str) -> Result<String, String> {
+    let uri: Option<Uri> = text.parse().ok();
+    let is_complete = uri.is_some_and(|uri| {
+        let host = uri.host().unwrap_or_default();
+        matches!(uri.scheme_str(), Some("http" | "https")) && !host.is_empty()
+    });
+    if is_complete {
+        Ok(text.to_owned())
+    } else {
+        Err("write http://HOST:PORT/PATH or https://HOST/PATH".to_owned())
+    }
 }
 
 /// Keeps connections open between requests.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, http_url};
 use super::output::{self, Format};
 use super::{USAGE, secret_file};
 
@@ -58,7 +58,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct Service {
     /// The internal listener
-    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    #[arg(long, default_value = "http://127.0.0.1:8081", value_parser = http_url)]
     url: String,
     /// Where the token stands: `env:NAME` or `file:PATH`
     #[arg(long, value_name = "SOURCE")]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::crypto;
 use crate::doctor::signature::{Diagnosis, Subject, diagnose};
 use crate::domain::clock::Moment;
-use crate::store::evidence::{self, EvidenceFilter, KeptRequest};
+use crate::store::evidence::{self, EvidenceFilter, KeptRequest, Reason};
 
 /// Refused requests that are listed at most.
 const LIMIT_MAX: i64 = 10_000;
@@ -42,9 +43,7 @@ enum Command {
 #[command(after_help = "Examples:
   refund-receiver evidence list --config refunds.toml
   refund-receiver evidence list --config refunds.toml --reason unauthorized \\
-      --path /callbacks/payermax/ --since 2026-01-31T00:00:00Z --output json
-
-Reasons: malformed unauthorized too_slow too_large unsupported_media.")]
+      --path /callbacks/payermax/ --since 2026-01-31T00:00:00Z --output json")]
 struct List {
     /// The TOML file of the service
     #[arg(long, value_name = "FILE")]
@@ -53,7 +52,7 @@ struct List {
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
     /// Refused for this
-    #[arg(long)]
+    #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::as_str)))]
     reason: Option<String>,
     /// Sent to a path that begins so
     #[arg(long)]

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::check_config::load_config;
-use super::client::Client;
+use super::client::{Client, http_url};
 use super::output::{self, Format};
 use super::{USAGE, secret_file};
 use crate::config::Config;
@@ -36,6 +36,7 @@ pub struct Explain {
     #[arg(
         long,
         value_name = "URL",
+        value_parser = http_url,
         requires = "token",
         conflicts_with = "config"
     )]

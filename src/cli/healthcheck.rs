@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::client::Client;
+use super::client::{Client, http_url};
 use super::output;
 
 /// Asks a running service whether it is ready; exit 0 if so, 1 if not
@@ -13,7 +13,7 @@ use super::output;
   refund-receiver healthcheck --url http://127.0.0.1:8081/readyz")]
 pub struct Healthcheck {
     /// The address of /readyz on the internal listener
-    #[arg(long, default_value = "http://127.0.0.1:8081/readyz")]
+    #[arg(long, default_value = "http://127.0.0.1:8081/readyz", value_parser = http_url)]
     url: String,
 }
 

@@ -13,6 +13,7 @@ use super::body::{BODY_BYTES_MAX, BodyError};
 use super::problem::ApiError;
 use crate::providers::Rejection;
 use crate::store::StoreError;
+use crate::store::evidence::Reason;
 
 /// Seconds after which a provider may send again when the trouble is ours.
 pub const RETRY_AFTER_SECONDS: u32 = 5;
@@ -35,16 +36,21 @@ pub enum PublicError {
 }
 
 impl PublicError {
-    /// The word for evidence and metrics.
-    pub fn reason(&self) -> &'static str {
+    /// Why the request itself was refused, for evidence; `None`: it is our own trouble.
+    pub fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Malformed(_) => "malformed",
-            Self::Unauthorized(_) => "unauthorized",
-            Self::TooSlow => "too_slow",
-            Self::TooLarge => "too_large",
-            Self::UnsupportedMedia(_) => "unsupported_media",
-            Self::Unavailable(_) => "unavailable",
+            Self::Malformed(_) => Some(Reason::Malformed),
+            Self::Unauthorized(_) => Some(Reason::Unauthorized),
+            Self::TooSlow => Some(Reason::TooSlow),
+            Self::TooLarge => Some(Reason::TooLarge),
+            Self::UnsupportedMedia(_) => Some(Reason::UnsupportedMedia),
+            Self::Unavailable(_) => None,
         }
+    }
+
+    /// The word for metrics.
+    pub fn word(&self) -> &'static str {
+        self.reason().map_or("unavailable", Reason::as_str)
     }
 
     /// What whoever sent it may know.

@@ -180,7 +180,7 @@ impl ApiError {
             | Self::AckBackwards(detail)
             | Self::TooManyConsumers(detail)
             | Self::SequenceUnknown(detail) => detail.clone(),
-            Self::Body(error) => error.reason().replace('_', " "),
+            Self::Body(error) => error.word().replace('_', " "),
             Self::Unavailable(_) => "the store cannot answer at the moment".into(),
         }
     }

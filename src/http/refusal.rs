@@ -47,11 +47,10 @@ pub async fn read_or_refuse(
 
 /// Notes a refusal, and returns when it may be answered.
 pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
-    let reason = error.reason();
-    app.metrics
-        .refusals
-        .get_or_create(&RefusalLabels { reason })
-        .inc();
+    let labels = RefusalLabels {
+        reason: error.word(),
+    };
+    app.metrics.refusals.get_or_create(&labels).inc();
     let path = printable(request.path());
     if let PublicError::Unavailable(trouble) = error {
         tracing::error!(path, error = %trouble, "a callback could not be stored");
@@ -68,14 +67,16 @@ pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: V
 }
 
 fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, body: &[u8]) {
-    let reason = error.reason();
+    let Some(reason) = error.reason() else {
+        return;
+    };
     let why = match error {
         PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
-        _ => reason,
+        _ => reason.as_str(),
     };
     tracing::info!(
         path,
-        reason,
+        reason = reason.as_str(),
         why,
         bytes = body.len(),
         "a request was refused"

@@ -67,13 +67,50 @@ struct Cap {
     bytes: i64,
 }
 
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Not what this provider sends.
+    Malformed,
+    /// Whoever sent it did not prove to be the account's provider.
+    Unauthorized,
+    /// The body took too long.
+    TooSlow,
+    /// The body is too large.
+    TooLarge,
+    /// A content encoding or another media type.
+    UnsupportedMedia,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::TooSlow,
+        Self::TooLarge,
+        Self::UnsupportedMedia,
+    ];
+
+    /// The word in the file, and in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia => "unsupported_media",
+        }
+    }
+}
+
 /// One refused request.
 #[derive(Clone, Debug)]
 pub struct RefusedRequest {
     /// When it came.
     pub received_at: Moment,
-    /// Why it was refused; one of a closed set of words.
-    pub reason: &'static str,
+    /// Why it was refused.
+    pub reason: Reason,
     /// The path that it was sent to.
     pub path: String,
     /// The peer's address.
@@ -301,7 +338,7 @@ impl Writer {
             INSERT,
             &[
                 refusal.received_at.as_millis().into(),
-                refusal.reason.into(),
+                refusal.reason.as_str().into(),
                 refusal.path.as_str().into(),
                 refusal.peer.as_str().into(),
                 refusal.headers.as_str().into(),

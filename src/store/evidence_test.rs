@@ -6,9 +6,9 @@ fn refusal(number: usize, body_bytes: usize) -> RefusedRequest {
     RefusedRequest {
         received_at: Moment::from_millis(i64::try_from(number).unwrap()),
         reason: if number.is_multiple_of(2) {
-            "malformed"
+            Reason::Malformed
         } else {
-            "unauthorized"
+            Reason::Unauthorized
         },
         path: format!("/callbacks/payermax/{number}"),
         peer: String::new(),

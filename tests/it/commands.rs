@@ -302,6 +302,36 @@ fn wrong_usage_is_exit_2() {
 }
 
 #[test]
+fn wrong_usage_says_what_to_write() {
+    let url = "http://HOST:PORT/PATH";
+    let token = ["--token", "env:PATH"];
+    for (arguments, expected) in [
+        (&["trigger", "payermax", "--to", "notaurl"][..], url),
+        (&["trigger", "payermax", "--to", "127.0.0.1:8080/x"], url),
+        (&["trigger", "payermax", "--to", "ftp://host/x"], url),
+        (&["trigger", "payermax", "--to", "http:///x"], url),
+        (&["healthcheck", "--url", "localhost"], url),
+        (
+            &[&["endpoint", "list", "--url", "localhost"][..], &token].concat(),
+            url,
+        ),
+        (
+            &[&["explain", "cb_x", "--url", "localhost"][..], &token].concat(),
+            url,
+        ),
+        (
+            &["evidence", "list", "--config", "x.toml", "--reason", "nope"],
+            "malformed, unauthorized, too_slow, too_large, unsupported_media",
+        ),
+    ] {
+        let output = run(arguments);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn the_demo_shows_every_outcome_and_exits_0() {
     let folder = Folder::new();
     let data = folder.path().join("kept");

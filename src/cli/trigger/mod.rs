@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::USAGE;
-use super::client::{Answer, Client};
+use super::client::{Answer, Client, http_url};
 use super::output::{self, Format};
 use super::samples::Prepared;
 use crate::crypto;
@@ -43,7 +43,12 @@ pub struct Trigger {
     #[arg(long, value_enum, default_value = "succeeded")]
     outcome: OutcomeArg,
     /// Where to send it; for a relay with or without the refund number at the end
-    #[arg(long, value_name = "URL", required_unless_present = "print_public_key")]
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = http_url,
+        required_unless_present = "print_public_key"
+    )]
     to: Option<String>,
     /// What to sign with: a private key as PEM (a published test key if absent), or for
     /// paycools-flat, quickpay and nmanagement the shared secret
