@@ -37,8 +37,7 @@ pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// How long a close-out is tried where the config does not say: an order registered a day late is
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// Fewest characters of an `EPay` token. Nobody gives it to us but the operator who makes it, so a short
-/// one is a placeholder or a word that can be guessed.
+/// An `EPay` token of fewer characters is warned of: it may be a word that can be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
 /// Where evidence lies when the store is a server's and the config does not say.
@@ -306,14 +305,12 @@ impl Checker {
                 continue;
             };
             if secret.expose().trim().chars().count() < TOKEN_CHARS_MIN {
-                let what = format!(
-                    "is shorter than {TOKEN_CHARS_MIN} characters and could be guessed; \
+                self.warnings.push(format!(
+                    "{key}: is shorter than {TOKEN_CHARS_MIN} characters and could be guessed; \
                      `openssl rand -hex 32` makes a good one"
-                );
-                self.note(key, what);
-            } else {
-                tokens.push(TokenDigest::of(secret.expose()));
+                ));
             }
+            tokens.push(TokenDigest::of(secret.expose()));
         }
         let mut networks = Vec::new();
         for (index, text) in section.allow_from.iter().enumerate() {
