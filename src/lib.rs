@@ -9,7 +9,7 @@
 //! | [`providers`] | the systems that speak with us: verify, read, acknowledge | domain, crypto |
 //! | [`epay`] | the wire contract of the EPay endpoint; pure | domain |
 //! | [`store`] | what is known, on disk; group commit | domain |
-//! | [`closeout`] | the two transactions: accept and settle | domain, store, providers' proof |
+//! | [`intake`] | the two transactions: accept and settle | domain, store, providers' proof |
 //! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
 //! | [`feed`] | events after a number, waiting for the next | domain, store |
 //! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, store |
@@ -21,7 +21,6 @@
 
 pub mod audit;
 pub mod cli;
-pub mod closeout;
 pub mod config;
 pub mod crypto;
 pub mod doctor;
@@ -32,6 +31,7 @@ pub mod feed;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+pub mod intake;
 pub mod providers;
 pub mod push;
 pub mod store;

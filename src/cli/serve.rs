@@ -18,11 +18,11 @@ use tokio::time::timeout;
 use super::check_config::load_config;
 use super::listen::{self, Listener};
 use super::{STORE_REFUSED, output};
-use crate::closeout::Closeout;
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::{App, Readers, RefusalBudget, routes};
+use crate::intake::Intake;
 use crate::push::Push;
 use crate::store::evidence::Evidence;
 use crate::store::{Store, StoreError};
@@ -99,9 +99,9 @@ impl Service {
     pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let store = Arc::new(Store::open(&config.store, clock.now())?);
         let store_failed = store.stats().failed();
-        let closeout = Closeout::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
-        let closeout = Arc::new(closeout);
-        let settled = closeout.resume_at_start().await?;
+        let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
+        let intake = Arc::new(intake);
+        let settled = intake.resume_at_start().await?;
         tracing::info!(settled, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
         let feed = Arc::new(Feed::new(Arc::clone(&store), draining.subscribe()));
@@ -116,7 +116,7 @@ impl Service {
             push: Arc::clone(&push),
             store,
             feed,
-            closeout,
+            intake,
             evidence: open_evidence(&config),
             refusals: RefusalBudget::default(),
             registry: config.registry,
@@ -161,8 +161,8 @@ impl Service {
         let handles = [public.server.handle(), internal.server.handle()];
         let watch = rt::spawn(listen::watch([public.connections, internal.connections]));
         let running = [rt::spawn(public.server), rt::spawn(internal.server)];
-        let closeout = Arc::clone(&self.app.closeout);
-        let resume = rt::spawn(async move { closeout.resume().await });
+        let intake = Arc::clone(&self.app.intake);
+        let resume = rt::spawn(async move { intake.resume().await });
         let push = Arc::clone(&self.app.push);
         let push = rt::spawn(async move { push.run().await });
         let mut store_failed = self.store_failed;

@@ -13,9 +13,9 @@ use super::body::{self, single_header};
 use super::error::{self, PublicError, Refusal};
 use super::openapi::bodies::ProviderCallback;
 use super::refusal;
-use crate::closeout::Notification;
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
+use crate::intake::Notification;
 use crate::providers::{Notice, Request};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
@@ -124,7 +124,7 @@ async fn accept(
         received_at,
     } = verified;
     let accepted = app
-        .closeout
+        .intake
         .accept(Notification {
             account: account.clone(),
             verified: notice.verified,
@@ -134,7 +134,7 @@ async fn accept(
         })
         .await?;
     count(app, account, accepted.stored);
-    app.closeout.settle_later(accepted);
+    app.intake.settle_later(accepted);
     Ok(notice.acknowledgement)
 }
 

@@ -33,7 +33,7 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     Query::parse(request.query_string(), &[])?;
     let nothing = || ApiError::NotFound("callback");
     let id: CallbackId = id.parse().map_err(|_| nothing())?;
-    app.closeout.caught_up().await;
+    app.intake.caught_up().await;
     let findings = app
         .store
         .read(move |snapshot| Findings::read(snapshot, id))

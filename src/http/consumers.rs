@@ -282,7 +282,7 @@ async fn answer_seek(
     let body: SeekBody = read(request, payload).await?;
     let to = body.to.seek_to()?;
     // What was acknowledged before this call counts as there.
-    app.closeout.caught_up().await;
+    app.intake.caught_up().await;
     let moved = app
         .feed
         .seek(&reader.name, &name, to, app.clock.as_ref())

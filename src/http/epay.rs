@@ -15,13 +15,13 @@ use super::callback;
 use super::error::{self, PublicError};
 use super::openapi::bodies::{EpayMessage, EpayReport, EpayResult};
 use super::refusal;
-use crate::closeout::{Notification, Settled};
 use crate::domain::claim::{Account, Claim, CloseOutKey};
 use crate::domain::close_out::{Progress, Refusal};
 use crate::epay::{
     self, CommonOperationResult, DecodeError, EndSingle, ErrCode, ErrorMessage, NegotiationHeaders,
     ResponseFormat,
 };
+use crate::intake::{Notification, Settled};
 use crate::providers::epay_caller::{self, EpayCaller};
 use crate::store::StoreError;
 
@@ -170,11 +170,11 @@ async fn close_out(
     };
     let claim = Claim::epay_success(key, report.refundmoney);
     let accepted = app
-        .closeout
+        .intake
         .accept(notification(app, request, caller, Some(claim), body))
         .await?;
     callback::count(app, &account(), accepted.stored);
-    match app.closeout.settle(accepted).await {
+    match app.intake.settle(accepted).await {
         Ok(settled) => Ok(result_of(&settled)),
         Err(error) => {
             tracing::error!(%error, "a saved EPay refund could not be closed out yet");
@@ -192,11 +192,11 @@ async fn save(
     body: Vec<u8>,
 ) -> Result<(), StoreError> {
     let accepted = app
-        .closeout
+        .intake
         .accept(notification(app, request, caller, claim, body))
         .await?;
     callback::count(app, &account(), accepted.stored);
-    app.closeout.settle_later(accepted);
+    app.intake.settle_later(accepted);
     Ok(())
 }
 

@@ -105,7 +105,7 @@ impl Wanted {
         request: &HttpRequest,
         after: i64,
     ) -> Result<HttpResponse, ApiError> {
-        app.closeout.caught_up().await;
+        app.intake.caught_up().await;
         if let Some(deadline) = self.deadline {
             Place::while_there(request, app.feed.wait(after, deadline)).await;
         }

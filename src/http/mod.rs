@@ -38,9 +38,9 @@ use tokio::sync::watch;
 pub use auth::Readers;
 pub use budget::RefusalBudget;
 
-use crate::closeout::Closeout;
 use crate::domain::clock::Clock;
 use crate::feed::Feed;
+use crate::intake::Intake;
 use crate::providers::Registry;
 use crate::providers::epay_caller::EpayCallers;
 use crate::push::Push;
@@ -56,8 +56,8 @@ pub struct App {
     pub feed: Arc<Feed>,
     /// Endpoints that events are pushed to.
     pub push: Arc<Push>,
-    /// The two transactions.
-    pub closeout: Arc<Closeout>,
+    /// Where notifications and orders are accepted and take effect.
+    pub intake: Arc<Intake>,
     /// Where refusals are kept; `None` where the file could not be opened (the money goes on).
     pub evidence: Option<Evidence>,
     /// What refusals may cost.

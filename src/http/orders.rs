@@ -16,12 +16,12 @@ use super::error;
 use super::openapi::responses::{NotModified, ReadingOne, Registering};
 use super::problem::ApiError;
 use super::query::Query;
-use crate::closeout::{Registration, RegistrationError};
 use crate::config::Scope;
 use crate::domain::ids::Number;
 use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
+use crate::intake::{Registration, RegistrationError};
 use crate::providers::json::{FromObject, Object};
 
 /// Payments or applications in one registration.
@@ -134,7 +134,7 @@ async fn answer_get(
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let order_no: Number = order_no.parse().map_err(|_| ApiError::NotFound("order"))?;
-    app.closeout.caught_up().await;
+    app.intake.caught_up().await;
     let order = app
         .store
         .read(move |snapshot| snapshot.order(&order_no))
@@ -173,7 +173,7 @@ async fn answer_put(
         .map_err(|error| ApiError::InvalidParameter(format!("order_no {error}")))?;
     let body = error::read_json(request, payload).await?;
     let registration = registration(order_no, &body)?;
-    match app.closeout.register(registration).await? {
+    match app.intake.register(registration).await? {
         Ok(order) => Ok(HttpResponse::Ok().json(OrderView::from(&order))),
         Err(error @ RegistrationError::PaymentOfOtherOrder { .. }) => {
             Err(ApiError::PaymentOfOtherOrder(error.to_string()))

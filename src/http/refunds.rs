@@ -87,7 +87,7 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let filter = filter(&query)?;
-    app.closeout.caught_up().await;
+    app.intake.caught_up().await;
     let page = app
         .store
         .read(move |snapshot| snapshot.refunds(&filter, limit))
@@ -196,16 +196,14 @@ fn parse_id(text: &str) -> Result<RefundId, ApiError> {
 /// settled can be asked only once its number is known: a busy service reads it twice, which takes less
 /// than waiting for a commit.
 async fn find_settled(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
-    let is_caught_up = app.closeout.is_caught_up();
+    let is_caught_up = app.intake.is_caught_up();
     let found = find(app, id).await?;
     if is_caught_up {
         return Ok(found);
     }
     let (refund, _) = found;
     let refund_no = refund.refund_no.as_ref();
-    app.closeout
-        .caught_up_with(&refund.account, refund_no)
-        .await;
+    app.intake.caught_up_with(&refund.account, refund_no).await;
     find(app, id).await
 }
 
@@ -261,7 +259,7 @@ async fn answer_callbacks(
             text.parse().ok()
         })?;
     let id = parse_id(id)?;
-    app.closeout.caught_up().await;
+    app.intake.caught_up().await;
     let mut rows = app
         .store
         .read(move |snapshot| match snapshot.refund(id)? {

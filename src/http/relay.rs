@@ -12,9 +12,9 @@ use super::callback::{check_head, count, moment_of_validity};
 use super::error::{PublicError, Refusal};
 use super::openapi::bodies::RelayedReply;
 use super::refusal;
-use crate::closeout::{Notification, Settled};
 use crate::domain::claim::Status;
 use crate::domain::ids::{Number, RefundId};
+use crate::intake::{Notification, Settled};
 use crate::providers::Request;
 
 /// The merchant's own system passes on a provider's reply; answered after both transactions.
@@ -81,7 +81,7 @@ async fn accept_and_settle(
         },
     )?;
     let accepted = app
-        .closeout
+        .intake
         .accept(Notification {
             account: account.clone(),
             verified,
@@ -91,7 +91,7 @@ async fn accept_and_settle(
         })
         .await?;
     count(app, account, accepted.stored);
-    Ok(app.closeout.settle(accepted).await?)
+    Ok(app.intake.settle(accepted).await?)
 }
 
 /// Where the refund stands now.

@@ -14,7 +14,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
             "audit",
             "doctor",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "crypto",
             "epay",
@@ -30,7 +30,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
             "audit",
             "doctor",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "domain",
             "epay",
@@ -46,7 +46,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
             "audit",
             "doctor",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "crypto",
             "http",
@@ -61,7 +61,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
             "audit",
             "doctor",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "epay",
             "http",
@@ -75,7 +75,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
             "audit",
             "doctor",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "crypto",
             "epay",
@@ -85,7 +85,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     (
-        "closeout",
+        "intake",
         &[
             "audit",
             "cli",
@@ -102,7 +102,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
         &[
             "audit",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "epay",
             "http",
@@ -114,7 +114,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
         &[
             "audit",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "crypto",
             "doctor",
@@ -129,7 +129,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
         &[
             "audit",
             "cli",
-            "closeout",
+            "intake",
             "config",
             "epay",
             "http",
@@ -142,7 +142,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
         &[
             "audit",
             "cli",
-            "closeout",
+            "intake",
             "doctor",
             "epay",
             "http",
@@ -152,7 +152,7 @@ const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
     ("http", &["audit", "cli"]),
     (
         "audit",
-        &["cli", "closeout", "config", "doctor", "http", "telemetry"],
+        &["cli", "intake", "config", "doctor", "http", "telemetry"],
     ),
 ];
 
@@ -184,7 +184,7 @@ const CRATES: [(&str, &[&str]); 15] = [
 ];
 
 /// Only here may a refund, a close-out or an event be written.
-const WRITERS: [&str; 2] = ["src/closeout/", "src/store/"];
+const WRITERS: [&str; 2] = ["src/intake/", "src/store/"];
 const WRITES: [&str; 6] = [
     ".insert_refund(",
     ".save_refund(",
@@ -335,7 +335,7 @@ fn sql_stands_in_one_place() {
 }
 
 #[test]
-fn nothing_but_the_closeout_writes_refunds_or_events() {
+fn nothing_but_the_intake_writes_refunds_or_events() {
     let mut broken = Vec::new();
     for (path, text) in files("src") {
         if WRITERS.iter().any(|writer| path.starts_with(writer)) {
@@ -343,9 +343,7 @@ fn nothing_but_the_closeout_writes_refunds_or_events() {
         }
         for (number, line) in code(&text) {
             if WRITES.iter().any(|write| line.contains(write)) {
-                broken.push(format!(
-                    "{path}:{number}: writes what only the close-out may"
-                ));
+                broken.push(format!("{path}:{number}: writes what only the intake may"));
             }
         }
     }

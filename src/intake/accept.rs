@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Closeout;
+use super::Intake;
 use crate::domain::claim::{Account, Claim};
 use crate::domain::clock::Moment;
 use crate::domain::ids::CallbackId;
@@ -28,7 +28,7 @@ pub struct Notification {
     pub received_at: Moment,
 }
 
-/// A notification that is on disk; only [`Closeout::accept`] makes one.
+/// A notification that is on disk; only [`Intake::accept`] makes one.
 #[derive(Debug)]
 pub struct Accepted {
     pub(super) id: CallbackId,
@@ -40,7 +40,7 @@ pub struct Accepted {
     pub stored: Stored,
 }
 
-impl Closeout {
+impl Intake {
     /// Stores the notification and commits. When this returns `Ok`, the bytes are on disk, and the
     /// provider may be told so.
     pub async fn accept(&self, notification: Notification) -> Result<Accepted, StoreError> {

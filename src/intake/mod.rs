@@ -1,4 +1,4 @@
-//! The close-out: how a verified notification becomes a lasting fact, exactly once.
+//! The intake: how a verified notification becomes a lasting fact, exactly once.
 //!
 //! # Why two transactions
 //!
@@ -7,9 +7,9 @@
 //! and none of that may cost us the fact. So it is written down first, alone, and thought about
 //! afterwards.
 //!
-//! * **Transaction 1, accept** ([`Closeout::accept`]) stores the bytes as received and commits. Only
+//! * **Transaction 1, accept** ([`Intake::accept`]) stores the bytes as received and commits. Only
 //!   then is the provider answered. A repeat of the same bytes is recognised here and counted.
-//! * **Transaction 2, settle** ([`Closeout::settle`]) lets the claim take effect: it locks the
+//! * **Transaction 2, settle** ([`Intake::settle`]) lets the claim take effect: it locks the
 //!   refund, applies the state machine, closes out the order (`EPay`), appends events and marks the
 //!   callback settled; all of it or nothing.
 //!
@@ -19,7 +19,7 @@
 //! |---|---|---|---|
 //! | before transaction 1 commits | nothing | got no answer | it sends again |
 //! | after the commit, before the answer | the callback | got no answer | it sends again: recognised as a repeat; resume settles |
-//! | after the answer, before transaction 2 commits | the callback, unsettled | is content | [`Closeout::resume`] settles at the next start |
+//! | after the answer, before transaction 2 commits | the callback, unsettled | is content | [`Intake::resume`] settles at the next start |
 //! | inside transaction 2 | the callback, unsettled | is content | the same: a transaction leaves no half |
 //! | after transaction 2 commits | everything | is content | nothing to do |
 //! | inside resume | as before resume | – | resume again: it is the same transaction 2 |
@@ -56,8 +56,8 @@ use crate::domain::close_out::RetryPolicy;
 use crate::store::Store;
 use in_flight::InFlight;
 
-/// The two transactions over one store.
-pub struct Closeout {
+/// The two transactions over one store, and what finishes them after a crash.
+pub struct Intake {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     policy: RetryPolicy,
@@ -67,7 +67,7 @@ pub struct Closeout {
     wake: Notify,
 }
 
-impl Closeout {
+impl Intake {
     /// Works on this store.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, policy: RetryPolicy) -> Self {
         Self {

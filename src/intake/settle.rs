@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Closeout;
+use super::Intake;
 use super::accept::{Accepted, read_claim};
 use super::settling::Settling;
 use crate::domain::claim::{Account, Claim, Reason, Status};
@@ -40,7 +40,7 @@ impl Settled {
     };
 }
 
-impl Closeout {
+impl Intake {
     /// Lets an accepted notification take effect and waits until that is on disk. A repeat has no
     /// effect of its own, but tries an unfinished close-out again at once.
     pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Closeout;
+use super::Intake;
 use super::settle::Due;
 use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
@@ -23,7 +23,7 @@ const ALL: Moment = Moment::from_millis(i64::MAX);
 /// the first second after accepting it for themselves.
 const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
 
-impl Closeout {
+impl Intake {
     /// Settles everything that an earlier process left behind. Called before the first request is
     /// answered, so that readers never see a store in which an acknowledged callback has no effect.
     /// Returns how many were settled.

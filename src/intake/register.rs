@@ -1,7 +1,7 @@
 //! Registering pre-orders. A registration never undoes a close-out, and it makes close-outs that
 //! waited for the order due at once.
 
-use super::Closeout;
+use super::Intake;
 use crate::domain::ids::Number;
 use crate::domain::money::Amount;
 use crate::domain::order::{
@@ -35,7 +35,7 @@ pub enum RegistrationError {
     },
 }
 
-impl Closeout {
+impl Intake {
     /// Registers or updates an order; returns it as it now stands.
     pub async fn register(
         &self,
