@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::output;
 use super::{USAGE, secret_file};
 use crate::crypto::{
-    KeyRing, RelayMessage, RelaySecret, RelaySecrets, RingKey, SuffixSecret, VerifyingKey,
+    KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookMessage, WebhookSecret, WebhookSecrets,
 };
 use crate::domain::clock::{Clock as _, SystemClock};
 use crate::domain::money::Currency;
@@ -140,10 +140,10 @@ impl Verify {
         let id = self.id.as_deref().context("--id is missing")?;
         let timestamp = self.timestamp.as_deref();
         let timestamp = timestamp.context("--timestamp is missing")?;
-        let secret = RelaySecret::parse(&secret_file::read(&self.key)?)
+        let secret = WebhookSecret::parse(&secret_file::read(&self.key)?)
             .map_err(|why| anyhow::anyhow!("{} {why}", self.key.display()))?;
-        let (secrets, body) = (RelaySecrets::new(vec![secret])?, read(&self.body)?);
-        let message = RelayMessage {
+        let (secrets, body) = (WebhookSecrets::new(vec![secret])?, read(&self.body)?);
+        let message = WebhookMessage {
             id: Some(id),
             timestamp: Some(timestamp),
             signature: Some(sign),

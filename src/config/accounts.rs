@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 
 use super::Checker;
 use super::file::{AccountSection, KeySection};
-use crate::crypto::{KeyRing, RelaySecret, RelaySecrets, RingKey, SuffixSecret, VerifyingKey};
+use crate::crypto::{KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookSecret, WebhookSecrets};
 use crate::domain::money::Currency;
 use crate::providers::Provider;
 use crate::providers::nmanagement::Nmanagement;
@@ -145,16 +145,16 @@ impl<'a> AccountChecker<'a> {
             .enumerate()
             .map(|(index, text)| self.relay_secret(&format!("relay_secrets[{index}]"), text))
             .collect();
-        let secrets: Option<Vec<RelaySecret>> = secrets.into_iter().collect();
-        let secrets = RelaySecrets::new(secrets?)
+        let secrets: Option<Vec<WebhookSecret>> = secrets.into_iter().collect();
+        let secrets = WebhookSecrets::new(secrets?)
             .map_err(|error| self.note("relay_secrets", error.to_string()))
             .ok()?;
         Some(Adapter::Relay(RelayAccount::new(secrets, provider)))
     }
 
-    fn relay_secret(&mut self, name: &str, text: &str) -> Option<RelaySecret> {
+    fn relay_secret(&mut self, name: &str, text: &str) -> Option<WebhookSecret> {
         let secret = self.checker.secret(&format!("{}.{name}", self.key), text)?;
-        RelaySecret::parse(secret.expose())
+        WebhookSecret::parse(secret.expose())
             .map_err(|error| self.note(name, error.to_string()))
             .ok()
     }

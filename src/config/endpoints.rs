@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Checker;
 use super::file::EndpointSection;
-use crate::crypto::{RelaySecret, RelaySecrets};
+use crate::crypto::{WebhookSecret, WebhookSecrets};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Number;
 use crate::push::{Endpoint, EndpointUrl, Roots, Schedule};
@@ -93,7 +93,7 @@ impl Checker {
         schedule
     }
 
-    fn endpoint_secrets(&mut self, key: &str, texts: &[String]) -> Option<RelaySecrets> {
+    fn endpoint_secrets(&mut self, key: &str, texts: &[String]) -> Option<WebhookSecrets> {
         let key = format!("{key}.secrets");
         if texts.is_empty() || texts.len() > SECRETS_MAX {
             let what = "must hold one secret, or two during a rotation";
@@ -104,12 +104,12 @@ impl Checker {
         for (index, text) in texts.iter().enumerate() {
             let key = format!("{key}[{index}]");
             let secret = self.secret(&key, text)?;
-            match RelaySecret::parse(secret.expose()) {
+            match WebhookSecret::parse(secret.expose()) {
                 Ok(secret) => secrets.push(secret),
                 Err(error) => self.note(key, error.to_string()),
             }
         }
-        RelaySecrets::new(secrets).ok()
+        WebhookSecrets::new(secrets).ok()
     }
 
     /// No `events` at all means every kind; an empty list would mean none, and is a mistake.

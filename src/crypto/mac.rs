@@ -3,7 +3,7 @@
 //! * [`SuffixSecret`]: SHA-1 over a text and the secret behind it. `PayCools`' flat form knows
 //!   nothing better. It is no HMAC and SHA-1 is broken for collisions, so the adapter refuses every
 //!   text that could be read in two ways, and the form is off where no secret is configured.
-//! * [`RelaySecrets`]: HMAC-SHA256 as Standard Webhooks 1.0.0 lays it down. The crate of that
+//! * [`WebhookSecrets`]: HMAC-SHA256 as Standard Webhooks 1.0.0 lays it down. The crate of that
 //!   project asks the system for the time and knows one secret only; here the time is a parameter
 //!   and a rotation has several. The test below holds both to the same published signature.
 
@@ -21,11 +21,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{hex, sha256};
 
 /// Prefix of a written Standard Webhooks secret.
-const RELAY_PREFIX: &str = "whsec_";
+const SECRET_PREFIX: &str = "whsec_";
 /// Fewest secret bytes: what Standard Webhooks asks of a secret (192 bits).
-const RELAY_BYTES_MIN: usize = 24;
+const SECRET_BYTES_MIN: usize = 24;
 /// How far the signed time may lie from ours, both ways, this very second included.
-const RELAY_TOLERANCE_SECONDS: i64 = 300;
+const TOLERANCE_SECONDS: i64 = 300;
 /// Longest message id; a UUID has 36 characters.
 const MESSAGE_ID_CHARS_MAX: usize = 128;
 /// Most digits of a time; ten are in use until the year 2286.
@@ -79,7 +79,7 @@ impl fmt::Debug for SuffixSecret {
 
 /// Why a text is no Standard Webhooks secret. Worded to follow the name of the config key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RelaySecretError {
+pub enum WebhookSecretError {
     /// Another kind of secret.
     #[error("must begin with whsec_, as Standard Webhooks secrets do")]
     Prefix,
@@ -94,9 +94,9 @@ pub enum RelaySecretError {
     None,
 }
 
-/// Why no secret vouches for a relayed message.
+/// Why no secret vouches for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RelaySignatureError {
+pub enum WebhookSignatureError {
     /// A header is absent, empty or repeated.
     #[error("a webhook-id, webhook-timestamp or webhook-signature header is missing")]
     Missing,
@@ -116,22 +116,22 @@ pub enum RelaySignatureError {
 
 /// One Standard Webhooks secret.
 #[derive(Clone)]
-pub struct RelaySecret {
+pub struct WebhookSecret {
     id: String,
     key: hmac::Key,
 }
 
-impl RelaySecret {
+impl WebhookSecret {
     /// Reads `whsec_` and Base64 of at least 24 bytes.
-    pub fn parse(text: &str) -> Result<Self, RelaySecretError> {
+    pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let encoded = text
-            .strip_prefix(RELAY_PREFIX)
-            .ok_or(RelaySecretError::Prefix)?;
+            .strip_prefix(SECRET_PREFIX)
+            .ok_or(WebhookSecretError::Prefix)?;
         let bytes = STANDARD
             .decode(encoded)
-            .map_err(|_| RelaySecretError::NotBase64)?;
-        if bytes.len() < RELAY_BYTES_MIN {
-            return Err(RelaySecretError::TooShort(bytes.len()));
+            .map_err(|_| WebhookSecretError::NotBase64)?;
+        if bytes.len() < SECRET_BYTES_MIN {
+            return Err(WebhookSecretError::TooShort(bytes.len()));
         }
         Ok(Self {
             id: format!("whsec-{}", hex(&sha256(&bytes)[..4])),
@@ -143,7 +143,7 @@ impl RelaySecret {
     pub fn generate_text() -> String {
         let mut bytes = [0; 32];
         OsRng.fill_bytes(&mut bytes);
-        format!("{RELAY_PREFIX}{}", STANDARD.encode(bytes))
+        format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes))
     }
 
     /// Names the secret in the store without telling it: eight hex digits of its SHA-256. It stays
@@ -152,7 +152,7 @@ impl RelaySecret {
         &self.id
     }
 
-    /// The `webhook-signature` of a message, for `demo`, `trigger` and the tests.
+    /// The `webhook-signature` of a message.
     pub fn sign(&self, message_id: &str, seconds: i64, body: &[u8]) -> String {
         let tag = self.tag(message_id, &seconds.to_string(), body);
         format!("v1,{}", STANDARD.encode(tag))
@@ -173,15 +173,15 @@ impl RelaySecret {
     }
 }
 
-impl fmt::Debug for RelaySecret {
+impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RelaySecret").field(&self.id).finish()
+        f.debug_tuple("WebhookSecret").field(&self.id).finish()
     }
 }
 
 /// A message as its headers and bytes came; `None` for a header that is absent.
 #[derive(Clone, Copy, Debug)]
-pub struct RelayMessage<'a> {
+pub struct WebhookMessage<'a> {
     /// `webhook-id`.
     pub id: Option<&'a str>,
     /// `webhook-timestamp`.
@@ -194,22 +194,22 @@ pub struct RelayMessage<'a> {
 
 /// Who vouched for which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RelayProof<'a> {
-    /// [`RelaySecret::id`] of the secret that matched.
+pub struct WebhookProof<'a> {
+    /// [`WebhookSecret::id`] of the secret that matched.
     pub secret_id: &'a str,
     /// The `webhook-id`, which the signature covers.
     pub message_id: &'a str,
 }
 
-/// The secrets of one relay account, several while one takes the place of another.
+/// The secrets of one relay or endpoint, several while one takes the place of another.
 #[derive(Clone, Debug)]
-pub struct RelaySecrets(Vec<RelaySecret>);
+pub struct WebhookSecrets(Vec<WebhookSecret>);
 
-impl RelaySecrets {
+impl WebhookSecrets {
     /// Takes one secret or more.
-    pub fn new(secrets: Vec<RelaySecret>) -> Result<Self, RelaySecretError> {
+    pub fn new(secrets: Vec<WebhookSecret>) -> Result<Self, WebhookSecretError> {
         if secrets.is_empty() {
-            return Err(RelaySecretError::None);
+            return Err(WebhookSecretError::None);
         }
         Ok(Self(secrets))
     }
@@ -234,23 +234,23 @@ impl RelaySecrets {
     /// signatures in the header, and compares in constant time.
     pub fn verify<'a>(
         &'a self,
-        message: &RelayMessage<'a>,
+        message: &WebhookMessage<'a>,
         now: Timestamp,
-    ) -> Result<RelayProof<'a>, RelaySignatureError> {
+    ) -> Result<WebhookProof<'a>, WebhookSignatureError> {
         let (id, timestamp, signatures) = (message.id, message.timestamp, message.signature);
         let given = |header: Option<&'a str>| header.filter(|text| !text.is_empty());
         let (Some(id), Some(timestamp), Some(signatures)) =
             (given(id), given(timestamp), given(signatures))
         else {
-            return Err(RelaySignatureError::Missing);
+            return Err(WebhookSignatureError::Missing);
         };
         if id.len() > MESSAGE_ID_CHARS_MAX || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'.')
         {
-            return Err(RelaySignatureError::Id);
+            return Err(WebhookSignatureError::Id);
         }
-        let seconds = seconds(timestamp).ok_or(RelaySignatureError::Timestamp)?;
-        if (now.as_second() - seconds).abs() > RELAY_TOLERANCE_SECONDS {
-            return Err(RelaySignatureError::OutsideTolerance);
+        let seconds = seconds(timestamp).ok_or(WebhookSignatureError::Timestamp)?;
+        if (now.as_second() - seconds).abs() > TOLERANCE_SECONDS {
+            return Err(WebhookSignatureError::OutsideTolerance);
         }
         let said: Vec<_> = signatures
             .split(' ')
@@ -263,11 +263,11 @@ impl RelaySecrets {
                 said.iter()
                     .any(|said| verify_slices_are_equal(tag.as_ref(), said).is_ok())
             })
-            .map(|secret| RelayProof {
+            .map(|secret| WebhookProof {
                 secret_id: &secret.id,
                 message_id: id,
             })
-            .ok_or(RelaySignatureError::Mismatch)
+            .ok_or(WebhookSignatureError::Mismatch)
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `shape` | telling a private key, a certificate, an EC key apart, for a useful message |
 //! | `key` | one vetted RSA public key; verification of SHA-256 signatures |
 //! | `ring` | the keys of one account with their times; which key verified, or why none did |
-//! | `mac` | secrets that both sides know: SHA-1 digests of `PayCools`, HMAC of the relays |
+//! | `mac` | secrets that both sides know: SHA-1 digests of `PayCools`, HMAC of Standard Webhooks, for relays and pushes |
 //! | `signing` | key pairs for `demo`, `trigger` and the tests; never used while serving |
 //! | `token` | bearer tokens, known by digest only |
 //!
@@ -31,8 +31,8 @@ use std::fmt::Write as _;
 pub use armour::ArmourError;
 pub use key::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
 pub use mac::{
-    DigestError, RelayMessage, RelayProof, RelaySecret, RelaySecretError, RelaySecrets,
-    RelaySignatureError, SuffixSecret,
+    DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
+    WebhookSecrets, WebhookSignatureError,
 };
 pub use ring::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use signing::{SigningKey, SigningKeyError};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::crypto::{RelayMessage, RelaySecret, RelaySecrets, TokenDigest};
+use crate::crypto::{TokenDigest, WebhookMessage, WebhookSecret, WebhookSecrets};
 use crate::http::bearer_of;
 
 /// The relay's secret; any will do.
@@ -30,11 +30,11 @@ pub(super) fn relay(bytes: &[u8]) {
     let mut line = || std::str::from_utf8(parts.next()?).ok();
     let (id, timestamp, signature) = (line(), line(), line());
     let body = parts.next().unwrap_or_default();
-    let secret = RelaySecret::parse(SECRET).expect("a secret");
-    let secrets = RelaySecrets::new(vec![secret.clone()]).expect("one secret");
+    let secret = WebhookSecret::parse(SECRET).expect("a secret");
+    let secrets = WebhookSecrets::new(vec![secret.clone()]).expect("one secret");
     let now = Timestamp::from_second(NOW).expect("a moment");
     let verify = |signature| {
-        let message = RelayMessage {
+        let message = WebhookMessage {
             id,
             timestamp,
             signature,

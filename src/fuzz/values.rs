@@ -1,6 +1,6 @@
 //! Small values: amounts, numbers, times, ids, and keys as people paste them.
 
-use crate::crypto::{MAX_BITS, MIN_BITS, RelaySecret, TokenDigest, VerifyingKey};
+use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, EventId, Number, RefundId};
 use crate::domain::money::{Amount, Currency};
@@ -78,7 +78,7 @@ pub(super) fn keys(bytes: &[u8]) {
         assert!(key.verify_sha256(bytes, &forged).is_err());
         assert!(key.verify_sha256_reference(bytes, &forged).is_err());
     }
-    if let Ok(secret) = RelaySecret::parse(&text) {
+    if let Ok(secret) = WebhookSecret::parse(&text) {
         assert!(secret.sign("msg_1", 1, bytes).starts_with("v1,"));
         assert!(
             !text.contains(secret.id()),

@@ -7,7 +7,7 @@
 //! refused as evidence for this one.
 
 use super::{Form, Rejection, Request, VerifiedClaim};
-use crate::crypto::{self, RelayMessage, RelaySecrets};
+use crate::crypto::{self, WebhookMessage, WebhookSecrets};
 use crate::domain::claim::Claim;
 use crate::domain::ids::Number;
 
@@ -40,13 +40,13 @@ pub trait RelayedProvider: Send + Sync {
 
 /// One account whose replies are relayed, ready to verify.
 pub struct RelayAccount {
-    secrets: RelaySecrets,
+    secrets: WebhookSecrets,
     provider: Box<dyn RelayedProvider>,
 }
 
 impl RelayAccount {
     /// An account whose relay knows one of these secrets.
-    pub fn new(secrets: RelaySecrets, provider: Box<dyn RelayedProvider>) -> Self {
+    pub fn new(secrets: WebhookSecrets, provider: Box<dyn RelayedProvider>) -> Self {
         Self { secrets, provider }
     }
 
@@ -56,7 +56,7 @@ impl RelayAccount {
         refund_no: &Number,
         request: &Request<'_>,
     ) -> Result<VerifiedClaim, Rejection> {
-        let message = RelayMessage {
+        let message = WebhookMessage {
             id: (request.header)(ID_HEADER),
             timestamp: (request.header)(TIMESTAMP_HEADER),
             signature: (request.header)(SIGNATURE_HEADER),
@@ -95,7 +95,7 @@ impl RelayAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::RelaySecret;
+    use crate::crypto::WebhookSecret;
     use crate::providers::quickpay::{Quickpay, Sample, sample};
     use jiff::Timestamp;
 
@@ -107,11 +107,13 @@ mod tests {
         id: &str,
         now: i64,
     ) -> Result<VerifiedClaim, Rejection> {
-        let secret = RelaySecret::parse(&RelaySecret::generate_text()).unwrap();
+        let secret = WebhookSecret::parse(&WebhookSecret::generate_text()).unwrap();
         let signature = secret.sign(id, SECONDS, signed);
         let seconds = SECONDS.to_string();
-        let account =
-            RelayAccount::new(RelaySecrets::new(vec![secret]).unwrap(), Box::new(Quickpay));
+        let account = RelayAccount::new(
+            WebhookSecrets::new(vec![secret]).unwrap(),
+            Box::new(Quickpay),
+        );
         account.verify(
             &"R-1".parse().unwrap(),
             &Request {

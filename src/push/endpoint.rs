@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::crypto::RelaySecrets;
+use crate::crypto::WebhookSecrets;
 use crate::domain::event::EventKind;
 
 use super::address::EndpointUrl;
@@ -29,7 +29,7 @@ pub struct Endpoint {
     /// Where it is.
     pub url: EndpointUrl,
     /// What events are signed with; two while one takes the place of the other.
-    pub secrets: RelaySecrets,
+    pub secrets: WebhookSecrets,
     /// The kinds that it wants; empty: all.
     pub kinds: Vec<EventKind>,
     /// Whether its address may be one that is not reached from everywhere.

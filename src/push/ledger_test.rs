@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::*;
-use crate::crypto::{RelaySecret, RelaySecrets};
+use crate::crypto::{WebhookSecret, WebhookSecrets};
 use crate::domain::ids::{EventId, RefundId};
 use crate::feed::Event;
 use crate::push::address::EndpointUrl;
@@ -17,11 +17,11 @@ use crate::push::endpoint::Schedule;
 const PAUSES: [u64; 2] = [10, 100];
 
 fn endpoint() -> Endpoint {
-    let secret = RelaySecret::parse(&RelaySecret::generate_text()).unwrap();
+    let secret = WebhookSecret::parse(&WebhookSecret::generate_text()).unwrap();
     Endpoint {
         name: "erp".to_owned(),
         url: EndpointUrl::parse("https://erp.example.com/", false).unwrap(),
-        secrets: RelaySecrets::new(vec![secret]).unwrap(),
+        secrets: WebhookSecrets::new(vec![secret]).unwrap(),
         kinds: Vec::new(),
         allow_private: false,
         roots: None,

@@ -9,7 +9,7 @@ use super::table::Seen;
 use crate::cli::client::Answer;
 use crate::cli::samples::relay::{Relay, Reply};
 use crate::cli::samples::{Prepared, Sender as _, Told, nmanagement, quickpay};
-use crate::crypto::RelaySecret;
+use crate::crypto::WebhookSecret;
 use crate::domain::claim::Status;
 use crate::domain::clock::{Clock as _, SystemClock};
 
@@ -23,7 +23,7 @@ pub struct Scene {
     /// What is stored of a failure; not every provider names the amount then.
     failed: &'static str,
     secret_text: String,
-    secret: RelaySecret,
+    secret: WebhookSecret,
 }
 
 /// One message and what shall become of it.
@@ -60,21 +60,21 @@ impl Scene {
         open: (&'static str, &'static str),
         failed: &'static str,
     ) -> anyhow::Result<Self> {
-        let secret_text = RelaySecret::generate_text();
+        let secret_text = WebhookSecret::generate_text();
         Ok(Self {
             system,
             account,
             reply,
             open,
             failed,
-            secret: RelaySecret::parse(&secret_text)?,
+            secret: WebhookSecret::parse(&secret_text)?,
             secret_text,
         })
     }
 
     fn sign(
         &self,
-        secret: &RelaySecret,
+        secret: &WebhookSecret,
         message: u32,
         refund_no: &str,
         status: Option<Status>,
@@ -194,7 +194,7 @@ relay_secrets = ["file:{system}.secret"]
         let mut tampered = self.sign(&self.secret, 6, "DEMO-FORGED", succeeded)?;
         tampered.body.push(b' ');
         self.send(stage, "tampered", &tampered, "DEMO-FORGED", refused())?;
-        let stranger = RelaySecret::parse(&RelaySecret::generate_text())?;
+        let stranger = WebhookSecret::parse(&WebhookSecret::generate_text())?;
         let foreign = self.sign(&stranger, 7, "DEMO-FORGED", succeeded)?;
         self.send(stage, "wrong signature", &foreign, "DEMO-FORGED", refused())
     }

@@ -1,7 +1,7 @@
 //! The merchant's own system, relaying a provider's reply under a Standard Webhooks signature.
 
 use super::{Prepared, Sender, Told};
-use crate::crypto::RelaySecret;
+use crate::crypto::WebhookSecret;
 use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// Makes the reply of one provider; the error says what that provider cannot tell.
@@ -12,7 +12,7 @@ pub struct Relay<'a> {
     /// What is relayed.
     pub reply: Reply,
     /// What both sides know.
-    pub secret: &'a RelaySecret,
+    pub secret: &'a WebhookSecret,
     /// Names the message; each is believed once.
     pub message_id: &'a str,
     /// When it is signed, in seconds since 1970.

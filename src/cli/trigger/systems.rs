@@ -10,7 +10,7 @@ use crate::cli::samples::payermax::Payermax;
 use crate::cli::samples::relay::{Relay, Reply};
 use crate::cli::samples::{Prepared, Sender as _, Told, nmanagement, quickpay};
 use crate::cli::secret_file;
-use crate::crypto::{RelaySecret, SigningKey, SuffixSecret};
+use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
 use crate::domain::clock::{Clock as _, SystemClock};
 use crate::epay::MediaType;
@@ -130,7 +130,7 @@ impl Trigger {
 
     fn relay(&self, to: &str, reply: Reply) -> anyhow::Result<(String, Prepared)> {
         let (url, refund_no) = self.relay_target(to)?;
-        let secret = RelaySecret::parse(&self.secret()?)
+        let secret = WebhookSecret::parse(&self.secret()?)
             .map_err(|why| anyhow::anyhow!("the relay's secret {why}"))?;
         let prepared = Relay {
             reply,

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::super::{
-    DigestError, RelayMessage, RelayProof, RelaySecret, RelaySecretError, RelaySecrets,
-    RelaySignatureError, SuffixSecret,
+    DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
+    WebhookSecrets, WebhookSignatureError,
 };
 
 /// The example of the Standard Webhooks libraries.
@@ -16,17 +16,17 @@ const SECONDS: i64 = 1_649_367_553;
 const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
 const SIGNATURE: &str = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
 
-fn secrets(texts: &[&str]) -> RelaySecrets {
-    let parsed = texts.iter().map(|text| RelaySecret::parse(text).unwrap());
-    RelaySecrets::new(parsed.collect()).unwrap()
+fn secrets(texts: &[&str]) -> WebhookSecrets {
+    let parsed = texts.iter().map(|text| WebhookSecret::parse(text).unwrap());
+    WebhookSecrets::new(parsed.collect()).unwrap()
 }
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
 }
 
-fn message<'a>(id: &'a str, timestamp: &'a str, signature: &'a str) -> RelayMessage<'a> {
-    RelayMessage {
+fn message<'a>(id: &'a str, timestamp: &'a str, signature: &'a str) -> WebhookMessage<'a> {
+    WebhookMessage {
         id: Some(id),
         timestamp: Some(timestamp),
         signature: Some(signature),
@@ -62,11 +62,11 @@ fn the_documented_digests_are_made_and_believed() {
 
 #[test]
 fn the_published_signature_is_made_and_believed() {
-    let secret = RelaySecret::parse(SECRET).unwrap();
+    let secret = WebhookSecret::parse(SECRET).unwrap();
     assert_eq!(secret.sign(ID, SECONDS, BODY), SIGNATURE);
     let secrets = secrets(&[SECRET]);
     let proof = secrets.verify(&message(ID, "1649367553", SIGNATURE), at(SECONDS));
-    let expected = RelayProof {
+    let expected = WebhookProof {
         secret_id: secret.id(),
         message_id: ID,
     };
@@ -75,19 +75,19 @@ fn the_published_signature_is_made_and_believed() {
 
 #[test]
 fn any_secret_of_a_rotation_is_believed_also_among_foreign_signatures() {
-    let other = RelaySecret::generate_text();
+    let other = WebhookSecret::generate_text();
     let list = format!("v1a,AAAA v1,AAAA  {SIGNATURE}");
     for texts in [[SECRET, other.as_str()], [other.as_str(), SECRET]] {
         let secrets = secrets(&texts);
         let proof = secrets
             .verify(&message(ID, "1649367553", &list), at(SECONDS))
             .unwrap();
-        assert_eq!(proof.secret_id, RelaySecret::parse(SECRET).unwrap().id());
+        assert_eq!(proof.secret_id, WebhookSecret::parse(SECRET).unwrap().id());
     }
     let stranger = secrets(&[&other]);
     assert_eq!(
         stranger.verify(&message(ID, "1649367553", &list), at(SECONDS)),
-        Err(RelaySignatureError::Mismatch)
+        Err(WebhookSignatureError::Mismatch)
     );
 }
 
@@ -104,7 +104,7 @@ fn the_tolerance_includes_its_last_second() {
     for shift in [-301, 301] {
         assert_eq!(
             secrets.verify(&message, at(SECONDS + shift)),
-            Err(RelaySignatureError::OutsideTolerance),
+            Err(WebhookSignatureError::OutsideTolerance),
             "{shift}"
         );
     }
@@ -112,7 +112,7 @@ fn the_tolerance_includes_its_last_second() {
 
 #[test]
 fn every_part_is_covered_by_the_signature_or_refused() {
-    use RelaySignatureError::{Id, Mismatch, Missing, Timestamp as Time};
+    use WebhookSignatureError::{Id, Mismatch, Missing, Timestamp as Time};
     let secrets = secrets(&[SECRET]);
     let long = "x".repeat(129);
     let unprefixed = &SIGNATURE[3..];
@@ -148,18 +148,21 @@ fn every_part_is_covered_by_the_signature_or_refused() {
 
 #[test]
 fn weak_and_misspelt_secrets_are_refused_and_none_is_shown() {
-    let error = |text: &str| RelaySecret::parse(text).err();
+    let error = |text: &str| WebhookSecret::parse(text).err();
     assert_eq!(
         error("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-        Some(RelaySecretError::Prefix)
+        Some(WebhookSecretError::Prefix)
     );
-    assert_eq!(error("whsec_not base64"), Some(RelaySecretError::NotBase64));
-    assert_eq!(error("whsec_"), Some(RelaySecretError::TooShort(0)));
-    let short = format!("whsec_{}", STANDARD.encode([7; 23]));
-    assert_eq!(error(&short), Some(RelaySecretError::TooShort(23)));
     assert_eq!(
-        RelaySecrets::new(Vec::new()).err(),
-        Some(RelaySecretError::None)
+        error("whsec_not base64"),
+        Some(WebhookSecretError::NotBase64)
+    );
+    assert_eq!(error("whsec_"), Some(WebhookSecretError::TooShort(0)));
+    let short = format!("whsec_{}", STANDARD.encode([7; 23]));
+    assert_eq!(error(&short), Some(WebhookSecretError::TooShort(23)));
+    assert_eq!(
+        WebhookSecrets::new(Vec::new()).err(),
+        Some(WebhookSecretError::None)
     );
     let shown = format!(
         "{:?} {:?}",
