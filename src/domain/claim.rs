@@ -234,6 +234,24 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The claim of authentic bytes in which nothing can be read but, at most, which refund they are about:
+    /// somebody has to look.
+    pub fn unreadable(refund_no: Option<RefundNo>) -> Self {
+        Self {
+            refund_no,
+            provider_refund_no: None,
+            order_no: None,
+            outcome: Outcome::Unclear(Reason::InvalidContent),
+            provider_status: None,
+            money: None,
+            failure: None,
+            finished_at: None,
+            doubt: None,
+            retry_reopens: false,
+            close_out: None,
+        }
+    }
+
     /// The `EPay` claim: the call itself says that the money has moved.
     pub fn epay_success(key: CloseOutKey, amount: Amount) -> Self {
         Self {

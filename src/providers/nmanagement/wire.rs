@@ -48,8 +48,6 @@ pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
     let has_succeeded = said == Outcome::Reported(Status::Succeeded);
     let complete = order_no.is_ok() && (money.is_some() || !has_succeeded);
     Claim {
-        refund_no: Some(RefundNo::from(refund_no.clone())),
-        provider_refund_no: None,
         order_no: order_no.ok().flatten(),
         outcome: if complete {
             said
@@ -61,10 +59,8 @@ pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
         failure: (complete && said == Outcome::Reported(Status::Failed))
             .then(|| failure(shown(&code), shown(&member("RETURN_MSG"))))
             .flatten(),
-        finished_at: None,
-        doubt: None,
         retry_reopens: true,
-        close_out: None,
+        ..Claim::unreadable(Some(RefundNo::from(refund_no.clone())))
     }
 }
 

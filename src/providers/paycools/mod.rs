@@ -21,7 +21,6 @@ pub use wire::Locale;
 use super::json::{Object, Value};
 use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::{KeyRing, SuffixSecret};
-#[cfg(any(test, fuzzing))]
 use crate::domain::claim::Claim;
 
 /// Acknowledges the open-api form.
@@ -61,7 +60,7 @@ impl Paycools {
             .verify(param.as_bytes(), sign, request.now)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
         let claim = Object::parse(param.as_bytes()).map_or_else(
-            |_| wire::unreadable(),
+            |_| Claim::unreadable(None),
             |param| wire::claim(&param, self.locale),
         );
         Ok(Notice {

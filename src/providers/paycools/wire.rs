@@ -68,23 +68,6 @@ pub(super) fn claim(content: &Object<'_>, locale: Locale) -> Claim {
     }
 }
 
-/// The claim of a signed `param` that is no JSON object: it names nothing.
-pub(super) fn unreadable() -> Claim {
-    Claim {
-        refund_no: None,
-        provider_refund_no: None,
-        order_no: None,
-        outcome: Outcome::Unclear(Reason::InvalidContent),
-        provider_status: None,
-        money: None,
-        failure: None,
-        finished_at: None,
-        doubt: None,
-        retry_reopens: false,
-        close_out: None,
-    }
-}
-
 /// What `eventName` says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {

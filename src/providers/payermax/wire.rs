@@ -29,11 +29,13 @@ pub(super) fn is_v21(body: &Object<'_>) -> bool {
 /// Reads `data`. `code` is never asked: a failed refund may carry any code, and the documents say
 /// that results must not be drawn from it.
 pub(super) fn claim_of_new(body: &Object<'_>) -> Claim {
-    let Value::Nested(data) = body.get("data") else {
-        return unreadable();
+    let data = match body.get("data") {
+        Value::Nested(text) => Object::parse(text.as_bytes()).ok(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
     };
-    let Ok(data) = Object::parse(data.as_bytes()) else {
-        return unreadable();
+    let Some(data) = data else {
+        // A body whose `data` is no object cannot get here; a claim that says nothing is the safe answer.
+        return Claim::unreadable(None);
     };
     let status = data.get("status");
     let outcome = match status.text() {
@@ -124,22 +126,6 @@ impl Fields {
             close_out: None,
         }
     }
-}
-
-/// A body whose `data` is no object cannot get here; a claim that says nothing is the safe answer.
-fn unreadable() -> Claim {
-    Fields {
-        refund_no: None,
-        order_no: None,
-        provider_refund_no: None,
-        others_are_valid: false,
-        outcome: None,
-        provider_status: None,
-        money: None,
-        failure: None,
-        finished_at: None,
-    }
-    .into_claim()
 }
 
 fn number(value: &Value<'_>) -> Option<Number> {

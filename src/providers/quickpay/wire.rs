@@ -82,17 +82,8 @@ fn outcome(status: Option<&str>, is_accepted: bool) -> Outcome {
 /// A claim that only says that somebody has to look.
 fn unusable(refund_no: &Number) -> Claim {
     Claim {
-        refund_no: Some(RefundNo::from(refund_no.clone())),
-        provider_refund_no: None,
-        order_no: None,
-        outcome: Outcome::Unclear(Reason::InvalidContent),
-        provider_status: None,
-        money: None,
-        failure: None,
-        finished_at: None,
-        doubt: None,
         retry_reopens: true,
-        close_out: None,
+        ..Claim::unreadable(Some(RefundNo::from(refund_no.clone())))
     }
 }
 

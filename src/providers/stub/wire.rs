@@ -17,17 +17,10 @@ pub(super) fn claim(body: &Object<'_>) -> Claim {
         None => Outcome::Unclear(Reason::InvalidContent),
     };
     Claim {
-        refund_no,
-        provider_refund_no: None,
-        order_no: None,
         outcome,
         provider_status: shown(&body.get("state")),
         money,
-        failure: None,
-        finished_at: None,
-        doubt: None,
-        retry_reopens: false,
-        close_out: None,
+        ..Claim::unreadable(refund_no)
     }
 }
 
