@@ -80,28 +80,54 @@ fn every_bad_input_gets_its_answer_and_leaves_only_what_it_may() {
     runner::assert_log_is_plain(&server);
 }
 
+/// Headers by which a proxy tells whom it speaks for, and anybody else tells what he likes.
+const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip"];
+
+/// The status of the answer to a report with these further headers.
+fn report_to(server: &Server, more: &[(&str, &str)]) -> u16 {
+    let headers = [&[("content-type", "application/json")], more].concat();
+    let body = crate::harness::epay::json_body("B-1", "T-1", "30");
+    let reply = server.post(crate::harness::epay::PATH, &headers, body);
+    reply.status
+}
+
+/// A service that hears `EPay` callers from this network only, with a token or by the network alone.
+fn epay_from(network: &str, has_tokens: bool) -> Server {
+    let guard = if has_tokens {
+        "tokens = [\"file:epay.token\"]"
+    } else {
+        "trust_network = true"
+    };
+    let epay = format!("[epay]\n{guard}\nallow_from = [\"{network}\"]\n");
+    let config = ConfigBuilder::bare(ENGINE).file("epay.token", EPAY_TOKEN);
+    Server::start(&config.toml(&epay))
+}
+
 #[test]
 fn a_name_in_a_forwarding_header_opens_nothing() {
-    let epay = "[epay]\ntokens = [\"file:epay.token\"]\nallow_from = [\"10.20.0.0/16\"]\n";
-    let config = ConfigBuilder::bare(ENGINE)
-        .file("epay.token", EPAY_TOKEN)
-        .toml(epay);
-    let server = Server::start(&config);
     let authorization = format!("Bearer {EPAY_TOKEN}");
-    for (name, value) in [
-        ("x-forwarded-for", "10.20.0.1"),
-        ("forwarded", "for=10.20.0.1"),
-        ("x-real-ip", "10.20.0.1"),
-        ("x-client-ip", "10.20.0.1"),
-    ] {
-        let headers = [
-            ("content-type", "application/json"),
-            ("authorization", authorization.as_str()),
-            (name, value),
-        ];
-        let body = crate::harness::epay::json_body("B-1", "T-1", "30");
-        let reply = server.post(crate::harness::epay::PATH, &headers, body);
-        assert_eq!(reply.status, 401, "{name}: {}", reply.text());
+    let authorization = ("authorization", authorization.as_str());
+    for has_tokens in [true, false] {
+        let server = epay_from("10.20.0.0/16", has_tokens);
+        for name in FORWARDING {
+            let said = if name == "forwarded" {
+                "for=10.20.0.1"
+            } else {
+                "10.20.0.1"
+            };
+            let status = report_to(&server, &[authorization, (name, said)]);
+            assert_eq!(status, 401, "{name}, tokens: {has_tokens}");
+        }
+        server.assert_refund_tables_are_empty();
     }
-    server.assert_refund_tables_are_empty();
+}
+
+#[test]
+fn a_name_in_a_forwarding_header_shuts_nobody_out() {
+    let authorization = format!("Bearer {EPAY_TOKEN}");
+    let authorization = ("authorization", authorization.as_str());
+    let server = epay_from("127.0.0.0/8", true);
+    let outside = ("x-forwarded-for", "192.0.2.1");
+    assert_eq!(report_to(&server, &[outside]), 401, "without a token");
+    assert_eq!(report_to(&server, &[authorization, outside]), 200);
 }
