@@ -14,7 +14,8 @@
 //! | [`feed`] | events after a number, waiting for the next | domain, store |
 //! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, store |
 //! | [`doctor`] | says why something took effect, or was refused | domain, crypto, providers, store |
-//! | [`http`] | URLs, and the only place where an error becomes a status | all above |
+//! | [`telemetry`] | logs, and the counters that metrics show | – |
+//! | [`http`] | URLs, and the only place where an error becomes a status | all above but audit; config |
 //! | [`config`] | file and environment to checked values | domain, crypto, providers, push, store |
 //! | [`cli`] | the commands; `serve` puts the rooms together | everything |
 //! | [`faults`] | places where a test may end the program; anybody marks them | – |

@@ -6,155 +6,47 @@ use std::path::{Path, PathBuf};
 /// Longest file; most are far shorter.
 const LINES_MAX: usize = 600;
 
-/// A room and the rooms of ours that it must not know.
-const FORBIDDEN_ARROWS: [(&str, &[&str]); 12] = [
-    (
-        "domain",
-        &[
-            "audit",
-            "doctor",
-            "cli",
-            "intake",
-            "config",
-            "crypto",
-            "epay",
-            "http",
-            "providers",
-            "store",
-            "telemetry",
-        ],
-    ),
-    (
-        "crypto",
-        &[
-            "audit",
-            "doctor",
-            "cli",
-            "intake",
-            "config",
-            "domain",
-            "epay",
-            "http",
-            "providers",
-            "store",
-            "telemetry",
-        ],
-    ),
-    (
-        "epay",
-        &[
-            "audit",
-            "doctor",
-            "cli",
-            "intake",
-            "config",
-            "crypto",
-            "http",
-            "providers",
-            "store",
-            "telemetry",
-        ],
-    ),
-    (
-        "providers",
-        &[
-            "audit",
-            "doctor",
-            "cli",
-            "intake",
-            "config",
-            "epay",
-            "http",
-            "store",
-            "telemetry",
-        ],
-    ),
-    (
-        "store",
-        &[
-            "audit",
-            "doctor",
-            "cli",
-            "intake",
-            "config",
-            "crypto",
-            "epay",
-            "http",
-            "providers",
-            "telemetry",
-        ],
-    ),
-    (
-        "intake",
-        &[
-            "audit",
-            "cli",
-            "config",
-            "crypto",
-            "doctor",
-            "epay",
-            "http",
-            "telemetry",
-        ],
-    ),
-    (
-        "doctor",
-        &[
-            "audit",
-            "cli",
-            "intake",
-            "config",
-            "epay",
-            "http",
-            "telemetry",
-        ],
-    ),
-    (
-        "feed",
-        &[
-            "audit",
-            "cli",
-            "intake",
-            "config",
-            "crypto",
-            "doctor",
-            "epay",
-            "http",
-            "providers",
-            "telemetry",
-        ],
-    ),
-    (
-        "push",
-        &[
-            "audit",
-            "cli",
-            "intake",
-            "config",
-            "epay",
-            "http",
-            "providers",
-            "telemetry",
-        ],
-    ),
+/// A room and the rooms of ours that it may know, as in the table of `docs/ARCHITECTURE.md`. Whatever is not
+/// listed is forbidden, so that a new room is known to nobody until somebody says so.
+const MAY_KNOW: [(&str, &[&str]); 15] = [
+    ("domain", &[]),
+    ("crypto", &[]),
+    ("faults", &[]),
+    ("telemetry", &[]),
+    ("epay", &["domain"]),
+    ("providers", &["crypto", "domain"]),
+    ("store", &["domain"]),
+    ("intake", &["domain", "providers", "store"]),
+    ("audit", &["crypto", "domain", "epay", "providers", "store"]),
+    ("feed", &["domain", "store"]),
+    ("push", &["crypto", "domain", "feed", "store"]),
+    ("doctor", &["crypto", "domain", "providers", "store"]),
     (
         "config",
+        &["crypto", "domain", "providers", "push", "store"],
+    ),
+    (
+        "http",
         &[
-            "audit",
-            "cli",
-            "intake",
+            "config",
+            "crypto",
             "doctor",
+            "domain",
             "epay",
-            "http",
+            "feed",
+            "intake",
+            "providers",
+            "push",
+            "store",
             "telemetry",
         ],
     ),
-    ("http", &["audit", "cli"]),
-    (
-        "audit",
-        &["cli", "intake", "config", "doctor", "http", "telemetry"],
-    ),
+    ("fuzz", &["crypto", "domain", "epay", "http", "providers"]),
 ];
+/// Puts the rooms together, so it knows all of them; nobody knows it.
+const COMPOSITION: [&str; 3] = ["cli", "main", "bin"];
+/// Marks places for the tests; any room may.
+const ANYBODY_KNOWS: &str = "faults";
 
 /// A crate and the only places that may use it.
 const CRATES: [(&str, &[&str]); 15] = [
@@ -260,94 +152,80 @@ fn report(broken: &[String]) {
     );
 }
 
-#[test]
-fn rooms_know_only_the_rooms_that_the_map_allows() {
+/// Holds every line of code below `src` to a rule, which says of a path and a line what is wrong with it.
+fn hold(rule: impl Fn(&str, &str) -> Option<String>) {
     let mut broken = Vec::new();
     for (path, text) in files("src") {
-        for (room, forbidden) in FORBIDDEN_ARROWS {
-            if !path.starts_with(&format!("src/{room}")) {
-                continue;
-            }
-            for (number, line) in code(&text) {
-                for other in forbidden {
-                    if line.contains("use crate::{")
-                        || line.contains(&format!("crate::{other}::"))
-                        || line.contains(&format!("use crate::{other};"))
-                    {
-                        broken.push(format!("{path}:{number}: {room} must not know {other}"));
-                    }
-                }
-            }
+        for (number, line) in code(&text) {
+            broken.extend(rule(&path, line).map(|what| format!("{path}:{number}: {what}")));
         }
     }
     report(&broken);
+}
+
+fn is_below(path: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
+}
+
+#[test]
+fn rooms_know_only_the_rooms_that_the_map_allows() {
+    hold(|path, line| {
+        let room = path.strip_prefix("src/")?.split(['/', '.']).next()?;
+        if COMPOSITION.contains(&room) || room == "lib" {
+            return None;
+        }
+        let Some((_, known)) = MAY_KNOW.iter().find(|(known, _)| *known == room) else {
+            return Some(format!("the map has no room {room}"));
+        };
+        line.split("crate::").skip(1).find_map(|rest| {
+            // Empty where several are taken in one breath, which this rule could not read.
+            let mut names = rest.split(|c: char| !c.is_alphanumeric() && c != '_');
+            let other = names.next().unwrap_or_default();
+            let is_known = other == room || other == ANYBODY_KNOWS || known.contains(&other);
+            (!is_known).then(|| format!("{room} must not know {other:?}"))
+        })
+    });
 }
 
 #[test]
 fn each_crate_stays_in_its_place() {
-    let mut broken = Vec::new();
-    for (path, text) in files("src") {
-        for (name, places) in CRATES {
-            if places.iter().any(|place| path.starts_with(place)) {
-                continue;
-            }
-            for (number, line) in code(&text) {
-                let used = [
-                    format!("use {name}::"),
-                    format!(" {name}::"),
-                    format!("({name}::"),
-                ];
-                if used.iter().any(|usage| line.contains(usage.as_str()))
-                    || line.starts_with(&format!("{name}::"))
-                {
-                    broken.push(format!(
-                        "{path}:{number}: {name} is used outside {places:?}"
-                    ));
-                }
-            }
-        }
-    }
-    report(&broken);
+    hold(|path, line| {
+        CRATES.iter().find_map(|(name, places)| {
+            let used = [
+                format!("use {name}::"),
+                format!(" {name}::"),
+                format!("({name}::"),
+            ];
+            let is_used = line.starts_with(&format!("{name}::"))
+                || used.iter().any(|usage| line.contains(usage.as_str()));
+            (is_used && !is_below(path, places))
+                .then(|| format!("{name} is used outside {places:?}"))
+        })
+    });
 }
 
 #[test]
 fn sql_stands_in_one_place() {
-    let mut broken = Vec::new();
-    for (path, text) in files("src") {
-        if SQL.iter().any(|allowed| path.starts_with(allowed)) {
-            continue;
-        }
-        for (number, line) in code(&text) {
-            let verbs = [
-                "SELECT ",
-                "INSERT INTO ",
-                "UPDATE ",
-                "DELETE FROM ",
-                " AND ",
-                "\"-- ",
-            ];
-            if line.contains('"') && verbs.iter().any(|verb| line.contains(verb)) {
-                broken.push(format!("{path}:{number}: SQL outside {SQL:?}"));
-            }
-        }
-    }
-    report(&broken);
+    let verbs = [
+        "SELECT ",
+        "INSERT INTO ",
+        "UPDATE ",
+        "DELETE FROM ",
+        " AND ",
+        "\"-- ",
+    ];
+    hold(|path, line| {
+        let is_sql = line.contains('"') && verbs.iter().any(|verb| line.contains(verb));
+        (is_sql && !is_below(path, &SQL)).then(|| format!("SQL outside {SQL:?}"))
+    });
 }
 
 #[test]
 fn nothing_but_the_intake_writes_refunds_or_events() {
-    let mut broken = Vec::new();
-    for (path, text) in files("src") {
-        if WRITERS.iter().any(|writer| path.starts_with(writer)) {
-            continue;
-        }
-        for (number, line) in code(&text) {
-            if WRITES.iter().any(|write| line.contains(write)) {
-                broken.push(format!("{path}:{number}: writes what only the intake may"));
-            }
-        }
-    }
-    report(&broken);
+    hold(|path, line| {
+        let writes = WRITES.iter().any(|write| line.contains(write));
+        (writes && !is_below(path, &WRITERS)).then(|| "writes what only the intake may".to_owned())
+    });
 }
 
 #[test]
