@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use actix_web::web::{BytesMut, Payload};
+use actix_web::web::Payload;
 use futures_util::StreamExt as _;
 
 use super::connections::Place;
@@ -40,9 +40,8 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, Bo
     if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(BodyError::TooLarge(Vec::new()));
     }
-    let mut body = BytesMut::new();
+    let mut body = Vec::new();
     let read = tokio::time::timeout(DEADLINE, fill(&mut body, payload)).await;
-    let body = body.to_vec();
     match read {
         Ok(Ok(())) => {
             if let Some(place) = Place::of(request) {
@@ -61,7 +60,7 @@ enum Stop {
     Broken,
 }
 
-async fn fill(body: &mut BytesMut, mut payload: Payload) -> Result<(), Stop> {
+async fn fill(body: &mut Vec<u8>, mut payload: Payload) -> Result<(), Stop> {
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Stop::Broken)?;
         if body.len() + chunk.len() > BODY_BYTES_MAX {

@@ -47,13 +47,6 @@ impl<'a> Query<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// A parameter that is compared with what is stored, which holds no control characters.
-    pub fn plain_text(&self, name: &str) -> Result<Option<String>, ApiError> {
-        self.parsed(name, "text without control characters", |text| {
-            (!text.chars().any(char::is_control)).then(|| text.to_owned())
-        })
-    }
-
     /// A whole number, written in digits alone.
     pub fn number<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
         self.parsed(name, expected, |text| digits(text)?.parse().ok())

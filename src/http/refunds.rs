@@ -111,16 +111,16 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
 }
 
 fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
-    let owned = |name| query.plain_text(name);
+    let owned = |name| query.text(name).map(str::to_owned);
     let statuses = Status::ALL.map(Status::as_str).join(", ");
     let reasons = Reason::ALL.map(Reason::as_str).join(", ");
     let mut filter = RefundFilter {
-        provider: owned("provider")?,
-        account: owned("account")?,
+        provider: owned("provider"),
+        account: owned("account"),
         status: query.parsed("status", &format!("one of {statuses}"), Status::from_word)?,
-        order_no: owned("order_no")?,
-        refund_no: owned("refund_no")?,
-        provider_refund_no: owned("provider_refund_no")?,
+        order_no: owned("order_no"),
+        refund_no: owned("refund_no"),
+        provider_refund_no: owned("provider_refund_no"),
         updated_after: query.parsed(
             "updated_after",
             "RFC 3339, such as 2026-01-31T00:00:00Z",

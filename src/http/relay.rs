@@ -12,10 +12,12 @@ use super::callback::{check_head, count, moment_of_validity};
 use super::error::{PublicError, Refusal};
 use super::openapi::bodies::RelayedReply;
 use super::refusal;
-use crate::domain::claim::Status;
+use crate::domain::claim::{Account, Status};
+use crate::domain::clock::Moment;
 use crate::domain::ids::{Number, RefundId};
 use crate::intake::{Notification, Settled};
-use crate::providers::Request;
+use crate::providers::{Request, VerifiedClaim};
+use crate::store::StoreError;
 
 /// The merchant's own system passes on a provider's reply; answered after both transactions.
 #[utoipa::path(
@@ -50,27 +52,43 @@ pub async fn receive(
         Ok(body) => body,
         Err(error) => return error.response(),
     };
-    match accept_and_settle(&app, &request, &path, &body).await {
-        Ok(settled) => answer(&settled),
+    let verified = match verify(&app, &request, &path, &body) {
+        Ok(verified) => verified,
         Err(error) => {
             refusal::note(&app, &request, &error, body).await;
+            return error.response();
+        }
+    };
+    match accept_and_settle(&app, verified, body).await {
+        Ok(settled) => answer(&settled),
+        Err(error) => {
+            let error = PublicError::from(error);
+            refusal::note(&app, &request, &error, Vec::new()).await;
             error.response()
         }
     }
 }
 
-async fn accept_and_settle(
-    app: &App,
+/// A reply that is proven, and not stored yet.
+struct Verified<'a> {
+    account: &'a Account,
+    claim: VerifiedClaim,
+    headers: String,
+    received_at: Moment,
+}
+
+fn verify<'a>(
+    app: &'a App,
     request: &HttpRequest,
     (provider, account, refund_no): &(String, String, String),
     body: &[u8],
-) -> Result<Settled, PublicError> {
+) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
     let refund_no: Number = refund_no
         .parse()
         .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;
     let received_at = app.clock.now();
-    let (account, relay, verified) = app.registry.verify_relay(
+    let (account, relay, claim) = app.registry.verify_relay(
         provider,
         account,
         &refund_no,
@@ -80,18 +98,33 @@ async fn accept_and_settle(
             now: moment_of_validity(received_at)?,
         },
     )?;
+    Ok(Verified {
+        account,
+        claim,
+        headers: body::kept_headers(request, relay.kept_headers()),
+        received_at,
+    })
+}
+
+/// Both transactions: the relay learns where the refund stands.
+async fn accept_and_settle(
+    app: &App,
+    verified: Verified<'_>,
+    body: Vec<u8>,
+) -> Result<Settled, StoreError> {
+    let account = verified.account;
     let accepted = app
         .intake
         .accept(Notification {
             account: account.clone(),
-            verified,
-            headers: body::kept_headers(request, relay.kept_headers()),
-            body: body.to_vec(),
-            received_at,
+            verified: verified.claim,
+            headers: verified.headers,
+            body,
+            received_at: verified.received_at,
         })
         .await?;
     count(app, account, accepted.stored);
-    Ok(app.intake.settle(accepted).await?)
+    app.intake.settle(accepted).await
 }
 
 /// Where the refund stands now.

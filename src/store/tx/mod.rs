@@ -61,9 +61,15 @@ impl<'a> Snapshot<'a> {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-        read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
+        mut read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(self.all(sql, params, read)?.into_iter().next())
+        let mut first = None;
+        self.driver.query(sql, params, &mut |row| {
+            let read = read(row)?;
+            first.get_or_insert(read);
+            Ok(())
+        })?;
+        Ok(first)
     }
 }
 
