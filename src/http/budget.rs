@@ -53,10 +53,10 @@ impl Spent {
 
 /// The budget of one listener.
 #[derive(Default)]
-pub struct RefusalBudget(Mutex<Accounts>);
+pub struct RefusalBudget(Mutex<Spending>);
 
 #[derive(Default)]
-struct Accounts {
+struct Spending {
     of_all: Spent,
     of_peers: HashMap<Peer, Spent>,
 }
@@ -65,13 +65,13 @@ impl RefusalBudget {
     /// Whether one more refusal is within the budget of its peer and of all.
     pub fn allows(&self, peer: Option<Peer>, now: Moment) -> bool {
         let now = now.as_millis();
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The peer comes first: what it has not got it cannot take away from the others.
-        peer.is_none_or(|peer| accounts.take_of(peer, now)) && accounts.of_all.take(OF_ALL, now)
+        peer.is_none_or(|peer| spending.take_of(peer, now)) && spending.of_all.take(OF_ALL, now)
     }
 }
 
-impl Accounts {
+impl Spending {
     fn take_of(&mut self, peer: Peer, now: i64) -> bool {
         if self.of_peers.len() >= PEERS_MAX {
             self.of_peers.retain(|_, spent| spent.0 > now);

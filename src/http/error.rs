@@ -97,13 +97,14 @@ impl PublicError {
             }
             Self::Malformed(_) | Self::UnsupportedMedia(_) => Some(self.text()),
         };
-        response.json(Refusal { error, message })
+        response.json(RefusalBody { error, message })
     }
 }
 
 /// What a sender on the public listener is told where it is not acknowledged.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Refusal {
+#[schema(as = Refusal)]
+pub struct RefusalBody {
     /// One of a closed set of words.
     #[schema(example = "bad_request")]
     error: &'static str,
@@ -157,7 +158,7 @@ pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Vec<u8
 }
 
 fn bare(status: StatusCode, error: &'static str) -> HttpResponse {
-    HttpResponse::build(status).json(Refusal {
+    HttpResponse::build(status).json(RefusalBody {
         error,
         message: None,
     })
@@ -172,7 +173,7 @@ pub fn not_found() -> HttpResponse {
 pub async fn only_post() -> HttpResponse {
     HttpResponse::MethodNotAllowed()
         .insert_header((header::ALLOW, "POST"))
-        .json(Refusal {
+        .json(RefusalBody {
             error: "method_not_allowed",
             message: None,
         })

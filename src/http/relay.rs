@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::body::{self, single_header};
 use super::callback::{check_head, count, moment_of_validity};
-use super::error::{PublicError, Refusal};
+use super::error::{PublicError, RefusalBody};
 use super::openapi::bodies::RelayedReply;
 use super::refusal;
 use crate::domain::claim::{Account, Status};
@@ -33,13 +33,13 @@ use crate::store::StoreError;
     request_body = RelayedReply,
     responses(
         (status = 200, description = "Where the refund stands", body = RelayAnswer),
-        (status = 400, description = "Not what this provider sends", body = Refusal),
-        (status = 401, description = "Not proven", body = Refusal),
-        (status = 404, description = "Not a path of this kind", body = Refusal),
-        (status = 408, description = "The body took longer than 10 s", body = Refusal),
-        (status = 413, description = "More than 65 536 bytes", body = Refusal),
-        (status = 415, description = "Not application/json in UTF-8, or encoded", body = Refusal),
-        (status = 503, description = "Our own trouble; nothing is promised", body = Refusal, headers(("Retry-After" = String)))
+        (status = 400, description = "Not what this provider sends", body = RefusalBody),
+        (status = 401, description = "Not proven", body = RefusalBody),
+        (status = 404, description = "Not a path of this kind", body = RefusalBody),
+        (status = 408, description = "The body took longer than 10 s", body = RefusalBody),
+        (status = 413, description = "More than 65 536 bytes", body = RefusalBody),
+        (status = 415, description = "Not application/json in UTF-8, or encoded", body = RefusalBody),
+        (status = 503, description = "Our own trouble; nothing is promised", body = RefusalBody, headers(("Retry-After" = String)))
     )
 )]
 pub async fn receive(
