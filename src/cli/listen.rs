@@ -2,7 +2,7 @@
 //! for.
 
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,9 +82,17 @@ pub(super) fn connections_of_a_listener() -> anyhow::Result<usize> {
     Ok(usize::try_from(possible.min(CONNECTIONS_MAX))?)
 }
 
+/// What a listener is opened on.
+pub(super) enum Place {
+    /// An address that is bound when the service is ready to answer.
+    Address(SocketAddr),
+    /// A socket that is bound already, so that nobody else can take its port meanwhile.
+    Bound(TcpListener),
+}
+
 /// Opens one listener; `key` is its name in the config.
 pub(super) fn listen(
-    address: SocketAddr,
+    place: Place,
     key: &str,
     (workers, connections_max): (usize, usize),
     app: &Data<App>,
@@ -112,12 +120,18 @@ pub(super) fn listen(
         bound_sending(io, stalled);
         admitting.admit(io, data);
     })
-    .disable_signals()
-    .bind(address)
-    .with_context(|| format!("cannot listen on {address} ({key})"))?;
+    .disable_signals();
+    let server = match place {
+        Place::Address(address) => server
+            .bind(address)
+            .with_context(|| format!("cannot listen on {address} ({key})"))?,
+        Place::Bound(socket) => server
+            .listen(socket)
+            .with_context(|| format!("cannot listen for {key}"))?,
+    };
     let bound = server.addrs().first().copied();
     Ok(Listener {
-        address: bound.with_context(|| format!("{address} ({key}) gave no address"))?,
+        address: bound.with_context(|| format!("{key} gave no address"))?,
         server: server.run(),
         connections,
     })

@@ -1,6 +1,6 @@
 //! `serve`: puts the rooms together and runs until it is told to stop. The only composition root.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::check_config::load_config;
-use super::listen::{self, Listener};
+use super::listen::{self, Listener, Place};
 use super::{STORE_REFUSED, output};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -95,8 +95,26 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the store, finishes what an earlier process left behind, and listens.
-    pub async fn start(mut config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    /// Opens the store, finishes what an earlier process left behind, and listens where the config says.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let places = [config.listen, config.internal_listen].map(Place::Address);
+        Self::start_at(config, clock, places).await
+    }
+
+    /// The same on sockets that are bound already, the public one first.
+    pub async fn start_on(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        sockets: [TcpListener; 2],
+    ) -> anyhow::Result<Self> {
+        Self::start_at(config, clock, sockets.map(Place::Bound)).await
+    }
+
+    async fn start_at(
+        mut config: Config,
+        clock: Arc<dyn Clock>,
+        [public, internal]: [Place; 2],
+    ) -> anyhow::Result<Self> {
         let store = Arc::new(Store::open(&config.store, clock.now())?);
         let store_failed = store.stats().failed();
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
@@ -131,7 +149,7 @@ impl Service {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let connections = listen::connections_of_a_listener()?;
         let public = listen::listen(
-            config.listen,
+            public,
             "server.listen",
             (workers, connections),
             &app,
@@ -139,7 +157,7 @@ impl Service {
             routes::PUBLIC,
         )?;
         let internal = listen::listen(
-            config.internal_listen,
+            internal,
             "server.internal_listen",
             (workers.min(2), connections),
             &app,

@@ -3,7 +3,7 @@
 mod trigger;
 mod verify;
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -360,4 +360,20 @@ fn the_demo_shows_every_outcome_and_exits_0() {
         .expect("--dir keeps the data")
         .count();
     assert!(kept > 0, "--dir keeps the data");
+}
+
+#[test]
+fn demos_that_start_together_do_not_take_each_others_ports() {
+    let demos = [(); 3].map(|()| {
+        Command::new(PROGRAM)
+            .args(["demo", "--exit"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started")
+    });
+    for demo in demos {
+        let output = demo.wait_with_output().expect("our child");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
 }

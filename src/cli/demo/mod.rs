@@ -16,11 +16,13 @@ mod relays;
 mod stage;
 mod table;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_web::rt;
+use anyhow::Context as _;
 use clap::Args;
 
 use super::folder::{self, Folder};
@@ -33,7 +35,10 @@ use crate::telemetry;
 use stage::Stage;
 
 /// Where the demo listens, unless the ports are taken.
-const LISTEN: [&str; 2] = ["127.0.0.1:8080", "127.0.0.1:8081"];
+const LISTEN: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
+];
 
 /// Starts the service with throw-away keys, sends it signed callbacks, and shows what became of them
 #[derive(Debug, Args)]
@@ -95,13 +100,14 @@ impl Demo {
             output::line("making throw-away keys and starting the service …");
         }
         let (scenes, reader_token) = (scenes()?, token());
-        let config_path = write_config(&folder, &scenes, &reader_token)?;
+        let sockets = [usual_or_any_port(LISTEN[0])?, usual_or_any_port(LISTEN[1])?];
+        let config_path = write_config(&folder, &scenes, &reader_token, &sockets)?;
         let clock = Arc::new(SystemClock);
         let now = clock.now().to_timestamp().unwrap_or_default();
         let config = Config::load(&config_path, std::iter::empty(), now)
             .map_err(|problems| anyhow::anyhow!("{}", problems[0]))?;
         let stop = Signals::listen()?;
-        let service = Service::start(config, clock).await?;
+        let service = Service::start_on(config, clock, sockets).await?;
         let public = format!("http://{}", service.public);
         let internal = format!("http://{}", service.internal);
         let served = rt::spawn(service.run_until(stop));
@@ -162,8 +168,9 @@ fn write_config(
     folder: &Folder,
     scenes: &[Box<dyn Scene>],
     reader_token: &str,
+    [public, internal]: &[TcpListener; 2],
 ) -> anyhow::Result<PathBuf> {
-    let [public, internal] = LISTEN.map(free_or_any_port);
+    let (public, internal) = (public.local_addr()?, internal.local_addr()?);
     let digest = crypto::hex(&crypto::sha256(reader_token.as_bytes()));
     let systems: Vec<_> = scenes
         .iter()
@@ -191,10 +198,28 @@ scopes = ["refunds:read", "events:read", "orders:write", "callbacks:read"]
     )
 }
 
-/// The usual port if it is free, so that what is printed can be typed; any other if not.
-fn free_or_any_port(address: &'static str) -> &'static str {
-    match std::net::TcpListener::bind(address) {
-        Ok(_) => address,
-        Err(_) => "127.0.0.1:0",
+/// A socket on the usual port if it is free, so that what is printed can be typed; on any other if not.
+/// It stays bound until the service listens on it: a second demo would take a port that is let go.
+fn usual_or_any_port(usual: SocketAddr) -> anyhow::Result<TcpListener> {
+    let any = SocketAddr::new(usual.ip(), 0);
+    TcpListener::bind(usual)
+        .or_else(|_| TcpListener::bind(any))
+        .with_context(|| format!("cannot listen on {usual}, nor on any other port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demos_that_start_together_get_ports_of_their_own() {
+        // A port that was free a moment ago stands for the usual one.
+        let any = SocketAddr::new(LISTEN[0].ip(), 0);
+        let usual = TcpListener::bind(any).unwrap().local_addr().unwrap();
+        let sockets = [(); 3].map(|()| usual_or_any_port(usual).unwrap());
+        let mut ports = sockets.map(|socket| socket.local_addr().unwrap().port());
+        ports.sort_unstable();
+        assert!(ports[0] < ports[1] && ports[1] < ports[2], "{ports:?}");
+        assert!(!ports.contains(&0), "{ports:?}");
     }
 }
