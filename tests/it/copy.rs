@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::harness::audit::run;
+use crate::harness::folder::Folder;
 use crate::harness::ledger::{Ledger, mixed, register_orders};
 use crate::harness::postgres::Database;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
@@ -134,6 +135,25 @@ fn a_copy_that_was_cut_off_is_not_served_and_is_finished_by_the_same_command() {
         "unfinished copy",
     );
     assert_eq!(copied(&from, &sqlite_url(&path)), whole);
+}
+
+#[test]
+fn a_source_that_is_not_there_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let to = sqlite_url(&folder.path().join("made/new.db"));
+    let names = || {
+        let found = std::fs::read_dir(folder.path()).expect("our folder");
+        let names = found.map(|entry| entry.expect("an entry").file_name());
+        names.collect::<Vec<_>>()
+    };
+    let missing = sqlite_url(&folder.path().join("nope.db"));
+    refused(&copy(&missing, &to), STORE_REFUSED, "the source: ");
+    assert!(names().is_empty(), "{:?}", names());
+
+    std::fs::create_dir(folder.path().join("folder.db")).expect("a free name");
+    let no_file = sqlite_url(&folder.path().join("folder.db"));
+    refused(&copy(&no_file, &to), STORE_REFUSED, "the source: ");
+    assert_eq!(names(), ["folder.db"]);
 }
 
 #[test]

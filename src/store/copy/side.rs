@@ -1,5 +1,6 @@
 //! One of the two stores of a copy: out of service, opened with the care of its engine.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::driver::{Driver, OwnedValue};
@@ -63,7 +64,7 @@ impl Side {
     fn open(
         url: &StoreUrl,
         role: Role,
-        open_file: impl FnOnce(&std::path::Path) -> Result<Sqlite, StoreError>,
+        open_file: impl FnOnce(&Path) -> Result<Sqlite, StoreError>,
     ) -> Result<Self, CopyError> {
         let name = match role {
             Role::Source => "source",
@@ -72,8 +73,10 @@ impl Side {
         let of = |error| CopyError::Store(name, error);
         match url {
             StoreUrl::Sqlite(path) => {
-                if role == Role::Target {
-                    make_folder(path).map_err(of)?;
+                match role {
+                    // Looked for before the lock is taken, which makes a file beside it.
+                    Role::Source => require_file(path).map_err(of)?,
+                    Role::Target => make_folder(path).map_err(of)?,
                 }
                 let path = real_path(path).map_err(of)?;
                 let lock = StoreLock::take(&path).map_err(of)?;
@@ -183,6 +186,18 @@ impl Side {
         }
         self.of(result)
     }
+}
+
+/// Refuses what is not there, or is a folder.
+fn require_file(path: &Path) -> Result<(), StoreError> {
+    let found = path.metadata().and_then(|found| {
+        if found.is_dir() {
+            Err(std::io::ErrorKind::IsADirectory.into())
+        } else {
+            Ok(())
+        }
+    });
+    found.map_err(|error| StoreError::open(path, &error))
 }
 
 fn insert_all(driver: &mut dyn Driver, table: &Table, page: &Page) -> Result<(), StoreError> {
