@@ -345,6 +345,10 @@ fn refused_requests_are_listed_by_time_reason_and_path() {
     for expected in [MAIN, "sign: AAAA", SAMPLE, UNEXPLAINED] {
         assert!(shown.contains(expected), "`{expected}` in: {shown}");
     }
-    assert_eq!(evidence(&server, &["show", "99"]).status.code(), Some(1));
+    let unknown = evidence(&server, &["show", "99"]);
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert_eq!(unknown.status.code(), Some(1), "{said}");
+    assert_eq!(said, "error: no refused request is kept as 99\n");
+    assert!(unknown.stdout.is_empty(), "{unknown:?}");
     assert_eq!(evidence(&server, &["show", "x"]).status.code(), Some(2));
 }
