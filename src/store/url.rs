@@ -35,7 +35,7 @@ pub enum StoreUrlError {
          sqlite:data/refunds.db"
     )]
     Memory,
-    /// `sqlite://…`: some read a host there, some a relative path.
+    /// `sqlite://dir/…`: some read a host there, some a relative path.
     #[error(
         "has // behind sqlite:, which means the root folder and looks like another; write \
          sqlite:data/refunds.db, or sqlite:/var/lib/refunds.db with one slash"
@@ -53,6 +53,11 @@ impl StoreUrl {
             return Ok(Self::Postgres(Box::new(PostgresUrl::parse(text, base)?)));
         }
         let path = text.strip_prefix("sqlite:").ok_or(StoreUrlError::Scheme)?;
+        // As other programs write it: no host, and then the path from the root on.
+        let path = path
+            .strip_prefix("//")
+            .filter(|path| path.starts_with('/'))
+            .unwrap_or(path);
         match path {
             "" => Err(StoreUrlError::NoPath),
             ":memory:" => Err(StoreUrlError::Memory),
@@ -93,6 +98,7 @@ mod tests {
             ("sqlite:data/refunds.db", "base/data/refunds.db"),
             ("sqlite:./file:x.db", "base/./file:x.db"),
             ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
+            ("sqlite:///var/lib/x.db", "/var/lib/x.db"),
         ] {
             let url = StoreUrl::parse(text, Path::new("base")).unwrap();
             assert_eq!(url.file(), Some(Path::new(expected)), "{text}");
@@ -104,7 +110,6 @@ mod tests {
             ("sqlite:file:zz.db?nolock=1", "SQLite URI"),
             ("sqlite:file:///var/lib/x.db", "SQLite URI"),
             ("sqlite://dir/x.db", "one slash"),
-            ("sqlite:///var/lib/x.db", "one slash"),
             ("file:zz.db", "sqlite:PATH"),
         ] {
             for base in ["", "base"] {
