@@ -1,30 +1,22 @@
 //! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
 //! reader whose token made it.
 
-use std::fmt;
-
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{
-    AdditionalProperties, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
-};
 
 use super::App;
 use super::auth::admitted;
-use super::error;
 use super::events::{PageView, Wanted};
+use super::feed_place::{self, FeedPlace, not_negative};
+use super::json_body;
 use super::openapi::responses::{Acknowledging, Consuming, Reading, ReadingOne, Seeking};
 use super::problem::ApiError;
 use super::query::Query;
 use crate::config::{Reader, Scope};
 use crate::domain::clock::Moment;
 use crate::domain::ids::Number;
-use crate::feed::SeekTo;
-use crate::providers::json::Object;
 use crate::store::ConsumerRow;
 
 /// A consumer as its reader gets it.
@@ -73,91 +65,8 @@ struct AckBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Seek)]
 struct SeekBody {
-    #[schema(schema_with = place)]
-    to: ToBody,
-}
-
-/// A place in the feed.
-pub(super) enum ToBody {
-    Earliest,
-    Latest,
-    Sequence(i64),
-    Time(Moment),
-}
-
-/// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
-impl<'de> Deserialize<'de> for ToBody {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Place)
-    }
-}
-
-/// Reads the forms of [`place`].
-struct Place;
-
-impl<'de> Visitor<'de> for Place {
-    type Value = ToBody;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"earliest\", \"latest\", {\"sequence\":N} or {\"time\":\"…\"}")
-    }
-
-    fn visit_str<E: Error>(self, word: &str) -> Result<ToBody, E> {
-        match word {
-            "earliest" => Ok(ToBody::Earliest),
-            "latest" => Ok(ToBody::Latest),
-            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ToBody, A::Error> {
-        let name: Option<String> = members.next_key()?;
-        let place = match name.as_deref() {
-            Some("sequence") => ToBody::Sequence(members.next_value()?),
-            Some("time") => {
-                let text: String = members.next_value()?;
-                // `Moment` itself reads more spellings than are documented.
-                ToBody::Time(Moment::from_rfc3339(&text).map_err(A::Error::custom)?)
-            }
-            _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
-        };
-        match members.next_key::<IgnoredAny>()? {
-            None => Ok(place),
-            Some(_) => Err(A::Error::invalid_length(2, &self)),
-        }
-    }
-}
-
-impl ToBody {
-    /// The same, checked.
-    pub(super) fn seek_to(self) -> Result<SeekTo, ApiError> {
-        match self {
-            Self::Earliest => Ok(SeekTo::Earliest),
-            Self::Latest => Ok(SeekTo::Latest),
-            Self::Sequence(sequence) => Ok(SeekTo::Sequence(not_negative(sequence)?)),
-            Self::Time(time) => Ok(SeekTo::Time(time)),
-        }
-    }
-}
-
-/// The forms of [`ToBody`], each with its one member.
-pub(super) fn place() -> Schema {
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let number = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0));
-    let only = |name: &str, value: RefOr<Schema>| {
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .property(name, value)
-            .required(name)
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-    };
-    let forms = OneOfBuilder::new()
-        .item(text().enum_values(Some(["earliest", "latest"])))
-        .item(only("sequence", number.into()))
-        .item(only("time", Ref::from_schema_name("Moment").into()));
-    forms.into()
+    #[schema(schema_with = feed_place::schema)]
+    to: FeedPlace,
 }
 
 /// Every consumer of the reader.
@@ -244,7 +153,8 @@ async fn answer_ack(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let name = parse_name(name)?;
-    let body: AckBody = read(request, payload).await?;
+    Query::parse(request.query_string(), &[])?;
+    let body: AckBody = json_body::read(request, payload).await?;
     let sequence = not_negative(body.sequence)?;
     let moved = app
         .feed
@@ -279,7 +189,8 @@ async fn answer_seek(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let name = parse_name(name)?;
-    let body: SeekBody = read(request, payload).await?;
+    Query::parse(request.query_string(), &[])?;
+    let body: SeekBody = json_body::read(request, payload).await?;
     let to = body.to.seek_to()?;
     // What was acknowledged before this call counts as there.
     app.intake.caught_up().await;
@@ -314,28 +225,7 @@ async fn answer_forget(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn not_negative(sequence: i64) -> Result<i64, ApiError> {
-    if sequence < 0 {
-        let detail = "sequence must be a whole number, 0 or more";
-        return Err(ApiError::InvalidBody(detail.to_owned()));
-    }
-    Ok(sequence)
-}
-
 fn parse_name(text: &str) -> Result<Number, ApiError> {
     text.parse()
         .map_err(|error| ApiError::InvalidParameter(format!("the consumer's name {error}")))
-}
-
-/// Reads a JSON body that has exactly the members of `T`.
-pub(super) async fn read<T>(request: &HttpRequest, payload: Payload) -> Result<T, ApiError>
-where
-    T: for<'de> Deserialize<'de>,
-{
-    Query::parse(request.query_string(), &[])?;
-    let body = error::read_json(request, payload).await?;
-    let invalid = |detail: String| ApiError::InvalidBody(detail);
-    // Refuses keys given twice, which the derived reader would take for unknown members only.
-    Object::parse(&body).map_err(|error| invalid(error.to_string()))?;
-    serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))
 }

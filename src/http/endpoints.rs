@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::auth::admitted;
-use super::consumers::{ToBody, place, read};
+use super::feed_place::{self, FeedPlace};
+use super::json_body;
 use super::openapi::responses::{Reading, Recovering};
 use super::openapi::words::disabled_reason;
 use super::problem::ApiError;
@@ -97,8 +98,8 @@ struct ListView<'a> {
 struct RecoverBody {
     /// Pushes again from this place in the feed; absent, or after where it stopped: from there.
     #[serde(default)]
-    #[schema(schema_with = place)]
-    since: Option<ToBody>,
+    #[schema(schema_with = feed_place::schema)]
+    since: Option<FeedPlace>,
 }
 
 /// Every endpoint of the config.
@@ -143,8 +144,9 @@ async fn answer_recover(
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let body: RecoverBody = read(request, payload).await?;
-    let since = body.since.map(ToBody::seek_to).transpose()?;
+    Query::parse(request.query_string(), &[])?;
+    let body: RecoverBody = json_body::read(request, payload).await?;
+    let since = body.since.map(FeedPlace::seek_to).transpose()?;
     app.push.recover(name, since).await?;
     let status = app.push.status().await?;
     let recovered = status.iter().find(|status| status.row.name == name);

@@ -1,16 +1,13 @@
 //! Errors on the public listener: here, and in [`super::problem`] for the internal one, an error becomes
 //! a status. They say little, because whoever gets one is not known.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::web::Payload;
-use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body;
 use super::body::{BODY_BYTES_MAX, BodyError};
-use super::problem::ApiError;
 use crate::providers::Rejection;
 use crate::store::StoreError;
 use crate::store::evidence::Reason;
@@ -143,18 +140,6 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
             (PublicError::UnsupportedMedia(why), Vec::new())
         }
     }
-}
-
-/// Reads the body of a reader's request, which must be said to be JSON.
-pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {
-    let body = body::read(request, payload)
-        .await
-        .map_err(|error| ApiError::Body(of_body(error).0))?;
-    if body::is_json(request) {
-        return Ok(body);
-    }
-    let why = "send Content-Type: application/json";
-    Err(ApiError::Body(PublicError::UnsupportedMedia(why)))
 }
 
 fn bare(status: StatusCode, error: &'static str) -> HttpResponse {

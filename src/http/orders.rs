@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{ArrayBuilder, Object as Schema, ObjectBuilder, Ref
 use super::App;
 use super::answer;
 use super::auth::admitted;
-use super::error;
+use super::json_body;
 use super::openapi::responses::{NotModified, ReadingOne, Registering};
 use super::problem::ApiError;
 use super::query::Query;
@@ -22,7 +22,7 @@ use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
 use crate::intake::{Registration, RegistrationError};
-use crate::providers::json::{FromObject, Object};
+use crate::providers::json::FromObject;
 
 /// Payments or applications in one registration.
 const ENTRIES_MAX: usize = 200;
@@ -171,8 +171,8 @@ async fn answer_put(
     let order_no: Number = order_no
         .parse()
         .map_err(|error| ApiError::InvalidParameter(format!("order_no {error}")))?;
-    let body = error::read_json(request, payload).await?;
-    let registration = registration(order_no, &body)?;
+    let body = json_body::read(request, payload).await?;
+    let registration = registration(order_no, body)?;
     match app.intake.register(registration).await? {
         Ok(order) => Ok(HttpResponse::Ok().json(OrderView::from(&order))),
         Err(error @ RegistrationError::PaymentOfOtherOrder { .. }) => {
@@ -181,16 +181,10 @@ async fn answer_put(
     }
 }
 
-fn registration(order_no: Number, body: &[u8]) -> Result<Registration, ApiError> {
-    let invalid = |detail: String| ApiError::InvalidBody(detail);
-    // Refuses keys given twice, which the derived reader would take for unknown members only.
-    Object::parse(body).map_err(|error| invalid(error.to_string()))?;
-    let body: OrderBody =
-        serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
+fn registration(order_no: Number, body: OrderBody) -> Result<Registration, ApiError> {
     if body.payments.len().max(body.refund_applications.len()) > ENTRIES_MAX {
-        return Err(invalid(format!(
-            "more than {ENTRIES_MAX} payments or applications"
-        )));
+        let detail = format!("more than {ENTRIES_MAX} payments or applications");
+        return Err(ApiError::InvalidBody(detail));
     }
     let payments = body.payments.into_iter().map(|FromObject(payment)| {
         Ok(Payment {
