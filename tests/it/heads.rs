@@ -7,15 +7,20 @@ use crate::harness::http::{raw, raw_status};
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
 
-/// What the internal listener answers: the head without its date, and the body.
+/// What the internal listener answers: the head without its date, in one order, and the body.
 fn asked(server: &Server, method: &str, path: &str, token: &str) -> (String, String) {
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
     );
     let answer = raw(&server.internal_url, request.as_bytes());
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
-    let lines = head.lines().filter(|line| !line.starts_with("date:"));
-    (lines.collect::<Vec<_>>().join("\n"), body.to_owned())
+    let (status, headers) = head.split_once("\r\n").expect("a header");
+    let mut lines: Vec<_> = headers
+        .lines()
+        .filter(|line| !line.starts_with("date:"))
+        .collect();
+    lines.sort_unstable();
+    (format!("{status}\n{}", lines.join("\n")), body.to_owned())
 }
 
 #[test]
