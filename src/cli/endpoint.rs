@@ -1,7 +1,6 @@
 //! `endpoint`: looks at the endpoints of a running service, and recovers one. It asks the service itself, since
 //! the store belongs to it.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -156,12 +155,8 @@ fn cell(value: &Value) -> String {
 impl Service {
     /// The token, from where the argument says: an argument itself is for every process to see.
     fn token(&self) -> anyhow::Result<String> {
-        if let Some(name) = self.token.strip_prefix("env:") {
-            return secret_file::read_variable(name);
-        }
-        let path = self.token.strip_prefix("file:");
-        let path = path.context("write env:NAME or file:PATH; a token is no argument")?;
-        secret_file::read(&PathBuf::from(path))
+        let token = secret_file::read_source(&self.token);
+        token.context("write env:NAME or file:PATH; a token is no argument")?
     }
 
     fn ask(&self, token: &str, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {

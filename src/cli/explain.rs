@@ -1,7 +1,7 @@
 //! `explain`: why a notification had the effect that it had. Asks a running service, or reads the store
 //! beside it; both give the same answer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -74,7 +74,10 @@ impl Explain {
                 beside(&config, &subject)
             }
             (None, Some(url), Some(token)) => match bearer(token) {
-                Ok(token) => Asked { url, token }.explain(&subject),
+                Ok(token) => {
+                    let client = Client::new();
+                    Asked { client, url, token }.explain(&subject)
+                }
                 Err(error) => return output::fail(USAGE, format!("{error:#}")),
             },
             (None, _, _) => return output::fail(USAGE, "give --config, or --url and --token"),
@@ -108,12 +111,8 @@ impl Explain {
 
 /// Where the token is; never in an argument, which every process of the machine can read.
 fn bearer(source: &str) -> anyhow::Result<String> {
-    if let Some(name) = source.strip_prefix("env:") {
-        return secret_file::read_variable(name);
-    }
-    let path = source.strip_prefix("file:");
-    let path = path.context("--token must be env:NAME or file:PATH, not the token itself")?;
-    secret_file::read(Path::new(path))
+    let token = secret_file::read_source(source);
+    token.context("--token must be env:NAME or file:PATH, not the token itself")?
 }
 
 /// Reads the store beside the service.
@@ -141,15 +140,17 @@ fn callbacks_of(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Vec<Callbac
     };
     loop {
         let page = snapshot.callbacks_of_refund(&refund, ids.last().copied(), PAGE)?;
-        if page.is_empty() {
+        ids.extend(page.rows.iter().map(|row| row.id));
+        if !page.has_more {
             return Ok(ids);
         }
-        ids.extend(page.iter().map(|row| row.id));
     }
 }
 
 /// A running service.
 struct Asked<'a> {
+    /// One for all questions: it keeps the connection.
+    client: Client,
     url: &'a str,
     token: String,
 }
@@ -189,7 +190,7 @@ impl Asked<'_> {
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let authorization = format!("Bearer {}", self.token);
         let headers = [("authorization", authorization.as_str())];
-        let answer = Client::new().send("GET", &url, &headers, &[])?;
+        let answer = self.client.send("GET", &url, &headers, &[])?;
         match answer.status {
             200 => Ok(Some(serde_json::from_str(&answer.body)?)),
             404 => Ok(None),

@@ -15,6 +15,15 @@ pub fn read(path: &Path) -> anyhow::Result<String> {
     Ok(secret.to_owned())
 }
 
+/// The text from where `source` says, `env:NAME` or `file:PATH`; `None` where it says neither.
+pub fn read_source(source: &str) -> Option<anyhow::Result<String>> {
+    if let Some(name) = source.strip_prefix("env:") {
+        return Some(read_variable(name));
+    }
+    let path = source.strip_prefix("file:")?;
+    Some(read(Path::new(path)))
+}
+
 /// The text of the environment variable, as the config reads `env:NAME`.
 pub fn read_variable(name: &str) -> anyhow::Result<String> {
     let secret = std::env::var(name).with_context(|| format!("the variable {name}"))?;

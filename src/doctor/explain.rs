@@ -16,7 +16,7 @@ use crate::domain::refund::Refund;
 use crate::domain::rule::Rule;
 use crate::domain::view::RefundView;
 use crate::providers::{Form, Registry, epay_caller};
-use crate::store::{CallbackRow, SettledClaim, Snapshot, StoreError};
+use crate::store::{CallbackRow, SettledClaim, Snapshot, StoreError, read_claim};
 
 /// Notifications of one refund that are gone through; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
@@ -309,8 +309,4 @@ fn replay(
         }
     }
     None
-}
-
-fn read_claim(json: &str) -> Result<Claim, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
 }

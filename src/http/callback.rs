@@ -10,8 +10,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
 use super::body::{self, single_header};
-use super::error::{self, PublicError, RefusalBody};
+use super::error::{self, PublicError};
 use super::openapi::bodies::ProviderCallback;
+use super::openapi::responses::Refusing;
 use super::refusal;
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
@@ -31,13 +32,7 @@ use crate::telemetry::CallbackLabels;
     request_body = ProviderCallback,
     responses(
         (status = 200, description = "On disk; the exact body that this provider expects", body = Object),
-        (status = 400, description = "Not what this provider sends", body = RefusalBody),
-        (status = 401, description = "Not proven", body = RefusalBody),
-        (status = 404, description = "Not a path of this kind", body = RefusalBody),
-        (status = 408, description = "The body took longer than 10 s", body = RefusalBody),
-        (status = 413, description = "More than 65 536 bytes", body = RefusalBody),
-        (status = 415, description = "Not application/json in UTF-8, or encoded", body = RefusalBody),
-        (status = 503, description = "Our own trouble; nothing is promised", body = RefusalBody, headers(("Retry-After" = String)))
+        Refusing
     )
 )]
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {

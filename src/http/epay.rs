@@ -13,7 +13,8 @@ use super::auth::bearer;
 use super::body::{self, single_header};
 use super::callback;
 use super::error::{self, PublicError};
-use super::openapi::bodies::{EpayMessage, EpayReport, EpayResult};
+use super::openapi::bodies::{EpayReport, EpayResult};
+use super::openapi::responses::RefusingEpay;
 use super::refusal;
 use crate::domain::claim::{Account, Claim, CloseOutKey};
 use crate::domain::close_out::{Progress, Refusal};
@@ -44,36 +45,7 @@ const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
             (EpayResult = "application/xml"), (EpayResult = "text/xml"),
             (EpayResult = "application/bson")
         )),
-        (status = 400, description = "The body is incomplete", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        )),
-        (status = 401, description = "No valid token of an EPay caller", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        )),
-        (status = 408, description = "The body took longer than 10 s", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        )),
-        (status = 413, description = "More than 65 536 bytes", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        )),
-        (status = 415, description = "Another media type, or encoded", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        )),
-        (status = 503, description = "Our own trouble; nothing is promised", content(
-            (EpayMessage = "application/json"), (EpayMessage = "text/json"),
-            (EpayMessage = "application/xml"), (EpayMessage = "text/xml"),
-            (EpayMessage = "application/bson")
-        ), headers(("Retry-After" = String)))
+        RefusingEpay
     )
 )]
 pub async fn receive_or_not_found(

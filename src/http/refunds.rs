@@ -93,12 +93,12 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
         .read(move |snapshot| snapshot.refunds(&filter, limit))
         .await?;
     let next_cursor = page
-        .refunds
+        .rows
         .last()
         .filter(|_| page.has_more)
         .map(|(refund, _)| refund.id.to_string());
     let data: Vec<_> = page
-        .refunds
+        .rows
         .iter()
         .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
         .collect();
@@ -260,23 +260,21 @@ async fn answer_callbacks(
         })?;
     let id = parse_id(id)?;
     app.intake.caught_up().await;
-    let mut rows = app
+    let page = app
         .store
         .read(move |snapshot| match snapshot.refund(id)? {
-            // One more than the page holds tells whether there are more.
             Some((refund, _)) => snapshot
-                .callbacks_of_refund(&refund, after, limit + 1)
+                .callbacks_of_refund(&refund, after, limit)
                 .map(Some),
             None => Ok(None),
         })
         .await?
         .ok_or(ApiError::NotFound("refund"))?;
-    let has_more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
+    let last = page.rows.last().filter(|_| page.has_more);
     let page = CallbacksView {
-        data: rows.iter().map(CallbackView::from).collect(),
-        next_cursor: rows.last().filter(|_| has_more).map(|row| row.id),
-        has_more,
+        data: page.rows.iter().map(CallbackView::from).collect(),
+        next_cursor: last.map(|row| row.id),
+        has_more: page.has_more,
     };
     answer::with_etag(request, &page)
 }

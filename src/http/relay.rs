@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use super::App;
 use super::body::{self, single_header};
 use super::callback::{check_head, count, moment_of_validity};
-use super::error::{PublicError, RefusalBody};
+use super::error::PublicError;
 use super::openapi::bodies::RelayedReply;
+use super::openapi::responses::Refusing;
 use super::refusal;
 use crate::domain::claim::{Account, Status};
 use crate::domain::clock::Moment;
@@ -33,13 +34,7 @@ use crate::store::StoreError;
     request_body = RelayedReply,
     responses(
         (status = 200, description = "Where the refund stands", body = RelayAnswer),
-        (status = 400, description = "Not what this provider sends", body = RefusalBody),
-        (status = 401, description = "Not proven", body = RefusalBody),
-        (status = 404, description = "Not a path of this kind", body = RefusalBody),
-        (status = 408, description = "The body took longer than 10 s", body = RefusalBody),
-        (status = 413, description = "More than 65 536 bytes", body = RefusalBody),
-        (status = 415, description = "Not application/json in UTF-8, or encoded", body = RefusalBody),
-        (status = 503, description = "Our own trouble; nothing is promised", body = RefusalBody, headers(("Retry-After" = String)))
+        Refusing
     )
 )]
 pub async fn receive(

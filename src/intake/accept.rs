@@ -99,8 +99,3 @@ async fn store_callback(store: &Store, callback: NewCallback) -> Result<Stored, 
 fn write_claim(claim: &Claim) -> Result<String, StoreError> {
     serde_json::to_string(claim).map_err(|error| StoreError::Statement(error.to_string()))
 }
-
-/// The claim as it was stored.
-pub(super) fn read_claim(json: &str) -> Result<Claim, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
-}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Intake;
-use super::accept::{Accepted, read_claim};
+use super::accept::Accepted;
 use super::settling::Settling;
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::clock::{Clock, Moment};
@@ -12,7 +12,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, Number, RefundId};
 use crate::domain::refund::{Refund, Verdict};
 use crate::faults::crash_point;
-use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx};
+use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx, read_claim};
 
 /// How often it is looked at what another worker was faster with, before the caller hears of it.
 const ATTEMPTS_MAX: u32 = 3;
@@ -112,12 +112,7 @@ impl Intake {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy);
                 self.store.write_later("settle again", lane, move |tx| {
                     let _counts = &under_way;
-                    match tx.snapshot().unsettled_callback(id)? {
-                        Some(row) => {
-                            settle(tx, &Due::try_from(row)?, clock.as_ref(), policy).map(drop)
-                        }
-                        None => Ok(()),
-                    }
+                    settle_stored(tx, id, clock.as_ref(), policy).map(drop)
                 })
             }
         };
@@ -222,14 +217,27 @@ fn settle(
     }))
 }
 
+/// Transaction 2 for what is stored under this id. `None` where it is settled.
+fn settle_stored(
+    tx: &mut Tx<'_>,
+    id: CallbackId,
+    clock: &dyn Clock,
+    policy: RetryPolicy,
+) -> Result<Option<Settled>, StoreError> {
+    match tx.snapshot().unsettled_callback(id)? {
+        Some(row) => settle(tx, &Due::try_from(row)?, clock, policy),
+        None => Ok(None),
+    }
+}
+
 fn settle_again(
     tx: &mut Tx<'_>,
     id: CallbackId,
     clock: &dyn Clock,
     policy: RetryPolicy,
 ) -> Result<Settled, StoreError> {
-    if let Some(row) = tx.snapshot().unsettled_callback(id)? {
-        return settle(tx, &Due::try_from(row)?, clock, policy)?.ok_or(StoreError::Overtaken);
+    if let Some(settled) = settle_stored(tx, id, clock, policy)? {
+        return Ok(settled);
     }
     let known = tx.snapshot().settled_callback(id)?;
     let (refund_id, conflict) =

@@ -36,8 +36,8 @@ pub use lane::Lane;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
-    EndpointRow, EventRow, HandledApplication, Locked, NewCallback, ParkedPush, RefundFilter,
-    RefundPage, SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx,
+    EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush, RefundFilter,
+    SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
 };
 
 pub use url::{StoreUrl, StoreUrlError};

@@ -17,7 +17,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
+use self::bodies::EpayMessage;
 use self::responses::NotModified;
+use super::error::RefusalBody;
 use super::{
     answer, callback, callbacks, consumers, endpoints, epay, events, health, openapi, orders,
     refunds, relay, stream,
@@ -68,8 +70,8 @@ use super::{
         relay::receive,
         epay::receive_or_not_found,
     ),
-    // Named by hand where `orders` asks for unique items.
-    components(schemas(orders::PaymentBody, orders::ApplicationBody)),
+    // Named by hand where `orders` asks for unique items, and where `responses` builds the answer.
+    components(schemas(orders::PaymentBody, orders::ApplicationBody, RefusalBody, EpayMessage)),
     modifiers(&Finish)
 )]
 struct Document;

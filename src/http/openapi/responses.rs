@@ -30,6 +30,11 @@ pub enum Seeking {}
 /// What the recovery of an endpoint can answer.
 pub enum Recovering {}
 
+/// What a callback or a relay can be refused with.
+pub enum Refusing {}
+/// What a call of `EPay` can be refused with.
+pub enum RefusingEpay {}
+
 /// Problems of whoever the reader is.
 const OF_READER: [Code; 6] = [
     Code::InvalidParameter,
@@ -107,6 +112,72 @@ impl IntoResponses for Recovering {
     }
 }
 
+impl IntoResponses for Refusing {
+    fn responses() -> Responses {
+        refusals(
+            "Refusal",
+            &["application/json"],
+            &[
+                (400, "Not what this provider sends"),
+                (401, "Not proven"),
+                (404, "Not a path of this kind"),
+                (408, TOO_SLOW),
+                (413, TOO_LARGE),
+                (415, "Not application/json in UTF-8, or encoded"),
+                (503, OUR_TROUBLE),
+            ],
+        )
+    }
+}
+
+impl IntoResponses for RefusingEpay {
+    fn responses() -> Responses {
+        let formats = [
+            "application/json",
+            "text/json",
+            "application/xml",
+            "text/xml",
+            "application/bson",
+        ];
+        refusals(
+            "EpayMessage",
+            &formats,
+            &[
+                (400, "The body is incomplete"),
+                (401, "No valid token of an EPay caller"),
+                (408, TOO_SLOW),
+                (413, TOO_LARGE),
+                (415, "Another media type, or encoded"),
+                (503, OUR_TROUBLE),
+            ],
+        )
+    }
+}
+
+const TOO_SLOW: &str = "The body took longer than 10 s";
+const TOO_LARGE: &str = "More than 65 536 bytes";
+const OUR_TROUBLE: &str = "Our own trouble; nothing is promised";
+
+/// Answers of the public listener with a body of this schema, in each of these media types.
+fn refusals(schema: &str, formats: &[&str], of: &[(u16, &str)]) -> Responses {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .build();
+    of.iter()
+        .map(|(status, description)| {
+            let response = ResponseBuilder::new().description(*description);
+            let response = formats.iter().fold(response, |response, format| {
+                response.content(*format, content.clone())
+            });
+            let response = match status {
+                503 => with_header("Retry-After", response),
+                _ => response,
+            };
+            (status.to_string(), RefOr::T(response.build()))
+        })
+        .collect()
+}
+
 /// One response a status, with an example for each of its codes.
 fn of(codes: &[Code]) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
@@ -134,18 +205,18 @@ fn response(status: u16, codes: &[Code]) -> Response {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .examples_from_iter(examples);
-    let mut response = ResponseBuilder::new()
+    let response = ResponseBuilder::new()
         .description(titles.join("; "))
         .content(problem::MEDIA_TYPE, content.build());
-    for (of, name) in [
-        (401, "WWW-Authenticate"),
-        (429, "Retry-After"),
-        (503, "Retry-After"),
-    ] {
-        if of == status {
-            let text = ObjectBuilder::new().schema_type(Type::String);
-            response = response.header(name, HeaderBuilder::new().schema(Some(text)).build());
-        }
+    match status {
+        401 => with_header("WWW-Authenticate", response),
+        429 | 503 => with_header("Retry-After", response),
+        _ => response,
     }
-    response.build()
+    .build()
+}
+
+fn with_header(name: &str, response: ResponseBuilder) -> ResponseBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    response.header(name, HeaderBuilder::new().schema(Some(text)).build())
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::super::driver::Row;
 use super::super::{StoreError, sql};
-use super::{Snapshot, Tx, corrupt};
+use super::{Page, Snapshot, Tx, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, RefundId};
@@ -299,13 +299,13 @@ impl Snapshot<'_> {
         Ok(found.unwrap_or(0) > 0)
     }
 
-    /// The notifications of a refund after one of them, or from the first, oldest first.
+    /// A page of the notifications of a refund after one of them, or from the first, oldest first.
     pub fn callbacks_of_refund(
         &mut self,
         refund: &Refund,
         after: Option<CallbackId>,
         limit: u32,
-    ) -> Result<Vec<CallbackRow>, StoreError> {
+    ) -> Result<Page<CallbackRow>, StoreError> {
         // No notification has this id, and each comes after it.
         let after = after.unwrap_or(CallbackId::new(Uuid::nil()));
         let params = [
@@ -314,9 +314,10 @@ impl Snapshot<'_> {
             number_or_empty(refund.refund_no.as_ref()).into(),
             refund.id.as_bytes().into(),
             after.as_bytes().into(),
-            i64::from(limit).into(),
+            rows_to_ask(limit).into(),
         ];
-        self.all(sql::CALLBACKS_OF_REFUND, &params, read_callback)
+        let rows = self.all(sql::CALLBACKS_OF_REFUND, &params, read_callback)?;
+        Ok(Page::of(rows, limit))
     }
 
     /// One notification.
@@ -366,6 +367,11 @@ fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
         refund_id: refund_id.map(RefundId::new),
         claim: row.opt_text(12)?.map(str::to_owned),
     })
+}
+
+/// A claim as it is stored: the JSON of [`CallbackRow`], [`DueCallback`] and [`SettledClaim`].
+pub fn read_claim(json: &str) -> Result<Claim, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
 }
 
 fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {

@@ -18,12 +18,35 @@ use crate::domain::ids::Number;
 pub use audit::{
     AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
 };
-pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored};
+pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored, read_claim};
 pub use consumers::ConsumerRow;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
-pub use refund_list::{RefundFilter, RefundPage};
+pub use refund_list::RefundFilter;
 pub use refunds::Locked;
+
+/// Some rows of a list, and whether there are more behind them.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The rows, in the order of the list.
+    pub rows: Vec<T>,
+    /// Whether the list goes on.
+    pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// Of what came for [`rows_to_ask`].
+    fn of(mut rows: Vec<T>, limit: u32) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        Self { rows, has_more }
+    }
+}
+
+/// Rows to ask for: one more than a page holds tells whether there are more.
+fn rows_to_ask(limit: u32) -> i64 {
+    i64::from(limit).saturating_add(1)
+}
 
 /// One unchanging state to read from.
 pub struct Snapshot<'a> {

@@ -2,8 +2,8 @@
 
 use super::super::driver::Value;
 use super::super::{StoreError, sql};
-use super::Snapshot;
 use super::refunds::read_both;
+use super::{Page, Snapshot, rows_to_ask};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
@@ -39,15 +39,6 @@ pub struct RefundFilter {
     pub before: Option<RefundId>,
 }
 
-/// One page of refunds, newest first.
-#[derive(Debug)]
-pub struct RefundPage {
-    /// The refunds, each with its close-out if it has one.
-    pub refunds: Vec<(Refund, Option<CloseOut>)>,
-    /// Whether there are older ones.
-    pub has_more: bool,
-}
-
 /// How the store goes about a list; all give the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -60,13 +51,16 @@ enum Way {
 }
 
 impl Snapshot<'_> {
-    /// A page of refunds, newest first.
-    pub fn refunds(&mut self, filter: &RefundFilter, limit: u32) -> Result<RefundPage, StoreError> {
+    /// A page of refunds, newest first, each with its close-out if it has one.
+    pub fn refunds(
+        &mut self,
+        filter: &RefundFilter,
+        limit: u32,
+    ) -> Result<Page<(Refund, Option<CloseOut>)>, StoreError> {
         let asked = filter
             .attention_reason
             .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
-        // One more than asked for tells whether there are older ones.
-        let rows = i64::from(limit).saturating_add(1);
+        let rows = rows_to_ask(limit);
         let mut query = Query::new(sql::REFUNDS_HEAD);
         match self.way(filter)? {
             Way::ByNumber => query.conditions("refunds", filter),
@@ -87,10 +81,8 @@ impl Snapshot<'_> {
         query.questions(filter.attention, asked.as_deref());
         query.text.push_str(sql::REFUNDS_TAIL);
         query.param(rows.into());
-        let mut refunds = self.all(&query.text, &query.params, read_both)?;
-        let has_more = refunds.len() > limit as usize;
-        refunds.truncate(limit as usize);
-        Ok(RefundPage { refunds, has_more })
+        let refunds = self.all(&query.text, &query.params, read_both)?;
+        Ok(Page::of(refunds, limit))
     }
 
     fn way(&mut self, filter: &RefundFilter) -> Result<Way, StoreError> {
