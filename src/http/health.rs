@@ -56,6 +56,7 @@ struct Health {
 /// The process runs.
 #[utoipa::path(
     get, path = "/livez", operation_id = "livez", tag = "service",
+    security(()),
     responses((status = 200, description = "It runs", body = Health))
 )]
 pub async fn live() -> HttpResponse {
@@ -69,6 +70,7 @@ pub async fn live() -> HttpResponse {
 /// The process takes callbacks: its store works and it is not shutting down.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "service",
+    security(()),
     responses(
         (status = 200, description = "Ready", body = Health),
         (status = 503, description = "Not ready; reason says why", body = Health)
@@ -119,6 +121,7 @@ async fn can_write(app: &App) -> bool {
 /// `OpenMetrics` text.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "service",
+    security(()),
     responses(
         (status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text"),
         (status = 503, description = "The store cannot be read", body = Problem, content_type = "application/problem+json",

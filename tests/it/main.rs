@@ -14,6 +14,7 @@ mod harness;
 mod backup;
 mod catalogues;
 mod check_config;
+mod clients;
 mod copy;
 mod crash_points;
 mod deploy;

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaType, Type,
+};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::claim::Status;
@@ -11,6 +13,14 @@ use crate::providers::payermax;
 
 /// A notification of any provider that posts callbacks.
 pub struct ProviderCallback;
+/// `PayerMax`, new generation.
+pub struct PayermaxNew;
+/// `PayerMax`, v2.1.
+pub struct PayermaxV21;
+/// `PayCools`, open-api form.
+pub struct PaycoolsOpenApi;
+/// `PayCools`, flat form.
+pub struct PaycoolsFlat;
 /// The reply of a provider, passed on.
 pub struct RelayedReply;
 /// A refund reported by the `EPay` caller.
@@ -50,22 +60,66 @@ pub fn payermax_example() -> Value {
 
 impl PartialSchema for ProviderCallback {
     fn schema() -> RefOr<Schema> {
-        let payermax = object("PayerMax, new", &["notifyType", "data"])
+        let forms = OneOfBuilder::new()
+            .item(Ref::from_schema_name(PayermaxNew::name()))
+            .item(Ref::from_schema_name(PayermaxV21::name()))
+            .item(Ref::from_schema_name(PaycoolsOpenApi::name()))
+            .item(Ref::from_schema_name(PaycoolsFlat::name()));
+        forms.into()
+    }
+}
+
+impl PartialSchema for PayermaxNew {
+    fn schema() -> RefOr<Schema> {
+        let data = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+        let envelope = [
+            "code",
+            "msg",
+            "keyVersion",
+            "appId",
+            "merchantNo",
+            "notifyTime",
+        ];
+        envelope
+            .iter()
+            .fold(
+                object("PayerMax, new", &["notifyType", "data"]),
+                |object, name| object.property(*name, text()),
+            )
             .property("notifyType", text().enum_values(Some(["REFUND"])))
-            .property("data", ObjectBuilder::new().schema_type(Type::Object))
-            .examples([payermax_example()]);
-        let v21 = object("PayerMax, v2.1", &["merchantId", "refundId", "status"]);
-        let open_api = object("PayCools, open-api", &["param", "sign"])
+            .property("data", data)
+            .examples([payermax_example()])
+            .into()
+    }
+}
+
+impl PartialSchema for PayermaxV21 {
+    fn schema() -> RefOr<Schema> {
+        let status = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        object("PayerMax, v2.1", &["merchantId", "refundId", "status"])
+            .property("merchantId", text())
+            .property("refundId", text())
+            .property("status", status)
+            .into()
+    }
+}
+
+impl PartialSchema for PaycoolsOpenApi {
+    fn schema() -> RefOr<Schema> {
+        object("PayCools, open-api", &["param", "sign"])
             .property("param", text())
-            .property("sign", text());
-        let flat = object("PayCools, flat", &["eventName", "sign"])
+            .property("sign", text())
+            .into()
+    }
+}
+
+impl PartialSchema for PaycoolsFlat {
+    fn schema() -> RefOr<Schema> {
+        object("PayCools, flat", &["eventName", "sign"])
             .property("eventName", text())
-            .property("sign", text());
-        OneOfBuilder::new()
-            .item(payermax)
-            .item(v21)
-            .item(open_api)
-            .item(flat)
+            .property("sign", text())
             .into()
     }
 }
@@ -126,6 +180,10 @@ impl PartialSchema for EpayMessage {
 }
 
 impl ToSchema for ProviderCallback {}
+impl ToSchema for PayermaxNew {}
+impl ToSchema for PayermaxV21 {}
+impl ToSchema for PaycoolsOpenApi {}
+impl ToSchema for PaycoolsFlat {}
 impl ToSchema for RelayedReply {}
 impl ToSchema for EpayReport {}
 impl ToSchema for EpayResult {}

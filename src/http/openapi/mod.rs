@@ -17,7 +17,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
-use self::bodies::EpayMessage;
+use self::bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
 use self::responses::NotModified;
 use super::error::RefusalBody;
 use super::{
@@ -70,8 +70,12 @@ use super::{
         relay::receive,
         epay::receive_or_not_found,
     ),
-    // Named by hand where `orders` asks for unique items, and where `responses` builds the answer.
-    components(schemas(orders::PaymentBody, orders::ApplicationBody, RefusalBody, EpayMessage)),
+    // Named by hand where `orders` asks for unique items, where `responses` builds the answer, and where a
+    // schema built by code refers to them.
+    components(schemas(
+        orders::PaymentBody, orders::ApplicationBody, RefusalBody, EpayMessage,
+        PayermaxNew, PayermaxV21, PaycoolsOpenApi, PaycoolsFlat
+    )),
     modifiers(&Finish)
 )]
 struct Document;
@@ -89,6 +93,7 @@ pub fn text() -> &'static str {
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "service",
+    security(()),
     params(("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String, description = "Changes with the content"))),
