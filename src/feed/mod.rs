@@ -2,11 +2,12 @@
 //!
 //! Any number of readers may follow the head of the feed. When a commit wakes them, the first to ask
 //! reads the new events from the store, for all: they are kept in a short tail in memory, already in
-//! the form in which they are sent. Whoever is behind the tail reads the store by itself. While
+//! the form in which they are sent (`fill`). Whoever is behind the tail reads the store by itself. While
 //! nobody asks, nothing is read.
 
 mod consumers;
 mod event;
+mod fill;
 mod tail;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,18 +21,15 @@ use crate::store::{Store, StoreError};
 
 pub use consumers::{ConsumerError, SeekTo};
 pub use event::Event;
+use fill::{FILL, Fills};
 use tail::{Tail, is_far};
-
-/// Events that one read of the store brings into the tail.
-const FILL: u32 = 1_000;
 
 /// The feed of one store; one for all readers of this process.
 pub struct Feed {
     store: Arc<Store>,
     draining: watch::Receiver<bool>,
     tail: Mutex<Tail>,
-    /// Held by whoever fills the tail; the others wait for what it brings.
-    filling: tokio::sync::Mutex<()>,
+    fills: Fills,
     streams: Arc<AtomicUsize>,
 }
 
@@ -43,7 +41,7 @@ impl Feed {
             store,
             draining,
             tail: Mutex::new(tail),
-            filling: tokio::sync::Mutex::new(()),
+            fills: Fills::default(),
             streams: Arc::default(),
         }
     }
@@ -58,35 +56,36 @@ impl Feed {
         *self.draining.borrow()
     }
 
-    /// Events after a number, oldest first, `limit` at most.
+    /// Events after a number, oldest first: `limit` of them, or else all that were committed when this
+    /// was called, by whichever instance.
     pub async fn page(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
-        let last = self.last();
-        if let Some(events) = self.tail().after(after, limit) {
+        let is_full = |events: &Vec<Arc<Event>>| events.len() >= limit as usize;
+        self.after(after, limit, is_full).await
+    }
+
+    /// Some events after a number, oldest first, as soon as there is one; for those who ask again.
+    pub async fn next(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
+        self.after(after, limit, |events| !events.is_empty()).await
+    }
+
+    /// What the tail holds, if that is enough; else what it holds once it is filled.
+    async fn after(
+        &self,
+        after: i64,
+        limit: u32,
+        is_enough: impl Fn(&Vec<Arc<Event>>) -> bool,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let held = || self.tail().after(after, limit);
+        if let Some(events) = held().filter(&is_enough) {
             return Ok(events);
         }
-        // Nothing new that we know of, or far behind: nobody else would gain from what is read. The
-        // store is asked all the same, because another instance may have committed a moment ago.
-        if after >= last || is_far(after, last) || after < self.tail().start() {
-            return self.read(after, limit).await;
-        }
-        let _filling = self.filling.lock().await;
-        loop {
-            let from = {
-                let mut tail = self.tail();
-                if let Some(events) = tail.after(after, limit) {
-                    return Ok(events);
-                }
-                if after < tail.start() {
-                    break;
-                }
-                tail.start_over_if_far(after, last);
-                tail.end()
-            };
-            let events = self.read(from, FILL).await?;
-            if events.is_empty() {
-                break;
+        // Far behind: nobody else would gain from what is read.
+        if !is_far(after, self.last()) && after >= self.tail().start() {
+            self.fill(after, || held().is_some_and(|events| is_enough(&events)))
+                .await?;
+            if let Some(events) = held() {
+                return Ok(events);
             }
-            self.tail().append(events);
         }
         self.read(after, limit).await
     }
@@ -120,7 +119,7 @@ impl Feed {
         deadline: Instant,
     ) -> Result<bool, StoreError> {
         while self.wait(after, deadline).await {
-            let events = self.page(after, FILL).await?;
+            let events = self.next(after, FILL).await?;
             if events
                 .iter()
                 .any(|event| event.refund_id == Some(refund_id))

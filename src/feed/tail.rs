@@ -39,9 +39,9 @@ impl Tail {
             .map_or(self.start, |event| event.sequence)
     }
 
-    /// Events after a number; `None` where there is none here.
+    /// Events after a number, none at the end; `None` where the next one would not be here.
     pub(super) fn after(&self, after: i64, limit: u32) -> Option<Vec<Arc<Event>>> {
-        if after < self.start || after >= self.end() {
+        if after < self.start || after > self.end() {
             return None;
         }
         let skip = usize::try_from(after - self.start).ok()?;
@@ -109,12 +109,13 @@ mod tests {
     #[test]
     fn it_answers_only_what_it_holds_without_a_gap() {
         let mut tail = Tail::at(10);
-        assert_eq!(numbers(&tail, 10, 5), None);
+        assert_eq!(numbers(&tail, 10, 5), Some(vec![]));
         tail.append(events(11..=14));
         assert_eq!(numbers(&tail, 9, 5), None, "10 is not here");
         assert_eq!(numbers(&tail, 10, 2), Some(vec![11, 12]));
         assert_eq!(numbers(&tail, 12, 5), Some(vec![13, 14]));
-        assert_eq!(numbers(&tail, 14, 5), None);
+        assert_eq!(numbers(&tail, 14, 5), Some(vec![]));
+        assert_eq!(numbers(&tail, 15, 5), None, "not known here");
         tail.append(events(20..=21));
         assert_eq!(
             (tail.start(), tail.end()),

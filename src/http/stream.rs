@@ -119,7 +119,7 @@ impl Follower {
         if !self.feed.wait(self.after, heartbeat).await {
             return (!self.feed.is_draining()).then_some((Ok(HEARTBEAT), self));
         }
-        match self.feed.page(self.after, PIECE_EVENTS).await {
+        match self.feed.next(self.after, PIECE_EVENTS).await {
             Ok(events) if events.is_empty() => Some((Ok(HEARTBEAT), self)),
             Ok(events) => Some((Ok(self.piece(&events)), self)),
             Err(error) => {

@@ -184,7 +184,7 @@ impl Worker {
             if room == 0 || self.feed.last() <= after {
                 return Ok(());
             }
-            let events = self.feed.page(after, room).await?;
+            let events = self.feed.next(after, room).await?;
             if events.is_empty() {
                 return Ok(());
             }
@@ -201,7 +201,7 @@ impl Worker {
             let event = match next {
                 Next::Fresh(event) => event,
                 Next::Parked(sequence) => {
-                    let found = self.feed.page(sequence - 1, 1).await;
+                    let found = self.feed.next(sequence - 1, 1).await;
                     let found = found.map(|events| events.into_iter().next());
                     match found {
                         Ok(Some(event)) if event.sequence == sequence => event,

@@ -167,3 +167,18 @@ fn a_refund_is_waited_for_by_its_own_events_only() {
         assert_eq!(refund["status"], "succeeded");
     });
 }
+
+#[test]
+fn a_page_shorter_than_its_limit_holds_everything_committed() {
+    let server = Server::usual(ENGINE);
+    for number in 1..=25 {
+        let refund_no = format!("R-{number}");
+        server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
+        // Once its refund shows, the event is committed.
+        server.settled(&refund_no);
+        for path in ["/v1/events?after=0&limit=1000", "/v1/consumers/all/events"] {
+            let page = server.get(path).expect_json(200);
+            assert_eq!(page["next"], number, "{path}");
+        }
+    }
+}

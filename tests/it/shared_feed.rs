@@ -28,6 +28,19 @@ fn an_event_of_one_instance_wakes_readers_of_another() {
 }
 
 #[test]
+fn a_short_page_holds_what_another_instance_committed() {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let (one, other) = (Server::start(&config), Server::start(&config));
+    for number in 1..=25 {
+        let refund_no = format!("R-{number}");
+        one.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
+        other.settled(&refund_no);
+        let page = other.get("/v1/events?after=0&limit=1000").expect_json(200);
+        assert_eq!(page["next"], number);
+    }
+}
+
+#[test]
 fn a_consumer_is_the_same_wherever_it_is_read() {
     let config = ConfigBuilder::new(Engine::Postgres);
     let (one, other) = (Server::start(&config), Server::start(&config));
