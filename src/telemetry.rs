@@ -7,28 +7,48 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Where our own lines come from.
+const OURS: &str = env!("CARGO_CRATE_NAME");
 
 /// Sends logs to stderr: readable on a terminal, one JSON object a line otherwise. `RUST_LOG` sets
-/// the level (default `info`).
+/// the level of our own lines (default `info`).
 pub fn start_logging() {
     // What actix calls an error of its dispatcher is a malformed request, which anybody can send. What a
     // database server says when it ends a connection is told by the error that follows.
     let usual = "info,actix_http=off,tokio_postgres=warn";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // A full or closed stderr loses log lines, but must not end the service: complaining about
-        // it on stderr would.
+    // A full or closed stderr loses log lines, but must not end the service: complaining about
+    // it on stderr would.
+    let lines = tracing_subscriber::fmt::layer()
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
-    // A second start (tests, demo inside serve) keeps the first one.
-    let started = if std::io::stderr().is_terminal() {
-        logs.compact().try_init()
+    let lines = if std::io::stderr().is_terminal() {
+        lines.compact().boxed()
     } else {
-        logs.json().flatten_event(true).try_init()
+        lines.json().flatten_event(true).boxed()
     };
+    let started = tracing_subscriber::registry()
+        .with(lines.with_filter(filter.and(libraries_say_little())))
+        .try_init();
+    // A second start (tests, demo inside serve) keeps the first one.
     drop(started);
+}
+
+/// Libraries log what passes through them, bodies and credentials included, from `debug` on. No filter of
+/// `RUST_LOG` opens that.
+fn libraries_say_little() -> FilterFn {
+    let is_shown: fn(&Metadata<'_>) -> bool = |line| {
+        let of_ours = line.target().strip_prefix(OURS);
+        *line.level() <= Level::INFO
+            || of_ours.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    FilterFn::new(is_shown).with_max_level_hint(LevelFilter::TRACE)
 }
 
 /// Labels of a counter of notifications.

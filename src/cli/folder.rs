@@ -1,10 +1,20 @@
 //! The folder of a command's files; a temporary one is removed at the end.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
 use crate::domain::clock::{Clock as _, SystemClock};
+
+/// Makes a folder that its owner alone can enter: secrets of the command lie in it.
+pub(super) fn make(path: &Path, with_those_above: bool) -> std::io::Result<()> {
+    DirBuilder::new()
+        .recursive(with_those_above)
+        .mode(0o700)
+        .create(path)
+}
 
 /// Where config, keys and data lie.
 pub struct Folder {
@@ -15,7 +25,7 @@ pub struct Folder {
 impl Folder {
     /// A folder that stays; one with an earlier demo in it is refused.
     pub fn kept(path: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        make(path, true).with_context(|| format!("cannot make {}", path.display()))?;
         let is_used = path.join("refunds.db").exists();
         anyhow::ensure!(
             !is_used,
@@ -35,7 +45,7 @@ impl Folder {
             SystemClock.new_uuid().simple()
         );
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        make(&path, false).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self {
             path,
             is_temporary: true,

@@ -134,11 +134,21 @@ where
     }
 }
 
+/// A message about a value of a wrong type repeats the value, which may be a secret.
+fn without_value(message: &str) -> String {
+    let is_about_value =
+        message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if is_about_value => format!("must be {expected}"),
+        _ => message.to_owned(),
+    }
+}
+
 /// Takes the sections out of the table.
 pub(super) fn parse(table: Table) -> Result<File, Problem> {
     serde_path_to_error::deserialize(table).map_err(|error| {
         let path = error.path().to_string();
-        let what = error.inner().message().to_owned();
+        let what = without_value(error.inner().message());
         Problem::new(
             if path == "." {
                 "config".to_owned()

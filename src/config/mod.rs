@@ -6,6 +6,7 @@
 mod accounts;
 mod endpoints;
 mod file;
+mod mask;
 mod readers;
 mod secret;
 mod sources;

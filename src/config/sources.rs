@@ -6,10 +6,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::mask::Shown;
 use super::{ENV_PREFIX, Problem};
-
-/// What is shown instead of a secret.
-const MASK: &str = "********";
 
 /// Reads the file and lays the variables over it.
 pub(super) fn read(path: &Path, variables: &[(String, String)]) -> Result<Table, Problem> {
@@ -103,7 +101,7 @@ pub struct Effective {
 pub(super) fn given(table: &Table) -> Vec<Effective> {
     let mut values = Vec::new();
     for (name, value) in table {
-        flatten(name, value, false, &mut values);
+        flatten(name, value, Shown::Plainly, &mut values);
     }
     let values = values.into_iter().map(|(key, value)| Effective {
         key,
@@ -129,52 +127,21 @@ pub(super) fn with_defaults(
     values
 }
 
-fn flatten(key: &str, value: &Value, secret: bool, lines: &mut Vec<(String, String)>) {
+fn flatten(key: &str, value: &Value, shown: Shown, lines: &mut Vec<(String, String)>) {
     match value {
         Value::Table(table) => {
             for (name, value) in table {
-                flatten(&format!("{key}.{name}"), value, is_secret(name), lines);
+                let shown = shown.of_member(name, key);
+                flatten(&format!("{key}.{name}"), value, shown, lines);
             }
         }
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
-                flatten(&format!("{key}[{index}]"), value, secret, lines);
+                flatten(&format!("{key}[{index}]"), value, shown, lines);
             }
         }
-        Value::String(text) if secret => {
-            // Where it comes from is no secret, and helps.
-            let from_elsewhere = text.starts_with("env:") || text.starts_with("file:");
-            let shown = if from_elsewhere {
-                format!("{text} ({MASK})")
-            } else {
-                MASK.to_owned()
-            };
-            lines.push((key.to_owned(), shown));
-        }
-        Value::String(text) if key == "store.url" => lines.push((key.to_owned(), mask_url(text))),
-        Value::String(text) => lines.push((key.to_owned(), text.clone())),
-        other => lines.push((key.to_owned(), other.to_string())),
-    }
-}
-
-fn is_secret(name: &str) -> bool {
-    matches!(
-        name,
-        "secret" | "secrets" | "relay_secrets" | "tokens" | "token_sha256"
-    )
-}
-
-/// The password of `scheme://user:password@host` is masked.
-fn mask_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split_once(':').map_or(user, |(user, _)| user);
-            format!("{scheme}://{user}:{MASK}@{host}")
-        }
-        None => url.to_owned(),
+        Value::String(text) => lines.push((key.to_owned(), shown.text(text))),
+        other => lines.push((key.to_owned(), shown.text(&other.to_string()))),
     }
 }
 

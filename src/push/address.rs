@@ -56,6 +56,15 @@ impl EndpointUrl {
     }
 }
 
+/// An address with `mask` for its query; `None` where it is none, or holds a user or password.
+pub fn shown_url(text: &str, mask: &str) -> Option<String> {
+    let url = EndpointUrl::parse(text, true).ok()?;
+    Some(match url.0.query() {
+        None => url.to_string(),
+        Some(_) => format!("{url}?{mask}"),
+    })
+}
+
 impl fmt::Display for EndpointUrl {
     /// Without the query, which may hold what is nobody's business.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -40,7 +40,7 @@ use crate::domain::clock::Clock;
 use crate::feed::{Feed, SeekTo};
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
-pub use address::{EndpointUrl, EndpointUrlError};
+pub use address::{EndpointUrl, EndpointUrlError, shown_url};
 pub use delivery::{Roots, RootsError};
 pub use endpoint::{Endpoint, Schedule};
 use worker::Worker;

@@ -10,7 +10,7 @@ use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
 use super::sqlite::{Sqlite, Synchronous};
 use super::stats::Stats;
 use super::tx::Snapshot;
-use super::{StoreError, cut, schema};
+use super::{StoreError, cut, private, schema};
 use crate::domain::clock::Moment;
 use crate::faults::planted;
 use tokio::sync::watch;
@@ -144,7 +144,7 @@ pub(super) fn make_folder(database: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
-    std::fs::create_dir_all(folder)
+    private::make_folders(folder)
         .and_then(|()| sync(folder))
         .and_then(|()| folder.parent().filter(|p| p.is_dir()).map_or(Ok(()), sync))
         .map_err(|error| StoreError::open(folder, &error))

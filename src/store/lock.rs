@@ -1,11 +1,11 @@
 //! The lock file beside the database: one process a store, and the note that a store was made there.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::StoreError;
 use super::sqlite::with_suffix;
+use super::{StoreError, private};
 
 /// What its name ends in, behind the name of the database.
 pub(super) const SUFFIX: &str = ".lock";
@@ -20,7 +20,7 @@ impl StoreLock {
     /// Takes the lock, or says who has it.
     pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
         let path = with_suffix(database, SUFFIX);
-        let file = OpenOptions::new()
+        let file = private::options()
             .create(true)
             .truncate(false)
             .write(true)

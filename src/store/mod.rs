@@ -15,6 +15,7 @@ mod inspection;
 mod lane;
 mod lock;
 mod postgres;
+mod private;
 mod queue;
 mod reader;
 mod schema;

@@ -20,7 +20,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
-use super::{StoreError, monotonic};
+use super::{StoreError, monotonic, private};
 use crate::faults::crash_point;
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
@@ -85,6 +85,7 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        private::make_database(path)?;
         let mut sqlite = Self::open(path, flags)?;
         let mode = match synchronous {
             Synchronous::Full => ("FULL", 2),

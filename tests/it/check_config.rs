@@ -35,7 +35,7 @@ tokens = ["hidden-4"]
 
 [[endpoints]]
 name = "erp"
-url = "https://erp.example.com/refunds"
+url = "https://erp.example.com/refunds?key=hidden-6"
 secrets = ["whsec_aGlkZGVuLTUtaGlkZGVuLTUtaGlkZGVuLTU="]
 "#;
 
@@ -62,7 +62,7 @@ epay.tokens[0] = ********
 epay.trust_network = false  # default
 epay.retry_for_seconds = 86400  # default
 endpoints[0].name = erp
-endpoints[0].url = https://erp.example.com/refunds
+endpoints[0].url = https://erp.example.com/refunds?********
 endpoints[0].secrets[0] = ********
 endpoints[0].allow_private = false  # default
 …
@@ -149,4 +149,127 @@ fn a_database_file_has_its_evidence_beside_it() {
         store, expected,
         "relative to the file, as it would be written"
     );
+}
+
+/// A config with a secret in every place that can hold one; each begins with the mark.
+const SECRETS: &str = r#"
+[server]
+listen = "127.0.0.1:0"
+internal_listen = "127.0.0.1:0"
+
+[store]
+url = "STORE"
+
+[[accounts]]
+provider = "paycools"
+account = "my"
+secret = "MARK-2"
+currency = "MYR"
+
+[[accounts]]
+provider = "quickpay"
+account = "s1"
+relay_secrets = ["whsec_TUFSS01BUkstTUFSSy1NQVJLLU1BUkstTUFSSw=="]
+
+[epay]
+tokens = ["MARK-4"]
+
+[[readers]]
+name = "erp"
+token_sha256 = "TOKEN"
+scopes = ["refunds:read"]
+
+[[endpoints]]
+name = "erp"
+url = "ENDPOINT"
+secrets = ["whsec_TUFSS01BUkstTUFSSy1NQVJLLU1BUkstTUFSSw=="]
+"#;
+
+/// Says what every command that reads the config says of it, good or bad.
+fn said_of(config: &str, store_variable: Option<&str>) -> String {
+    let folder = Folder::new();
+    let path = folder.write("refunds.toml", config);
+    let commands: [&[&str]; 5] = [
+        &["check-config"],
+        &["check-config", "--output", "json"],
+        &["serve"],
+        &["explain", "rf_01890a5d-ac96-774b-bcce-b302099a8057"],
+        &["evidence", "list"],
+    ];
+    let mut said = String::new();
+    for command in commands {
+        let mut run = Command::new("timeout");
+        run.arg("2")
+            .arg(PROGRAM)
+            .args(command)
+            .arg("--config")
+            .arg(&path);
+        run.env("RUST_LOG", "trace");
+        run.envs(store_variable.map(|url| ("REFUND_RECEIVER__STORE__URL", url)));
+        let output = run.output().expect("the program can be started");
+        said += &String::from_utf8_lossy(&output.stdout);
+        said += &String::from_utf8_lossy(&output.stderr);
+    }
+    said
+}
+
+#[test]
+fn a_secret_is_printed_nowhere_whatever_its_place_and_spelling() {
+    let digest = "ab".repeat(32);
+    let with = |store: &str, endpoint: &str, token: &str| {
+        let config = SECRETS.replace("STORE", store);
+        config.replace("ENDPOINT", endpoint).replace("TOKEN", token)
+    };
+    let good_store = "postgres://u:MARK-1@127.0.0.1:1/db";
+    let good_endpoint = "https://erp.example.com/hook?key=MARK-3";
+    let mut configs: Vec<(String, Option<&str>)> = Vec::new();
+    for store in [
+        good_store,
+        "postgres://127.0.0.1:1/db?user=u&password=MARK-1",
+        "postgres://127.0.0.1:1,127.0.0.1:2/db?password=MARK-1&user=u",
+        "postgres://127.0.0.1:1/db?user=u&passwrod=MARK-1",
+        "postgres://u:MA?RK-1-MARK@127.0.0.1:1/db",
+        "postgres://u:a/MARK-1@127.0.0.1:1/db",
+        "postgres://u:a#MARK-1@127.0.0.1:1/db",
+        "postgres://u:MARK-1@127.0.0.1:1/db?sslmode=MARK-1",
+        "mysql://u:MARK-1@127.0.0.1:1/db",
+        "host=127.0.0.1 password=MARK-1",
+    ] {
+        configs.push((with(store, good_endpoint, &digest), None));
+        configs.push((
+            with("sqlite:refunds.db", good_endpoint, &digest),
+            Some(store),
+        ));
+    }
+    for endpoint in [
+        "https://u:MARK-3@erp.example.com/hook",
+        "https://erp.example.com/hook?MARK-3",
+        "http://erp.example.com/hook?key=MARK-3",
+        "MARK-3",
+    ] {
+        configs.push((with(good_store, endpoint, &digest), None));
+    }
+    // The token itself where its digest belongs, and values of a wrong type.
+    configs.push((with(good_store, good_endpoint, "MARK-5"), None));
+    let good = with(good_store, good_endpoint, &digest);
+    for (right, wrong) in [
+        ("tokens = [\"MARK-4\"]", "tokens = \"MARK-4\""),
+        ("secret = \"MARK-2\"", "secret = [\"MARK-2\"]"),
+        ("secret = \"MARK-2\"", "secret = MARK-2"),
+        ("secret = \"MARK-2\"", "secret = { value = \"MARK-2\" }"),
+        (
+            "currency = \"MYR\"",
+            "currency = \"MYR\"\nrelay_secrets = [\"whsec_MARK-2\"]",
+        ),
+    ] {
+        assert!(good.contains(right), "{right}");
+        configs.push((good.replace(right, wrong), None));
+    }
+    for (config, variable) in configs {
+        let said = said_of(&config, variable);
+        for mark in ["MARK", "TUFSS01BUks"] {
+            let shown: Vec<_> = said.lines().filter(|line| line.contains(mark)).collect();
+            assert!(shown.is_empty(), "{variable:?}\n{config}\n{shown:#?}");
+        }
+    }
 }

@@ -138,3 +138,55 @@ fn a_second_process_on_the_same_store_is_refused_and_harms_nobody() {
     server.notify(MAIN, SAMPLE).expect(200, ACK);
     assert_eq!(server.event_types().len(), server.refunds("").len());
 }
+
+/// Modes of the files in a server's folder whose names begin with `refunds`.
+fn modes(server: &Server) -> Vec<(String, u32)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let entries = std::fs::read_dir(server.folder().path()).expect("the folder");
+    let entries = entries.map(|entry| entry.expect("an entry"));
+    entries
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let mode = entry.metadata().expect("a file").permissions().mode() & 0o777;
+            name.starts_with("refunds").then_some((name, mode))
+        })
+        .collect()
+}
+
+#[test]
+fn only_the_owner_reads_what_the_service_keeps_and_older_files_are_tightened() {
+    let mut server = Server::usual(Engine::Sqlite);
+    server.notify(MAIN, SAMPLE).expect(200, ACK);
+    let made = modes(&server);
+    for name in [
+        "refunds.db",
+        "refunds.db-wal",
+        "refunds.db-shm",
+        "refunds.db.lock",
+        "refunds.evidence.db",
+    ] {
+        assert!(made.contains(&(name.to_owned(), 0o600)), "{name}: {made:?}");
+    }
+    server.kill9();
+    for (name, _) in &made {
+        let status = std::process::Command::new("chmod")
+            .arg("644")
+            .arg(server.folder().path().join(name))
+            .status();
+        assert!(status.expect("chmod").success());
+    }
+    server.restart();
+    let tightened = modes(&server);
+    assert!(
+        tightened.iter().all(|(_, mode)| *mode == 0o600),
+        "{tightened:?}"
+    );
+    assert!(
+        server
+            .log()
+            .contains("others could read a file of the store"),
+        "{}",
+        server.log()
+    );
+    assert_eq!(server.refunds("status=succeeded").len(), 1);
+}

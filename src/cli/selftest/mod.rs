@@ -16,6 +16,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::USAGE;
+use super::folder;
 use super::output::{self, Format};
 use trial::{Round, Trial};
 
@@ -114,7 +115,7 @@ fn claim_folder(dir: &Path) -> anyhow::Result<bool> {
             Ok(false)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(dir).with_context(|| format!("cannot make {name}"))?;
+            folder::make(dir, true).with_context(|| format!("cannot make {name}"))?;
             Ok(true)
         }
         Err(error) => Err(error).with_context(|| format!("cannot look into {name}")),

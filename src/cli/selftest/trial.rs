@@ -11,7 +11,7 @@ use super::load::{ACCOUNT, Load, MERCHANT};
 use super::server::Server;
 use crate::audit::{AckedList, Means, Report, Rule};
 use crate::cli::audit::audit_store;
-use crate::cli::output;
+use crate::cli::{folder, output};
 use crate::config::Config;
 use crate::crypto::SigningKey;
 use crate::domain::clock::{Clock as _, SystemClock};
@@ -81,7 +81,7 @@ pub struct Trial {
 impl Trial {
     /// Makes a folder with a config, a throw-away key and a new store, and starts the service.
     pub fn start(folder: &Path, connections: usize) -> anyhow::Result<Self> {
-        std::fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        folder::make(folder, false).with_context(|| format!("cannot make {}", folder.display()))?;
         let key = SigningKey::generate()?;
         let config_path = folder.join("refunds.toml");
         std::fs::write(folder.join("payermax.pem"), key.public_pem())?;

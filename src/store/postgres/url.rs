@@ -41,8 +41,8 @@ pub enum PostgresUrlError {
     #[error("names no {0}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     Missing(&'static str),
     /// A word that `sslmode` does not know.
-    #[error("has sslmode={0}; there are disable, prefer, require, verify-full")]
-    SslMode(String),
+    #[error("has an sslmode that is not known; there are disable, prefer, require, verify-full")]
+    SslMode,
     /// Roots without a mode that uses them.
     #[error("has sslrootcert without sslmode=verify-full, so nothing would be verified")]
     UnusedRoots,
@@ -133,7 +133,7 @@ fn trust(
         (Some("verify-full"), Some(path)) => Ok(Trust::Roots(base.join(path))),
         (_, Some(_)) => Err(PostgresUrlError::UnusedRoots),
         (None | Some("disable" | "prefer" | "require"), None) => Ok(Trust::Anybody),
-        (Some(other), None) => Err(PostgresUrlError::SslMode(other.to_owned())),
+        (Some(_), None) => Err(PostgresUrlError::SslMode),
     }
 }
 
@@ -141,7 +141,15 @@ fn trust(
 fn malformed(error: &tokio_postgres::Error) -> PostgresUrlError {
     use std::error::Error as _;
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
-    PostgresUrlError::Malformed(cause)
+    PostgresUrlError::Malformed(match cause.split_once("unknown option") {
+        None => cause,
+        // Where a password holds ? or & unescaped, its end looks like one.
+        Some(_) => {
+            "it has an option that is not known; in a password write ? as %3F, & as %26, @ as %40, \
+            / as %2F, # as %23"
+                .to_owned()
+        }
+    })
 }
 
 fn is_local(host: &Host) -> bool {
