@@ -18,6 +18,7 @@ use rand::RngCore as _;
 use rand::rngs::OsRng;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::mistakes::WebhookKeyForm;
 use super::{hex, sha256};
 
 /// Prefix of a written Standard Webhooks secret.
@@ -119,6 +120,8 @@ pub enum WebhookSignatureError {
 pub struct WebhookSecret {
     id: String,
     key: hmac::Key,
+    /// What stands behind `whsec_`, for saying what a relay did with it.
+    encoded: SecretString,
 }
 
 impl WebhookSecret {
@@ -136,6 +139,7 @@ impl WebhookSecret {
         Ok(Self {
             id: format!("whsec-{}", hex(&sha256(&bytes)[..4])),
             key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+            encoded: SecretString::from(encoded),
         })
     }
 
@@ -171,6 +175,19 @@ impl WebhookSecret {
         }
         context.sign()
     }
+
+    /// The key that a relay uses which takes this form for the secret.
+    pub(super) fn key(&self, form: WebhookKeyForm) -> hmac::Key {
+        let encoded = self.encoded.expose_secret();
+        let text = match form {
+            WebhookKeyForm::Bytes => return self.key.clone(),
+            WebhookKeyForm::Text => encoded.to_owned(),
+            WebhookKeyForm::WholeText => format!("{SECRET_PREFIX}{encoded}"),
+            // It was decoded when it was read.
+            WebhookKeyForm::HexText => hex(&STANDARD.decode(encoded).unwrap_or_default()),
+        };
+        hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())
+    }
 }
 
 impl fmt::Debug for WebhookSecret {
@@ -203,7 +220,7 @@ pub struct WebhookProof<'a> {
 
 /// The secrets of one relay or endpoint, several while one takes the place of another.
 #[derive(Clone, Debug)]
-pub struct WebhookSecrets(Vec<WebhookSecret>);
+pub struct WebhookSecrets(pub(super) Vec<WebhookSecret>);
 
 impl WebhookSecrets {
     /// Takes one secret or more.

@@ -7,6 +7,7 @@
 //! | `key` | one vetted RSA public key; verification of SHA-256 signatures |
 //! | `ring` | the keys of one account with their times; which key verified, or why none did |
 //! | `mac` | secrets that both sides know: SHA-1 digests of `PayCools`, HMAC of Standard Webhooks, for relays and pushes |
+//! | `mistakes` | Standard Webhooks signatures made wrongly, to say what a relay did |
 //! | `signing` | key pairs for `demo`, `trigger` and the tests; never used while serving |
 //! | `token` | bearer tokens, known by digest only |
 //!
@@ -18,6 +19,7 @@
 mod armour;
 mod key;
 mod mac;
+mod mistakes;
 mod ring;
 mod shape;
 mod signing;
@@ -34,6 +36,7 @@ pub use mac::{
     DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
     WebhookSecrets, WebhookSignatureError,
 };
+pub use mistakes::{SignedParts, WebhookKeyForm};
 pub use ring::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use signing::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};

@@ -7,6 +7,9 @@ use encoding_rs::{Encoding, GBK};
 
 use super::rewrite;
 
+/// Hexadecimal digits of the shortest signature, an HMAC-SHA256.
+const HEX_DIGITS_MIN: usize = 64;
+
 /// One mangling undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Undone {
@@ -135,6 +138,9 @@ pub(super) fn of_message(bytes: &[u8]) -> Vec<Undone> {
     let condition =
         "its quotes had not been escaped by a backslash when the body was signed".to_owned();
     add("signed_escaped", condition, text.and_then(quoted));
+    for (name, condition, undone) in text.into_iter().flat_map(of_html) {
+        add(name, condition.to_owned(), Some(undone));
+    }
     for (words, undone) in rewrite::ways(bytes) {
         let condition = format!("the JSON were written {words}: it was read and written again");
         add("json_rewritten", condition, Some(undone));
@@ -220,6 +226,58 @@ fn quoted(text: &str) -> Option<Vec<u8>> {
     Some(quoted.trim_matches('"').as_bytes().to_vec())
 }
 
+/// Characters that are escaped for HTML and how, `&` last, because each escape begins with it.
+const HTML_ESCAPES: [(&str, &[&str]); 5] = [
+    ("<", &["&lt;", "&#60;", "&#x3c;"]),
+    (">", &["&gt;", "&#62;", "&#x3e;"]),
+    ("\"", &["&quot;", "&#34;", "&#x22;"]),
+    ("'", &["&#39;", "&#x27;", "&apos;"]),
+    ("&", &["&amp;", "&#38;", "&#x26;"]),
+];
+
+/// Escapes for HTML, made on the way or before the text was signed.
+fn of_html(text: &str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let on_the_way = html_unescaped(text).map(|undone| {
+        let condition =
+            "it had not been escaped for HTML on its way (& as &amp;, quotes as &quot;)";
+        ("html_escaped", condition, undone)
+    });
+    let before = html_escaped(text).into_iter().map(|undone| {
+        let condition = "it had not been escaped for HTML (& as &amp;) before it was signed";
+        ("signed_html_escaped", condition, undone)
+    });
+    on_the_way.into_iter().chain(before).collect()
+}
+
+fn html_unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut undone = text.to_owned();
+    for (plain, escapes) in HTML_ESCAPES {
+        for escape in escapes {
+            undone = undone.replace(escape, plain);
+        }
+    }
+    (undone != text).then(|| undone.into_bytes())
+}
+
+/// The text as libraries escape it: `&` alone, with angle brackets, with quotes, with apostrophes.
+fn html_escaped(text: &str) -> Vec<Vec<u8>> {
+    let [lt, gt, quote, apostrophe, amp] = HTML_ESCAPES;
+    let mut found = Vec::new();
+    for group in [
+        &[][..],
+        &[lt, gt],
+        &[lt, gt, quote],
+        &[lt, gt, quote, apostrophe],
+    ] {
+        let mut escaped = text.replace(amp.0, amp.1[0]);
+        for (plain, escapes) in group {
+            escaped = escaped.replace(plain, escapes[0]);
+        }
+        found.push(escaped.into_bytes());
+    }
+    found
+}
+
 fn percent_decoded(text: &str) -> Option<String> {
     if !text.contains('%') {
         return None;
@@ -238,7 +296,7 @@ fn padded(text: &str) -> String {
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks_exact(2);
-    if text.len() < 128 || !digits.remainder().is_empty() {
+    if text.len() < HEX_DIGITS_MIN || !digits.remainder().is_empty() {
         return None;
     }
     digits

@@ -3,5 +3,7 @@
 
 pub mod explain;
 mod manglings;
+mod paths;
+mod relay;
 mod rewrite;
 pub mod signature;

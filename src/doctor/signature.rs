@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::manglings::{self, Undone};
+use super::{paths, relay as relay_mistakes};
 use crate::domain::ids::Number;
+use crate::epay;
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 
@@ -71,13 +73,49 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
                 }
             }
         }
-        _ => return not_examined("has no signature to examine: not a path of a provider".into()),
+        _ if subject.path.eq_ignore_ascii_case(epay::PATH) => return of_epay(subject),
+        _ => Vec::new(),
     };
+    let mut findings = findings;
+    if !is_served(registry, parts)
+        && let Some(meant) = paths::meant(registry, subject.path)
+    {
+        findings.push(Finding {
+            mangling: "other_path",
+            would_verify_if: format!("it were sent to {meant} and proved itself there"),
+            account: String::new(),
+        });
+    }
     let says = match findings.first() {
         Some(found) => format!("would verify if {}", found.would_verify_if),
         None => UNEXPLAINED.to_owned(),
     };
     Diagnosis { says, findings }
+}
+
+/// Whether a path is that of a configured account.
+fn is_served(
+    registry: &Registry,
+    parts: (Option<&str>, Option<&str>, Option<&str>, Option<&str>),
+) -> bool {
+    match parts {
+        (Some("callbacks"), Some(provider), Some(account), None) => {
+            registry.find(provider, account).is_some()
+        }
+        (Some("relays"), Some(provider), Some(account), Some(_)) => {
+            registry.find_relay(provider, account).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// An `EPay` caller sends a token that is not kept, so the service's own words are all there is.
+fn of_epay(subject: &Subject<'_>) -> Diagnosis {
+    let why = subject.headers.get("why").map(String::as_str);
+    not_examined(format!(
+        "has no signature to examine; a caller of EPay is known by its token and its address. Refused because {}",
+        why.unwrap_or("of what the log says")
+    ))
 }
 
 fn not_examined(says: String) -> Diagnosis {
@@ -288,7 +326,10 @@ fn relay(
                              or it was sent late or again";
             add("late", condition.to_owned());
         } else {
-            for undone in of_relay(&on_time, |attempt| takes(relay, attempt)) {
+            let made_wrongly =
+                on_time.with(|request| relay_mistakes::mistakes(relay.secrets(), request));
+            let mangled = of_relay(&on_time, |attempt| takes(relay, attempt));
+            for undone in made_wrongly.into_iter().chain(mangled) {
                 add(undone.name, undone.condition);
             }
         }

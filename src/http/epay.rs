@@ -82,19 +82,23 @@ async fn receive(
     format: ResponseFormat,
 ) -> HttpResponse {
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let caller = app
-        .epay
-        .as_ref()
-        .and_then(|callers| callers.identify(bearer(request), peer));
+    // Asked only where the endpoint is on.
+    let Some(callers) = app.epay.as_ref() else {
+        return error::not_found();
+    };
+    let caller = callers.identify(bearer(request), peer);
     let body = match refusal::read_or_refuse(app, request, payload).await {
         Ok(body) => body,
         Err(error) => return error_response(&error, format),
     };
-    let Some(caller) = caller else {
-        let error = PublicError::Unauthorized("no valid token of an EPay caller".to_owned());
-        refusal::note(app, request, &error, body).await;
-        let message = ErrorMessage::unauthorized();
-        return message_response(StatusCode::UNAUTHORIZED, &message, format);
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(unknown) => {
+            let error = PublicError::Unauthorized(unknown.to_string());
+            refusal::note(app, request, &error, body).await;
+            let message = ErrorMessage::unauthorized();
+            return message_response(StatusCode::UNAUTHORIZED, &message, format);
+        }
     };
     let content_type = single_header(request, header::CONTENT_TYPE.as_str());
     let result = match epay::decode(content_type, &body) {

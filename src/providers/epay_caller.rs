@@ -77,6 +77,20 @@ pub struct EpayCaller {
     key_id: String,
 }
 
+/// Why a caller is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownCaller {
+    /// Its address is in none of the networks.
+    #[error("the caller's address is not in epay.allow_from")]
+    Address,
+    /// No usable `Authorization` header.
+    #[error("no Authorization header with Bearer and one token was sent")]
+    NoToken,
+    /// The token is none of those configured.
+    #[error("the bearer token is none of epay.tokens")]
+    Token,
+}
+
 impl EpayCallers {
     /// Callers with one of these tokens, from one of these networks where any are given. Without
     /// tokens the networks alone decide, which the config allows only when told so by name.
@@ -85,19 +99,24 @@ impl EpayCallers {
     }
 
     /// Recognises a caller by the token it sent and the address it came from.
-    pub fn identify(&self, token: Option<&str>, peer: Option<IpAddr>) -> Option<EpayCaller> {
+    pub fn identify(
+        &self,
+        token: Option<&str>,
+        peer: Option<IpAddr>,
+    ) -> Result<EpayCaller, UnknownCaller> {
         let from_allowed =
             peer.is_some_and(|peer| self.allow_from.iter().any(|network| network.contains(peer)));
         if !self.allow_from.is_empty() && !from_allowed {
-            return None;
+            return Err(UnknownCaller::Address);
         }
         if self.tokens.is_empty() {
             let key_id = "network".to_owned();
-            return from_allowed.then_some(EpayCaller { key_id });
+            return Ok(EpayCaller { key_id });
         }
-        let token = token?;
-        let found = self.tokens.iter().position(|known| known.matches(token))?;
-        Some(EpayCaller {
+        let token = token.ok_or(UnknownCaller::NoToken)?;
+        let found = self.tokens.iter().position(|known| known.matches(token));
+        let found = found.ok_or(UnknownCaller::Token)?;
+        Ok(EpayCaller {
             key_id: format!("token-{}", found + 1),
         })
     }

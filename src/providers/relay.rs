@@ -86,6 +86,11 @@ impl RelayAccount {
         ]
     }
 
+    /// Its secrets, for saying what is wrong with a signature.
+    pub fn secrets(&self) -> &WebhookSecrets {
+        &self.secrets
+    }
+
     /// Whether it still has the secret of this id, so that what that once verified can be verified again.
     pub fn has_secret(&self, id: &str) -> bool {
         self.secrets.has(id)

@@ -128,13 +128,17 @@ fn telling() -> (String, String) {
     telling.next().expect("most signatures have both")
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a string");
+        hex
+    })
+}
+
 fn mangled_signatures() -> Vec<Row> {
     let (body, sign) = telling();
     let raw = STANDARD.decode(&sign).expect("Base64");
-    let hex = raw.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string");
-        hex
-    });
+    let hex = hex(&raw);
     let percent = sign.replace('+', "%2B").replace('/', "%2F");
     let rows = [
         ("form_decoded_plus", sign.replace('+', " ")),
@@ -307,6 +311,138 @@ fn manglings_of_a_relayed_message_are_recognised_as_well() {
         let reply = server.relay_as(path, body, "msg-1", time, sign);
         assert_eq!(reply.status, 401, "{mangling}: {}", reply.text());
         explained(&server, number + 1, mangling);
+    }
+}
+
+/// A signature as a relay makes it that took this for the key, over these bytes.
+fn made_with(key: &[u8], signed: &str) -> String {
+    let tag = crate::harness::keys::hmac_sha256(key, signed.as_bytes());
+    format!("v1,{}", STANDARD.encode(tag))
+}
+
+#[test]
+fn mistakes_of_a_relay_with_its_secret_time_and_list_are_named() {
+    let server = Server::start(&relay::config(ENGINE));
+    let path = format!("{}T01-S02-0003", relay::QUICKPAY);
+    let body = include_str!("../fixtures/quickpay/refunded.json");
+    let now = relay::timestamp(0);
+    let millis = format!("{now}000");
+    let written = relay::text(relay::SECRET);
+    let encoded = written.trim_start_matches("whsec_");
+    let hex_key = hex(relay::SECRET);
+    let whole = format!("msg-1.{now}.{body}");
+    let good = made_with(relay::SECRET, &whole);
+    let tag = crate::harness::keys::hmac_sha256(relay::SECRET, whole.as_bytes());
+    let next = made_with(b"a secret of somebody who left long ago", &whole);
+    let rows = [
+        (
+            "secret_used_as_text",
+            &now,
+            made_with(encoded.as_bytes(), &whole),
+        ),
+        (
+            "secret_used_as_text",
+            &now,
+            made_with(written.as_bytes(), &whole),
+        ),
+        (
+            "secret_used_as_hexadecimal",
+            &now,
+            made_with(hex_key.as_bytes(), &whole),
+        ),
+        ("hexadecimal_signature", &now, format!("v1,{}", hex(&tag))),
+        ("timestamp_in_milliseconds", &millis, good.clone()),
+        (
+            "timestamp_in_milliseconds",
+            &millis,
+            made_with(relay::SECRET, &format!("msg-1.{millis}.{body}")),
+        ),
+        (
+            "signatures_not_separated_by_spaces",
+            &now,
+            format!("{next},{good}"),
+        ),
+        ("other_parts_signed", &now, made_with(relay::SECRET, body)),
+        (
+            "other_parts_signed",
+            &now,
+            made_with(relay::SECRET, &format!("{now}.{body}")),
+        ),
+    ];
+    for (number, (mistake, time, sign)) in rows.iter().enumerate() {
+        let reply = server.relay_as(&path, body, "msg-1", time, sign);
+        assert_eq!(reply.status, 401, "{mistake}: {}", reply.text());
+        explained(&server, number + 1, mistake);
+    }
+}
+
+#[test]
+fn a_body_that_was_escaped_for_html_is_recognised() {
+    let server = Server::usual(ENGINE);
+    let mut notice = Notice::new("R-1", "REFUND_SUCCESS");
+    notice.code = "Jack & Jill's <shop>";
+    let plain = notice.text();
+    let escape = |text: &str| {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        text.replace('>', "&gt;")
+    };
+    let quoted = plain.replace('&', "&amp;").replace('"', "&quot;");
+    let sign = |text: &str| provider_key().sign(text.as_bytes());
+    let rows = [
+        ("html_escaped", escape(&plain), sign(&plain)),
+        ("html_escaped", quoted, sign(&plain)),
+        ("html_escaped", plain.replace('\'', "&#39;"), sign(&plain)),
+        ("signed_html_escaped", plain.clone(), sign(&escape(&plain))),
+        (
+            "signed_html_escaped",
+            plain.clone(),
+            sign(&plain.replace('&', "&amp;")),
+        ),
+    ];
+    for (number, (mangling, body, sign)) in rows.iter().enumerate() {
+        let reply = server.post_signed(MAIN, body, sign);
+        assert!(matches!(reply.status, 400 | 401), "{mangling}");
+        explained(&server, number + 1, mangling);
+    }
+}
+
+#[test]
+fn a_path_that_is_almost_right_is_named() {
+    let server = Server::usual(ENGINE);
+    let sign = provider_key().sign(SAMPLE.as_bytes());
+    let wrong = ["/callbacks/payermx/main", "/callbacks/payermax/Main"];
+    for (number, path) in wrong.iter().enumerate() {
+        assert_eq!(
+            server.post_signed(path, SAMPLE, &sign).status,
+            401,
+            "{path}"
+        );
+        let shown = newest(&server, number + 1);
+        let findings = shown["diagnosis"]["findings"].to_string();
+        assert!(
+            findings.contains("it were sent to /callbacks/payermax/main"),
+            "{findings}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_epay_caller_is_told_apart_by_what_was_wrong() {
+    let server = Server::usual(ENGINE);
+    let path = "/api/WebInterface/EPay/Refund/EndSingle/Success";
+    let body = r#"{"batchno":"B","trandeno":"T","refundmoney":1}"#;
+    let rows = [
+        (None, "no Authorization header with Bearer"),
+        (Some("Basic YTpi"), "no Authorization header with Bearer"),
+        (Some("Bearer something-else"), "is none of epay.tokens"),
+    ];
+    for (number, (authorization, why)) in rows.iter().enumerate() {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        assert_eq!(server.post(path, &headers, body).status, 401);
+        let shown = newest(&server, number + 1);
+        let (said, kept) = (text(&shown["diagnosis"]["says"]), text(&shown["why"]));
+        assert!(said.contains(why) && kept.contains(why), "{said}\n{kept}");
     }
 }
 

@@ -20,7 +20,10 @@ const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("audit", &["crypto", "domain", "epay", "providers", "store"]),
     ("feed", &["domain", "store"]),
     ("push", &["crypto", "domain", "feed", "store"]),
-    ("doctor", &["crypto", "domain", "providers", "store"]),
+    (
+        "doctor",
+        &["crypto", "domain", "epay", "providers", "store"],
+    ),
     (
         "config",
         &["crypto", "domain", "providers", "push", "store"],

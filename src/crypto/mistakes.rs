@@ -1,0 +1,83 @@
+//! Standard Webhooks signatures made wrongly, for saying what a relay did: never for accepting anything.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::mac::{WebhookMessage, WebhookSecrets};
+
+/// What was used as the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookKeyForm {
+    /// The decoded bytes, which is right.
+    Bytes,
+    /// The text behind `whsec_`.
+    Text,
+    /// The whole text.
+    WholeText,
+    /// The decoded bytes, written in hexadecimal digits.
+    HexText,
+}
+
+/// What was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedParts {
+    /// `id.timestamp.body`, which is right.
+    All,
+    /// The body.
+    Body,
+    /// `timestamp.body`.
+    TimestampBody,
+    /// `id.body`.
+    IdBody,
+}
+
+impl WebhookSecrets {
+    /// Whether a signature of the message was made with a secret in this form over these parts, at any time.
+    pub fn made_with(
+        &self,
+        message: &WebhookMessage<'_>,
+        form: WebhookKeyForm,
+        parts: SignedParts,
+    ) -> bool {
+        let (id, timestamp) = (
+            message.id.unwrap_or_default(),
+            message.timestamp.unwrap_or_default(),
+        );
+        let head = match parts {
+            SignedParts::All => format!("{id}.{timestamp}."),
+            SignedParts::Body => String::new(),
+            SignedParts::TimestampBody => format!("{timestamp}."),
+            SignedParts::IdBody => format!("{id}."),
+        };
+        let signed = [head.as_bytes(), message.body].concat();
+        let said: Vec<_> = message
+            .signature
+            .unwrap_or_default()
+            .split(' ')
+            .filter_map(decoded)
+            .collect();
+        self.0.iter().any(|secret| {
+            let tag = hmac::sign(&secret.key(form), &signed);
+            said.iter()
+                .any(|said| verify_slices_are_equal(tag.as_ref(), said).is_ok())
+        })
+    }
+}
+
+/// One entry, with or without its version, in Base64 or hexadecimal digits.
+fn decoded(entry: &str) -> Option<Vec<u8>> {
+    let bare = entry.strip_prefix("v1,").unwrap_or(entry);
+    from_hex(bare).or_else(|| STANDARD.decode(bare).ok())
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
+}
