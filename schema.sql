@@ -2,8 +2,13 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Ids are the 16 bytes of a UUIDv7. Amounts are decimal
 -- text in major units, because sixteen integer digits and four decimals do not fit a 64-bit integer.
 
--- Version of this schema; the program refuses a version it does not know.
+-- Version of this schema: what a program must at least know to work on it. A program refuses one it does not know.
 CREATE TABLE schema_version (
+  version     INTEGER NOT NULL,
+  applied_at  INTEGER NOT NULL
+) STRICT;
+-- Versions whose additions are there, before what they replace is taken away (docs/upgrade.md).
+CREATE TABLE schema_expanded (
   version     INTEGER NOT NULL,
   applied_at  INTEGER NOT NULL
 ) STRICT;
@@ -35,6 +40,16 @@ CREATE TABLE callbacks (
 CREATE UNIQUE INDEX callbacks_delivery ON callbacks (provider, account, refund_no, delivery_key);
 -- The resume worker's list: empty in quiet times.
 CREATE INDEX callbacks_unsettled ON callbacks (settle_after) WHERE settled_at IS NULL;
+-- The notifications of one refund, oldest first: a page of very many costs what a page of few does.
+CREATE INDEX callbacks_refund ON callbacks (refund_id, id) WHERE refund_id IS NOT NULL;
+
+-- Questions that readers were told of: the same contradiction in other bytes is the same question.
+CREATE TABLE questions (
+  refund_id    BLOB NOT NULL CHECK (length(refund_id) = 16),
+  question_key BLOB NOT NULL CHECK (length(question_key) = 32), -- SHA-256 of verdict and claim
+  callback_id  BLOB NOT NULL,                  -- what asked first
+  PRIMARY KEY (refund_id, question_key)
+) STRICT, WITHOUT ROWID;
 
 -- Messages of relays, id and body: each counts once for its account, whatever path it comes on again.
 CREATE TABLE relay_messages (
@@ -43,6 +58,13 @@ CREATE TABLE relay_messages (
   message_key BLOB NOT NULL CHECK (length(message_key) = 32), -- SHA-256 of id and body
   callback_id BLOB NOT NULL,                   -- what it brought the first time
   PRIMARY KEY (provider, account, message_key)
+) STRICT, WITHOUT ROWID;
+-- The same over all accounts: a message counts once, wherever it is sent.
+CREATE TABLE relay_seen (
+  message_key BLOB NOT NULL PRIMARY KEY CHECK (length(message_key) = 32), -- as in relay_messages
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  callback_id BLOB NOT NULL                    -- what it brought the first time
 ) STRICT, WITHOUT ROWID;
 
 -- One record a refund: what the notifications add up to.
@@ -115,6 +137,10 @@ CREATE TABLE feed (
   last_sequence INTEGER NOT NULL CHECK (last_sequence >= 0)
 ) STRICT;
 INSERT INTO feed (last_sequence) VALUES (0);
+-- One row: which history the numbers count; another one after a restore.
+CREATE TABLE feed_epoch (
+  epoch TEXT NOT NULL CHECK (length(epoch) >= 8)
+) STRICT;
 
 -- Pre-orders, by their known names: T_SP_YD the order, T_SP_YD_DSFZF its third-party payments,
 -- T_SP_YD_SXF its refund applications.

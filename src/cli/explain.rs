@@ -139,7 +139,7 @@ fn callbacks_of(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Vec<Callbac
         return Ok(ids);
     };
     loop {
-        let page = snapshot.callbacks_of_refund(&refund, ids.last().copied(), PAGE)?;
+        let page = snapshot.callbacks_of_refund(refund.id, ids.last().copied(), PAGE)?;
         ids.extend(page.rows.iter().map(|row| row.id));
         if !page.has_more {
             return Ok(ids);

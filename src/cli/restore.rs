@@ -12,7 +12,7 @@ use super::backup::contents::Contents;
 use super::check_config::load_config;
 use super::folder::Folder;
 use super::output::{self, Format};
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::clock::SystemClock;
 use crate::providers::Registry;
 use crate::store::{self, Inspection, Store, StoreError, StoreUrl};
 
@@ -81,6 +81,6 @@ fn drill(backup: &Path, registry: Option<&Registry>) -> anyhow::Result<Contents>
     std::fs::copy(backup, &copy).with_context(|| format!("cannot copy into {}", copy.display()))?;
     let url = StoreUrl::Sqlite(copy.clone());
     // Locks, checks, steps up and closes in good order, as a start and a stop do.
-    drop(Store::open(&url, SystemClock.now())?);
+    drop(Store::open(&url, &SystemClock)?);
     Ok(Contents::of(&copy, registry)?)
 }

@@ -115,7 +115,7 @@ impl Service {
         clock: Arc<dyn Clock>,
         [public, internal]: [Place; 2],
     ) -> anyhow::Result<Self> {
-        let store = Arc::new(Store::open(&config.store, clock.now())?);
+        let store = Arc::new(Store::open(&config.store, clock.as_ref())?);
         let store_failed = store.stats().failed();
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let intake = Arc::new(intake);

@@ -10,7 +10,7 @@ use super::output::{self, Format};
 use super::{STORE_REFUSED, USAGE};
 use crate::config::Secret;
 use crate::crypto::{hex, sha256};
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::clock::SystemClock;
 use crate::store::StoreUrl;
 use crate::store::copy::{CopiedTable, CopyError, copy};
 
@@ -69,8 +69,7 @@ impl Copy {
             (Ok(from), Ok(to)) => (from, to),
             (Err(what), _) | (_, Err(what)) => return output::fail(USAGE, what),
         };
-        let now = SystemClock.now();
-        let copied = copy(&from, &to, now, sha256, |step, table, rows| {
+        let copied = copy(&from, &to, &SystemClock, sha256, |step, table, rows| {
             if rows > 0 && rows % PROGRESS_ROWS == 0 {
                 output::error(format!("{step} {rows} rows of {table}"));
             }

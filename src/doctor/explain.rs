@@ -188,7 +188,7 @@ impl Findings {
             None => None,
         };
         let history = match &refund {
-            Some((refund, _)) => snapshot.settled_claims(refund, HISTORY_MAX)?,
+            Some((refund, _)) => snapshot.settled_claims(refund.id, HISTORY_MAX)?,
             None => Vec::new(),
         };
         let history = history.iter().map(|said: &SettledClaim| {

@@ -264,7 +264,7 @@ async fn answer_callbacks(
         .store
         .read(move |snapshot| match snapshot.refund(id)? {
             Some((refund, _)) => snapshot
-                .callbacks_of_refund(&refund, after, limit)
+                .callbacks_of_refund(refund.id, after, limit)
                 .map(Some),
             None => Ok(None),
         })

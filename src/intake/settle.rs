@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Intake;
 use super::accept::Accepted;
 use super::settling::Settling;
+use crate::crypto::sha256;
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::clock::{Clock, Moment};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
@@ -323,12 +324,10 @@ fn further<'a, 'd>(
     let mut changed = locked.refund().clone();
     let verdict = changed.apply(claim, due.id, clock.now());
     // The same contradiction in other bytes is the same question.
+    let refund_id = locked.refund().id;
     let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
-        let said = (claim, claim_json);
-        let before = tx
-            .snapshot()
-            .claim_judged_before(&due.account, said, verdict, due.id)?;
-        Ok(!before)
+        let key = sha256(format!("{}\n{claim_json}", verdict.as_str()).as_bytes());
+        tx.ask(refund_id, &key, (claim_json, verdict), due.id)
     };
     let told = match verdict {
         Verdict::Applied => Some(EventKind::Refund(changed.status)),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::driver::Driver;
 use super::lock::StoreLock;
-use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
+use super::postgres::{self, Listener, Postgres, PostgresUrl, Purpose};
+use super::schema::Making;
 use super::sqlite::{Sqlite, Synchronous};
 use super::stats::Stats;
 use super::tx::Snapshot;
 use super::{StoreError, cut, private, schema};
-use crate::domain::clock::Moment;
 use crate::faults::planted;
 use tokio::sync::watch;
 
@@ -46,7 +46,7 @@ pub(super) enum Hold {
 /// damaged, foreign or newer than this program.
 pub(super) fn open_sqlite(
     path: &Path,
-    now: Moment,
+    making: Making,
     stats: &Arc<Stats>,
 ) -> Result<Opened, StoreError> {
     make_folder(path)?;
@@ -64,7 +64,7 @@ pub(super) fn open_sqlite(
         Synchronous::Full
     };
     let mut sqlite = Sqlite::open_writer(path, synchronous)?;
-    schema::prepare(&mut sqlite, now)?;
+    schema::prepare(&mut sqlite, making)?;
     if let Err(error) = lock.mark() {
         tracing::warn!(%error, "an emptied database file would not be noticed");
     }
@@ -87,7 +87,7 @@ pub(super) fn open_sqlite(
 
 /// Connects to a database of a `PostgreSQL` server, checks the server's settings, and creates or
 /// checks the schema.
-pub(super) fn open_postgres(url: &PostgresUrl, now: Moment) -> Result<Opened, StoreError> {
+pub(super) fn open_postgres(url: &PostgresUrl, making: Making) -> Result<Opened, StoreError> {
     if url.is_unchecked() {
         tracing::warn!(
             store = %url,
@@ -98,15 +98,16 @@ pub(super) fn open_postgres(url: &PostgresUrl, now: Moment) -> Result<Opened, St
     // A connection blocks the thread that uses it, which must not be one that drives tasks.
     let opening = std::thread::Builder::new()
         .name("store-opening".to_owned())
-        .spawn(move || connect_all(&url, now))
+        .spawn(move || connect_all(&url, making))
         .map_err(|error| StoreError::Open(error.to_string()))?;
     let panicked = |_| Err(StoreError::Panicked("open the store"));
     opening.join().unwrap_or_else(panicked)
 }
 
-fn connect_all(url: &Arc<PostgresUrl>, now: Moment) -> Result<Opened, StoreError> {
+fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreError> {
     let mut first = Postgres::connect(Arc::clone(url), Purpose::Maintain)?;
-    schema::prepare_shared(&mut first, now)?;
+    schema::prepare_shared(&mut first, making)?;
+    postgres::build_missing(url)?;
     first.begin_snapshot()?;
     let sequence = watch::Sender::new(Snapshot::new(&mut first).last_sequence()?);
     first.rollback();

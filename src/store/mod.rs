@@ -43,9 +43,10 @@ pub use tx::{
 
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::domain::clock::Moment;
+use crate::domain::clock::Clock;
 use engine::{Hold, Opened};
 use reader::Readers;
+use schema::Making;
 use writer::{Job, Task, Writer};
 
 /// How soon a job has to be done.
@@ -74,16 +75,16 @@ pub struct Store {
 impl Store {
     /// Opens or creates a store. Checks settings and schema version, and refuses what is damaged,
     /// foreign or newer than this program.
-    pub fn open(url: &StoreUrl, now: Moment) -> Result<Self, StoreError> {
-        let stats = Arc::new(Stats::default());
+    pub fn open(url: &StoreUrl, clock: &dyn Clock) -> Result<Self, StoreError> {
+        let (stats, making) = (Arc::new(Stats::default()), Making::by(clock));
         let Opened {
             lanes,
             readers,
             sequence,
             hold,
         } = match url {
-            StoreUrl::Sqlite(path) => engine::open_sqlite(path, now, &stats)?,
-            StoreUrl::Postgres(url) => engine::open_postgres(url, now)?,
+            StoreUrl::Sqlite(path) => engine::open_sqlite(path, making, &stats)?,
+            StoreUrl::Postgres(url) => engine::open_postgres(url, making)?,
         };
         let writers = lanes
             .into_iter()

@@ -35,6 +35,15 @@ pub(super) const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
 INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";
 
+pub(super) const INSERT_RELAY_SEEN: &str = "-- insert_relay_seen
+INSERT INTO relay_seen (message_key, provider, account, callback_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING";
+
+pub(super) const COUNT_RELAY_SEEN: &str = "-- count_relay_seen
+UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
+WHERE id = (SELECT callback_id FROM relay_seen WHERE message_key = $2)
+RETURNING id, settled_at";
+
 pub(super) const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
 WHERE id = (SELECT callback_id FROM relay_messages
@@ -71,10 +80,14 @@ SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NUL
 pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
 SELECT count(*), min(received_at) FROM callbacks WHERE settled_at IS NULL";
 
+pub(super) const INSERT_QUESTION: &str = "-- insert_question
+INSERT INTO questions (refund_id, question_key, callback_id) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING";
+
+/// Among the first notifications of a refund: those that a program judged which noted no questions.
 pub(super) const CLAIM_JUDGED_BEFORE: &str = "-- claim_judged_before
-SELECT count(*) FROM callbacks
-WHERE provider = $1 AND account = $2 AND refund_no = $3 AND claim = $4 AND verdict = $5
-  AND id <> $6";
+SELECT 1 FROM (SELECT id, claim, verdict FROM callbacks WHERE refund_id = $1 ORDER BY id LIMIT $2) AS first
+WHERE claim = $3 AND verdict = $4 AND id <> $5 LIMIT 1";
 
 /// The columns of a notification, in the order that `tx::callbacks` reads them.
 macro_rules! callback_columns {
@@ -92,18 +105,17 @@ SELECT ",
 );
 
 pub(super) const SETTLED_CLAIMS: &str = "-- settled_claims
-SELECT id, claim, received_at FROM callbacks
-WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4
-  AND settled_at IS NOT NULL AND claim IS NOT NULL
-ORDER BY settled_at, id LIMIT $5";
+SELECT id, claim, received_at, settled_at FROM callbacks
+WHERE refund_id = $1 AND settled_at IS NOT NULL AND claim IS NOT NULL
+ORDER BY id LIMIT $2";
 
 pub(super) const CALLBACKS_OF_REFUND: &str = concat!(
     "-- callbacks_of_refund
 SELECT ",
     callback_columns!(),
     " FROM callbacks
-WHERE provider = $1 AND account = $2 AND refund_no = $3 AND refund_id = $4 AND id > $5
-ORDER BY id LIMIT $6"
+WHERE refund_id = $1 AND id > $2
+ORDER BY id LIMIT $3"
 );
 
 pub(super) const LOCK_REFUND: &str = concat!(
@@ -268,6 +280,12 @@ WHERE sequence > $1 ORDER BY sequence LIMIT $2";
 
 pub(super) const LAST_SEQUENCE: &str = "-- last_sequence
 SELECT last_sequence FROM feed";
+
+pub(super) const EPOCH: &str = "-- epoch
+SELECT epoch FROM feed_epoch";
+
+pub(super) const RENEW_EPOCH: &str = "-- renew_epoch
+UPDATE feed_epoch SET epoch = $1";
 
 pub(super) const COUNT_ATTENTION: &str = "-- count_attention
 SELECT count(*) FROM refunds WHERE attention <> '[]'";

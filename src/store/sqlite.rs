@@ -4,6 +4,7 @@
 //! where SQLite did not take it.
 
 mod backup;
+mod catalogue;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::driver::Driver as _;
 use super::sqlite::{Sqlite, Synchronous};
 use super::*;
+use crate::domain::clock::{Moment, SystemClock};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, Number};
 use crate::domain::order::OrderState;
@@ -31,7 +32,7 @@ impl Folder {
     }
 
     fn open(&self) -> Result<Store, StoreError> {
-        Store::open(&self.url(), NOW)
+        Store::open(&self.url(), &SystemClock)
     }
 }
 

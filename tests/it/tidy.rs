@@ -16,7 +16,7 @@ const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("epay", &["domain"]),
     ("providers", &["crypto", "domain"]),
     ("store", &["domain"]),
-    ("intake", &["domain", "providers", "store"]),
+    ("intake", &["crypto", "domain", "providers", "store"]),
     ("audit", &["crypto", "domain", "epay", "providers", "store"]),
     ("feed", &["domain", "store"]),
     ("push", &["crypto", "domain", "feed", "store"]),
@@ -90,13 +90,14 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Files that hold SQL.
-const SQL: [&str; 10] = [
+const SQL: [&str; 11] = [
     "src/store/sql.rs",
     "src/store/sql/audit.rs",
     "src/store/schema.rs",
-    // Its transactions and pragmas.
+    "src/store/schema/",
+    // Its transactions, pragmas and catalogue.
     "src/store/sqlite.rs",
-    "src/store/sqlite/backup.rs",
+    "src/store/sqlite/",
     // Copies every table that the schema has.
     "src/store/copy/",
     // Its settings and catalogue, and the feed's counter as another connection sees it.

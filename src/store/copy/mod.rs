@@ -13,9 +13,9 @@ mod page;
 mod side;
 mod tables;
 
-use super::schema::SCHEMA;
+use super::schema::{Making, SCHEMA};
 use super::{StoreError, StoreUrl};
-use crate::domain::clock::Moment;
+use crate::domain::clock::Clock;
 use page::{Page, Position};
 use side::{Role, Side};
 use tables::{Table, tables};
@@ -67,7 +67,7 @@ pub struct CopiedTable {
 pub fn copy(
     from: &StoreUrl,
     to: &StoreUrl,
-    now: Moment,
+    clock: &dyn Clock,
     digest: Digest,
     mut progress: impl FnMut(&'static str, &str, u64),
 ) -> Result<Vec<CopiedTable>, CopyError> {
@@ -77,7 +77,7 @@ pub fn copy(
     }
     let tables = tables(SCHEMA);
     let mut source = Side::open_source(from)?;
-    let mut target = Side::open_target(to, now)?;
+    let mut target = Side::open_target(to, Making::by(clock))?;
     target.mark(&name, &tables)?;
     for table in &tables {
         if !table.key.is_empty() {

@@ -7,13 +7,12 @@ use super::super::driver::{Driver, OwnedValue};
 use super::super::engine::{make_folder, real_path};
 use super::super::lock::StoreLock;
 use super::super::postgres::{Postgres, Purpose};
-use super::super::schema::{self, COPY_MARKER};
+use super::super::schema::{self, COPY_MARKER, Making};
 use super::super::sqlite::{Sqlite, Synchronous};
 use super::super::{StoreError, StoreUrl};
 use super::CopyError;
 use super::page::{Page, Position, names, numbered};
 use super::tables::Table;
-use crate::domain::clock::Moment;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -49,13 +48,13 @@ impl Side {
     }
 
     /// Opens what is copied to, and makes the tables where there are none.
-    pub(super) fn open_target(url: &StoreUrl, now: Moment) -> Result<Self, CopyError> {
+    pub(super) fn open_target(url: &StoreUrl, making: Making) -> Result<Self, CopyError> {
         let mut side = Self::open(url, Role::Target, |path| {
             Sqlite::open_writer(path, Synchronous::Full)
         })?;
         let marked = side.driver.count_tables(Some(COPY_MARKER));
         if side.of(marked)? == 0 {
-            let prepared = schema::prepare(side.driver.as_mut(), now);
+            let prepared = schema::prepare(side.driver.as_mut(), making);
             side.of(prepared)?;
         }
         Ok(side)

@@ -8,6 +8,7 @@
 mod catalogue;
 mod dialect;
 mod error;
+mod indexes;
 mod listen;
 mod session;
 mod tls;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 pub(super) use catalogue::{first_missing, lock_for_schema};
+pub(super) use indexes::build_missing;
 pub(super) use listen::Listener;
 pub use url::{PostgresUrl, PostgresUrlError};
 

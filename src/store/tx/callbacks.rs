@@ -8,7 +8,7 @@ use super::{Page, Snapshot, Tx, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, RefundId};
-use crate::domain::refund::{Refund, Verdict};
+use crate::domain::refund::Verdict;
 
 /// A notification as transaction 1 stores it.
 #[derive(Clone, Debug)]
@@ -104,6 +104,10 @@ pub struct SettledClaim {
     pub received_at: Moment,
 }
 
+/// How many notifications of a refund are looked at for a question that a program of the version before put, which
+/// notes none.
+const JUDGED_BY_OTHERS_MAX: i64 = 100;
+
 /// What stands for "no number" in the unique index, where NULL would never be a repeat.
 fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
     refund_no.map_or("", RefundNo::as_str)
@@ -168,19 +172,54 @@ impl Tx<'_> {
                 callback.id.as_bytes().into(),
             ],
         )?;
-        if inserted == 1 {
+        if inserted == 0 {
+            return self.snapshot().first(
+                sql::COUNT_RELAY_DELIVERY,
+                &[
+                    callback.received_at.as_millis().into(),
+                    provider.as_str().into(),
+                    account.as_str().into(),
+                    message_key.into(),
+                ],
+                read_known,
+            );
+        }
+        // An instance of the version before notes a message for its account only.
+        let seen = [
+            message_key.into(),
+            provider.as_str().into(),
+            account.as_str().into(),
+            callback.id.as_bytes().into(),
+        ];
+        if self.execute(sql::INSERT_RELAY_SEEN, &seen)? == 1 {
             return Ok(None);
         }
-        self.snapshot().first(
-            sql::COUNT_RELAY_DELIVERY,
-            &[
-                callback.received_at.as_millis().into(),
-                provider.as_str().into(),
-                account.as_str().into(),
-                message_key.into(),
-            ],
-            read_known,
-        )
+        let count = [callback.received_at.as_millis().into(), message_key.into()];
+        self.snapshot()
+            .first(sql::COUNT_RELAY_SEEN, &count, read_known)
+    }
+
+    /// Notes a question about a refund; `false` where it was asked before. The same claim with the same verdict
+    /// is the same question.
+    pub fn ask(
+        &mut self,
+        refund_id: RefundId,
+        question_key: &[u8; 32],
+        (claim_json, verdict): (&str, Verdict),
+        by: CallbackId,
+    ) -> Result<bool, StoreError> {
+        let params = [
+            refund_id.as_bytes().into(),
+            question_key.into(),
+            by.as_bytes().into(),
+        ];
+        if self.execute(sql::INSERT_QUESTION, &params)? == 0 {
+            return Ok(false);
+        }
+        let before = self
+            .snapshot()
+            .claim_judged_before(refund_id, claim_json, verdict, by)?;
+        Ok(!before)
     }
 
     /// Marks a notification settled; [`StoreError::Overtaken`] where somebody else has done so.
@@ -276,43 +315,37 @@ impl Snapshot<'_> {
         Ok(found.unwrap_or((0, None)))
     }
 
-    /// Whether another notification of this refund said the very same and got the same verdict.
-    pub fn claim_judged_before(
+    /// Whether one of the first notifications of this refund, but for one, said the very same and got the
+    /// same verdict.
+    fn claim_judged_before(
         &mut self,
-        account: &Account,
-        (claim, claim_json): (&Claim, &str),
+        refund_id: RefundId,
+        claim_json: &str,
         verdict: Verdict,
         but: CallbackId,
     ) -> Result<bool, StoreError> {
-        let found = self.first(
-            sql::CLAIM_JUDGED_BEFORE,
-            &[
-                account.provider.as_str().into(),
-                account.name.as_str().into(),
-                number_or_empty(claim.refund_no.as_ref()).into(),
-                claim_json.into(),
-                verdict.as_str().into(),
-                but.as_bytes().into(),
-            ],
-            |row| row.integer(0),
-        )?;
-        Ok(found.unwrap_or(0) > 0)
+        let params = [
+            refund_id.as_bytes().into(),
+            JUDGED_BY_OTHERS_MAX.into(),
+            claim_json.into(),
+            verdict.as_str().into(),
+            but.as_bytes().into(),
+        ];
+        let found = self.first(sql::CLAIM_JUDGED_BEFORE, &params, |_| Ok(()))?;
+        Ok(found.is_some())
     }
 
     /// A page of the notifications of a refund after one of them, or from the first, oldest first.
     pub fn callbacks_of_refund(
         &mut self,
-        refund: &Refund,
+        refund_id: RefundId,
         after: Option<CallbackId>,
         limit: u32,
     ) -> Result<Page<CallbackRow>, StoreError> {
         // No notification has this id, and each comes after it.
         let after = after.unwrap_or(CallbackId::new(Uuid::nil()));
         let params = [
-            refund.account.provider.as_str().into(),
-            refund.account.name.as_str().into(),
-            number_or_empty(refund.refund_no.as_ref()).into(),
-            refund.id.as_bytes().into(),
+            refund_id.as_bytes().into(),
             after.as_bytes().into(),
             rows_to_ask(limit).into(),
         ];
@@ -325,26 +358,25 @@ impl Snapshot<'_> {
         self.first(sql::CALLBACK, &[id.as_bytes().into()], read_callback)
     }
 
-    /// What the settled notifications of a refund said, in the order in which they took effect.
+    /// What the settled notifications of a refund said, in the order in which they took effect; of more than
+    /// `limit` those that came first.
     pub fn settled_claims(
         &mut self,
-        refund: &Refund,
+        refund_id: RefundId,
         limit: u32,
     ) -> Result<Vec<SettledClaim>, StoreError> {
-        let params = [
-            refund.account.provider.as_str().into(),
-            refund.account.name.as_str().into(),
-            number_or_empty(refund.refund_no.as_ref()).into(),
-            refund.id.as_bytes().into(),
-            i64::from(limit).into(),
-        ];
-        self.all(sql::SETTLED_CLAIMS, &params, |row| {
-            Ok(SettledClaim {
+        let params = [refund_id.as_bytes().into(), i64::from(limit).into()];
+        let mut claims = self.all(sql::SETTLED_CLAIMS, &params, |row| {
+            let claim = SettledClaim {
                 id: CallbackId::new(uuid(row.blob(0)?)?),
                 claim: row.text(1)?.to_owned(),
                 received_at: Moment::from_millis(row.integer(2)?),
-            })
-        })
+            };
+            Ok((row.integer(3)?, claim))
+        })?;
+        // Here, because the engine would read and sort all of them for it.
+        claims.sort_by_key(|(settled_at, claim)| (*settled_at, claim.id));
+        Ok(claims.into_iter().map(|(_, claim)| claim).collect())
     }
 }
 

@@ -2,8 +2,9 @@
 //! commit: numbers are gapless and in commit order, and the counter is held for the shortest time.
 
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::super::{StoreError, sql};
+use super::super::{StoreError, schema, sql};
 use super::callbacks::uuid;
 use super::{Snapshot, Tx};
 use crate::domain::clock::Moment;
@@ -59,6 +60,15 @@ impl Tx<'_> {
         self.execute(sql::REWRITE_COUNTER, &[])
     }
 
+    /// Begins another history for the feed: its readers are told that their places are of another one. Returns
+    /// the new epoch.
+    pub fn renew_epoch(&mut self, random: Uuid) -> Result<String, StoreError> {
+        let epoch = schema::epoch(random);
+        self.driver
+            .expect_one(sql::RENEW_EPOCH, &[epoch.as_str().into()])?;
+        Ok(epoch)
+    }
+
     /// Numbers and stores the events of this transaction; returns the last number, if any.
     pub(in super::super) fn number_events(&mut self) -> Result<Option<i64>, StoreError> {
         if self.events.is_empty() {
@@ -106,6 +116,12 @@ impl Snapshot<'_> {
     pub fn event_time(&mut self, sequence: i64) -> Result<Option<Moment>, StoreError> {
         let time = self.first(sql::EVENT_TIME, &[sequence.into()], |row| row.integer(0))?;
         Ok(time.map(Moment::from_millis))
+    }
+
+    /// Which history the numbers count.
+    pub fn epoch(&mut self) -> Result<String, StoreError> {
+        let epoch = self.first(sql::EPOCH, &[], |row| Ok(row.text(0)?.to_owned()))?;
+        epoch.ok_or_else(|| StoreError::Unreadable("the feed's epoch is gone".to_owned()))
     }
 
     /// The last number given away.

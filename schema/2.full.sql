@@ -1,0 +1,187 @@
+-- The one schema of refund-receiver, SQLite STRICT. The PostgreSQL form is a mechanical rewrite of the types.
+-- Times are milliseconds since 1970-01-01T00:00:00Z. Ids are the 16 bytes of a UUIDv7. Amounts are decimal
+-- text in major units, because sixteen integer digits and four decimals do not fit a 64-bit integer.
+
+-- Version of this schema; the program refuses a version it does not know.
+CREATE TABLE schema_version (
+  version     INTEGER NOT NULL,
+  applied_at  INTEGER NOT NULL
+) STRICT;
+
+-- Transaction 1: every authentic notification, bytes as received. Rows are never deleted by the program.
+CREATE TABLE callbacks (
+  -- immutable: what came
+  id               BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  provider         TEXT    NOT NULL,
+  account          TEXT    NOT NULL,
+  refund_no        TEXT    NOT NULL,           -- '' where the bytes name none that can be read
+  delivery_key     BLOB    NOT NULL CHECK (length(delivery_key) = 32), -- SHA-256 of the body, or of a relay's message
+  key_id           TEXT    NOT NULL,           -- which configured key or token verified it
+  headers          TEXT    NOT NULL,           -- JSON object of the headers that matter
+  body             BLOB    NOT NULL,           -- untouched
+  claim            TEXT,                       -- JSON of what it says; NULL: authentic, but not even a claim
+  received_at      INTEGER NOT NULL,
+  -- mutable: what became of it
+  deliveries       INTEGER NOT NULL DEFAULT 1 CHECK (deliveries >= 1), -- how often these very bytes came
+  last_received_at INTEGER NOT NULL,
+  refund_id        BLOB,                       -- set by transaction 2
+  verdict          TEXT,                       -- set by transaction 2: applied repeat stale conflict questioned invalid
+  settled_at       INTEGER,                    -- when transaction 2 committed
+  settle_after     INTEGER NOT NULL,           -- when the resume worker may take it over
+  settle_attempts  INTEGER NOT NULL DEFAULT 0, -- how often settling failed
+  CHECK ((settled_at IS NULL) = (verdict IS NULL))
+) STRICT;
+-- Recognises a repeat, and lists the notifications of one refund.
+CREATE UNIQUE INDEX callbacks_delivery ON callbacks (provider, account, refund_no, delivery_key);
+-- The resume worker's list: empty in quiet times.
+CREATE INDEX callbacks_unsettled ON callbacks (settle_after) WHERE settled_at IS NULL;
+
+-- Messages of relays, id and body: each counts once for its account, whatever path it comes on again.
+CREATE TABLE relay_messages (
+  provider    TEXT NOT NULL,
+  account     TEXT NOT NULL,
+  message_key BLOB NOT NULL CHECK (length(message_key) = 32), -- SHA-256 of id and body
+  callback_id BLOB NOT NULL,                   -- what it brought the first time
+  PRIMARY KEY (provider, account, message_key)
+) STRICT, WITHOUT ROWID;
+
+-- One record a refund: what the notifications add up to.
+CREATE TABLE refunds (
+  -- immutable
+  id                 BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  provider           TEXT    NOT NULL,
+  account            TEXT    NOT NULL,
+  refund_no          TEXT,                     -- NULL: the notification could not be read; unique otherwise
+  received_at        INTEGER NOT NULL,         -- when the first notification came
+  -- mutable, by transaction 2 only
+  provider_refund_no TEXT,
+  order_no           TEXT,
+  status             TEXT    NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed', 'canceled')),
+  provider_status    TEXT,
+  amount             TEXT,                     -- decimal text, major units
+  currency           TEXT    CHECK (length(currency) = 3), -- ISO 4217
+  failure            TEXT,                     -- JSON {"code","message"} of the provider
+  finished_at        INTEGER,
+  attention          TEXT    NOT NULL DEFAULT '[]', -- JSON list of open questions
+  updated_at         INTEGER NOT NULL,
+  CHECK ((amount IS NULL) = (currency IS NULL))
+) STRICT;
+-- By number first: readers often know nothing else.
+CREATE UNIQUE INDEX refunds_number ON refunds (refund_no, provider, account);
+CREATE INDEX refunds_provider_number ON refunds (provider_refund_no) WHERE provider_refund_no IS NOT NULL;
+CREATE INDEX refunds_order ON refunds (order_no) WHERE order_no IS NOT NULL;
+-- What changed lately: ids alone answer it.
+CREATE INDEX refunds_updated ON refunds (updated_at, id);
+-- Lists, newest first: what they filter by stands in the index, so that a rare answer among millions is
+-- found without reading the records themselves.
+CREATE INDEX refunds_listed ON refunds (id, provider, account, status, updated_at);
+-- What most refunds are not: asked for most, and free for those that succeed at once.
+CREATE INDEX refunds_not_succeeded ON refunds (status, id) WHERE status <> 'succeeded';
+CREATE INDEX refunds_attention ON refunds (id) WHERE attention <> '[]';
+
+-- The order side of one EPay refund: transaction 2's own state, kept so that it can be tried again.
+CREATE TABLE close_outs (
+  refund_id   BLOB    NOT NULL PRIMARY KEY CHECK (length(refund_id) = 16),
+  callback_id BLOB    NOT NULL,                -- the notification that reported it
+  batchno     TEXT    NOT NULL,
+  trandeno    TEXT    NOT NULL,
+  amount      TEXT    NOT NULL,                -- decimal text, yuan; the first one reported
+  state       TEXT    NOT NULL CHECK (state IN ('pending', 'done', 'parked')),
+  errcode     INTEGER NOT NULL,                -- what the caller was last told: 0 2 3 4 6 9
+  order_no    TEXT,                            -- known once the payment is
+  order_state TEXT,                            -- the order's state as the close-out left it
+  attempts    INTEGER NOT NULL,
+  next_at     INTEGER,                         -- when it is tried again; NULL unless pending
+  park_at     INTEGER NOT NULL,                -- when trying ends
+  updated_at  INTEGER NOT NULL,
+  CHECK ((next_at IS NULL) = (state <> 'pending')),
+  CHECK ((state = 'done') = (errcode = 0))
+) STRICT;
+CREATE INDEX close_outs_due ON close_outs (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX close_outs_open ON close_outs (state) WHERE state <> 'done';
+CREATE INDEX close_outs_trade ON close_outs (trandeno, batchno);
+
+-- The feed: numbered without gaps, in commit order.
+CREATE TABLE events (
+  sequence    INTEGER NOT NULL PRIMARY KEY,
+  id          BLOB    NOT NULL CHECK (length(id) = 16),
+  type        TEXT    NOT NULL,
+  occurred_at INTEGER NOT NULL,
+  data        TEXT    NOT NULL                 -- JSON as readers get it
+) STRICT;
+
+-- One row: the last event number given away; taken last before each commit.
+CREATE TABLE feed (
+  last_sequence INTEGER NOT NULL CHECK (last_sequence >= 0)
+) STRICT;
+INSERT INTO feed (last_sequence) VALUES (0);
+
+-- Pre-orders, by their known names: T_SP_YD the order, T_SP_YD_DSFZF its third-party payments,
+-- T_SP_YD_SXF its refund applications.
+CREATE TABLE T_SP_YD (
+  order_no            TEXT    NOT NULL PRIMARY KEY,
+  state               TEXT    NOT NULL CHECK (state IN ('paid', 'refund_applied', 'delivered', 'closed')),
+  closed_by_close_out INTEGER NOT NULL DEFAULT 0 CHECK (closed_by_close_out IN (0, 1)),
+  created_at          INTEGER NOT NULL,
+  updated_at          INTEGER NOT NULL,
+  CHECK (closed_by_close_out = 0 OR state = 'closed')
+) STRICT;
+
+CREATE TABLE T_SP_YD_DSFZF (
+  trandeno TEXT NOT NULL PRIMARY KEY,          -- the payment's trade number
+  order_no TEXT NOT NULL REFERENCES T_SP_YD (order_no),
+  amount   TEXT NOT NULL                       -- decimal text, yuan
+) STRICT;
+CREATE INDEX T_SP_YD_DSFZF_order ON T_SP_YD_DSFZF (order_no);
+
+CREATE TABLE T_SP_YD_SXF (
+  order_no   TEXT    NOT NULL REFERENCES T_SP_YD (order_no),
+  batchno    TEXT    NOT NULL,
+  amount     TEXT    NOT NULL,                 -- decimal text, yuan
+  state      TEXT    NOT NULL CHECK (state IN ('applied', 'in_progress', 'handled')),
+  handled_by BLOB,                             -- the refund whose close-out handled it
+  handled_at INTEGER,
+  PRIMARY KEY (order_no, batchno),
+  CHECK ((state = 'handled') = (handled_at IS NOT NULL))
+) STRICT;
+
+-- Readers that have their place in the feed kept here.
+CREATE TABLE consumers (
+  reader         TEXT    NOT NULL,             -- the reader whose token made it; nobody else sees it
+  name           TEXT    NOT NULL,
+  acked_sequence INTEGER NOT NULL CHECK (acked_sequence >= 0), -- everything up to here is done with
+  created_at     INTEGER NOT NULL,
+  updated_at     INTEGER NOT NULL,
+  PRIMARY KEY (reader, name)
+) STRICT, WITHOUT ROWID;
+
+-- What is known of each endpoint that events are pushed to. Settings stand in the config.
+CREATE TABLE endpoints (
+  name             TEXT    NOT NULL PRIMARY KEY,
+  revision         INTEGER NOT NULL DEFAULT 0, -- grows when an operator changes the row; whoever serves it reads it anew
+  pushed_sequence  INTEGER NOT NULL CHECK (pushed_sequence >= 0), -- everything up to here is delivered, parked or not wanted
+  failing_since    INTEGER,                    -- first failure with no success after it
+  failures         INTEGER NOT NULL DEFAULT 0, -- failures since the last success
+  last_error       TEXT,
+  last_success_at  INTEGER,
+  disabled_at      INTEGER,                    -- nothing is tried until an operator recovers it
+  disabled_reason  TEXT    CHECK (disabled_reason IN ('gone', 'failing')),
+  leased_by        TEXT,                       -- the instance that serves it
+  leased_until     INTEGER NOT NULL DEFAULT 0, -- after this any instance may take it over
+  updated_at       INTEGER NOT NULL,
+  CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
+) STRICT;
+
+-- Events that an endpoint did not take, and those of the same refund that wait behind them.
+CREATE TABLE parked_pushes (
+  endpoint        TEXT    NOT NULL REFERENCES endpoints (name),
+  sequence        INTEGER NOT NULL,
+  refund_id       BLOB    NOT NULL CHECK (length(refund_id) = 16), -- pushed in order within this refund
+  attempts        INTEGER NOT NULL,            -- 0: waits behind an earlier event of its refund
+  first_failed_at INTEGER,
+  next_at         INTEGER,                     -- when it is tried again; NULL: waits, or given up
+  given_up_at     INTEGER,                     -- the last try of the schedule failed while others succeeded
+  last_error      TEXT,
+  PRIMARY KEY (endpoint, sequence),
+  CHECK (given_up_at IS NULL OR next_at IS NULL)
+) STRICT, WITHOUT ROWID;
