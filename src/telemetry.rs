@@ -137,6 +137,12 @@ pub struct Metrics {
     pub late_refusals: Counter,
     /// Requests of readers above their limit.
     limited: Family<ReaderLabels, Counter>,
+    /// Requests of readers that had too many under way.
+    turned_away: Family<ReaderLabels, Counter>,
+    /// Requests that each reader has under way.
+    reader_connections: Family<ReaderLabels, Gauge>,
+    /// Seconds since the store was last read for the gauges that show what it holds.
+    pub store_read_age: Gauge,
     /// Seconds until a reader's token expires; negative once it has.
     token_expiry: Family<ReaderLabels, Gauge>,
     /// Transactions of the writer since the start.
@@ -194,6 +200,12 @@ impl Default for Metrics {
         let limited = Family::default();
         let help = "Requests of readers above their limit";
         registry.register("limited_requests", help, limited.clone());
+        let turned_away = Family::default();
+        let help = "Requests of readers that had too many under way";
+        registry.register("turned_away_requests", help, turned_away.clone());
+        let reader_connections = Family::default();
+        let help = "Requests that a reader has under way, open streams among them";
+        registry.register("reader_connections", help, reader_connections.clone());
         let token_expiry = Family::default();
         let help = "Time until the token of a reader expires";
         registry.register("reader_token_expiry_seconds", help, token_expiry.clone());
@@ -223,7 +235,13 @@ impl Default for Metrics {
             late_refusals,
             consumer_lag,
             endpoints,
+            store_read_age: gauge(
+                "store_read_age_seconds",
+                "Age of what is shown of the store's contents",
+            ),
             limited,
+            turned_away,
+            reader_connections,
             token_expiry,
             registry,
         }
@@ -235,6 +253,21 @@ impl Metrics {
     pub fn limited(&self, reader: &str) {
         let reader = reader.to_owned();
         self.limited.get_or_create(&ReaderLabels { reader }).inc();
+    }
+
+    /// Counts a request of a reader that had too many under way.
+    pub fn turned_away(&self, reader: &str) {
+        let reader = reader.to_owned();
+        self.turned_away
+            .get_or_create(&ReaderLabels { reader })
+            .inc();
+    }
+
+    /// Notes how many requests a reader has under way.
+    pub fn reader_holds(&self, reader: String, requests: i64) {
+        self.reader_connections
+            .get_or_create(&ReaderLabels { reader })
+            .set(requests);
     }
 
     /// Notes how long the token of a reader is still good.

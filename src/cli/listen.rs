@@ -36,6 +36,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const CONNECTIONS_MAX: u64 = 2_048;
 /// Fewest that are worth starting with.
 const CONNECTIONS_MIN: u64 = 16;
+/// Fewest places of the internal listener that readers cannot fill.
+const KEPT_MIN: usize = 8;
 /// Bytes that the system holds of what is sent on one connection and not taken yet.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Open files of one connection: the one that is read, and the one by which it can be cut.
@@ -82,6 +84,18 @@ pub(super) fn connections_of_a_listener() -> anyhow::Result<usize> {
     Ok(usize::try_from(possible.min(CONNECTIONS_MAX))?)
 }
 
+/// Places of the internal listener that readers may fill. The rest is for whoever needs no token, and for
+/// telling readers that there are too many of them.
+pub(super) fn places_of_readers(connections: usize) -> usize {
+    let room = room(connections);
+    room - (room / 8).max(KEPT_MIN)
+}
+
+/// Places are freed before the framework stops to accept; an eighth of them may be on its way out.
+fn room(connections: usize) -> usize {
+    connections - connections / 8
+}
+
 /// What a listener is opened on.
 pub(super) enum Place {
     /// An address that is bound when the service is ready to answer.
@@ -100,8 +114,7 @@ pub(super) fn listen(
     side: Side,
 ) -> anyhow::Result<Listener> {
     let app = app.clone();
-    // Places are freed before the framework stops to accept; an eighth of them may be on its way out.
-    let connections = Connections::new(connections_max - connections_max / 8);
+    let connections = Connections::new(room(connections_max));
     let admitting = Arc::clone(&connections);
     let server = HttpServer::new(move || {
         Routes::new()

@@ -21,7 +21,7 @@ use super::{STORE_REFUSED, output};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::feed::Feed;
-use crate::http::{App, Readers, RefusalBudget, routes};
+use crate::http::{App, Gauges, ReaderPlaces, Readers, RefusalBudget, metrics, routes};
 use crate::intake::Intake;
 use crate::push::Push;
 use crate::store::evidence::Evidence;
@@ -130,6 +130,7 @@ impl Service {
             std::mem::take(&mut config.endpoints),
         );
         let push = Arc::new(push.await?);
+        let connections = listen::connections_of_a_listener()?;
         let app = Data::new(App {
             push: Arc::clone(&push),
             store,
@@ -140,14 +141,15 @@ impl Service {
             registry: config.registry,
             epay: config.epay,
             readers: Readers::new(config.readers),
+            places: ReaderPlaces::new(listen::places_of_readers(connections)),
             clock,
             metrics: Metrics::default(),
+            gauges: Gauges::default(),
             heartbeat: config.feed.heartbeat,
             draining,
         });
         let stalled = config.feed.stalled;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let connections = listen::connections_of_a_listener()?;
         let public = listen::listen(
             public,
             "server.listen",
@@ -178,6 +180,7 @@ impl Service {
         let [public, internal] = self.listeners;
         let handles = [public.server.handle(), internal.server.handle()];
         let watch = rt::spawn(listen::watch([public.connections, internal.connections]));
+        let gauges = rt::spawn(metrics::keep(self.app.clone()));
         let running = [rt::spawn(public.server), rt::spawn(internal.server)];
         let intake = Arc::clone(&self.app.intake);
         let resume = rt::spawn(async move { intake.resume().await });
@@ -196,6 +199,7 @@ impl Service {
         }
         resume.abort();
         watch.abort();
+        gauges.abort();
         // What is still under way to an endpoint is sent again after the next start.
         if timeout(PUSH_GRACE, push).await.is_err() {
             tracing::info!("stopping without waiting for an endpoint");
@@ -204,7 +208,7 @@ impl Service {
             server.await.context("a listener failed")??;
         }
         // Told to end above; only when they have do they let go of the store.
-        drop(tokio::join!(resume, watch));
+        drop(tokio::join!(resume, watch, gauges));
         let store = Arc::clone(&self.app.store);
         drop(self.app);
         close(store).await

@@ -1,6 +1,6 @@
 //! The shape of the file. Unknown keys are refused: a misspelt guard must not be a missing one.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use serde::{Deserialize, Deserializer};
 use toml::Table;
@@ -90,6 +90,7 @@ pub(super) struct ReaderSection {
     pub scopes: Vec<String>,
     pub expires_at: Option<String>,
     pub rate_limit: Option<String>,
+    pub max_connections: Option<Text<NonZeroU16>>,
 }
 
 #[derive(Debug, Deserialize)]

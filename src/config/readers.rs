@@ -1,13 +1,14 @@
 //! Readers: which internal system may see what, until when, and how often it may ask.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Checker;
-use super::file::ReaderSection;
+use super::file::{ReaderSection, Text};
 use crate::crypto::TokenDigest;
 use crate::domain::clock::Moment;
 
@@ -15,6 +16,8 @@ use crate::domain::clock::Moment;
 const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// Most requests that a limit can name; beyond it there is nothing left to limit.
 const REQUESTS_MAX: u32 = 1_000_000;
+/// Requests that a reader may have under way where the config does not say.
+const CONNECTIONS_DEFAULT: usize = 64;
 
 /// What an internal system may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +126,8 @@ pub struct Reader {
     pub expires_at: Option<Moment>,
     /// How often it may ask; `None`: as often as it likes.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests it may have under way at once, open streams among them.
+    pub max_connections: usize,
 }
 
 impl Checker {
@@ -173,13 +178,26 @@ impl Checker {
                 .map_err(|error| self.note(format!("{key}.rate_limit"), format!("{error}")))
                 .ok()
         });
+        let max_connections = self.max_connections(key, section.max_connections);
         Some(Reader {
             name: section.name.clone(),
             token: token.ok()?,
             scopes,
             expires_at,
             rate_limit,
+            max_connections,
         })
+    }
+
+    fn max_connections(&mut self, key: &str, given: Option<Text<NonZeroU16>>) -> usize {
+        let key = format!("{key}.max_connections");
+        given.map_or_else(
+            || {
+                self.note_default(key, CONNECTIONS_DEFAULT);
+                CONNECTIONS_DEFAULT
+            },
+            |given| usize::from(given.0.get()),
+        )
     }
 
     fn expiry(&mut self, key: &str, name: &str, text: &str) -> Option<Moment> {

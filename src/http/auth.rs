@@ -2,7 +2,7 @@
 //! call needs.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
 use super::App;
@@ -71,7 +71,17 @@ where
     F: Future<Output = Result<HttpResponse, ApiError>>,
 {
     let (answered, allowance) = match authorize(app, request, scope) {
-        Ok((reader, allowance)) => (answer(reader).await, allowance),
+        Ok((reader, allowance)) => match app.places.take(reader) {
+            Ok(place) => {
+                // Held by the answer in the end, until its last byte is on its way (`edge`).
+                request.extensions_mut().insert(place);
+                (answer(reader).await, allowance)
+            }
+            Err(problem) => {
+                app.metrics.turned_away(&reader.name);
+                (Err(problem), allowance)
+            }
+        },
         Err((problem, allowance)) => (Err(problem), allowance),
     };
     let mut response = answered.unwrap_or_else(|problem| problem.response());

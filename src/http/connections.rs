@@ -27,6 +27,9 @@ const SERVED: u64 = u64::MAX;
 /// The share of the places that is freed at once, so that looking for them is rare.
 const FREED_AT_ONCE: usize = 64;
 
+/// How long an answer is worth making for a peer that has said that it sends nothing more.
+const LISTENS_MAX: Duration = Duration::from_secs(1);
+
 /// The connections of one listener.
 pub struct Connections {
     room: usize,
@@ -170,6 +173,23 @@ impl Place {
             biased;
             done = wait => Some(done),
             () = place.hung_up() => None,
+        }
+    }
+
+    /// Waits for what may take long, but only shortly for a reader that has hung up; `None` where it gave
+    /// up. Shortly, because a reader may only have said that it sends nothing more, and be listening.
+    pub async fn unless_gone<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
+        let Some(place) = Self::of(request) else {
+            return Some(wait.await);
+        };
+        let gone = async {
+            place.hung_up().await;
+            tokio::time::sleep(LISTENS_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            done = wait => Some(done),
+            () = gone => None,
         }
     }
 

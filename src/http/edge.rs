@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpResponse};
 
 use super::connections::Place;
+use super::places::ReaderPlace;
 
 /// The answer to a request that is not what it should be, for this reason.
 pub type Refuse = fn(&str) -> HttpResponse;
@@ -39,7 +40,12 @@ pub async fn guard(
     } else {
         next.call(request).await?
     };
-    Ok(response.map_body(|_, body| Answer { body, place }))
+    let of_reader = response.request().extensions_mut().remove();
+    Ok(response.map_body(|_, body| Answer {
+        body,
+        place,
+        _of_reader: of_reader,
+    }))
 }
 
 fn asks_for_websocket(request: &ServiceRequest) -> bool {
@@ -55,6 +61,7 @@ fn asks_for_websocket(request: &ServiceRequest) -> bool {
 pub struct Answer {
     body: BoxBody,
     place: Option<Arc<Place>>,
+    _of_reader: Option<ReaderPlace>,
 }
 
 impl MessageBody for Answer {

@@ -18,9 +18,11 @@ mod feed_place;
 mod health;
 mod json_body;
 mod limit;
+pub mod metrics;
 pub mod openapi;
 mod orders;
 mod peer;
+mod places;
 mod problem;
 mod query;
 mod refunds;
@@ -39,6 +41,8 @@ use tokio::sync::watch;
 
 pub use auth::Readers;
 pub use budget::RefusalBudget;
+pub use metrics::Gauges;
+pub use places::ReaderPlaces;
 
 use crate::domain::clock::Clock;
 use crate::feed::Feed;
@@ -70,10 +74,14 @@ pub struct App {
     pub epay: Option<EpayCallers>,
     /// Internal systems.
     pub readers: Readers,
+    /// How many requests each of them may have under way.
+    pub places: Arc<ReaderPlaces>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Metrics,
+    /// Those of them that are read from the store.
+    pub gauges: Gauges,
     /// Time between two signs of life on a quiet stream of events.
     pub heartbeat: Duration,
     /// Becomes true once the shutdown has begun.

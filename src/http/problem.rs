@@ -27,6 +27,12 @@ pub enum ApiError {
     TokenExpired(Moment),
     /// 429: too many requests; seconds after which the next one is taken.
     RateLimited(u64),
+    /// 429: the reader has so many requests under way already.
+    TooManyConnections(usize),
+    /// 503: all places of readers are taken.
+    NoPlace,
+    /// 503: the reader has hung up; most likely nobody hears this.
+    HungUp,
     /// 403: the token is good for other things.
     Forbidden(&'static str),
     /// 404: nothing with this id.
@@ -66,6 +72,7 @@ pub enum Code {
     PaymentOfOtherOrder,
     AckBackwards,
     TooManyConsumers,
+    TooManyConnections,
     SequenceUnknown,
     RequestTimeout,
     PayloadTooLarge,
@@ -90,7 +97,7 @@ impl Code {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -108,6 +115,7 @@ impl Code {
             Self::PaymentOfOtherOrder => "A payment has another order",
             Self::AckBackwards => "The consumer is further on",
             Self::TooManyConsumers => "No further consumer",
+            Self::TooManyConnections => "Too many requests at once",
             Self::SequenceUnknown => "No event has this number",
             Self::RequestTimeout => "The body took too long",
             Self::PayloadTooLarge => "The body is too large",
@@ -145,6 +153,7 @@ impl ApiError {
             Self::Unauthorized => Code::Unauthorized,
             Self::TokenExpired(_) => Code::TokenExpired,
             Self::RateLimited(_) => Code::RateLimited,
+            Self::TooManyConnections(_) => Code::TooManyConnections,
             Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) => Code::NotFound,
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
@@ -160,7 +169,10 @@ impl ApiError {
             | Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => {
                 Code::InvalidBody
             }
-            Self::Body(PublicError::Unavailable(_)) | Self::Unavailable(_) => Code::Unavailable,
+            Self::NoPlace
+            | Self::HungUp
+            | Self::Body(PublicError::Unavailable(_))
+            | Self::Unavailable(_) => Code::Unavailable,
         }
     }
 
@@ -171,6 +183,12 @@ impl ApiError {
                 format!("it expired at {moment}; ask the operator for another")
             }
             Self::RateLimited(seconds) => format!("the next request is taken in {seconds} s"),
+            Self::TooManyConnections(most) => format!(
+                "the reader has {most} requests under way, open streams among them, and may have no \
+                 more (max_connections); end some, or wait"
+            ),
+            Self::NoPlace => "the requests of readers fill every place; try again".into(),
+            Self::HungUp => "the connection was closed before the answer was there".into(),
             Self::Forbidden(scope) => format!("this call needs the scope {scope}"),
             Self::NotFound(what) => format!("no {what} with this id"),
             Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
@@ -227,7 +245,7 @@ impl ApiError {
             Self::MethodNotAllowed(allowed) => {
                 response.insert_header((header::ALLOW, *allowed));
             }
-            Self::Unavailable(_) => {
+            Self::TooManyConnections(_) | Self::NoPlace | Self::HungUp | Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             Self::Forbidden(_)

@@ -14,7 +14,7 @@ use super::openapi::responses::{NotModified, Reading, ReadingOne};
 use super::openapi::words::AttentionFilter;
 use super::problem::ApiError;
 use super::query::Query;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
 use crate::doctor::explain::CallbackView;
 use crate::domain::claim::{Reason, Status};
 use crate::domain::clock::Moment;
@@ -22,7 +22,7 @@ use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::view::RefundView;
-use crate::store::RefundFilter;
+use crate::store::{RefundFilter, Snapshot};
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 50;
@@ -79,19 +79,29 @@ struct PageView<'a> {
     )
 )]
 pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = answer_list(&app, &request);
-    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
+    let answer = |reader| answer_list(&app, &request, reader);
+    admitted(&app, &request, Scope::RefundsRead, answer).await
 }
 
-async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn answer_list(
+    app: &App,
+    request: &HttpRequest,
+    reader: &Reader,
+) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let filter = filter(&query)?;
     app.intake.caught_up().await;
-    let page = app
-        .store
-        .read(move |snapshot| snapshot.refunds(&filter, limit))
-        .await?;
+    let is_look_up = filter.is_look_up();
+    let find = move |snapshot: &mut Snapshot<'_>| snapshot.refunds(&filter, limit);
+    let page = if is_look_up {
+        app.store.read(find).await?
+    } else {
+        let list = app.store.read_list(&reader.name, find);
+        Place::unless_gone(request, list)
+            .await
+            .ok_or(ApiError::HungUp)??
+    };
     let next_cursor = page
         .rows
         .last()
@@ -243,13 +253,14 @@ struct CallbacksView {
     )
 )]
 pub async fn callbacks(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
-    let answer = answer_callbacks(&app, &request, &id);
-    admitted(&app, &request, Scope::CallbacksRead, |_| answer).await
+    let answer = |reader| answer_callbacks(&app, &request, reader, &id);
+    admitted(&app, &request, Scope::CallbacksRead, answer).await
 }
 
 async fn answer_callbacks(
     app: &App,
     request: &HttpRequest,
+    reader: &Reader,
     id: &str,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["limit", "cursor"])?;
@@ -260,15 +271,16 @@ async fn answer_callbacks(
         })?;
     let id = parse_id(id)?;
     app.intake.caught_up().await;
-    let page = app
-        .store
-        .read(move |snapshot| match snapshot.refund(id)? {
-            Some((refund, _)) => snapshot
-                .callbacks_of_refund(refund.id, after, limit)
-                .map(Some),
-            None => Ok(None),
-        })
-        .await?
+    let find = move |snapshot: &mut Snapshot<'_>| match snapshot.refund(id)? {
+        Some((refund, _)) => snapshot
+            .callbacks_of_refund(refund.id, after, limit)
+            .map(Some),
+        None => Ok(None),
+    };
+    let found = app.store.read_list(&reader.name, find);
+    let page = Place::unless_gone(request, found)
+        .await
+        .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
     let last = page.rows.last().filter(|_| page.has_more);
     let page = CallbacksView {

@@ -7,8 +7,8 @@ use super::edge::Refuse;
 use super::error::PublicError;
 use super::problem::ApiError;
 use super::{
-    callback, callbacks, consumers, endpoints, epay, error, events, health, openapi, orders,
-    problem, refunds, relay, stream,
+    callback, callbacks, consumers, endpoints, epay, error, events, health, metrics, openapi,
+    orders, problem, refunds, relay, stream,
 };
 
 /// One listener: what it serves, and how it refuses what no handler gets to see.
@@ -90,7 +90,7 @@ fn internal(config: &mut ServiceConfig) {
         .service(get("/openapi.json", read().to(openapi::document)))
         .service(get("/livez", read().to(health::live)))
         .service(get("/readyz", read().to(health::ready)))
-        .service(get("/metrics", read().to(health::metrics)))
+        .service(get("/metrics", read().to(metrics::metrics)))
         .default_service(web::to(problem::no_such_page));
 }
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::App;
 use super::auth::admitted;
 use super::body::single_header;
+use super::connections::Place;
 use super::events::{after, sequence};
 use super::openapi::responses::Reading;
 use super::problem::ApiError;
@@ -33,6 +34,10 @@ const PIECE_EVENTS: u32 = 100;
 const PIECE_BYTES: usize = 32 * 1024;
 /// What a reader sees first: the stream is open, and how long to pause before coming back, in ms.
 const OPENING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
+/// Signs of life that are sent soon after a reader has said that it sends nothing more, and the pause between
+/// them: the first is answered by a reset where it has gone, a later one meets that.
+const PROBES: u8 = 2;
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A comment that keeps intermediaries from closing a quiet connection.
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
@@ -70,6 +75,8 @@ fn answer(app: &App, request: &HttpRequest, reader: &Reader) -> Result<HttpRespo
         heartbeat: app.heartbeat,
         clock: Arc::clone(&app.clock),
         expires_at: reader.expires_at,
+        place: Place::of(request).cloned(),
+        probes: None,
         is_open: false,
         _counted: app.feed.open_stream(),
     };
@@ -99,6 +106,10 @@ struct Follower {
     clock: Arc<dyn Clock>,
     /// When the reader's token is good no longer; it will be told so when it comes back.
     expires_at: Option<Moment>,
+    place: Option<Arc<Place>>,
+    /// Once the reader has said that it sends nothing more: how often it is still asked whether it is
+    /// there. One that has gone answers what it is sent with a reset.
+    probes: Option<u8>,
     is_open: bool,
     _counted: OpenStream,
 }
@@ -115,8 +126,16 @@ impl Follower {
             return None;
         }
         // Waiting first: at the head of the feed there is nothing to read before the next commit.
-        let heartbeat = Instant::now() + self.heartbeat.min(left);
-        if !self.feed.wait(self.after, heartbeat).await {
+        let heartbeat = Instant::now() + self.pause().min(left);
+        let has_events = tokio::select! {
+            biased;
+            has_events = self.feed.wait(self.after, heartbeat) => has_events,
+            () = self.hung_up(), if self.probes.is_none() => {
+                self.probes = Some(PROBES);
+                false
+            }
+        };
+        if !has_events {
             return (!self.feed.is_draining()).then_some((Ok(HEARTBEAT), self));
         }
         match self.feed.next(self.after, PIECE_EVENTS).await {
@@ -127,6 +146,25 @@ impl Follower {
                 tracing::warn!(%error, "a stream of events is cut");
                 Some((Err(error), self))
             }
+        }
+    }
+
+    /// Time until the next sign of life.
+    fn pause(&mut self) -> Duration {
+        match &mut self.probes {
+            None | Some(0) => self.heartbeat,
+            Some(left) => {
+                *left -= 1;
+                PROBE_EVERY.min(self.heartbeat)
+            }
+        }
+    }
+
+    /// Ready once the reader sends nothing more.
+    async fn hung_up(&self) {
+        match &self.place {
+            Some(place) => place.hung_up().await,
+            None => std::future::pending().await,
         }
     }
 

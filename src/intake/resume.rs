@@ -90,7 +90,7 @@ impl Intake {
     /// that the disk is left alone in quiet times.
     async fn next(&self) -> Result<(Option<Moment>, Option<Moment>), StoreError> {
         self.store
-            .read(|snapshot| Ok((snapshot.next_unsettled()?, snapshot.next_close_out()?)))
+            .read_own(|snapshot| Ok((snapshot.next_unsettled()?, snapshot.next_close_out()?)))
             .await
     }
 

@@ -162,7 +162,7 @@ impl Push {
         }
         let (rows, parked, last) = self
             .store
-            .read(|snapshot| {
+            .read_own(|snapshot| {
                 Ok((
                     snapshot.endpoints()?,
                     snapshot.count_parked_pushes()?,

@@ -93,7 +93,7 @@ impl Worker {
         let (name, pushed) = (self.name().to_owned(), row.pushed_sequence);
         let parked = self
             .store
-            .read(move |snapshot| snapshot.parked_pushes(&name, pushed))
+            .read_own(move |snapshot| snapshot.parked_pushes(&name, pushed))
             .await?;
         let (results, mut outcomes) = unbounded_channel();
         let couriers = Couriers::start(&self.served, &self.clock, &results)?;

@@ -1,7 +1,10 @@
 //! The seam between our statements and an engine: six verbs and a row. A driver converts values
 //! and errors, nothing else; it knows no table.
 
+use std::sync::Arc;
+
 use super::StoreError;
+use super::cancel::Cancel;
 
 /// Stands in a statement where rows that another worker holds are to be passed over. To an engine with
 /// one writer it is a comment.
@@ -139,6 +142,8 @@ pub(super) trait Driver: Send {
     fn run_script(&mut self, script: &str) -> Result<(), StoreError>;
     /// How many tables there are; all of them, or those with this name.
     fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError>;
+    /// Queries from now on end early once this is cancelled.
+    fn cancel_by(&mut self, _cancel: Option<Arc<Cancel>>) {}
     /// Announces to other processes on this store that events up to this number come with the commit.
     fn announce(&mut self, _last_sequence: i64) -> Result<(), StoreError> {
         Ok(())

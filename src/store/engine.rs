@@ -15,12 +15,12 @@ use super::{StoreError, cut, private, schema};
 use crate::faults::planted;
 use tokio::sync::watch;
 
-/// Threads that read; two keep a slow list from delaying single look-ups.
-const READERS: usize = 2;
+/// Threads that read: the service's own, one for look-ups, two for lists.
+const READERS: usize = 4;
 /// Transactions that run side by side on a server: while one waits for its commit, another is prepared.
 const LANES: usize = 2;
-/// Connections for reading from a server: an answer takes a trip there and back.
-const SERVER_READERS: usize = 4;
+/// The same with a server: an answer takes a trip there and back.
+const SERVER_READERS: usize = 5;
 
 /// What an engine gives to a store.
 pub(super) struct Opened {

@@ -4,6 +4,7 @@
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
+mod cancel;
 mod checkpoint;
 pub mod copy;
 mod cut;
@@ -44,8 +45,9 @@ pub use tx::{
 pub use url::{StoreUrl, StoreUrlError};
 
 use crate::domain::clock::Clock;
+use cancel::{Asker, Cancel};
 use engine::{Hold, Opened};
-use reader::Readers;
+use reader::{Kind, Query, Readers};
 use schema::Making;
 use writer::{Job, Task, Writer};
 
@@ -151,18 +153,49 @@ impl Store {
         &self.writers[lane.among(self.writers.len())]
     }
 
-    /// Runs a query over one unchanging state.
+    /// Runs a query over one unchanging state: one that finds what it looks for by an index.
     pub async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.ask(Kind::LookUp, query).await
+    }
+
+    /// The same for what the service itself needs to know; it never waits for readers.
+    pub async fn read_own<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.ask(Kind::Own, query).await
+    }
+
+    /// The same for a query of this reader that may look at many rows; look-ups and other readers do not
+    /// wait for it.
+    pub async fn read_list<T, F>(&self, reader: &str, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.ask(Kind::List(reader.to_owned()), query).await
+    }
+
+    /// Waits for the answer; a query for which nobody waits any more is given up.
+    async fn ask<T, F>(&self, kind: Kind, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.readers.queue(Box::new(move |snapshot| {
+        let cancel = Arc::new(Cancel::default());
+        let _asker = Asker(Arc::clone(&cancel));
+        let work = Box::new(move |snapshot: Result<Snapshot<'_>, StoreError>| {
             let result = snapshot.and_then(|mut snapshot| query(&mut snapshot));
             // Whoever asked may be gone.
             drop(reply.send(result));
-        }))?;
+        });
+        self.readers.queue(kind, Query { work, cancel })?;
         let answer = answer.await.unwrap_or(Err(StoreError::Closed));
         if let Err(error) = &answer {
             self.stats.stop_if_fatal(error);

@@ -18,6 +18,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
+use super::cancel::Cancel;
 use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
@@ -61,6 +62,13 @@ pub(super) enum Synchronous {
     Normal,
 }
 
+/// What ends a query of a reader before it is done.
+struct Limits {
+    /// When its snapshot began.
+    began: Instant,
+    cancel: Option<Arc<Cancel>>,
+}
+
 /// A connection.
 pub(super) struct Sqlite {
     connection: Connection,
@@ -68,8 +76,8 @@ pub(super) struct Sqlite {
     log_pages: Arc<AtomicU64>,
     /// Pages in the log when it was last copied into the file, or was to be.
     copied_at: u64,
-    /// When the snapshot of a reader began.
-    snapshot_began: Option<Arc<Mutex<Instant>>>,
+    /// What can end a query of a reader.
+    limits: Option<Arc<Mutex<Limits>>>,
     /// Copies the log meanwhile; the evidence file is too small to need it.
     checkpointer: Option<Checkpointer>,
 }
@@ -111,16 +119,20 @@ impl Sqlite {
     /// a thread from others and the log from starting over.
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let mut sqlite = Self::open_read_only(path)?;
-        let began = Arc::new(Mutex::new(monotonic()));
-        let since = Arc::clone(&began);
+        let limits = Arc::new(Mutex::new(Limits {
+            began: monotonic(),
+            cancel: None,
+        }));
+        let asked = Arc::clone(&limits);
         sqlite.connection.progress_handler(
             STEPS_BETWEEN_LOOKS,
             Some(move || {
-                let began = *since.lock().unwrap_or_else(PoisonError::into_inner);
-                began.elapsed() > QUERY_TIMEOUT
+                let limits = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_cancelled = limits.cancel.as_ref().is_some_and(|c| c.is_cancelled());
+                is_cancelled || limits.began.elapsed() > QUERY_TIMEOUT
             }),
         )?;
-        sqlite.snapshot_began = Some(began);
+        sqlite.limits = Some(limits);
         Ok(sqlite)
     }
 
@@ -154,7 +166,7 @@ impl Sqlite {
             connection,
             log_pages: Arc::default(),
             copied_at: 0,
-            snapshot_began: None,
+            limits: None,
             checkpointer: None,
         };
         sqlite.set("foreign_keys", "ON", "1")?;
@@ -247,8 +259,9 @@ impl Driver for Sqlite {
     }
 
     fn begin_snapshot(&mut self) -> Result<(), StoreError> {
-        if let Some(began) = &self.snapshot_began {
-            *began.lock().unwrap_or_else(PoisonError::into_inner) = monotonic();
+        if let Some(limits) = &self.limits {
+            let mut limits = limits.lock().unwrap_or_else(PoisonError::into_inner);
+            limits.began = monotonic();
         }
         self.execute("BEGIN DEFERRED", &[]).map(drop)
     }
@@ -279,6 +292,12 @@ impl Driver for Sqlite {
             each(row)?;
         }
         Ok(())
+    }
+
+    fn cancel_by(&mut self, cancel: Option<Arc<Cancel>>) {
+        if let Some(limits) = &self.limits {
+            limits.lock().unwrap_or_else(PoisonError::into_inner).cancel = cancel;
+        }
     }
 
     fn run_script(&mut self, script: &str) -> Result<(), StoreError> {

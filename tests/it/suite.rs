@@ -16,6 +16,7 @@ mod explain;
 mod feed;
 mod golden;
 mod heads;
+mod health;
 mod logs;
 mod model;
 mod orders;

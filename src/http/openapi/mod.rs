@@ -21,8 +21,8 @@ use self::bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, Paye
 use self::responses::NotModified;
 use super::error::RefusalBody;
 use super::{
-    answer, callback, callbacks, consumers, endpoints, epay, events, health, openapi, orders,
-    refunds, relay, stream,
+    answer, callback, callbacks, consumers, endpoints, epay, events, health, metrics, openapi,
+    orders, refunds, relay, stream,
 };
 
 /// Where each call is described; the order is that of the document's tags.
@@ -64,7 +64,7 @@ use super::{
         callbacks::one,
         health::live,
         health::ready,
-        health::metrics,
+        metrics::metrics,
         openapi::document,
         callback::receive,
         relay::receive,

@@ -36,12 +36,13 @@ pub enum Refusing {}
 pub enum RefusingEpay {}
 
 /// Problems of whoever the reader is.
-const OF_READER: [Code; 6] = [
+const OF_READER: [Code; 7] = [
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::TokenExpired,
     Code::Forbidden,
     Code::RateLimited,
+    Code::TooManyConnections,
     Code::Unavailable,
 ];
 

@@ -25,6 +25,7 @@ pub(super) use listen::Listener;
 pub use url::{PostgresUrl, PostgresUrlError};
 
 use super::StoreError;
+use super::cancel::Cancel;
 use super::driver::{Driver, EachRow, Value};
 use session::Session;
 
@@ -53,6 +54,8 @@ pub(super) struct Postgres {
     /// Drives this connection alone, on the thread that uses it: no trip between threads.
     runtime: Runtime,
     session: Option<Session>,
+    /// Ends a query early.
+    cancel: Option<Arc<Cancel>>,
 }
 
 impl Postgres {
@@ -71,6 +74,7 @@ impl Postgres {
             purpose,
             runtime,
             session: None,
+            cancel: None,
         })
     }
 
@@ -153,8 +157,15 @@ impl Driver for Postgres {
         params: &[Value<'_>],
         each: EachRow<'_>,
     ) -> Result<(), StoreError> {
-        let rows = self.step(|runtime, session| session.query(runtime, sql, params))?;
+        let (cancel, url) = (self.cancel.clone(), Arc::clone(&self.url));
+        let rows = self.step(|runtime, session| {
+            session.query(runtime, sql, params, (cancel.as_deref(), &url))
+        })?;
         rows.iter().try_for_each(|row| each(row))
+    }
+
+    fn cancel_by(&mut self, cancel: Option<Arc<Cancel>>) {
+        self.cancel = cancel;
     }
 
     fn run_script(&mut self, script: &str) -> Result<(), StoreError> {

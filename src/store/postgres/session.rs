@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::super::StoreError;
+use super::super::cancel::Cancel;
 use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
 use super::{PostgresUrl, Purpose};
 
@@ -179,18 +180,33 @@ impl Session {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
-    /// Runs a statement; the rows that it answers.
+    /// Runs a statement; the rows that it answers. The server is told to stop where nobody waits for
+    /// them any more.
     pub(super) fn query(
         &mut self,
         runtime: &Runtime,
         sql: &str,
         params: &[Value<'_>],
+        (cancel, url): (Option<&Cancel>, &PostgresUrl),
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(runtime, sql)?;
         let client = Arc::clone(&self.client);
         self.run(runtime, async {
-            let rows = client.query_raw(&statement, params.iter().copied()).await?;
-            Ok(rows.try_collect().await?)
+            let asked = async {
+                let rows = client.query_raw(&statement, params.iter().copied()).await?;
+                Ok(rows.try_collect().await?)
+            };
+            let Some(cancel) = cancel else {
+                return asked.await;
+            };
+            tokio::select! {
+                biased;
+                rows = asked => rows,
+                () = cancel.cancelled() => {
+                    url.stop(&client.cancel_token()).await;
+                    Err(StoreError::Busy("nobody waits for the answer".to_owned()))
+                }
+            }
         })
     }
 

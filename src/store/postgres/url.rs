@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Socket};
+use tokio_postgres::{CancelToken, Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
@@ -17,6 +17,8 @@ type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// Longest time for making a connection to one host.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Longest time for telling the server to stop a query.
+const STOP_MAX: Duration = Duration::from_secs(1);
 /// Unanswered data after which the system gives a connection up.
 const UNANSWERED_MAX: Duration = Duration::from_secs(10);
 
@@ -111,6 +113,17 @@ impl PostgresUrl {
         &self,
     ) -> Result<(Client, Connection<Socket, TlsStream>), StoreError> {
         Ok(self.config.connect(self.tls.clone()).await?)
+    }
+
+    /// Asks the server to stop what this connection does. Where it does not hear, the time limit of the
+    /// statement ends it.
+    pub(super) async fn stop(&self, running: &CancelToken) {
+        let stop = running.cancel_query(self.tls.clone());
+        match tokio::time::timeout(STOP_MAX, stop).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a query could not be stopped"),
+            Err(_) => tracing::debug!("a query could not be stopped in time"),
+        }
     }
 
     /// The error with the address in front, so that an operator knows which server is meant.

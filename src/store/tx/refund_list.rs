@@ -39,6 +39,23 @@ pub struct RefundFilter {
     pub before: Option<RefundId>,
 }
 
+impl RefundFilter {
+    /// Whether it finds its page by an index, however much is stored: by a number, or all of them in order.
+    pub fn is_look_up(&self) -> bool {
+        let numbers = [&self.order_no, &self.refund_no, &self.provider_refund_no];
+        if numbers.iter().any(|number| number.is_some()) {
+            return true;
+        }
+        let is_narrowed = self.provider.is_some()
+            || self.account.is_some()
+            || self.status.is_some()
+            || self.updated_after.is_some()
+            || self.attention.is_some()
+            || self.attention_reason.is_some();
+        !is_narrowed
+    }
+}
+
 /// How the store goes about a list; all give the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
