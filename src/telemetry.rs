@@ -149,6 +149,8 @@ pub struct Metrics {
     pub commits: Gauge,
     /// Those that failed.
     pub failed_commits: Gauge,
+    /// 1 where what was accepted takes effect late.
+    pub applying_delayed: Gauge,
     /// Jobs in them.
     pub jobs: Gauge,
     /// Time spent in them, in microseconds.
@@ -217,6 +219,7 @@ impl Default for Metrics {
         Self {
             commits: gauge("store_commits", "Transactions since the start"),
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),
+            applying_delayed: gauge("applying_delayed", "1 where callbacks take effect late"),
             jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
             commit_micros: gauge("store_commit_microseconds", "Time spent in transactions"),
             unsettled: gauge(

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use crate::store::Lane;
 
 /// How the process is, in one word.
 #[derive(Serialize, ToSchema)]
@@ -30,6 +29,15 @@ enum EvidenceStatus {
     Off,
 }
 
+/// Whether what was accepted takes effect in time.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ApplyingStatus {
+    Ok,
+    /// Something holds it up: a lock, a slow store, too much at once. Callbacks are accepted all the same.
+    Delayed,
+}
+
 /// How the process is.
 #[derive(Serialize, ToSchema)]
 struct Health {
@@ -42,6 +50,9 @@ struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, inline)]
     evidence: Option<EvidenceStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, inline)]
+    applying: Option<ApplyingStatus>,
 }
 
 /// The process runs.
@@ -55,6 +66,7 @@ pub async fn live() -> HttpResponse {
         status: HealthStatus::Ok,
         reason: None,
         evidence: None,
+        applying: None,
     })
 }
 
@@ -68,21 +80,16 @@ pub async fn live() -> HttpResponse {
     )
 )]
 pub async fn ready(app: Data<App>) -> HttpResponse {
+    // Asked of what the writers note as they work: nothing here waits, least of all for the store.
     let trouble = if *app.draining.borrow() {
         Some("shutting down")
-    } else if app.store.stats().fatal().is_some() {
-        Some("the store failed")
-    } else if app.store.stats().is_in_trouble() && !can_write(&app).await {
-        Some("nothing can be committed at the moment")
-    } else if app
-        .store
-        .read_own(|snapshot| snapshot.last_sequence().map(drop))
-        .await
-        .is_err()
-    {
-        Some("the store cannot be read")
     } else {
-        None
+        app.store.trouble()
+    };
+    let applying = if app.store.applying_is_delayed() {
+        ApplyingStatus::Delayed
+    } else {
+        ApplyingStatus::Ok
     };
     let evidence = match &app.evidence {
         Some(evidence) if evidence.failure().is_some() => EvidenceStatus::Failing,
@@ -97,14 +104,6 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         status,
         reason: trouble,
         evidence: Some(evidence),
+        applying: Some(applying),
     })
-}
-
-/// Whether the trouble of the last transaction is over. Asked for, because a process that is not ready
-/// gets no callbacks that would show it.
-async fn can_write(app: &App) -> bool {
-    app.store
-        .write("probe", Lane::ORDERS, |tx| tx.rewrite_counter().map(drop))
-        .await
-        .is_ok()
 }

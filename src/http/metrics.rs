@@ -118,6 +118,8 @@ fn show_process(app: &App) {
     metrics.streams.set(count(app.feed.open_streams() as u64));
     metrics.commits.set(count(stats.commits));
     metrics.failed_commits.set(count(stats.failed_commits));
+    let is_delayed = app.store.applying_is_delayed();
+    metrics.applying_delayed.set(i64::from(is_delayed));
     metrics.jobs.set(count(stats.jobs));
     metrics.commit_micros.set(count(stats.commit_micros));
     let dropped = app

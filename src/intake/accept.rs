@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Intake;
 use crate::domain::claim::{Account, Claim};
 use crate::domain::clock::Moment;
 use crate::domain::ids::CallbackId;
 use crate::faults::{crash_point, planted};
 use crate::providers::VerifiedClaim;
-use crate::store::{Lane, NewCallback, Store, StoreError, Stored};
+use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
 
 /// How long the process that accepted a callback has to settle it before resume takes it over.
 const SETTLE_GRACE: Duration = Duration::from_secs(5);
@@ -36,13 +38,15 @@ pub struct Accepted {
     pub(super) claim: Option<Claim>,
     pub(super) claim_json: Option<String>,
     pub(super) received_at: Moment,
+    /// When accepting began, from which on the sender waits.
+    pub(super) began: Instant,
     /// Whether these very bytes were known before.
     pub stored: Stored,
 }
 
 impl Intake {
     /// Stores the notification and commits. When this returns `Ok`, the bytes are on disk, and the
-    /// provider may be told so.
+    /// provider may be told so. Answers within [`ACCEPT_MAX`], whatever the store does.
     pub async fn accept(&self, notification: Notification) -> Result<Accepted, StoreError> {
         let Notification {
             account,
@@ -51,6 +55,7 @@ impl Intake {
             body,
             received_at,
         } = notification;
+        let began = Instant::now();
         let (claim, key_id, delivery_key) = verified.into_parts();
         let claim_json = claim.as_ref().map(write_claim).transpose()?;
         let id = CallbackId::new(self.clock.new_uuid());
@@ -66,7 +71,7 @@ impl Intake {
             received_at,
             settle_after: received_at.plus(SETTLE_GRACE),
         };
-        let stored = store_callback(&self.store, callback).await?;
+        let stored = store_callback(&self.store, callback, began).await?;
         crash_point!("accepted-not-answered");
         Ok(Accepted {
             id: match stored {
@@ -77,21 +82,29 @@ impl Intake {
             claim,
             claim_json,
             received_at,
+            began,
             stored,
         })
     }
 }
 
-async fn store_callback(store: &Store, callback: NewCallback) -> Result<Stored, StoreError> {
+async fn store_callback(
+    store: &Store,
+    callback: NewCallback,
+    began: Instant,
+) -> Result<Stored, StoreError> {
     let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
+    let claim = callback.claim.as_ref().map_or(0, String::len);
+    let bytes = callback.body.len() + callback.headers.len() + claim;
     if planted!("sabotage-ack-early") {
-        store.write_later("accept", lane, move |tx| {
+        store.write_later("accept", lane, bytes, move |tx| {
             tx.store_callback(&callback).map(drop)
         })?;
         return Ok(Stored::New);
     }
+    let until = began + ACCEPT_MAX;
     store
-        .write("accept", lane, move |tx| tx.store_callback(&callback))
+        .accept(lane, bytes, until, move |tx| tx.store_callback(&callback))
         .await
 }
 

@@ -13,6 +13,11 @@
 //!   refund, applies the state machine, closes out the order (`EPay`), appends events and marks the
 //!   callback settled; all of it or nothing.
 //!
+//! Nothing that transaction 2 meets (a lock, a slow statement, a mass of work) may hold up transaction 1:
+//! on a server they have connections, threads and queues of their own (`Store::accept`, `Store::write`); in a
+//! file, whose writer they share, transaction 2 has a bounded part of each commit. And whatever the store does,
+//! the sender is answered in time: with success only after the commit, else with "come back".
+//!
 //! # What a crash means, place by place
 //!
 //! | the process dies | on disk | the provider | cure |

@@ -139,6 +139,10 @@ impl Intake {
         let Err(error) = self.close_out_again(refund_id).await else {
             return true;
         };
+        if is_in_the_way(&error) {
+            tracing::info!(%refund_id, %error, "a close-out has to wait");
+            return false;
+        }
         tracing::warn!(%refund_id, %error, "a close-out could not be tried");
         let until = self.clock.now().plus(RetryPolicy::LONGEST_PAUSE);
         let put_off = self
@@ -173,6 +177,10 @@ impl Intake {
                 crash_point!("resume-settled");
                 return true;
             }
+            Err(error) if is_in_the_way(&error) => {
+                tracing::info!(callback_id = %id, %error, "applying a callback has to wait");
+                return false;
+            }
             Err(error) => error,
         };
         tracing::warn!(callback_id = %id, %error, attempts, "a callback could not be settled");
@@ -188,6 +196,11 @@ impl Intake {
         }
         false
     }
+}
+
+/// Whether the work itself is not to blame: what is in the way may be gone soon, and the lease ends by itself.
+fn is_in_the_way(error: &StoreError) -> bool {
+    error.is_contention() || matches!(error, StoreError::Late)
 }
 
 fn count_done(done: Vec<bool>) -> usize {

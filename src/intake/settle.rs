@@ -1,6 +1,9 @@
 //! Transaction 2: the claim takes effect, once, with its events; for `EPay` the order is closed out.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Intake;
 use super::accept::Accepted;
@@ -15,6 +18,9 @@ use crate::domain::refund::{Refund, Verdict};
 use crate::faults::crash_point;
 use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx, read_claim};
 
+/// Longest time from the beginning of accepting until a caller hears what became of its notification. One
+/// who waits longer has gone, and resume does what is left.
+const ANSWER_MAX: Duration = Duration::from_millis(4_500);
 /// How often it is looked at what another worker was faster with, before the caller hears of it.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -45,30 +51,43 @@ impl Intake {
     /// Lets an accepted notification take effect and waits until that is on disk. A repeat has no
     /// effect of its own, but tries an unfinished close-out again at once.
     pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {
+        let until = accepted.began + ANSWER_MAX;
         match accepted.stored {
             Stored::New => {
                 let (id, due) = (accepted.id, Due::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
-                match self.store.write("settle", lane, work).await {
+                match self.store.write_until("settle", lane, until, work).await {
                     Ok(Some(settled)) => Ok(settled),
                     // A repeat that came at the same moment, or resume, was faster.
-                    Ok(None) | Err(StoreError::Overtaken) => self.settle_again(id, lane).await,
+                    Ok(None) | Err(StoreError::Overtaken) => {
+                        self.settle_again(id, lane, until).await
+                    }
                     Err(error) => Err(error),
                 }
             }
-            Stored::Before { id, .. } => self.settle_again(id, Due::from(accepted).lane()).await,
+            Stored::Before { id, .. } => {
+                let lane = Due::from(accepted).lane();
+                self.settle_again(id, lane, until).await
+            }
         }
     }
 
     /// Settles what is stored under this id, or says what became of it. A repeat may have come on
     /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
-    async fn settle_again(&self, id: CallbackId, lane: Lane) -> Result<Settled, StoreError> {
+    async fn settle_again(
+        &self,
+        id: CallbackId,
+        lane: Lane,
+        until: Instant,
+    ) -> Result<Settled, StoreError> {
         let mut tried = 1;
         loop {
             let (clock, policy) = (Arc::clone(&self.clock), self.policy);
-            let settled = self.store.write("settle again", lane, move |tx| {
-                settle_again(tx, id, clock.as_ref(), policy)
-            });
+            let settled = self
+                .store
+                .write_until("settle again", lane, until, move |tx| {
+                    settle_again(tx, id, clock.as_ref(), policy)
+                });
             match settled.await {
                 // Another instance was faster, after this one had looked; now there is something to see.
                 Err(StoreError::Overtaken) if tried < ATTEMPTS_MAX => tried += 1,
@@ -97,12 +116,14 @@ impl Intake {
             .and_then(|claim| claim.refund_no.as_ref());
         let under_way = self.in_flight.begin(&accepted.account, refund_no);
         let stored = accepted.stored;
+        // The claim is held twice, as it was read and as it is stored.
+        let bytes = 2 * accepted.claim_json.as_ref().map_or(0, String::len);
         let due = Due::from(accepted);
         let lane = due.lane();
         let queued = match stored {
             Stored::New => {
                 let mut work = self.work(due);
-                self.store.write_later("settle", lane, move |tx| {
+                self.store.write_later("settle", lane, bytes, move |tx| {
                     let _counts = &under_way;
                     work(tx).map(drop)
                 })
@@ -111,10 +132,11 @@ impl Intake {
             // the settling.
             Stored::Before { id, .. } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy);
-                self.store.write_later("settle again", lane, move |tx| {
-                    let _counts = &under_way;
-                    settle_stored(tx, id, clock.as_ref(), policy).map(drop)
-                })
+                self.store
+                    .write_later("settle again", lane, bytes, move |tx| {
+                        let _counts = &under_way;
+                        settle_stored(tx, id, clock.as_ref(), policy).map(drop)
+                    })
             }
         };
         if let Err(error) = queued {

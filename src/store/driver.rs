@@ -121,6 +121,32 @@ pub(super) trait Driver: Send {
     fn commit(&mut self) -> Result<(), StoreError>;
     /// Undoes it. Never fails: an engine that cannot roll back has done so already.
     fn rollback(&mut self);
+    /// Marks a place in the transaction to go back to.
+    fn save_point(&mut self) -> Result<(), StoreError> {
+        self.execute("SAVEPOINT job", &[]).map(drop)
+    }
+    /// Forgets the place, and keeps what was done since.
+    fn release_save_point(&mut self) -> Result<(), StoreError> {
+        self.execute("RELEASE SAVEPOINT job", &[]).map(drop)
+    }
+    /// Undoes what was done since the place, and forgets it.
+    fn roll_back_to_save_point(&mut self) -> Result<(), StoreError> {
+        self.execute("ROLLBACK TO SAVEPOINT job", &[])?;
+        self.release_save_point()
+    }
+    /// Returns once everything that was sent without waiting for its answer went well.
+    fn await_sent(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// The counter of the feed comes next, for which all writers queue up.
+    fn before_numbering(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Makes the transaction one that has to reach the disk, without touching a row; `false` where the
+    /// engine has no way to do that.
+    fn write_nothing(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
     /// Runs a statement; returns the rows that it changed.
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError>;
     /// Runs a statement that must change one row; [`StoreError::Overtaken`] where it did not, at the latest

@@ -15,17 +15,20 @@ use super::{StoreError, cut, private, schema};
 use crate::faults::planted;
 use tokio::sync::watch;
 
-/// Threads that read: the service's own, one for look-ups, two for lists.
+/// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
-/// Transactions that run side by side on a server: while one waits for its commit, another is prepared.
+/// Transactions that run side by side on a server, of those that accept and of those that apply: while one
+/// waits for its commit, another is prepared.
 const LANES: usize = 2;
 /// The same with a server: an answer takes a trip there and back.
 const SERVER_READERS: usize = 5;
 
 /// What an engine gives to a store.
 pub(super) struct Opened {
-    /// One connection a lane.
-    pub lanes: Vec<Box<dyn Driver>>,
+    /// One connection a lane that accepts and does nothing else; none where one lane does everything.
+    pub accepts: Vec<Box<dyn Driver>>,
+    /// One connection a lane that does what else writes.
+    pub applies: Vec<Box<dyn Driver>>,
     /// One connection a reading thread.
     pub readers: Vec<Box<dyn Driver>>,
     /// Raised whenever events were committed, here or elsewhere.
@@ -78,7 +81,8 @@ pub(super) fn open_sqlite(
         .collect::<Result<_, StoreError>>()?;
     let sequence = watch::Sender::new(Snapshot::new(&mut sqlite).last_sequence()?);
     Ok(Opened {
-        lanes: vec![Box::new(sqlite)],
+        accepts: Vec::new(),
+        applies: vec![Box::new(sqlite)],
         readers,
         sequence,
         hold: Hold::File { _lock: lock },
@@ -117,7 +121,8 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
             .collect::<Result<Vec<_>, StoreError>>()
     };
     Ok(Opened {
-        lanes: connections(LANES, Purpose::Write)?,
+        accepts: connections(LANES, Purpose::Accept)?,
+        applies: connections(LANES, Purpose::Apply)?,
         readers: connections(SERVER_READERS, Purpose::Read)?,
         hold: Hold::Server {
             _listener: Listener::start(Arc::clone(url), sequence.clone())?,

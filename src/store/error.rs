@@ -36,6 +36,10 @@ pub enum StoreError {
     /// Another transaction was in the way, and this one had to give way; it can be run again as it is.
     #[error("gave way to another transaction: {0}")]
     Contended(String),
+    /// Another transaction holds the one row that the job is about. The job has done nothing, so it alone is
+    /// run again, and its batch is not touched.
+    #[error("another transaction holds the row")]
+    Locked,
     /// The file cannot be opened.
     #[error("cannot open {0}")]
     Open(String),
@@ -61,6 +65,9 @@ pub enum StoreError {
     /// A statement failed for another reason.
     #[error("a statement failed: {0}")]
     Statement(String),
+    /// It took too long. What had begun may be committed yet; what had not is not run.
+    #[error("the store did not answer in time")]
+    Late,
     /// Somebody else did the same job at the same time; nothing of this one stays.
     #[error("overtaken by another worker")]
     Overtaken,
@@ -80,6 +87,11 @@ impl StoreError {
         matches!(self, Self::Io(_) | Self::Corrupt(_))
     }
 
+    /// Whether another transaction was in the way, and may not be the next time.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self, Self::Contended(_) | Self::Locked)
+    }
+
     /// Whether one job alone is to blame, so that its neighbours deserve another try. Whatever else
     /// it is, it would hit them too, each after its own time-out.
     pub(super) fn blames_one_job(&self) -> bool {
@@ -88,9 +100,11 @@ impl StoreError {
             | Self::Constraint(_)
             | Self::Statement(_)
             | Self::Contended(_)
+            | Self::Locked
             | Self::Overtaken
             | Self::Panicked(_) => true,
             Self::QueueFull
+            | Self::Late
             | Self::Closed
             | Self::Busy(_)
             | Self::Full(_)

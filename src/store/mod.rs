@@ -4,8 +4,10 @@
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
+mod batch;
 mod cancel;
 mod checkpoint;
+mod condition;
 pub mod copy;
 mod cut;
 mod driver;
@@ -13,12 +15,14 @@ mod engine;
 mod error;
 pub mod evidence;
 mod inspection;
+mod job;
 mod lane;
 mod lock;
 mod postgres;
 mod private;
 mod queue;
 mod reader;
+mod room;
 mod schema;
 mod sql;
 mod sqlite;
@@ -28,7 +32,7 @@ mod url;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -47,9 +51,26 @@ pub use url::{StoreUrl, StoreUrlError};
 use crate::domain::clock::Clock;
 use cancel::{Asker, Cancel};
 use engine::{Hold, Opened};
+use job::{Job, Reply, Task};
 use reader::{Kind, Query, Readers};
+use room::{Place, Room};
 use schema::Making;
-use writer::{Job, Task, Writer};
+use writer::{Duty, Shared, Writer};
+
+/// Longest time for accepting; then the sender is told to come back. Its own patience may end at 5 s.
+pub const ACCEPT_MAX: Duration = Duration::from_secs(4);
+/// Longest time that a caller waits for any other job.
+const WRITE_MAX: Duration = Duration::from_millis(4_500);
+/// Longest time that a reader waits for what is under way.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
+/// How long accepting tries again where another transaction is in the way.
+const TRY_AGAIN_MAX: Duration = Duration::from_secs(1);
+/// Jobs of each kind that may wait in all lanes together; a further one is refused.
+const WAITING_MAX: usize = 4_096;
+/// Bytes that they may hold, accepting and the rest each. The largest callback with its claim has some 130 KB.
+const WAITING_BYTES_MAX: usize = 128 << 20;
+/// What a job that brings no callback holds, about.
+const JOB_BYTES: usize = 1_024;
 
 /// How soon a job has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +87,22 @@ pub(crate) enum Urgency {
 pub struct Store {
     /// Before the writers, so that the last to close can write: it empties the log into the file.
     readers: Readers,
-    /// One a lane.
-    writers: Vec<Writer>,
+    /// One a lane that only accepts; none where the others do everything.
+    accepts: Vec<Writer>,
+    /// One a lane for the rest.
+    applies: Vec<Writer>,
+    rooms: Rooms,
     stats: Arc<Stats>,
     sequence: watch::Sender<i64>,
     /// Last, so that it is given back only after the writers have ended.
     hold: Hold,
+}
+
+/// How much may wait of each kind: none takes the places of another.
+struct Rooms {
+    accepts: Arc<Room>,
+    writes: Arc<Room>,
+    later: Arc<Room>,
 }
 
 impl Store {
@@ -80,7 +111,8 @@ impl Store {
     pub fn open(url: &StoreUrl, clock: &dyn Clock) -> Result<Self, StoreError> {
         let (stats, making) = (Arc::new(Stats::default()), Making::by(clock));
         let Opened {
-            lanes,
+            accepts,
+            applies,
             readers,
             sequence,
             hold,
@@ -88,12 +120,35 @@ impl Store {
             StoreUrl::Sqlite(path) => engine::open_sqlite(path, making, &stats)?,
             StoreUrl::Postgres(url) => engine::open_postgres(url, making)?,
         };
-        let writers = lanes
-            .into_iter()
-            .map(|driver| Writer::start(driver, Arc::clone(&stats), sequence.clone()))
-            .collect::<Result<_, StoreError>>()?;
+        let room = || Room::new(WAITING_MAX, WAITING_BYTES_MAX);
+        let rooms = Rooms {
+            accepts: room(),
+            writes: room(),
+            later: room(),
+        };
+        let shared = Shared {
+            stats: Arc::clone(&stats),
+            sequence: sequence.clone(),
+            later: Arc::clone(&rooms.later),
+        };
+        let duty = if accepts.is_empty() {
+            Duty::Both
+        } else {
+            Duty::Apply
+        };
+        let start = |drivers: Vec<_>, duty, applying: &[Arc<_>]| {
+            let lane = |driver| Writer::start(driver, duty, shared.clone(), applying.to_vec());
+            drivers.into_iter().map(lane).collect::<Result<Vec<_>, _>>()
+        };
+        let applies = start(applies, duty, &[])?;
+        let applying: Vec<_> = applies
+            .iter()
+            .map(|lane| lane.condition().clone())
+            .collect();
         Ok(Self {
-            writers,
+            accepts: start(accepts, Duty::Accept, &applying)?,
+            applies,
+            rooms,
             readers: Readers::start(readers)?,
             stats,
             sequence,
@@ -109,7 +164,7 @@ impl Store {
     /// Runs a job in a transaction; `Ok` means that it is committed and on disk.
     ///
     /// The job may be run twice and must have no effect outside the transaction. A job that
-    /// returns an error leaves nothing behind.
+    /// returns an error leaves nothing behind. [`StoreError::Late`] where it took too long.
     pub async fn write<T, F>(
         &self,
         name: &'static str,
@@ -120,37 +175,127 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (job, committed) = job(name, lane, work);
-        self.writer(lane).queue(job, Urgency::Now)?;
-        committed.await.unwrap_or(Err(StoreError::Closed))
+        self.write_until(name, lane, tokio::time::Instant::now() + WRITE_MAX, work)
+            .await
     }
 
-    /// Queues a job that nobody waits for; it rides along with an urgent one of its lane.
-    pub fn write_later<F>(&self, name: &'static str, lane: Lane, work: F) -> Result<(), StoreError>
+    /// The same for a caller who waits until then.
+    pub async fn write_until<T, F>(
+        &self,
+        name: &'static str,
+        lane: Lane,
+        until: tokio::time::Instant,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let place = self.rooms.writes.take(JOB_BYTES)?;
+        let (reply, committed) = oneshot::channel();
+        let job = job(name, lane, place, Some(reply), None, work);
+        self.applying(lane).queue(job, Urgency::Now)?;
+        answer_until(until, committed).await
+    }
+
+    /// Runs a job of transaction 1, which holds this many bytes: where lanes are apart, on one that never
+    /// applies.
+    pub async fn accept<T, F>(
+        &self,
+        lane: Lane,
+        bytes: usize,
+        until: tokio::time::Instant,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let place = self.rooms.accepts.take(JOB_BYTES + bytes)?;
+        let (reply, committed) = oneshot::channel();
+        let try_until = Some(monotonic() + TRY_AGAIN_MAX);
+        let job = job("accept", lane, place, Some(reply), try_until, work);
+        let lanes = self.accepting();
+        lanes[lane.among(lanes.len())].queue(job, Urgency::Now)?;
+        answer_until(until, committed).await
+    }
+
+    /// Queues a job that no caller waits for and that holds this many bytes; it rides along with an urgent
+    /// one of its lane. Where too many wait it is refused, and never in the way of accepting.
+    pub fn write_later<F>(
+        &self,
+        name: &'static str,
+        lane: Lane,
+        bytes: usize,
+        work: F,
+    ) -> Result<(), StoreError>
     where
         F: FnMut(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
     {
-        let (job, _) = job(name, lane, work);
-        self.writer(lane).queue(job, Urgency::Background)
+        let writer = self.applying(lane);
+        let place = self.rooms.later.take(JOB_BYTES + bytes);
+        let place = place.inspect_err(|_| writer.condition().leave())?;
+        writer.queue(
+            job(name, lane, place, None, None, work),
+            Urgency::Background,
+        )
     }
 
-    /// Returns once everything that was queued before the call is committed or has failed.
+    /// Returns once everything that was queued before the call is committed or has failed, or when that
+    /// takes too long.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let mut flushed = Vec::with_capacity(self.writers.len());
-        for writer in &self.writers {
-            // Last, because a batch that fails is done job by job, and answered so.
-            let (job, committed) = job("flush", Lane::LAST, |_| Ok(()));
+        let until = tokio::time::Instant::now() + FLUSH_MAX;
+        let mut flushed = Vec::with_capacity(self.applies.len());
+        for writer in &self.applies {
+            // Last, because jobs of a batch that failed are answered in its order.
+            let place = self.rooms.writes.take(JOB_BYTES)?;
+            let (reply, committed) = oneshot::channel();
+            let job = job("flush", Lane::LAST, place, Some(reply), None, |_| Ok(()));
             writer.queue(job, Urgency::NowWithAll)?;
             flushed.push(committed);
         }
         for committed in flushed {
-            committed.await.unwrap_or(Err(StoreError::Closed))?;
+            answer_until(until, committed).await?;
         }
         Ok(())
     }
 
-    fn writer(&self, lane: Lane) -> &Writer {
-        &self.writers[lane.among(self.writers.len())]
+    /// Why callbacks cannot be accepted in time at the moment, if they cannot.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let lanes = self.accepting();
+        if self.stats.fatal().is_some() {
+            Some("the store failed")
+        } else if lanes.iter().any(|lane| lane.condition().is_failing()) {
+            Some("nothing can be committed at the moment")
+        } else if lanes.iter().any(Writer::is_slow) {
+            Some("accepting takes too long at the moment")
+        } else {
+            None
+        }
+    }
+
+    /// Whether what was accepted takes effect later than it should.
+    pub fn applying_is_delayed(&self) -> bool {
+        self.applies.iter().any(|lane| {
+            let condition = lane.condition();
+            lane.is_slow()
+                || lane.is_behind()
+                || condition.is_failing()
+                || condition.has_left_work()
+        })
+    }
+
+    /// The lanes that accept.
+    fn accepting(&self) -> &[Writer] {
+        if self.accepts.is_empty() {
+            &self.applies
+        } else {
+            &self.accepts
+        }
+    }
+
+    fn applying(&self, lane: Lane) -> &Writer {
+        &self.applies[lane.among(self.applies.len())]
     }
 
     /// Runs a query over one unchanging state: one that finds what it looks for by an index.
@@ -232,16 +377,39 @@ fn raise(sequence: &watch::Sender<i64>, last: i64) {
     });
 }
 
-type Committed<T> = oneshot::Receiver<Result<T, StoreError>>;
-
-/// A job for a writer, and where its result arrives.
-fn job<T, F>(name: &'static str, lane: Lane, work: F) -> (Box<dyn Job>, Committed<T>)
+/// A job for a writer.
+fn job<T, F>(
+    name: &'static str,
+    lane: Lane,
+    place: Place,
+    reply: Option<Reply<T>>,
+    try_until: Option<Instant>,
+    work: F,
+) -> Box<dyn Job>
 where
     T: Send + 'static,
     F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
 {
-    let (reply, committed) = oneshot::channel();
-    (Box::new(Task::new(name, lane, work, reply)), committed)
+    Box::new(Task {
+        name,
+        lane,
+        work,
+        result: None,
+        reply,
+        try_until,
+        _place: place,
+    })
+}
+
+/// What a lane answers, or that it has not until then. A caller who has gone is seen by the lane.
+async fn answer_until<T>(
+    until: tokio::time::Instant,
+    committed: oneshot::Receiver<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout_at(until, committed).await {
+        Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
+        Err(_) => Err(StoreError::Late),
+    }
 }
 
 #[cfg(test)]

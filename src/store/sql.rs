@@ -26,10 +26,16 @@ INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, h
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT DO NOTHING";
 
+/// No row where another transaction has it locked: accepting does not wait for applying.
 pub(super) const COUNT_DELIVERY: &str = "-- count_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
-WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5
+WHERE id = (SELECT id FROM callbacks
+            WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5 /* skip locked */)
 RETURNING id, settled_at";
+
+/// Takes the locks that accepting takes, by an id that no notification has.
+pub(super) const TOUCH_NO_CALLBACK: &str = "-- touch_no_callback
+UPDATE callbacks SET deliveries = deliveries WHERE id = $1";
 
 pub(super) const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
 INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
@@ -46,8 +52,9 @@ RETURNING id, settled_at";
 
 pub(super) const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
-WHERE id = (SELECT callback_id FROM relay_messages
-            WHERE provider = $2 AND account = $3 AND message_key = $4)
+WHERE id = (SELECT id FROM callbacks
+            WHERE id = (SELECT callback_id FROM relay_messages
+                        WHERE provider = $2 AND account = $3 AND message_key = $4) /* skip locked */)
 RETURNING id, settled_at";
 
 pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback

@@ -1,6 +1,6 @@
 //! What the store tells the operator about itself.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ pub struct Stats {
     failed_commits: AtomicU64,
     jobs: AtomicU64,
     commit_micros: AtomicU64,
-    in_trouble: AtomicBool,
     fatal: Mutex<Option<StoreError>>,
     failed: watch::Sender<bool>,
 }
@@ -27,7 +26,6 @@ impl Default for Stats {
             failed_commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
-            in_trouble: AtomicBool::new(false),
             fatal: Mutex::new(None),
             failed: watch::Sender::new(false),
         }
@@ -59,15 +57,12 @@ impl Stats {
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);
-        let in_trouble = result.is_err_and(|error| !error.blames_one_job());
+        // What one job is to blame for is run again without it; a lock is no job's fault.
+        let failed = result.is_err_and(|error| {
+            !error.blames_one_job() || matches!(error, StoreError::Contended(_))
+        });
         self.failed_commits
-            .fetch_add(u64::from(in_trouble), Ordering::Relaxed);
-        self.in_trouble.store(in_trouble, Ordering::Relaxed);
-    }
-
-    /// Whether the last transaction failed for a reason that would hit any other.
-    pub fn is_in_trouble(&self) -> bool {
-        self.in_trouble.load(Ordering::Relaxed)
+            .fetch_add(u64::from(failed), Ordering::Relaxed);
     }
 
     fn set_fatal(&self, error: &StoreError) {

@@ -44,6 +44,7 @@ impl Drop for Folder {
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap()
         .block_on(future)
@@ -71,7 +72,7 @@ fn sequences(store: &Store) -> Vec<i64> {
 fn hold(store: &Store) -> mpsc::Sender<()> {
     let (go, held) = mpsc::channel::<()>();
     store
-        .write_later("hold", Lane::ORDERS, move |_| {
+        .write_later("hold", Lane::ORDERS, 0, move |_| {
             let _ = held.recv();
             Ok(())
         })
@@ -115,7 +116,7 @@ fn what_is_queued_is_done_before_the_store_closes() {
     for number in 0..1_000 {
         let order_no = format!("order-{number}");
         store
-            .write_later("put", Lane::ORDERS, move |tx| put(tx, &order_no))
+            .write_later("put", Lane::ORDERS, 0, move |tx| put(tx, &order_no))
             .unwrap();
     }
     drop(go);

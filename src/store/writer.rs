@@ -1,29 +1,31 @@
 //! Group commit: one thread takes the jobs that are waiting, runs them in one transaction, commits
-//! once and then answers everybody. This is where the speed comes from, and nobody who calls
+//! once and then answers everybody. This is where the speed comes from, and no caller of
 //! `Store::write` can see it.
 //!
-//! * A job that fails must not take its neighbours along: the batch is rolled back and each job is
-//!   run again in a transaction of its own. So a job may run twice and must have no effect outside
+//! * A job that fails must not take its neighbours along: the batch is rolled back and run again with
+//!   each job on its own feet (`batch.rs`). So a job may run twice and must have no effect outside
 //!   the transaction (`FnMut`).
-//! * Background jobs (settling) ride along with urgent ones, in groups (`queue.rs`). Alone they wait a
-//!   moment at most, so that a single client does not pay a second commit for the settling of its last call.
+//! * What a lane is for decides what it may meet. On a server, lanes that accept never apply, so no lock or
+//!   delay that only applying meets is in an acknowledgement's way. A file has one writer, which does
+//!   both: there background jobs (applying) ride along with urgent ones, in groups (`queue.rs`), for a
+//!   bounded time a batch.
+//! * A job whose caller has gone before it began is dropped.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::batch::Jobs;
+use super::condition::{Condition, SLOW};
 use super::driver::Driver;
+use super::job::Job;
 use super::queue::{Queue, Until, Woken};
+use super::room::Room;
 use super::stats::Stats;
-use super::tx::Tx;
-use super::{Lane, StoreError, Urgency, monotonic, raise};
-use crate::faults::crash_point;
+use super::{StoreError, Urgency, monotonic};
 
-/// Jobs that may wait; a further one is refused. With 64 KiB of body each they hold 256 MiB.
-const QUEUE_MAX: usize = 4_096;
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 512;
 /// Background jobs that ride along together.
@@ -33,84 +35,41 @@ const LINGER: Duration = Duration::from_millis(1);
 /// Longest time for which a batch waits to become as large as batches have lately been. Where many send
 /// at once, a shared commit serves all of them sooner than many commits of a few.
 const COMPANY: Duration = Duration::from_millis(1);
-/// How often a batch is run that gives way to other transactions, before its jobs run one by one.
-const ATTEMPTS_MAX: u32 = 3;
-/// Quiet time after which the log is copied into the database file.
+/// Quiet time after which the log is copied into the database file, and what failed is tried again.
 const IDLE: Duration = Duration::from_millis(500);
+/// Pause before a job is run again that another transaction was in the way of.
+const ASIDE: Duration = Duration::from_millis(50);
+/// Applying that waits, in jobs, from which on accepting leaves it some of the machine.
+const BACKLOG: usize = 512;
+/// Longest time that accepting leaves it, a batch.
+const YIELD_MAX: Duration = Duration::from_millis(20);
+/// Only applying that moves on is waited for: this is how short a time ago it has committed.
+const MOVES_ON: Duration = Duration::from_millis(100);
 
-/// A job in the queue, its types forgotten.
-pub(super) trait Job: Send {
-    /// Its name, for logs and metrics.
-    fn name(&self) -> &'static str;
-    /// Its lane, by which a batch is put in order.
-    fn lane(&self) -> Lane;
-    /// Runs it, keeping the result; a panic is an error.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
-    /// Tells whoever waits how the commit went.
-    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+/// What a lane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Transaction 1 and nothing else.
+    Accept,
+    /// Everything but transaction 1.
+    Apply,
+    /// All of it: the one writer of a file.
+    Both,
 }
 
-/// A job with its types.
-pub(super) struct Task<T, F> {
-    name: &'static str,
-    lane: Lane,
-    work: F,
-    result: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Task<T, F> {
-    pub(super) fn new(
-        name: &'static str,
-        lane: Lane,
-        work: F,
-        reply: oneshot::Sender<Result<T, StoreError>>,
-    ) -> Self {
-        Self {
-            name,
-            lane,
-            work,
-            result: None,
-            reply,
-        }
-    }
-}
-
-impl<T, F> Job for Task<T, F>
-where
-    T: Send,
-    F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send,
-{
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn lane(&self) -> Lane {
-        self.lane
-    }
-
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        self.result = None;
-        let work = &mut self.work;
-        let result = catch_unwind(AssertUnwindSafe(|| work(tx)));
-        self.result = Some(result.map_err(|_| StoreError::Panicked(self.name))??);
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        let answer = match (committed, self.result) {
-            (Ok(()), Some(result)) => Ok(result),
-            (Ok(()), None) => Err(StoreError::Closed),
-            (Err(error), _) => Err(error),
-        };
-        // Whoever asked may be gone (a client that hung up); the commit stands all the same.
-        drop(self.reply.send(answer));
-    }
+/// What all lanes of a store share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub stats: Arc<Stats>,
+    pub sequence: watch::Sender<i64>,
+    /// Applying that waits.
+    pub later: Arc<Room>,
 }
 
 /// The sending side and the thread behind it.
 pub(super) struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
+    condition: Arc<Condition>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -118,28 +77,37 @@ impl Writer {
     /// Starts the thread that owns the connection.
     pub(super) fn start(
         driver: Box<dyn Driver>,
-        stats: Arc<Stats>,
-        sequence: watch::Sender<i64>,
+        duty: Duty,
+        shared: Shared,
+        applying: Vec<Arc<Condition>>,
     ) -> Result<Self, StoreError> {
-        // Beside rivals a batch runs in an order of its own. What a sender brought one after the other
-        // stays in that order where each rides alone.
-        let group = if driver.has_rivals() { 1 } else { RIDES };
-        let queue = Arc::new(Queue::new(QUEUE_MAX, group));
-        let jobs = Arc::clone(&queue);
+        let queue = Arc::new(Queue::new(RIDES));
+        let condition = Arc::new(Condition::default());
+        let lane = Loop {
+            jobs: Jobs {
+                driver,
+                stats: shared.stats,
+                sequence: shared.sequence,
+                condition: Arc::clone(&condition),
+            },
+            queue: Arc::clone(&queue),
+            duty,
+            company: Company::default(),
+            aside: Vec::new(),
+            later: shared.later,
+            applying,
+        };
         let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || {
-                Loop {
-                    driver,
-                    stats,
-                    sequence,
-                    company: Company::default(),
-                }
-                .run(&jobs);
+            .name(match duty {
+                Duty::Accept => "store-accept".to_owned(),
+                Duty::Apply => "store-apply".to_owned(),
+                Duty::Both => "store-writer".to_owned(),
             })
+            .spawn(move || lane.run())
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Self {
             queue,
+            condition,
             thread: Some(thread),
         })
     }
@@ -148,6 +116,25 @@ impl Writer {
     pub(super) fn queue(&self, job: Box<dyn Job>, urgency: Urgency) -> Result<(), StoreError> {
         self.queue.push(job, urgency)
     }
+
+    /// How the lane is doing.
+    pub(super) fn condition(&self) -> &Arc<Condition> {
+        &self.condition
+    }
+
+    /// Whether the lane takes too long for those who wait.
+    pub(super) fn is_slow(&self) -> bool {
+        self.condition.is_stuck() || is_slow(self.queue.oldest(Urgency::Now))
+    }
+
+    /// Whether what may wait has waited too long.
+    pub(super) fn is_behind(&self) -> bool {
+        is_slow(self.queue.oldest(Urgency::Background))
+    }
+}
+
+fn is_slow(oldest: Option<Instant>) -> bool {
+    oldest.is_some_and(|since| since.elapsed() > SLOW)
 }
 
 impl Drop for Writer {
@@ -162,137 +149,123 @@ impl Drop for Writer {
     }
 }
 
+/// The thread of a lane.
 struct Loop {
-    driver: Box<dyn Driver>,
-    stats: Arc<Stats>,
-    sequence: watch::Sender<i64>,
+    jobs: Jobs,
+    queue: Arc<Queue<Box<dyn Job>>>,
+    duty: Duty,
     company: Company,
+    /// Jobs that another transaction was in the way of, and when they are run again.
+    aside: Vec<(Instant, Box<dyn Job>)>,
+    later: Arc<Room>,
+    applying: Vec<Arc<Condition>>,
 }
 
 impl Loop {
-    fn run(mut self, jobs: &Queue<Box<dyn Job>>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
+    fn run(mut self) {
         loop {
-            let woken = self.gather(jobs, &mut batch);
-            if batch.is_empty() {
+            let woken = self.gather();
+            self.yield_to_applying();
+            let mut batch = self.queue.take(BATCH_MAX);
+            self.company.note(batch.urgent.len() + batch.behind.len());
+            batch.retain(|job| !job.is_abandoned());
+            if batch.len() == 0 {
                 if woken == Woken::Closed {
-                    return self.maintain(true);
+                    return self.end();
                 }
                 continue;
             }
-            if self.driver.has_rivals() {
-                // Refunds are locked in one order by every writer of every instance, so that two of
-                // them do not wait for each other. The order within a refund stays.
-                batch.sort_by_key(|job| job.lane());
-            }
             let started = monotonic();
-            self.commit_batch(&mut batch);
+            self.jobs.condition.begin();
+            let left = self.jobs.commit(batch);
+            self.jobs.condition.end();
             self.company.commit = started.elapsed();
-            self.maintain(false);
+            self.queue.give_back(left.rides, Urgency::Background);
+            self.queue.give_back(left.behind, Urgency::NowWithAll);
+            let again_at = monotonic() + ASIDE;
+            let aside = left.contended.into_iter();
+            self.aside.extend(aside.map(|job| (again_at, job)));
+            self.jobs.maintain(false);
+            self.bring_back();
         }
     }
 
-    fn maintain(&mut self, idle: bool) {
-        if let Err(error) = self.driver.maintain(idle) {
-            tracing::warn!(%error, "housekeeping of the database failed; it is tried again");
-            self.stats.stop_if_fatal(&error);
+    fn end(self) {
+        for (_, job) in self.aside {
+            job.finish(Err(StoreError::Closed));
         }
+        let mut jobs = self.jobs;
+        jobs.maintain(true);
     }
 
-    /// Fills the batch. After a commit its callers will queue their settling without being in a
-    /// hurry, so the next urgent job is waited for first, then any job.
-    fn gather(&mut self, jobs: &Queue<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) -> Woken {
-        let mut woken = jobs.wait(Until::Urgent(1), monotonic() + LINGER);
+    /// Waits until there is something to do. After a commit its callers will queue their applying without
+    /// being in a hurry, so one writer for all waits for the next urgent job first, then for any job.
+    fn gather(&mut self) -> Woken {
+        let mut woken = match self.duty {
+            Duty::Both => self.queue.wait(Until::Urgent(1), monotonic() + LINGER),
+            Duty::Accept | Duty::Apply => Woken::TimedOut,
+        };
         while woken == Woken::TimedOut {
-            woken = jobs.wait(Until::AnyJob, monotonic() + IDLE);
+            woken = self.queue.wait(Until::AnyJob, self.idle_until());
             if woken == Woken::TimedOut {
-                self.maintain(true);
+                self.idle();
             }
         }
         if woken == Woken::Ready {
             let deadline = monotonic() + self.company.patience();
             let expected = self.company.expected.min(BATCH_MAX);
             // However that ends, what is there is taken.
-            let _ = jobs.wait(Until::Urgent(expected), deadline);
+            let _ = self.queue.wait(Until::Urgent(expected), deadline);
         }
-        let urgent = jobs.take(BATCH_MAX, batch);
-        self.company.note(urgent);
         woken
     }
 
-    fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        let jobs = batch.len();
-        let mut result = self.attempt(batch);
-        for _ in 1..ATTEMPTS_MAX {
-            let Err(StoreError::Contended(why)) = &result else {
-                break;
-            };
-            tracing::info!(
-                why,
-                jobs,
-                "a batch gave way to another transaction; it is run again"
-            );
-            result = self.attempt(batch);
+    fn idle_until(&self) -> Instant {
+        let idle = monotonic() + IDLE;
+        let again = self.aside.iter().map(|(again_at, _)| *again_at).min();
+        again.map_or(idle, |again| again.min(idle))
+    }
+
+    fn idle(&mut self) {
+        if self.bring_back() {
+            return;
         }
-        match result {
-            Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
-            Err(error) if error.blames_one_job() => {
-                tracing::warn!(%error, jobs, "a batch failed; its jobs run one by one");
-                for mut job in batch.drain(..) {
-                    let result = self.attempt(std::slice::from_mut(&mut job));
-                    if let Err(error) = &result {
-                        tracing::warn!(%error, job = job.name(), "a job failed");
-                        self.stats.stop_if_fatal(error);
-                    }
-                    job.finish(result);
-                }
-            }
-            // The engine or the disk is in trouble. After a failed sync a retry could only lie.
-            Err(error) => {
-                tracing::error!(%error, jobs, "nothing could be committed");
-                self.stats.stop_if_fatal(&error);
-                batch
-                    .drain(..)
-                    .for_each(|job| job.finish(Err(error.clone())));
-            }
+        self.jobs.maintain(true);
+        // What does not take callbacks gets none that would show that the trouble is over.
+        if self.duty != Duty::Apply && self.jobs.condition.wants_a_probe() {
+            self.jobs.probe();
         }
     }
 
-    /// One transaction around these jobs.
-    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        if let Some(error) = self.stats.fatal() {
-            return Err(error);
-        }
-        let (jobs, started) = (batch.len(), monotonic());
-        let result = self.transact(batch);
-        let outcome = result.as_ref().map(|_| ());
-        self.stats.record_commit(jobs, started.elapsed(), outcome);
-        if let Some(last) = result? {
-            raise(&self.sequence, last);
-        }
-        Ok(())
+    /// Queues again what was put aside and is due; whether there was something.
+    fn bring_back(&mut self) -> bool {
+        let now = monotonic();
+        let due = self.aside.extract_if(.., |(again_at, _)| *again_at <= now);
+        let due: Vec<_> = due.map(|(_, job)| job).collect();
+        let is_some = !due.is_empty();
+        self.queue.give_back(due, Urgency::Now);
+        is_some
     }
 
-    /// The last event number of the transaction, if it made events.
-    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Option<i64>, StoreError> {
-        self.driver.begin()?;
-        let result = run_jobs(self.driver.as_mut(), batch).and_then(|last_sequence| {
-            crash_point!("commit-before");
-            self.driver.commit()?;
-            crash_point!("commit-after");
-            Ok(last_sequence)
-        });
-        if result.is_err() {
-            self.driver.rollback();
+    /// Lets applying catch up for a moment where it lags and moves on: readers wait for it, and what it
+    /// cannot hold costs more later. Applying that is held up is not waited for.
+    fn yield_to_applying(&self) {
+        let moves_on = |condition: &Arc<Condition>| condition.has_succeeded_within(MOVES_ON);
+        let until = monotonic() + YIELD_MAX;
+        while self.duty == Duty::Accept
+            && self.later.jobs() > BACKLOG
+            && self.applying.iter().all(moves_on)
+            && monotonic() < until
+        {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        result
     }
 }
 
-/// How many that somebody waits for usually come together.
+/// How many that are waited for usually come together.
 #[derive(Default)]
 struct Company {
-    /// The most of late; forgotten by one a batch.
+    /// The most lately; forgotten by one a batch.
     expected: usize,
     /// How long the last commit took.
     commit: Duration,
@@ -303,20 +276,8 @@ impl Company {
         self.expected = gathered.max(self.expected.saturating_sub(1));
     }
 
-    /// Half a commit at most: those who come meanwhile would have waited for a whole one.
+    /// Half a commit at most: those who come in that time would have waited for a whole one.
     fn patience(&self) -> Duration {
         (self.commit / 2).min(COMPANY)
     }
-}
-
-/// Runs the jobs and numbers their events; returns the last number if there were any.
-fn run_jobs(
-    driver: &mut dyn Driver,
-    batch: &mut [Box<dyn Job>],
-) -> Result<Option<i64>, StoreError> {
-    let mut tx = Tx::new(driver);
-    for job in batch {
-        job.run(&mut tx)?;
-    }
-    tx.number_events()
 }

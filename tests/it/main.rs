@@ -33,6 +33,7 @@ mod server_faults;
 mod server_tls;
 mod shared_feed;
 mod sqlite_file;
+mod stalls;
 mod supply_chain;
 mod tidy;
 mod tokens;

@@ -8,6 +8,7 @@
 mod catalogue;
 mod dialect;
 mod error;
+mod guard;
 mod indexes;
 mod listen;
 mod session;
@@ -39,8 +40,10 @@ const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Transactions that write.
-    Write,
+    /// Transactions that store callbacks, for which a sender waits.
+    Accept,
+    /// All other transactions that write.
+    Apply,
     /// Short queries of readers; cut when they take too long.
     Read,
     /// Creating the schema, reading everything: takes as long as it takes.
@@ -117,6 +120,8 @@ impl Driver for Postgres {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         self.session()?;
+        let url = Arc::clone(&self.url);
+        self.step(|runtime, session| session.check_again(runtime, &url))?;
         self.step(|_, session| session.send_simple("BEGIN ISOLATION LEVEL READ COMMITTED"))
     }
 
@@ -130,17 +135,45 @@ impl Driver for Postgres {
         // Everything that was sent must have been answered well: COMMIT of a failed transaction
         // is answered without an error, too.
         self.step(|runtime, session| session.finish(runtime))?;
-        self.step(|runtime, session| session.simple(runtime, COMMIT))
+        self.step(|runtime, session| session.commit(runtime, COMMIT))
     }
 
     fn rollback(&mut self) {
         // Without a connection the server has rolled back by itself, or will.
         if self.session.is_some()
-            && let Err(error) = self.step(|runtime, session| session.roll_back(runtime))
+            && let Err(error) = self.step(|runtime, session| session.roll_back(runtime, "ROLLBACK"))
         {
             tracing::debug!(%error, "nothing to roll back");
             self.session = None;
         }
+    }
+
+    fn save_point(&mut self) -> Result<(), StoreError> {
+        self.step(|_, session| session.send_simple("SAVEPOINT job"))
+    }
+
+    fn release_save_point(&mut self) -> Result<(), StoreError> {
+        self.step(|_, session| session.send_simple("RELEASE SAVEPOINT job"))
+    }
+
+    fn roll_back_to_save_point(&mut self) -> Result<(), StoreError> {
+        self.step(|runtime, session| session.roll_back(runtime, "ROLLBACK TO SAVEPOINT job"))?;
+        self.release_save_point()
+    }
+
+    fn await_sent(&mut self) -> Result<(), StoreError> {
+        self.step(|runtime, session| session.finish(runtime))
+    }
+
+    fn before_numbering(&mut self) -> Result<(), StoreError> {
+        // Each who has it commits next, which may take as long as the way to a standby.
+        self.step(|_, session| session.send_simple("SET LOCAL lock_timeout = '2s'"))
+    }
+
+    fn write_nothing(&mut self) -> Result<bool, StoreError> {
+        let message = "SELECT pg_logical_emit_message(true, 'refund-receiver', 'probe')";
+        self.step(|runtime, session| session.simple(runtime, message))?;
+        Ok(true)
     }
 
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
@@ -197,7 +230,7 @@ mod tests {
         let base = std::path::Path::new("");
         let url = PostgresUrl::parse("postgres://u:hidden@127.0.0.1:1/db", base).unwrap();
         assert_eq!(url.to_string(), "postgres://u@127.0.0.1:1/db");
-        let refused = Postgres::connect(Arc::new(url), Purpose::Write).err();
+        let refused = Postgres::connect(Arc::new(url), Purpose::Accept).err();
         let text = refused.expect("nobody listens there").to_string();
         assert!(
             text.contains("127.0.0.1:1") && !text.contains("hidden"),

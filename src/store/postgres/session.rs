@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::TryStreamExt as _;
@@ -13,23 +13,58 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::super::StoreError;
 use super::super::cancel::Cancel;
 use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
+use super::super::{StoreError, monotonic};
+use super::guard::{self, Notices};
 use super::{PostgresUrl, Purpose};
 
-/// Longest wait for any answer. A server that is frozen, or gone without a word, shows only by this.
+/// Longest time for making a connection, and for the answer to a commit.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Statements kept prepared; above the number that the program has, lists with filters included.
 const STATEMENTS_MAX: usize = 512;
 /// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
 const LOOKS: u32 = 3;
-/// What is run on every new connection. A lock is not waited for for ever, and a process that froze inside a
-/// transaction is cut off, so that its locks do not outlive it.
-const SETTINGS: &str = "SET client_min_messages = warning; SET lock_timeout = '5s'; \
+/// What is run on every new connection. A process that froze inside a transaction is cut off, so that its
+/// locks do not outlive it.
+const SETTINGS: &str = "SET client_min_messages = warning; \
      SET idle_in_transaction_session_timeout = '5s'; ";
-/// The first `PostgreSQL` that is still looked after by its makers.
-const VERSION_MIN: i64 = 140_000;
+/// A commit is on the disk of the server, and of its synchronous standbys, whatever the server's settings say
+/// or will say: a session's own word counts more.
+const DURABLE: &str = "SET synchronous_commit = on; ";
+/// How often the settings that no session can make for itself are looked at again.
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+/// How long a connection waits for what.
+struct Limits {
+    /// Settings of the session.
+    settings: &'static str,
+    /// Longest wait for an answer. A server that is frozen, or gone without a word, shows only by this.
+    answer: Duration,
+}
+
+impl Purpose {
+    /// A lock is not waited for while others wait for the batch: what meets one is put aside.
+    fn limits(self) -> Limits {
+        match self {
+            Self::Accept => Limits {
+                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '3s'",
+                answer: Duration::from_millis(3_500),
+            },
+            Self::Apply => Limits {
+                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '8s'",
+                answer: ANSWER_MAX,
+            },
+            Self::Read => Limits {
+                settings: "SET lock_timeout = '5s'; SET statement_timeout = '2s'",
+                answer: ANSWER_MAX,
+            },
+            Self::Maintain => Limits {
+                settings: "SET lock_timeout = '5s'; SET statement_timeout = 0",
+                answer: Duration::from_secs(3_600),
+            },
+        }
+    }
+}
 
 /// A live connection.
 pub(super) struct Session {
@@ -39,6 +74,8 @@ pub(super) struct Session {
     /// Answers that are still to come, in the order in which they will.
     sent: Vec<BoxFuture<'static, Result<(), StoreError>>>,
     answer_max: Duration,
+    notices: Arc<Notices>,
+    checked_at: Instant,
 }
 
 /// A runtime that lives on the thread which uses it.
@@ -58,30 +95,22 @@ impl Session {
     ) -> Result<Self, StoreError> {
         let opened = async {
             let (client, connection) = url.connect().await?;
-            let connection = tokio::spawn(async move {
-                // Whoever waits for an answer is told by the client's side.
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection to the database ended");
-                }
-            });
-            let timeout = match purpose {
-                Purpose::Write => "SET statement_timeout = '8s'",
-                Purpose::Read => "SET statement_timeout = '2s'",
-                Purpose::Maintain => "SET statement_timeout = 0",
-            };
+            let notices = Arc::new(Notices::default());
+            let connection = tokio::spawn(guard::drive(connection, Arc::clone(&notices)));
+            let limits = purpose.limits();
+            let durable = if url.may_lose_commits { "" } else { DURABLE };
             client
-                .batch_execute(&format!("{SETTINGS}{timeout}"))
+                .batch_execute(&format!("{SETTINGS}{durable}{}", limits.settings))
                 .await?;
-            check_server(&client, url).await?;
+            guard::check_server(&client, url).await?;
             Ok(Self {
                 client: Arc::new(client),
                 connection,
                 statements: HashMap::new(),
                 sent: Vec::new(),
-                answer_max: match purpose {
-                    Purpose::Write | Purpose::Read => ANSWER_MAX,
-                    Purpose::Maintain => Duration::from_secs(3_600),
-                },
+                answer_max: limits.answer,
+                notices,
+                checked_at: monotonic(),
             })
         };
         let within = runtime.block_on(async { timeout(ANSWER_MAX, opened).await });
@@ -157,10 +186,35 @@ impl Session {
         self.run(runtime, async { Ok(client.batch_execute(sql).await?) })
     }
 
-    /// Gives up the transaction and forgets what was sent in it.
-    pub(super) fn roll_back(&mut self, runtime: &Runtime) -> Result<(), StoreError> {
+    /// Looks again at what may have changed since the connection was made, where that is some time ago.
+    pub(super) fn check_again(
+        &mut self,
+        runtime: &Runtime,
+        url: &PostgresUrl,
+    ) -> Result<(), StoreError> {
+        if url.may_lose_commits || self.checked_at.elapsed() < CHECK_AGAIN {
+            return Ok(());
+        }
+        let client = Arc::clone(&self.client);
+        self.run(runtime, async { guard::check_disk(&client).await })?;
+        self.checked_at = monotonic();
+        Ok(())
+    }
+
+    /// Commits by this command. Good only where the server has not said that it gave up waiting for a standby.
+    pub(super) fn commit(&mut self, runtime: &Runtime, command: &str) -> Result<(), StoreError> {
+        let client = Arc::clone(&self.client);
+        self.notices.forget();
+        self.run_within(runtime, ANSWER_MAX, async {
+            Ok(client.batch_execute(command).await?)
+        })?;
+        self.notices.check()
+    }
+
+    /// Gives up the transaction, or a part of it, by this command, and forgets what was sent.
+    pub(super) fn roll_back(&mut self, runtime: &Runtime, command: &str) -> Result<(), StoreError> {
         self.sent.clear();
-        self.simple(runtime, "ROLLBACK")
+        self.simple(runtime, command)
     }
 
     /// Runs a statement; the rows that it changed.
@@ -225,11 +279,20 @@ impl Session {
         Ok(statement)
     }
 
-    /// Awaits a request and everything that was sent before it. What was sent first failed first, and is
-    /// the cause of whatever failed after it.
+    /// Awaits a request and everything that was sent before it.
     fn run<T>(
         &mut self,
         runtime: &Runtime,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.run_within(runtime, self.answer_max, request)
+    }
+
+    /// What was sent first failed first, and is the cause of whatever failed after it.
+    fn run_within<T>(
+        &mut self,
+        runtime: &Runtime,
+        answer_max: Duration,
         request: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let sent = std::mem::take(&mut self.sent);
@@ -240,7 +303,6 @@ impl Session {
             }
             answer
         };
-        let answer_max = self.answer_max;
         runtime
             .block_on(async { timeout(answer_max, answers).await })
             .unwrap_or_else(|_| Err(no_answer(answer_max)))
@@ -255,38 +317,5 @@ impl Drop for Session {
 }
 
 fn no_answer(waited: Duration) -> StoreError {
-    StoreError::Away(format!("no answer within {} s", waited.as_secs()))
-}
-
-/// Refuses a server on which "committed" does not mean "on disk", or whose texts are not ours.
-async fn check_server(client: &Client, url: &PostgresUrl) -> Result<(), StoreError> {
-    let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes'), \
-         current_setting('synchronous_commit'), current_setting('server_encoding'), \
-         current_setting('server_version_num')::bigint";
-    let row = client.query_one(sql, &[]).await?;
-    let setting = |column: usize| -> Result<String, StoreError> { Ok(row.try_get(column)?) };
-    let version: i64 = row.try_get(4)?;
-    if version < VERSION_MIN {
-        let what = format!(
-            "PostgreSQL {} is too old; use 14 or later",
-            version / 10_000
-        );
-        return Err(StoreError::Settings(what));
-    }
-    if setting(3)? != "UTF8" {
-        let what = "the database's encoding is not UTF8; create it with ENCODING 'UTF8'";
-        return Err(StoreError::Settings(what.to_owned()));
-    }
-    for (column, name) in ["fsync", "full_page_writes", "synchronous_commit"]
-        .into_iter()
-        .enumerate()
-    {
-        if setting(column)? == "off" && !url.may_lose_commits {
-            return Err(StoreError::Settings(format!(
-                "{name} is off: a crash of the server would lose callbacks that were acknowledged; turn it \
-                 on, or accept the loss by store.may_lose_acknowledged_callbacks = true"
-            )));
-        }
-    }
-    Ok(())
+    StoreError::Away(format!("no answer within {:.1} s", waited.as_secs_f32()))
 }

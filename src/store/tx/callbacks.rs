@@ -108,13 +108,19 @@ pub struct SettledClaim {
 /// notes none.
 const JUDGED_BY_OTHERS_MAX: i64 = 100;
 
+/// The row is locked, and the message was new and has been noted, which must be undone.
+fn locked_after_a_note() -> StoreError {
+    StoreError::Contended(StoreError::Locked.to_string())
+}
+
 /// What stands for "no number" in the unique index, where NULL would never be a repeat.
 fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
     refund_no.map_or("", RefundNo::as_str)
 }
 
 impl Tx<'_> {
-    /// Stores a notification, or counts it where this delivery is known.
+    /// Stores a notification, or counts it where this delivery is known; [`StoreError::Locked`] where
+    /// another transaction is at work on what is known.
     pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Stored, StoreError> {
         if let DeliveryKey::Message(message_key) = &callback.delivery_key
             && let Some(known) = self.known_message(callback, message_key)?
@@ -153,7 +159,10 @@ impl Tx<'_> {
             ],
             read_known,
         )?;
-        known.ok_or_else(|| StoreError::Constraint("a callback id was used twice".to_owned()))
+        known.ok_or_else(|| match callback.delivery_key {
+            DeliveryKey::Message(_) => locked_after_a_note(),
+            DeliveryKey::Body(_) => StoreError::Locked,
+        })
     }
 
     /// Notes the id of a relay's message; what it brought before, if it came before.
@@ -173,7 +182,7 @@ impl Tx<'_> {
             ],
         )?;
         if inserted == 0 {
-            return self.snapshot().first(
+            let known = self.snapshot().first(
                 sql::COUNT_RELAY_DELIVERY,
                 &[
                     callback.received_at.as_millis().into(),
@@ -182,7 +191,8 @@ impl Tx<'_> {
                     message_key.into(),
                 ],
                 read_known,
-            );
+            )?;
+            return known.map(Some).ok_or(StoreError::Locked);
         }
         // An instance of the version before notes a message for its account only.
         let seen = [
@@ -195,8 +205,10 @@ impl Tx<'_> {
             return Ok(None);
         }
         let count = [callback.received_at.as_millis().into(), message_key.into()];
-        self.snapshot()
-            .first(sql::COUNT_RELAY_SEEN, &count, read_known)
+        let known = self
+            .snapshot()
+            .first(sql::COUNT_RELAY_SEEN, &count, read_known)?;
+        known.map(Some).ok_or_else(locked_after_a_note)
     }
 
     /// Notes a question about a refund; `false` where it was asked before. The same claim with the same verdict

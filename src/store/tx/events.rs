@@ -56,7 +56,7 @@ impl Tx<'_> {
 
     /// Writes something without changing anything, to see whether the disk takes it;
     /// returns the rows rewritten.
-    pub fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
+    pub(super) fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
         self.execute(sql::REWRITE_COUNTER, &[])
     }
 
@@ -74,6 +74,7 @@ impl Tx<'_> {
         if self.events.is_empty() {
             return Ok(None);
         }
+        self.driver.before_numbering()?;
         let events = std::mem::take(&mut self.events);
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         let last = self

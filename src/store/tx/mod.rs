@@ -11,8 +11,10 @@ mod orders;
 mod refund_list;
 mod refunds;
 
-use super::StoreError;
+use uuid::Uuid;
+
 use super::driver::{Driver, Row, Value};
+use super::{StoreError, sql};
 use crate::domain::ids::Number;
 
 pub use audit::{
@@ -102,6 +104,35 @@ impl<'a> Tx<'a> {
             driver,
             events: Vec::new(),
         }
+    }
+
+    /// Runs a part that may fail without taking the rest of the transaction along. An error that does not
+    /// blame one job means that the whole transaction is lost.
+    pub(super) fn apart<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let events = self.events.len();
+        self.driver.save_point()?;
+        let result = part(self).and_then(|done| self.driver.await_sent().map(|()| done));
+        match &result {
+            Ok(_) => self.driver.release_save_point()?,
+            Err(error) if error.blames_one_job() => {
+                self.events.truncate(events);
+                self.driver.roll_back_to_save_point()?;
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Does to the store what accepting needs, and changes nothing.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        self.execute(sql::TOUCH_NO_CALLBACK, &[Uuid::nil().as_bytes().into()])?;
+        if self.driver.write_nothing()? {
+            return Ok(());
+        }
+        self.rewrite_counter().map(drop)
     }
 
     /// The same state, for reading.

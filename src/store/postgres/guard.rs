@@ -1,0 +1,110 @@
+//! What makes "committed" mean "on disk": settings that are looked at, again and again, and what the server
+//! says while it commits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{AsyncMessage, Client, Connection};
+
+use super::super::StoreError;
+use super::PostgresUrl;
+
+/// The first `PostgreSQL` that is still looked after by its makers.
+const VERSION_MIN: i64 = 140_000;
+
+/// What the server said without being asked, as far as it matters.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    gave_up_waiting: AtomicBool,
+}
+
+impl Notices {
+    /// A new commit begins.
+    pub(super) fn forget(&self) {
+        self.gave_up_waiting.store(false, Ordering::Release);
+    }
+
+    /// Refuses a commit during which the wait for a synchronous standby was cancelled: it is on one disk,
+    /// and the server answers it as done all the same.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        if self.gave_up_waiting.load(Ordering::Acquire) {
+            let what = "the wait for a synchronous standby was cancelled, so the commit may be on one disk only";
+            return Err(StoreError::Away(what.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn note(&self, notice: &DbError) {
+        tracing::warn!(
+            notice = notice.message(),
+            code = notice.code().code(),
+            "the database server warns"
+        );
+        // The words are translated, the name of the server's function is not.
+        let is_of_replication = |routine: &str| routine.starts_with("SyncRep");
+        if *notice.code() == SqlState::WARNING && notice.routine().is_none_or(is_of_replication) {
+            self.gave_up_waiting.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Drives a connection until its end. A notice is noted before the answer that follows it is given on.
+pub(super) async fn drive<S, T>(mut connection: Connection<S, T>, notices: Arc<Notices>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => notices.note(&notice),
+            Ok(_) => {}
+            // Whoever waits for an answer is told by the client's side.
+            Err(error) => {
+                tracing::debug!(%error, "a connection to the database ended");
+                return;
+            }
+        }
+    }
+}
+
+/// Refuses a server that is too old, whose texts are not ours, or on whose disk nothing can rely.
+pub(super) async fn check_server(client: &Client, url: &PostgresUrl) -> Result<(), StoreError> {
+    let sql =
+        "SELECT current_setting('server_encoding'), current_setting('server_version_num')::bigint";
+    let row = client.query_one(sql, &[]).await?;
+    let (encoding, version): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if version < VERSION_MIN {
+        let what = format!(
+            "PostgreSQL {} is too old; use 14 or later",
+            version / 10_000
+        );
+        return Err(StoreError::Settings(what));
+    }
+    if encoding != "UTF8" {
+        let what = "the database's encoding is not UTF8; create it with ENCODING 'UTF8'";
+        return Err(StoreError::Settings(what.to_owned()));
+    }
+    if url.may_lose_commits {
+        return Ok(());
+    }
+    check_disk(client).await
+}
+
+/// Refuses a server whose commits a crash can undo. These settings belong to the server alone and can change
+/// while it runs; `synchronous_commit` every session sets for itself.
+pub(super) async fn check_disk(client: &Client) -> Result<(), StoreError> {
+    let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes')";
+    let row = client.query_one(sql, &[]).await?;
+    for (column, name) in ["fsync", "full_page_writes"].into_iter().enumerate() {
+        let setting: &str = row.try_get(column)?;
+        if setting == "off" {
+            return Err(StoreError::Settings(format!(
+                "{name} is off: a crash of the server would lose callbacks that were acknowledged; turn it \
+                 on, or accept the loss by store.may_lose_acknowledged_callbacks = true"
+            )));
+        }
+    }
+    Ok(())
+}
