@@ -14,7 +14,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use anyhow::{Context as _, anyhow};
 use refund_receiver::config::Config;
 use refund_receiver::domain::clock::{Clock as _, SystemClock};
-use refund_receiver::providers::{Registry, Request};
+use refund_receiver::providers::{Arrival, Registry, Request};
 
 /// Largest body that is read, as in the service.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -61,7 +61,7 @@ async fn verify(registry: Data<Registry>, request: HttpRequest, body: Bytes) -> 
         body: &body,
         now,
     };
-    match registry.verify(provider, account, &asked) {
+    match registry.verify(provider, account, &Arrival::default(), &asked) {
         Ok((_, _, notice)) => HttpResponse::Ok()
             .content_type("application/json")
             .body(notice.acknowledgement),

@@ -69,6 +69,13 @@ pub struct RefusalLabels {
     pub reason: &'static str,
 }
 
+/// Labels of a counter of reports that name money and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct InvalidReportLabels {
+    /// `batchno`, `trandeno`, `refundmoney` or `body`.
+    pub reason: &'static str,
+}
+
 /// Labels of a consumer's lag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ConsumerLabels {
@@ -133,7 +140,9 @@ pub struct Metrics {
     pub callbacks: Family<CallbackLabels, Counter>,
     /// Requests refused on the public listener.
     pub refusals: Family<RefusalLabels, Counter>,
-    /// Those of them that were beyond the budget: answered late, without evidence.
+    /// Reports of `EPay` that were answered with errcode 1.
+    pub invalid_reports: Family<InvalidReportLabels, Counter>,
+    /// Those refusals that were beyond the budget: answered late, without evidence.
     pub late_refusals: Counter,
     /// Requests of readers above their limit.
     limited: Family<ReaderLabels, Counter>,
@@ -177,6 +186,13 @@ pub struct Metrics {
     pub streams: Gauge,
 }
 
+fn register_invalid_reports(registry: &mut Registry) -> Family<InvalidReportLabels, Counter> {
+    let family = Family::default();
+    let help = "Reports of EPay with a member that cannot be read, by member";
+    registry.register("epay_invalid", help, family.clone());
+    family
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("refund_receiver");
@@ -184,11 +200,8 @@ impl Default for Metrics {
         let help = "Notifications stored and acknowledged";
         registry.register("callbacks", help, callbacks.clone());
         let refusals = Family::default();
-        registry.register(
-            "refusals",
-            "Requests refused on the public listener",
-            refusals.clone(),
-        );
+        let help = "Requests refused on the public listener";
+        registry.register("refusals", help, refusals.clone());
         let late_refusals = Counter::default();
         registry.register(
             "late_refusals",
@@ -211,6 +224,7 @@ impl Default for Metrics {
         let token_expiry = Family::default();
         let help = "Time until the token of a reader expires";
         registry.register("reader_token_expiry_seconds", help, token_expiry.clone());
+        let invalid_reports = register_invalid_reports(&mut registry);
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -235,6 +249,7 @@ impl Default for Metrics {
             streams: gauge("event_streams", "Open streams of events"),
             callbacks,
             refusals,
+            invalid_reports,
             late_refusals,
             consumer_lag,
             endpoints,

@@ -7,7 +7,8 @@ use jiff::tz::Offset;
 
 use super::Checker;
 use super::file::{AccountSection, KeySection};
-use crate::crypto::{KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookSecret, WebhookSecrets};
+use super::shared::{self, Holder};
+use crate::crypto::{KeyRing, RingKey, VerifyingKey, WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::money::Currency;
 use crate::providers::Provider;
 use crate::providers::nmanagement::Nmanagement;
@@ -38,15 +39,22 @@ pub(super) enum Adapter {
 
 /// Checks one account; problems go to the checker.
 pub(super) struct AccountChecker<'a> {
-    checker: &'a mut Checker,
-    key: &'a str,
-    section: &'a AccountSection,
+    pub(super) checker: &'a mut Checker,
+    index: usize,
+    pub(super) key: &'a str,
+    pub(super) section: &'a AccountSection,
 }
 
 impl<'a> AccountChecker<'a> {
-    pub(super) fn new(checker: &'a mut Checker, key: &'a str, section: &'a AccountSection) -> Self {
+    pub(super) fn new(
+        checker: &'a mut Checker,
+        index: usize,
+        key: &'a str,
+        section: &'a AccountSection,
+    ) -> Self {
         Self {
             checker,
+            index,
             key,
             section,
         }
@@ -75,13 +83,13 @@ impl<'a> AccountChecker<'a> {
     /// What `docs/adding-a-provider.md` asks for, with nothing but keys.
     #[cfg(test)]
     fn stub(&mut self) -> Option<Adapter> {
-        self.refuse_all_but(&["public_keys"]);
+        self.refuse_all_but(&["public_keys", "allow_test_key"]);
         let stub = crate::providers::stub::Stub(self.public_keys()?);
         Some(Adapter::Callback(Box::new(stub)))
     }
 
     fn payermax(&mut self) -> Option<Adapter> {
-        self.refuse_all_but(&["merchant_no", "app_id", "public_keys"]);
+        self.refuse_all_but(&["merchant_no", "app_id", "public_keys", "allow_test_key"]);
         let keys = self.public_keys();
         let merchant_no = self.required("merchant_no", self.section.merchant_no.as_ref());
         if self.section.app_id.as_deref() == Some("") {
@@ -91,6 +99,11 @@ impl<'a> AccountChecker<'a> {
             merchant_no: merchant_no?,
             app_id: self.section.app_id.clone(),
         };
+        let told_apart = shared::Audience::Payermax {
+            merchant_no: audience.merchant_no.clone(),
+            app_id: audience.app_id.clone(),
+        };
+        self.checker.audiences.insert(self.index, told_apart);
         Some(Adapter::Callback(Box::new(Payermax::new(keys?, audience))))
     }
 
@@ -102,6 +115,10 @@ impl<'a> AccountChecker<'a> {
             "currency",
             "utc_offset",
             "minor_digits",
+            "allow_from",
+            "path_secret",
+            "refund_no_prefix",
+            "allow_test_key",
         ]);
         if section.public_keys.is_none() && section.secret.is_none() {
             let what = "is missing, and secret as well; without either nothing can be verified";
@@ -109,10 +126,8 @@ impl<'a> AccountChecker<'a> {
             return None;
         }
         let keys = section.public_keys.as_ref().map(|_| self.public_keys());
-        let secret = section.secret.as_ref().map(|text| {
-            let secret = self.checker.secret(&format!("{}.secret", self.key), text)?;
-            Some(SuffixSecret::new(secret.expose()))
-        });
+        let secret = section.secret.as_ref().map(|text| self.suffix_secret(text));
+        let guards = self.guards();
         let currency = self.currency();
         let utc_offset = self.utc_offset();
         let minor_digits = self.minor_digits(currency);
@@ -127,8 +142,11 @@ impl<'a> AccountChecker<'a> {
             minor_digits: minor_digits?,
             utc_offset: utc_offset?,
         };
+        let guards = guards?;
+        let audience = shared::Audience::Paycools(guards.clone());
+        self.checker.audiences.insert(self.index, audience);
         let paycools = Paycools::new(keys.flatten(), secret.flatten(), locale);
-        Some(Adapter::Callback(Box::new(paycools)))
+        Some(Adapter::Callback(Box::new(paycools.guarded(guards))))
     }
 
     fn relay(&mut self, provider: Box<dyn RelayedProvider>) -> Option<Adapter> {
@@ -154,9 +172,16 @@ impl<'a> AccountChecker<'a> {
 
     fn relay_secret(&mut self, name: &str, text: &str) -> Option<WebhookSecret> {
         let secret = self.checker.secret(&format!("{}.{name}", self.key), text)?;
-        WebhookSecret::parse(secret.expose())
+        let parsed = WebhookSecret::parse(secret.expose())
             .map_err(|error| self.note(name, error.to_string()))
-            .ok()
+            .ok()?;
+        self.hold(name, sha256(secret.expose().as_bytes()));
+        Some(parsed)
+    }
+
+    pub(super) fn hold(&mut self, name: &str, digest: [u8; 32]) {
+        let key = format!("{}.{name}", self.key);
+        self.checker.hold(key, digest, Holder::Account(self.index));
     }
 
     fn currency(&mut self) -> Option<Currency> {
@@ -208,7 +233,7 @@ impl<'a> AccountChecker<'a> {
         }
     }
 
-    fn note(&mut self, name: &str, what: impl Into<String>) {
+    pub(super) fn note(&mut self, name: &str, what: impl Into<String>) {
         self.checker.note(format!("{}.{name}", self.key), what);
     }
 
@@ -229,6 +254,10 @@ impl<'a> AccountChecker<'a> {
             ("utc_offset", section.utc_offset.is_some()),
             ("minor_digits", section.minor_digits.is_some()),
             ("relay_secrets", section.relay_secrets.is_some()),
+            ("allow_from", section.allow_from.is_some()),
+            ("path_secret", section.path_secret.is_some()),
+            ("refund_no_prefix", section.refund_no_prefix.is_some()),
+            ("allow_test_key", section.allow_test_key.is_some()),
         ];
         for (name, is_given) in given {
             if is_given && !known.contains(&name) {
@@ -297,6 +326,10 @@ impl<'a> AccountChecker<'a> {
             }
         };
         let key = VerifyingKey::parse(&text).map_err(|error| self.note(name, error.to_string()));
+        if let Ok(key) = &key {
+            self.hold(name, sha256(key.fingerprint().as_bytes()));
+            self.check_test_key(name, key);
+        }
         let not_before = self.time(&format!("{name}.not_before"), section.not_before.as_ref());
         let not_after = self.time(&format!("{name}.not_after"), section.not_after.as_ref());
         Some(RingKey {

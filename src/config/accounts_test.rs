@@ -1,7 +1,7 @@
 //! Which members each provider's account takes, needs and refuses.
 
 use super::*;
-use crate::providers::{Rejection, Request};
+use crate::providers::{Arrival, Rejection, Request};
 
 const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
 
@@ -16,6 +16,8 @@ fn checker() -> Checker {
         problems: Vec::new(),
         warnings: Vec::new(),
         defaults: Vec::new(),
+        held: Vec::new(),
+        audiences: std::collections::BTreeMap::new(),
     }
 }
 
@@ -30,7 +32,7 @@ fn section(provider: &str, members: &str) -> AccountSection {
 fn account(provider: &str, members: &str) -> (Option<Adapter>, Vec<String>) {
     let mut checker = checker();
     let section = section(provider, members);
-    let adapter = AccountChecker::new(&mut checker, "a", &section).adapter();
+    let adapter = AccountChecker::new(&mut checker, 0, "a", &section).adapter();
     let keys = checker.problems.into_iter().map(|problem| problem.key);
     (adapter, keys.collect())
 }
@@ -45,7 +47,7 @@ fn amounts_count_cents_unless_told_otherwise_or_in_rupiah() {
         ("THB", "minor_digits = \"0\"", 0),
     ] {
         let (mut checker, section) = (checker(), section("paycools", members));
-        let mut account = AccountChecker::new(&mut checker, "a", &section);
+        let mut account = AccountChecker::new(&mut checker, 0, "a", &section);
         let digits = account.minor_digits(currency.parse().ok());
         assert_eq!(digits, Some(expected), "{currency} {members}");
     }
@@ -131,7 +133,10 @@ fn a_new_provider_needs_its_line_and_its_members_and_nothing_else() {
         now: Timestamp::UNIX_EPOCH,
     };
     // The adapter is asked, so the account is there.
-    let answer = loaded.registry.verify("stub", "x", &empty).map(drop);
+    let answer = loaded
+        .registry
+        .verify("stub", "x", &Arrival::default(), &empty)
+        .map(drop);
     assert!(matches!(answer, Err(Rejection::Malformed(_))), "{answer:?}");
     for (bad, problem) in [
         (String::new(), "accounts[0].public_keys"),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Checker;
 use super::file::EndpointSection;
-use crate::crypto::{WebhookSecret, WebhookSecrets};
+use super::shared::Holder;
+use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Number;
 use crate::push::{Endpoint, EndpointUrl, Roots, Schedule};
@@ -105,7 +106,10 @@ impl Checker {
             let key = format!("{key}[{index}]");
             let secret = self.secret(&key, text)?;
             match WebhookSecret::parse(secret.expose()) {
-                Ok(secret) => secrets.push(secret),
+                Ok(parsed) => {
+                    self.hold(key, sha256(secret.expose().as_bytes()), Holder::Endpoint);
+                    secrets.push(parsed);
+                }
                 Err(error) => self.note(key, error.to_string()),
             }
         }

@@ -52,6 +52,10 @@ pub(super) struct AccountSection {
     pub utc_offset: Option<String>,
     pub minor_digits: Option<Text<u8>>,
     pub relay_secrets: Option<Vec<String>>,
+    pub allow_from: Option<Vec<String>>,
+    pub path_secret: Option<String>,
+    pub refund_no_prefix: Option<String>,
+    pub allow_test_key: Option<Text<bool>>,
 }
 
 #[derive(Debug, Deserialize)]

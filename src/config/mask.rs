@@ -40,9 +40,8 @@ impl Shown {
     /// How the member `name` of the section `key` is shown.
     pub(super) fn of_member(self, name: &str, key: &str) -> Self {
         match name {
-            "secret" | "secrets" | "relay_secrets" | "tokens" | "token_sha256" | "headers" => {
-                Self::Masked
-            }
+            "secret" | "secrets" | "path_secret" | "relay_secrets" | "tokens" | "token_sha256"
+            | "headers" => Self::Masked,
             "url" if key == "store" => Self::Store,
             "url" => Self::Endpoint,
             // What lies inside a secret is one.

@@ -6,11 +6,14 @@
 mod accounts;
 mod endpoints;
 mod file;
+mod guards;
 mod mask;
 mod readers;
 mod secret;
+mod shared;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -27,18 +30,20 @@ use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
 use crate::providers::Registry;
-use crate::providers::epay_caller::{EpayCallers, Network};
+use crate::providers::epay_caller::EpayCallers;
+use crate::providers::network::Network;
 use crate::push::Endpoint;
 use crate::store::{StoreUrl, evidence};
 use accounts::{AccountChecker, Adapter};
 use file::{EpaySection, FeedSection, File, StoreSection, Text};
+use shared::{Audience, Held, Holder};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// How long a close-out is tried where the config does not say: an order registered a day late is
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// An `EPay` token of fewer characters is warned of: it may be a word that can be guessed.
+/// A token or secret of fewer characters is warned of: it may be a word that can be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
 /// Where evidence lies when the store is a server's and the config does not say.
@@ -132,6 +137,8 @@ impl Config {
             problems: Vec::new(),
             warnings: Vec::new(),
             defaults: Vec::new(),
+            held: Vec::new(),
+            audiences: BTreeMap::new(),
         }
         .check(&file, given)
     }
@@ -145,6 +152,10 @@ struct Checker {
     problems: Vec<Problem>,
     warnings: Vec<String>,
     defaults: Vec<Effective>,
+    /// Every key and secret so far, and where it is.
+    held: Vec<Held>,
+    /// How accounts that share one are told apart, by their place in the list.
+    audiences: BTreeMap<usize, Audience>,
 }
 
 impl Checker {
@@ -165,9 +176,10 @@ impl Checker {
             self.seconds("epay.retry_for_seconds", epay.retry_for_seconds, RETRY_FOR)
         });
         let feed = self.feed(&file.feed);
-        let registry = self.registry(file);
+        let mut registry = self.registry(file);
         let readers = self.readers(&file.readers);
         let endpoints = self.endpoints(&file.endpoints);
+        self.check_shared(&file.accounts, &mut registry);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
         else {
             return Err(self.problems);
@@ -311,18 +323,11 @@ impl Checker {
                      `openssl rand -hex 32` makes a good one"
                 ));
             }
-            tokens.push(TokenDigest::of(secret.expose()));
+            let token = TokenDigest::of(secret.expose());
+            self.hold(key, token.bytes(), Holder::Epay);
+            tokens.push(token);
         }
-        let mut networks = Vec::new();
-        for (index, text) in section.allow_from.iter().enumerate() {
-            match Network::parse(text) {
-                Some(network) => networks.push(network),
-                None => self.note(
-                    format!("epay.allow_from[{index}]"),
-                    format!("{text:?} is not ADDRESS/PREFIX, such as 10.20.0.0/16"),
-                ),
-            }
-        }
+        let networks = self.networks("epay.allow_from", &section.allow_from);
         let trusts_network = self.permission("epay.trust_network", section.trust_network);
         if section.tokens.is_empty() && section.allow_from.is_empty() {
             let what = "is empty; give at least one token, or leave out [epay] to switch it off";
@@ -332,6 +337,20 @@ impl Checker {
             self.note("epay.allow_from", what);
         }
         EpayCallers::new(tokens, networks)
+    }
+
+    fn networks(&mut self, key: &str, texts: &[String]) -> Vec<Network> {
+        let mut networks = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            match Network::parse(text) {
+                Some(network) => networks.push(network),
+                None => self.note(
+                    format!("{key}[{index}]"),
+                    format!("{text:?} is not ADDRESS/PREFIX, such as 10.20.0.0/16"),
+                ),
+            }
+        }
+        networks
     }
 
     fn registry(&mut self, file: &File) -> Registry {
@@ -351,7 +370,7 @@ impl Checker {
                     "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
                 self.note(format!("{key}.account"), what);
             }
-            let adapter = AccountChecker::new(self, &key, section).adapter();
+            let adapter = AccountChecker::new(self, index, &key, section).adapter();
             let is_new = match adapter {
                 Some(Adapter::Callback(provider)) => registry.add(account, provider),
                 Some(Adapter::Relay(relay)) => registry.add_relay(account, relay),

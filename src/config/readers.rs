@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Checker;
 use super::file::{ReaderSection, Text};
+use super::shared::Holder;
 use crate::crypto::TokenDigest;
 use crate::domain::clock::Moment;
 
@@ -150,7 +151,12 @@ impl Checker {
                 let what = "is the token of another reader; give each its own";
                 self.note(format!("{key}.token_sha256"), what);
             }
-            readers.extend(self.reader(&key, section));
+            let reader = self.reader(&key, section);
+            if let Some(reader) = &reader {
+                let key = format!("{key}.token_sha256");
+                self.hold(key, reader.token.bytes(), Holder::Reader);
+            }
+            readers.extend(reader);
         }
         readers
     }

@@ -26,13 +26,16 @@ impl Secret {
         } else if let Some(path) = text.strip_prefix("file:") {
             let path = folder.join(path);
             let read = std::fs::read_to_string(&path);
-            let text = read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            // An editor ends a file with a line break that is not part of the secret.
-            text.trim_end_matches(['\r', '\n']).to_owned()
+            read.map_err(|error| format!("cannot read {}: {error}", path.display()))?
         } else {
             text.to_owned()
         };
         refuse_blank(&value)?;
+        // An editor, or `echo` in a variable, ends it with a line break that is not part of the secret.
+        let value = value.trim_end_matches(['\r', '\n']);
+        if value != value.trim() {
+            return Err("begins or ends with white space; remove it".to_owned());
+        }
         Ok(Self(SecretString::from(value)))
     }
 

@@ -29,6 +29,8 @@ const SECRET_BYTES_MIN: usize = 24;
 const TOLERANCE_SECONDS: i64 = 300;
 /// Longest message id; a UUID has 36 characters.
 const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Longest header of signatures: 29 secrets of one rotation. All of it is kept, to be verified again.
+const SIGNATURES_CHARS_MAX: usize = 1_400;
 /// Most digits of a time; ten are in use until the year 2286.
 const TIMESTAMP_DIGITS_MAX: usize = 12;
 
@@ -104,6 +106,9 @@ pub enum WebhookSignatureError {
     /// Longer than an id, or with characters (a full stop, white space) that blur the signed text.
     #[error("the webhook-id is not usable")]
     Id,
+    /// More signatures than any rotation has.
+    #[error("the webhook-signature is longer than 1400 characters")]
+    TooMany,
     /// Not whole seconds since 1970.
     #[error("the webhook-timestamp is not a number of seconds")]
     Timestamp,
@@ -264,6 +269,9 @@ impl WebhookSecrets {
         if id.len() > MESSAGE_ID_CHARS_MAX || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'.')
         {
             return Err(WebhookSignatureError::Id);
+        }
+        if signatures.len() > SIGNATURES_CHARS_MAX {
+            return Err(WebhookSignatureError::TooMany);
         }
         let seconds = seconds(timestamp).ok_or(WebhookSignatureError::Timestamp)?;
         if (now.as_second() - seconds).abs() > TOLERANCE_SECONDS {

@@ -170,12 +170,6 @@ impl KeyRing {
             if let Some(end) = entry.not_after.filter(|end| *end < now) {
                 found.push(format!("key {:?} is no longer valid since {end}", entry.id));
             }
-            if entry.key.fingerprint() == PUBLISHED_TEST_KEY {
-                found.push(format!(
-                    "key {:?} is the published test key of `trigger`: anybody can sign with it",
-                    entry.id
-                ));
-            }
             let twin = self.keys[..index]
                 .iter()
                 .find(|earlier| earlier.key.fingerprint() == entry.key.fingerprint());

@@ -46,6 +46,11 @@ impl TokenDigest {
         hex(&self.0)
     }
 
+    /// The digest itself, for comparing tokens with each other.
+    pub const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// Whether this is the digest of `bearer_token`. Takes the same time wherever they differ.
     pub fn matches(&self, bearer_token: &str) -> bool {
         verify_slices_are_equal(&self.0, &sha256(bearer_token.as_bytes())).is_ok()

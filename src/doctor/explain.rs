@@ -49,20 +49,23 @@ pub struct CallbackView {
     body_base64: Option<String>,
 }
 
-impl From<&CallbackRow> for CallbackView {
-    fn from(row: &CallbackRow) -> Self {
-        let text = std::str::from_utf8(&row.body).ok();
+impl From<CallbackRow> for CallbackView {
+    fn from(row: CallbackRow) -> Self {
+        let (body, body_base64) = match String::from_utf8(row.body) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+        };
         Self {
             id: row.id,
             received_at: row.received_at,
             last_received_at: row.last_received_at,
             deliveries: row.deliveries,
             settled_at: row.settled_at,
-            verdict: row.verdict.clone(),
-            key_id: row.key_id.clone(),
+            verdict: row.verdict,
+            key_id: row.key_id,
             headers: serde_json::from_str(&row.headers).ok(),
-            body: text.map(str::to_owned),
-            body_base64: text.is_none().then(|| STANDARD.encode(&row.body)),
+            body,
+            body_base64,
         }
     }
 }
@@ -207,7 +210,7 @@ impl Findings {
     pub fn explain(&self, registry: &Registry) -> ExplainedCallback<'_> {
         let account = &self.row.account;
         ExplainedCallback {
-            callback: CallbackView::from(&self.row),
+            callback: CallbackView::from(self.row.clone()),
             provider: &account.provider,
             account: &account.name,
             claim: self.claim.as_ref().map(ClaimView::from),

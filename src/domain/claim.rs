@@ -19,8 +19,16 @@ pub struct Account {
 /// What makes two deliveries the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryKey {
-    /// SHA-256 of the body: the same bytes about the same refund.
+    /// SHA-256 of the body, all of which is proven: the same bytes about the same refund.
     Body([u8; 32]),
+    /// A proof that covers a part of the body: the same part is the same delivery, whatever else came
+    /// with it.
+    Part {
+        /// SHA-256 of the form's name and the part.
+        part: [u8; 32],
+        /// SHA-256 of the whole body, by which releases up to schema 2 knew it.
+        body: [u8; 32],
+    },
     /// SHA-256 of a relay's message, id and body: the same message, whatever path it comes on.
     Message([u8; 32]),
 }
@@ -29,7 +37,7 @@ impl DeliveryKey {
     /// The digest that is stored.
     pub const fn digest(&self) -> &[u8; 32] {
         match self {
-            Self::Body(digest) | Self::Message(digest) => digest,
+            Self::Body(digest) | Self::Part { part: digest, .. } | Self::Message(digest) => digest,
         }
     }
 }

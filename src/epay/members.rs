@@ -80,6 +80,9 @@ pub enum Fault {
     /// An identifier with a control, direction, invisible or replacement character.
     #[error("contains a character that is not printable")]
     NotPrintable,
+    /// An identifier that would look like another one.
+    #[error("begins or ends with white space")]
+    OuterSpace,
     /// A `batchno` with the character that parts it from the `trandeno` in our refund number.
     #[error("contains a slash")]
     Slash,
@@ -204,6 +207,9 @@ fn identifier(given: Given, units_max: usize) -> Result<String, Fault> {
     }
     if text.chars().any(is_deceptive) {
         return Err(Fault::NotPrintable);
+    }
+    if text.trim() != text {
+        return Err(Fault::OuterSpace);
     }
     Ok(text)
 }

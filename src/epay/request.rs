@@ -52,6 +52,14 @@ impl Problems {
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
+
+    /// What each of them is about: a member, or the body.
+    pub fn places(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|problem| match problem {
+            Problem::Body(_) => "body",
+            Problem::Member(member, _) => member.name(),
+        })
+    }
 }
 
 impl fmt::Display for Problems {

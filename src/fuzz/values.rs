@@ -4,7 +4,7 @@ use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, EventId, Number, RefundId};
 use crate::domain::money::{Amount, Currency};
-use crate::providers::epay_caller::Network;
+use crate::providers::network::Network;
 use crate::providers::text::{is_printable, printable};
 
 pub(super) fn values(bytes: &[u8]) {

@@ -12,6 +12,8 @@ use super::connections::Place;
 
 /// Largest body on either listener (contract §3).
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest header value that is kept; a signature has 344 characters, one of 8192 bits 1368.
+const HEADER_CHARS_MAX: usize = 1_400;
 /// Time for the whole body; a sender who needs longer is not a payment provider.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -100,11 +102,18 @@ pub fn is_json(request: &HttpRequest) -> bool {
         })
 }
 
+/// A header as it is kept: cut, so that nobody can make us store more than his body.
+pub fn kept_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let value = single_header(request, name)?;
+    // Text of a header is ASCII, so a byte is a character.
+    Some(value.get(..HEADER_CHARS_MAX).unwrap_or(value))
+}
+
 /// The named headers as a JSON object, for keeping.
 pub fn kept_headers(request: &HttpRequest, names: &[&str]) -> String {
     let kept: serde_json::Map<_, _> = names
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), single_header(request, name)?.into())))
+        .filter_map(|name| Some(((*name).to_owned(), kept_header(request, name)?.into())))
         .collect();
     serde_json::Value::Object(kept).to_string()
 }

@@ -17,9 +17,13 @@ use super::refusal;
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
 use crate::intake::Notification;
-use crate::providers::{Notice, Request};
+use crate::providers::text::printable;
+use crate::providers::{Arrival, Notice, Request};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
+
+/// What every path of a callback begins with.
+const PATH: &str = "/callbacks/";
 
 /// A provider reports the outcome of a refund. A success answer means that the bytes are on disk.
 #[utoipa::path(
@@ -36,7 +40,7 @@ use crate::telemetry::CallbackLabels;
     )
 )]
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let Some(path) = split_path(request.path()) else {
+    let Some(path) = split_path(&app, request.path()) else {
         return error::not_found();
     };
     if request.method() != Method::POST {
@@ -65,11 +69,44 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
     }
 }
 
-/// Provider and account of `/callbacks/{provider}/{account}`, as they were sent.
-fn split_path(path: &str) -> Option<(&str, &str)> {
-    let (provider, account) = path.strip_prefix("/callbacks/")?.split_once('/')?;
-    let is_plain = !provider.is_empty() && !account.is_empty() && !account.contains('/');
-    is_plain.then_some((provider, account))
+/// The parts of `/callbacks/{provider}/{account}[/{secret}]`, as they were sent.
+#[derive(Clone, Copy)]
+struct CallbackPath<'a> {
+    provider: &'a str,
+    account: &'a str,
+    secret: Option<&'a str>,
+}
+
+/// A third part is as good as any wrong signature where an account has a secret in its path, and names
+/// nothing where none has.
+fn split_path<'a>(app: &App, path: &'a str) -> Option<CallbackPath<'a>> {
+    let (provider, rest) = path.strip_prefix(PATH)?.split_once('/')?;
+    let (account, secret) = match rest.split_once('/') {
+        Some((account, secret)) => (account, Some(secret)),
+        None => (rest, None),
+    };
+    let is_plain = !provider.is_empty()
+        && !account.is_empty()
+        && secret.is_none_or(|secret| {
+            app.registry.has_secret_paths() && !secret.is_empty() && !secret.contains('/')
+        });
+    is_plain.then_some(CallbackPath {
+        provider,
+        account,
+        secret,
+    })
+}
+
+/// A path as it may be logged and kept: whatever stands behind the account may be its secret.
+pub fn shown_path(path: &str) -> String {
+    let behind = path.strip_prefix(PATH).and_then(|rest| {
+        let account = rest.find('/')? + 1;
+        Some(PATH.len() + account + rest[account..].find('/')? + 1)
+    });
+    match behind {
+        Some(behind) => format!("{}…", printable(&path[..behind])),
+        None => printable(path),
+    }
 }
 
 /// A notification that is proven, and not stored yet.
@@ -83,14 +120,18 @@ struct Verified<'a> {
 fn verify<'a>(
     app: &'a App,
     request: &HttpRequest,
-    (provider, account): (&str, &str),
+    path: CallbackPath<'_>,
     body: &[u8],
 ) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
     let received_at = app.clock.now();
     let (account, provider, notice) = app.registry.verify(
-        provider,
-        account,
+        path.provider,
+        path.account,
+        &Arrival {
+            peer: request.peer_addr().map(|peer| peer.ip()),
+            path_secret: path.secret,
+        },
         &Request {
             header: &|name| single_header(request, name),
             body,

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
 use super::auth::bearer;
-use super::body::{self, single_header};
+use super::body::{self, kept_header, single_header};
 use super::callback;
 use super::error::{self, PublicError};
 use super::openapi::bodies::{EpayReport, EpayResult};
@@ -24,7 +24,8 @@ use crate::epay::{
 };
 use crate::intake::{Notification, Settled};
 use crate::providers::epay_caller::{self, EpayCaller};
-use crate::store::StoreError;
+use crate::store::{StoreError, Stored};
+use crate::telemetry::InvalidReportLabels;
 
 /// Headers kept beside the body.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
@@ -100,7 +101,8 @@ async fn receive(
             return message_response(StatusCode::UNAUTHORIZED, &message, format);
         }
     };
-    let content_type = single_header(request, header::CONTENT_TYPE.as_str());
+    // As it is kept, so that an audit reads the same.
+    let content_type = kept_header(request, header::CONTENT_TYPE.as_str());
     let result = match epay::decode(content_type, &body) {
         Ok(report) => close_out(app, request, &caller, report, body).await,
         Err(DecodeError::UnsupportedMedia { message }) => {
@@ -111,9 +113,15 @@ async fn receive(
         }
         Err(DecodeError::Invalid(problems)) => {
             let result = CommonOperationResult::invalid(&problems);
-            save(app, request, &caller, None, body)
+            save(app, request, &caller, &problems.to_string(), body)
                 .await
-                .map(|()| result)
+                .map(|()| {
+                    for reason in problems.places() {
+                        let labels = InvalidReportLabels { reason };
+                        app.metrics.invalid_reports.get_or_create(&labels).inc();
+                    }
+                    result
+                })
         }
     };
     match result {
@@ -141,7 +149,7 @@ async fn close_out(
     // The decoder has refused what would make an ambiguous key; if it ever lets one through, the
     // bytes are kept and the caller is told.
     let Ok(key) = CloseOutKey::new(report.batchno, report.trandeno) else {
-        save(app, request, caller, None, body).await?;
+        save(app, request, caller, "the pair is ambiguous", body).await?;
         return Ok(ErrCode::Invalid.into());
     };
     let claim = Claim::epay_success(key, report.refundmoney);
@@ -159,19 +167,29 @@ async fn close_out(
     }
 }
 
-/// Keeps the bytes of a report that says nothing usable.
+/// Keeps the bytes of a report that says nothing usable, and tells the operator: its sender is known, so
+/// money has moved that no refund shows.
 async fn save(
     app: &App,
     request: &HttpRequest,
     caller: &EpayCaller,
-    claim: Option<Claim>,
+    why: &str,
     body: Vec<u8>,
 ) -> Result<(), StoreError> {
+    let seen = body.clone();
     let accepted = app
         .intake
-        .accept(notification(app, request, caller, claim, body))
+        .accept(notification(app, request, caller, None, body))
         .await?;
     callback::count(app, &account(), accepted.stored);
+    tracing::warn!(
+        callback_id = %accepted.id(),
+        why,
+        "an EPay report cannot be read; it is kept, and answered with errcode 1"
+    );
+    if accepted.stored == Stored::New {
+        refusal::keep_unreadable(app, request, why, accepted.id(), &seen);
+    }
     app.intake.settle_later(accepted);
     Ok(())
 }

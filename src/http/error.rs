@@ -122,6 +122,9 @@ impl From<Rejection> for PublicError {
 
 impl From<StoreError> for PublicError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::OtherAccount) {
+            return Self::Unauthorized(error.to_string());
+        }
         Self::Unavailable(error)
     }
 }

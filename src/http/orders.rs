@@ -245,6 +245,10 @@ fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError
         let detail = format!("{member} must be 1 to {chars_max} printable characters");
         return Err(ApiError::InvalidBody(detail));
     }
+    if text.trim() != text {
+        let detail = format!("{member} must not begin or end with white space");
+        return Err(ApiError::InvalidBody(detail));
+    }
     if member == "batchno" && text.contains('/') {
         return Err(ApiError::InvalidBody(
             "batchno must not contain /".to_owned(),

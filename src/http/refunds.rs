@@ -236,7 +236,7 @@ struct CallbacksView {
 }
 
 /// A page of the notifications of a refund, oldest first; all of them are on one, but for a refund of
-/// which very many came.
+/// which very many came, or of which the bodies are more than 1 MiB together.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
     security(("reader" = ["callbacks:read"])),
@@ -272,9 +272,7 @@ async fn answer_callbacks(
     let id = parse_id(id)?;
     app.intake.caught_up().await;
     let find = move |snapshot: &mut Snapshot<'_>| match snapshot.refund(id)? {
-        Some((refund, _)) => snapshot
-            .callbacks_of_refund(refund.id, after, limit)
-            .map(Some),
+        Some((refund, _)) => snapshot.callback_page(refund.id, after, limit).map(Some),
         None => Ok(None),
     };
     let found = app.store.read_list(&reader.name, find);
@@ -282,10 +280,10 @@ async fn answer_callbacks(
         .await
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
-    let last = page.rows.last().filter(|_| page.has_more);
+    let last = page.rows.last().map(|row| row.id);
     let page = CallbacksView {
-        data: page.rows.iter().map(CallbackView::from).collect(),
-        next_cursor: last.map(|row| row.id),
+        data: page.rows.into_iter().map(CallbackView::from).collect(),
+        next_cursor: last.filter(|_| page.has_more),
         has_more: page.has_more,
     };
     answer::with_etag(request, &page)

@@ -5,18 +5,17 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 
 use super::App;
-use super::body::{self, single_header};
+use super::body::{self, kept_header};
 use super::budget::PENALTY;
+use super::callback::shown_path;
 use super::connections::Place;
 use super::error::{PublicError, of_body};
 use super::peer::Peer;
 use crate::crypto;
-use crate::providers::text::printable;
-use crate::store::evidence::{HEAD_BYTES_MAX, RefusedRequest};
+use crate::domain::ids::CallbackId;
+use crate::store::evidence::{HEAD_BYTES_MAX, Reason, RefusedRequest};
 use crate::telemetry::RefusalLabels;
 
-/// Longest header value kept as evidence; a signature has 344 characters, one of 8192 bits 1368.
-const HEADER_CHARS_MAX: usize = 1_400;
 /// Headers kept as evidence. Whoever sent them may have made them up.
 const KEPT_HEADERS: [&str; 8] = [
     "sign",
@@ -51,7 +50,7 @@ pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: V
         reason: error.word(),
     };
     app.metrics.refusals.get_or_create(&labels).inc();
-    let path = printable(request.path());
+    let path = shown_path(request.path());
     if let PublicError::Unavailable(trouble) = error {
         tracing::error!(path, error = %trouble, "a callback could not be stored");
         return;
@@ -81,6 +80,39 @@ fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, bod
         bytes = body.len(),
         "a request was refused"
     );
+    write(
+        app,
+        request,
+        reason,
+        path,
+        evidence_headers(request, why),
+        body,
+    );
+}
+
+/// Lists a notification that is stored and says nothing that could take effect, so that somebody looks at
+/// it. The bytes that count are those in the store.
+pub fn keep_unreadable(
+    app: &App,
+    request: &HttpRequest,
+    why: &str,
+    callback_id: CallbackId,
+    body: &[u8],
+) {
+    let path = shown_path(request.path());
+    let why = format!("{why}; kept as {callback_id}");
+    let headers = evidence_headers(request, &why);
+    write(app, request, Reason::InvalidContent, path, headers, body);
+}
+
+fn write(
+    app: &App,
+    request: &HttpRequest,
+    reason: Reason,
+    path: String,
+    headers: String,
+    body: &[u8],
+) {
     let Some(evidence) = &app.evidence else {
         return;
     };
@@ -90,7 +122,7 @@ fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, bod
         reason,
         path,
         peer: peer.unwrap_or_default(),
-        headers: evidence_headers(request, why),
+        headers,
         body_sha256: crypto::sha256(body),
         body_length: body.len(),
         body_head: body[..body.len().min(HEAD_BYTES_MAX)].to_vec(),
@@ -120,8 +152,7 @@ fn evidence_headers(request: &HttpRequest, why: &str) -> String {
     let mut kept = serde_json::Map::new();
     kept.insert("why".to_owned(), why.into());
     for name in KEPT_HEADERS {
-        if let Some(value) = single_header(request, name) {
-            let value: String = value.chars().take(HEADER_CHARS_MAX).collect();
+        if let Some(value) = kept_header(request, name) {
             kept.insert(name.to_owned(), value.into());
         }
     }

@@ -44,6 +44,13 @@ pub struct Accepted {
     pub stored: Stored,
 }
 
+impl Accepted {
+    /// Its id in the store.
+    pub const fn id(&self) -> CallbackId {
+        self.id
+    }
+}
+
 impl Intake {
     /// Stores the notification and commits. When this returns `Ok`, the bytes are on disk, and the
     /// provider may be told so. Answers within [`ACCEPT_MAX`], whatever the store does.

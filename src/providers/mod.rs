@@ -7,6 +7,7 @@
 pub mod epay_caller;
 pub mod json;
 mod member;
+pub mod network;
 pub mod nmanagement;
 pub mod paycools;
 pub mod payermax;
@@ -17,12 +18,14 @@ pub mod stub;
 pub mod text;
 mod verified;
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
 pub use verified::VerifiedClaim;
 
 use crate::crypto::KeyRing;
-use crate::domain::claim::Account;
+use crate::domain::claim::{Account, Claim};
 use crate::domain::ids::Number;
 use relay::RelayAccount;
 
@@ -76,6 +79,15 @@ pub struct Signed {
     pub signature: String,
 }
 
+/// The key of a delivery of these bytes where the provider's signature covers a part of them, as far as
+/// their shape tells; proves nothing.
+pub fn part_digest(provider: &str, body: &[u8]) -> Option<[u8; 32]> {
+    match provider {
+        paycools::PROVIDER => paycools::delivery_digest(body),
+        _ => None,
+    }
+}
+
 /// A key of an account, for telling people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
@@ -87,10 +99,38 @@ pub struct Signer {
     pub not_after: Option<Timestamp>,
 }
 
+/// How a request reached us, beside what is signed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arrival<'a> {
+    /// The peer's own address.
+    pub peer: Option<IpAddr>,
+    /// What stands in the path behind the account.
+    pub path_secret: Option<&'a str>,
+}
+
 /// One provider account, ready to verify.
 pub trait Provider: Send + Sync {
     /// Verifies the bytes as received and reads what they say.
     fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection>;
+
+    /// Whether a verified request may come this way and say this, where the account is told apart by more
+    /// than its signature.
+    fn admits(&self, arrival: &Arrival<'_>, _claim: Option<&Claim>) -> Result<(), Rejection> {
+        match arrival.path_secret {
+            None => Ok(()),
+            Some(_) => Err(Rejection::Unauthorized(
+                "the account's path has no secret part".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether its path has a secret part.
+    fn has_secret_path(&self) -> bool {
+        false
+    }
+
+    /// From now on only what names its audience in full is believed: another account has the same key.
+    fn be_strict(&mut self) {}
 
     /// Which of its forms these bytes have; proves nothing.
     fn form(&self, body: &[u8]) -> Option<Form>;
@@ -139,12 +179,31 @@ impl Registry {
         &self,
         provider: &str,
         account: &str,
+        arrival: &Arrival<'_>,
         request: &Request<'_>,
     ) -> Result<(&Account, &dyn Provider, Notice), Rejection> {
         let (account, adapter, notice) = self
             .callbacks
             .verify(provider, account, |adapter| adapter.verify(request))?;
+        adapter.admits(arrival, notice.verified.claim())?;
         Ok((account, adapter.as_ref(), notice))
+    }
+
+    /// Whether any account's callbacks come to a path with a secret part.
+    pub fn has_secret_paths(&self) -> bool {
+        self.callbacks
+            .0
+            .iter()
+            .any(|(_, adapter)| adapter.has_secret_path())
+    }
+
+    /// Makes an account believe only what names its audience in full.
+    pub fn be_strict(&mut self, provider: &str, account: &str) {
+        let accounts = self.callbacks.0.iter_mut();
+        let named = |known: &Account| known.provider == provider && known.name == account;
+        for (_, adapter) in accounts.filter(|(known, _)| named(known)) {
+            adapter.be_strict();
+        }
     }
 
     /// The account of this name, for judging again what it sent before.
@@ -306,7 +365,9 @@ mod tests {
             ("other", "nobody", &unknown, [1, 2]),
             ("nobody", "main", &unknown, [2, 2]),
         ] {
-            let answer = registry.verify(provider, account, &request).map(drop);
+            let answer = registry
+                .verify(provider, account, &Arrival::default(), &request)
+                .map(drop);
             assert_eq!(
                 answer.as_ref().unwrap_err(),
                 expected,
@@ -316,7 +377,7 @@ mod tests {
             assert_eq!(so_far, counts, "{provider}/{account}");
         }
         let nobody = Registry::default()
-            .verify("one", "main", &request)
+            .verify("one", "main", &Arrival::default(), &request)
             .map(drop);
         assert_eq!(nobody.unwrap_err(), unknown);
     }

@@ -2,7 +2,7 @@
 //!
 //! No signature of the provider exists, so the relay proves itself with Standard Webhooks: the
 //! secret is checked over the raw bytes before anything in them is read. The refund number of the
-//! path is outside the signature; a message (its id and its bytes) counts once per account, so a
+//! path is outside the signature; a message (its id and its bytes) counts once over all accounts, so a
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! refused as evidence for this one.
 

@@ -12,13 +12,43 @@ pub struct VerifiedClaim {
     delivery_key: DeliveryKey,
 }
 
+/// The part of a body that a signature is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignedPart<'a> {
+    /// Names the form, so that the same text signed in another form is another delivery.
+    pub form: &'static str,
+    /// What is signed.
+    pub text: &'a str,
+}
+
+impl SignedPart<'_> {
+    /// What is stored as the delivery's key.
+    pub fn digest(self) -> [u8; 32] {
+        // No form's name holds a NUL, so no two pairs make the same text.
+        crypto::sha256(&[self.form.as_bytes(), b"\0", self.text.as_bytes()].concat())
+    }
+}
+
 impl VerifiedClaim {
-    /// Signed bytes: the same bytes are the same delivery.
+    /// A proof over the whole body: the same bytes are the same delivery.
     pub(super) fn of_body(claim: Option<Claim>, key_id: &str, body: &[u8]) -> Self {
         Self {
             claim,
             key_id: key_id.to_owned(),
             delivery_key: DeliveryKey::Body(crypto::sha256(body)),
+        }
+    }
+
+    /// A proof over a part of the body. What came beside that part is not proven, so it makes no new
+    /// delivery: otherwise one recorded notification could be sent again in endless variants.
+    pub(super) fn of_part(claim: Claim, key_id: &str, part: SignedPart<'_>, body: &[u8]) -> Self {
+        Self {
+            claim: Some(claim),
+            key_id: key_id.to_owned(),
+            delivery_key: DeliveryKey::Part {
+                part: part.digest(),
+                body: crypto::sha256(body),
+            },
         }
     }
 
@@ -31,6 +61,11 @@ impl VerifiedClaim {
             key_id: key_id.to_owned(),
             delivery_key: DeliveryKey::Message(message_key(message_id, body)),
         }
+    }
+
+    /// What it says, if anything.
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
     }
 
     /// What it says, who stands behind it, and what makes two deliveries the same one.

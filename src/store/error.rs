@@ -71,6 +71,9 @@ pub enum StoreError {
     /// Somebody else did the same job at the same time; nothing of this one stays.
     #[error("overtaken by another worker")]
     Overtaken,
+    /// A relay's message that another account has brought before; nothing of it is stored.
+    #[error("the message was delivered to another account before")]
+    OtherAccount,
     /// The job panicked; nothing of it stays.
     #[error("the job {0:?} panicked")]
     Panicked(&'static str),
@@ -102,6 +105,7 @@ impl StoreError {
             | Self::Contended(_)
             | Self::Locked
             | Self::Overtaken
+            | Self::OtherAccount
             | Self::Panicked(_) => true,
             Self::QueueFull
             | Self::Late

@@ -80,16 +80,19 @@ pub enum Reason {
     TooLarge,
     /// A content encoding or another media type.
     UnsupportedMedia,
+    /// Kept as a notification, but it says nothing that could take effect (`EPay`, errcode 1).
+    InvalidContent,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::TooSlow,
         Self::TooLarge,
         Self::UnsupportedMedia,
+        Self::InvalidContent,
     ];
 
     /// The word in the file, and in the metrics.
@@ -100,6 +103,7 @@ impl Reason {
             Self::TooSlow => "too_slow",
             Self::TooLarge => "too_large",
             Self::UnsupportedMedia => "unsupported_media",
+            Self::InvalidContent => "invalid_content",
         }
     }
 }

@@ -37,6 +37,10 @@ RETURNING id, settled_at";
 pub(super) const TOUCH_NO_CALLBACK: &str = "-- touch_no_callback
 UPDATE callbacks SET deliveries = deliveries WHERE id = $1";
 
+pub(super) const IS_DELIVERY: &str = "-- is_delivery
+SELECT received_at FROM callbacks
+WHERE provider = $1 AND account = $2 AND refund_no = $3 AND delivery_key = $4";
+
 pub(super) const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
 INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";
@@ -44,11 +48,6 @@ ON CONFLICT DO NOTHING";
 pub(super) const INSERT_RELAY_SEEN: &str = "-- insert_relay_seen
 INSERT INTO relay_seen (message_key, provider, account, callback_id) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";
-
-pub(super) const COUNT_RELAY_SEEN: &str = "-- count_relay_seen
-UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
-WHERE id = (SELECT callback_id FROM relay_seen WHERE message_key = $2)
-RETURNING id, settled_at";
 
 pub(super) const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
 UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1

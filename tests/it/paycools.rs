@@ -57,7 +57,10 @@ fn the_flat_form_is_acked_with_its_own_bytes_and_stored() {
 fn whole_rupiah_have_no_minor_unit() {
     let server = Server::start(&config(ENGINE));
     server
-        .post_param("/callbacks/paycools/id", PARAM)
+        .post_json(
+            "/callbacks/paycools/id",
+            envelope(PARAM, &other_key().sign(PARAM.as_bytes())),
+        )
         .expect(200, OPEN_API_ACK);
     let refund = server.settled("18184914989277184");
     assert_eq!(

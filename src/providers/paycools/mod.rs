@@ -12,23 +12,33 @@
 //! `CallBackApiSignatureRule` (doc.paycools.com).
 
 mod canonical;
+mod guards;
 mod sample;
 mod wire;
 
+pub use guards::Guards;
 pub use sample::{Sample, flat, open_api};
 pub use wire::Locale;
 
 use super::json::{Object, Value};
-use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
+use super::verified::SignedPart;
+use super::{
+    Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim, payermax,
+};
 use crate::crypto::{KeyRing, SuffixSecret};
 use crate::domain::claim::Claim;
 
+/// The word under which its refunds are kept.
+pub const PROVIDER: &str = "paycools";
 /// Acknowledges the open-api form.
 pub const ACK_OPEN_API: &str = r#"{"code":10000,"message":"Success"}"#;
 /// Acknowledges the flat form.
 pub const ACK_FLAT: &str = r#"{"code":1,"msg":"success","data":{}}"#;
 /// What is stored as the key id of a flat callback: there is one secret.
 const SECRET_ID: &str = "secret";
+/// Names of the forms in delivery keys; stored ones are made with them.
+const OPEN_API: &str = "paycools open-api";
+const FLAT: &str = "paycools flat";
 
 /// One `PayCools` account.
 #[derive(Debug)]
@@ -36,6 +46,7 @@ pub struct Paycools {
     keys: Option<KeyRing>,
     secret: Option<SuffixSecret>,
     locale: Locale,
+    guards: Guards,
 }
 
 impl Paycools {
@@ -46,7 +57,14 @@ impl Paycools {
             keys,
             secret,
             locale,
+            guards: Guards::default(),
         }
+    }
+
+    /// The same account, told apart by more than its key.
+    #[must_use]
+    pub fn guarded(self, guards: Guards) -> Self {
+        Self { guards, ..self }
     }
 
     fn verify_open_api(
@@ -59,12 +77,21 @@ impl Paycools {
         let key_id = keys
             .verify(param.as_bytes(), sign, request.now)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
-        let claim = Object::parse(param.as_bytes()).map_or_else(
-            |_| Claim::unreadable(None),
-            |param| wire::claim(&param, self.locale),
+        let content = Object::parse(param.as_bytes()).ok();
+        if content.as_ref().is_some_and(payermax::is_notification) {
+            let why = "signed, but as a notification of PayerMax, whose key this should not be";
+            return Err(Rejection::Unauthorized(why.to_owned()));
+        }
+        let claim = content.map_or_else(
+            || Claim::unreadable(None),
+            |content| wire::claim(&content, self.locale),
         );
+        let part = SignedPart {
+            form: OPEN_API,
+            text: param,
+        };
         Ok(Notice {
-            verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
+            verified: VerifiedClaim::of_part(claim, key_id, part, request.body),
             acknowledgement: ACK_OPEN_API,
         })
     }
@@ -82,12 +109,13 @@ impl Paycools {
         secret
             .verify_sha1_hex(&text, sign)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let claim = wire::claim(body, self.locale);
+        let part = SignedPart {
+            form: FLAT,
+            text: &text,
+        };
         Ok(Notice {
-            verified: VerifiedClaim::of_body(
-                Some(wire::claim(body, self.locale)),
-                SECRET_ID,
-                request.body,
-            ),
+            verified: VerifiedClaim::of_part(claim, SECRET_ID, part, request.body),
             acknowledgement: ACK_FLAT,
         })
     }
@@ -101,6 +129,18 @@ pub(crate) fn unproven(body: &[u8], locale: Locale) -> Option<(Claim, Option<Str
     let is_flat = canonical::check_shape(&body).is_ok();
     let text = canonical::signed_text(&body).ok().filter(|_| is_flat);
     Some((wire::claim(&body, locale), text))
+}
+
+/// The key of a delivery of these bytes, as far as their shape tells; proves nothing.
+pub(super) fn delivery_digest(body: &[u8]) -> Option<[u8; 32]> {
+    let body = Object::parse(body).ok()?;
+    if let Some(param) = body.get("param").text() {
+        let (form, text) = (OPEN_API, param);
+        return Some(SignedPart { form, text }.digest());
+    }
+    let text = canonical::signed_text(&body).ok()?;
+    let (form, text) = (FLAT, text.as_str());
+    Some(SignedPart { form, text }.digest())
 }
 
 impl Provider for Paycools {
@@ -117,6 +157,14 @@ impl Provider for Paycools {
         Err(Rejection::Malformed(
             "neither a param text nor an eventName".to_owned(),
         ))
+    }
+
+    fn admits(&self, arrival: &Arrival<'_>, claim: Option<&Claim>) -> Result<(), Rejection> {
+        self.guards.admit(arrival, claim)
+    }
+
+    fn has_secret_path(&self) -> bool {
+        self.guards.path_secret.is_some()
     }
 
     fn form(&self, body: &[u8]) -> Option<Form> {

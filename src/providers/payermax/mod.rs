@@ -40,12 +40,18 @@ pub struct Audience {
 pub struct Payermax {
     keys: KeyRing,
     audience: Audience,
+    /// Whether another account has a key of this one.
+    is_strict: bool,
 }
 
 impl Payermax {
     /// An account with these keys.
     pub fn new(keys: KeyRing, audience: Audience) -> Self {
-        Self { keys, audience }
+        Self {
+            keys,
+            audience,
+            is_strict: false,
+        }
     }
 
     /// The claim and the acknowledgement, or why this merchant is not meant.
@@ -58,14 +64,23 @@ impl Payermax {
             // The English documents make merchantNo optional, the Chinese ones appId: a merchant
             // that is not named must be proven by the app.
             audience.check_app(app.text())?;
-            if body.has("merchantNo") || audience.app_id.is_none() {
+            if body.has("merchantNo") || audience.app_id.is_none() || self.is_strict {
                 audience.check_merchant(body.get("merchantNo").text())?;
             }
             return Ok((wire::claim_of_new(body), ACK_NEW));
         }
         audience.check_merchant(body.get("merchantId").text())?;
+        if self.is_strict && audience.app_id.is_some() {
+            let why = "signed, but v2.1 names no app, and another account shares the key";
+            return Err(Rejection::Unauthorized(why.to_owned()));
+        }
         Ok((wire::claim_of_v21(body), ACK_V21))
     }
+}
+
+/// Whether this is PayerMax's kind of notification, whoever signed it.
+pub(super) fn is_notification(body: &Object<'_>) -> bool {
+    wire::is_new(body) || wire::is_v21(body)
 }
 
 /// What a body says, whoever wrote it: for fuzzing, which cannot sign.
@@ -82,7 +97,7 @@ impl Provider for Payermax {
     fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
-        if !wire::is_new(&body) && !wire::is_v21(&body) {
+        if !is_notification(&body) {
             return Err(Rejection::Malformed(
                 "neither a refund notification nor one of v2.1".to_owned(),
             ));
@@ -101,6 +116,10 @@ impl Provider for Payermax {
             verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
             acknowledgement,
         })
+    }
+
+    fn be_strict(&mut self) {
+        self.is_strict = true;
     }
 
     fn form(&self, body: &[u8]) -> Option<Form> {

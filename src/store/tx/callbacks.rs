@@ -108,109 +108,12 @@ pub struct SettledClaim {
 /// notes none.
 const JUDGED_BY_OTHERS_MAX: i64 = 100;
 
-/// The row is locked, and the message was new and has been noted, which must be undone.
-fn locked_after_a_note() -> StoreError {
-    StoreError::Contended(StoreError::Locked.to_string())
-}
-
 /// What stands for "no number" in the unique index, where NULL would never be a repeat.
-fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
+pub(super) fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
     refund_no.map_or("", RefundNo::as_str)
 }
 
 impl Tx<'_> {
-    /// Stores a notification, or counts it where this delivery is known; [`StoreError::Locked`] where
-    /// another transaction is at work on what is known.
-    pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Stored, StoreError> {
-        if let DeliveryKey::Message(message_key) = &callback.delivery_key
-            && let Some(known) = self.known_message(callback, message_key)?
-        {
-            return Ok(known);
-        }
-        let refund_no = number_or_empty(callback.refund_no.as_ref());
-        let inserted = self.execute(
-            sql::INSERT_CALLBACK,
-            &[
-                callback.id.as_bytes().into(),
-                callback.account.provider.as_str().into(),
-                callback.account.name.as_str().into(),
-                refund_no.into(),
-                callback.delivery_key.digest().into(),
-                callback.key_id.as_str().into(),
-                callback.headers.as_str().into(),
-                callback.body.as_slice().into(),
-                callback.claim.as_deref().into(),
-                callback.received_at.as_millis().into(),
-                callback.received_at.as_millis().into(),
-                callback.settle_after.as_millis().into(),
-            ],
-        )?;
-        if inserted == 1 {
-            return Ok(Stored::New);
-        }
-        let known = self.snapshot().first(
-            sql::COUNT_DELIVERY,
-            &[
-                callback.received_at.as_millis().into(),
-                callback.account.provider.as_str().into(),
-                callback.account.name.as_str().into(),
-                refund_no.into(),
-                callback.delivery_key.digest().into(),
-            ],
-            read_known,
-        )?;
-        known.ok_or_else(|| match callback.delivery_key {
-            DeliveryKey::Message(_) => locked_after_a_note(),
-            DeliveryKey::Body(_) => StoreError::Locked,
-        })
-    }
-
-    /// Notes the id of a relay's message; what it brought before, if it came before.
-    fn known_message(
-        &mut self,
-        callback: &NewCallback,
-        message_key: &[u8; 32],
-    ) -> Result<Option<Stored>, StoreError> {
-        let (provider, account) = (&callback.account.provider, &callback.account.name);
-        let inserted = self.execute(
-            sql::INSERT_RELAY_MESSAGE,
-            &[
-                provider.as_str().into(),
-                account.as_str().into(),
-                message_key.into(),
-                callback.id.as_bytes().into(),
-            ],
-        )?;
-        if inserted == 0 {
-            let known = self.snapshot().first(
-                sql::COUNT_RELAY_DELIVERY,
-                &[
-                    callback.received_at.as_millis().into(),
-                    provider.as_str().into(),
-                    account.as_str().into(),
-                    message_key.into(),
-                ],
-                read_known,
-            )?;
-            return known.map(Some).ok_or(StoreError::Locked);
-        }
-        // An instance of the version before notes a message for its account only.
-        let seen = [
-            message_key.into(),
-            provider.as_str().into(),
-            account.as_str().into(),
-            callback.id.as_bytes().into(),
-        ];
-        if self.execute(sql::INSERT_RELAY_SEEN, &seen)? == 1 {
-            return Ok(None);
-        }
-        let count = [callback.received_at.as_millis().into(), message_key.into()];
-        let known = self
-            .snapshot()
-            .first(sql::COUNT_RELAY_SEEN, &count, read_known)?;
-        known.map(Some).ok_or_else(locked_after_a_note)
-    }
-
     /// Notes a question about a refund; `false` where it was asked before. The same claim with the same verdict
     /// is the same question.
     pub fn ask(
@@ -416,13 +319,6 @@ fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
 /// A claim as it is stored: the JSON of [`CallbackRow`], [`DueCallback`] and [`SettledClaim`].
 pub fn read_claim(json: &str) -> Result<Claim, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
-}
-
-fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
-    Ok(Stored::Before {
-        id: CallbackId::new(uuid(row.blob(0)?)?),
-        is_settled: row.opt_integer(1)?.is_some(),
-    })
 }
 
 fn read_due(row: &dyn Row) -> Result<DueCallback, StoreError> {

@@ -2,9 +2,11 @@
 //! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
 
 mod audit;
+mod callback_pages;
 mod callbacks;
 mod close_outs;
 mod consumers;
+mod deliveries;
 mod endpoints;
 mod events;
 mod orders;

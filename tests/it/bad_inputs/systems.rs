@@ -285,7 +285,7 @@ pub fn relayed(path: &str, no: &str, body: impl Into<Vec<u8>>) -> Request {
 pub fn relayed_at(path: &str, no: &str, body: impl Into<Vec<u8>>, time: &str) -> Request {
     let (id, body) = (format!("msg_{no}"), body.into());
     let signed = [id.as_bytes(), b".", time.as_bytes(), b".", &body].concat();
-    let sign = STANDARD.encode(hmac_sha256(relay::SECRET, &signed));
+    let sign = STANDARD.encode(hmac_sha256(relay::secret_of(path), &signed));
     Request::post(&format!("{path}{no}"), body)
         .header("webhook-id", id)
         .header("webhook-timestamp", time)

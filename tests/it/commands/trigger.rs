@@ -23,6 +23,7 @@ fn server() -> Server {
         .file("paycools.pem", &provider_key().public_pem)
         .file("paycools.secret", paycools::SECRET)
         .file("relay.secret", &relay_secret(relay::SECRET))
+        .file("bank.secret", &relay_secret(relay::BANK_SECRET))
         .toml(
             "[[accounts]]\nprovider = \"paycools\"\naccount = \"my\"\n\
              public_keys = [{ id = \"a\", file = \"paycools.pem\" }]\n\
@@ -34,7 +35,7 @@ fn server() -> Server {
         )
         .toml(
             "[[accounts]]\nprovider = \"nmanagement\"\naccount = \"ccb\"\n\
-             relay_secrets = [\"file:relay.secret\"]\n",
+             relay_secrets = [\"file:bank.secret\"]\n",
         );
     Server::start(&config)
 }
@@ -144,7 +145,7 @@ const BELIEVED: [Believed<'_>; 8] = [
     (
         "nmanagement",
         "/relays/nmanagement/ccb/R-1",
-        "relay.secret",
+        "bank.secret",
         &[],
         RELAYED,
         "nmanagement ccb 100.00 CNY",
@@ -232,7 +233,7 @@ const OUTCOMES: [(&str, &str, &str, &str, &str); 6] = [
         "nmanagement",
         "nmanagement",
         NMANAGEMENT,
-        "relay.secret",
+        "bank.secret",
         "succeeded failed unknown",
     ),
     ("epay", "", EPAY, "", ""),

@@ -1,6 +1,6 @@
 //! `PayCools` as a sender: the form with a signed `param`, and the flat form with a SHA-1 digest.
 
-use super::keys::{provider_key, sha1_hex};
+use super::keys::{other_key, provider_key, sha1_hex};
 use super::{ConfigBuilder, Engine, Reply, Server};
 
 /// The exact success bodies of the two forms.
@@ -20,28 +20,32 @@ pub const PARAM: &str = r#"{"eventName":"payment.refund.success","mchRefundOrder
 /// this project.
 pub const FLAT: &str = r#"{"eventName":"payment.refund.success","mchRefundOrderId":"CCP20220428011068111","refundTransactionId":"C4X20220428011068485","originalTransactionId":"R2022042801106815674","refundAmount":10000,"feeRefunded":1000,"refundStatus":"COMPLETE","refundCreateTime":"2022-05-31 09:38:06","refundReturnTime":"2022-05-31 09:38:06","refundReason":"refund reson","sign":"fdce83e0c687242089e2e63df3d71ea48270fc2c"}"#;
 
-/// A Malaysian account for both forms, and an Indonesian one for the signed form only.
+/// A Malaysian account for both forms, and an Indonesian one for the signed form only, with a key of
+/// its own.
 pub fn config(engine: Engine) -> ConfigBuilder {
     accounts(ConfigBuilder::bare(engine))
 }
 
 /// The same accounts beside others.
 pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
-    let account = |name: &str, more: &str| {
+    let account = |name: &str, file: &str, more: &str| {
         format!(
             "[[accounts]]\nprovider = \"paycools\"\naccount = \"{name}\"\n\
-             public_keys = [{{ id = \"a\", file = \"paycools.pem\" }}]\n{more}\n"
+             public_keys = [{{ id = \"a\", file = \"{file}\" }}]\n{more}\n"
         )
     };
     config
         .file("paycools.pem", &provider_key().public_pem)
+        .file("paycools-id.pem", &other_key().public_pem)
         .file("paycools.secret", SECRET)
         .toml(&account(
             "my",
+            "paycools.pem",
             "secret = \"file:paycools.secret\"\ncurrency = \"MYR\"\nutc_offset = \"+08:00\"",
         ))
         .toml(&account(
             "id",
+            "paycools-id.pem",
             "currency = \"IDR\"\nutc_offset = \"+07:00\"",
         ))
 }

@@ -11,6 +11,7 @@ use super::{ConfigBuilder, Engine, Reply, Server};
 /// The secrets before their Base64: the two of a rotation, then the bank's.
 pub const SECRET: &[u8] = b"relay-secret-of-thirty-two-bytes";
 pub const NEXT_SECRET: &[u8] = b"next-secret-of-thirty-two-bytes!";
+pub const BANK_SECRET: &[u8] = b"bank-secret-of-thirty-two-bytes!";
 
 /// The relay paths without the refund number.
 pub const QUICKPAY: &str = "/relays/quickpay/store-1/";
@@ -25,6 +26,7 @@ pub fn config(engine: Engine) -> ConfigBuilder {
 pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
     config
         .file("relay.secret", &text(SECRET))
+        .file("bank.secret", &text(BANK_SECRET))
         .variable("TEST_NEXT_RELAY_SECRET", &text(NEXT_SECRET))
         .toml(
             "[[accounts]]\nprovider = \"quickpay\"\naccount = \"store-1\"\n\
@@ -32,8 +34,17 @@ pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
         )
         .toml(
             "[[accounts]]\nprovider = \"nmanagement\"\naccount = \"ccb\"\n\
-             relay_secrets = [\"file:relay.secret\"]\n",
+             relay_secrets = [\"file:bank.secret\"]\n",
         )
+}
+
+/// The secret of the account that a path names.
+pub fn secret_of(path: &str) -> &'static [u8] {
+    if path.starts_with(NMANAGEMENT) {
+        BANK_SECRET
+    } else {
+        SECRET
+    }
 }
 
 /// The written form of a secret.
@@ -75,6 +86,12 @@ impl Server {
     /// Posts a relayed reply under a good signature.
     pub fn relay(&self, path: &str, id: &str, body: &str) -> Reply {
         let time = timestamp(0);
-        self.relay_as(path, body, id, &time, &signature(SECRET, id, &time, body))
+        self.relay_as(
+            path,
+            body,
+            id,
+            &time,
+            &signature(secret_of(path), id, &time, body),
+        )
     }
 }
