@@ -119,7 +119,7 @@ impl Service {
         let store_failed = store.stats().failed();
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let intake = Arc::new(intake);
-        let settled = intake.resume_at_start().await?;
+        let settled = intake.resume_at_start().await;
         tracing::info!(settled, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
         let feed = Arc::new(Feed::new(Arc::clone(&store), draining.subscribe()));

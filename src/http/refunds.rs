@@ -102,11 +102,6 @@ async fn answer_list(
             .await
             .ok_or(ApiError::HungUp)??
     };
-    let next_cursor = page
-        .rows
-        .last()
-        .filter(|_| page.has_more)
-        .map(|(refund, _)| refund.id.to_string());
     let data: Vec<_> = page
         .rows
         .iter()
@@ -114,8 +109,8 @@ async fn answer_list(
         .collect();
     let page = PageView {
         data,
-        next_cursor,
-        has_more: page.has_more,
+        next_cursor: page.next.map(|next| next.to_string()),
+        has_more: page.next.is_some(),
     };
     answer::with_etag(request, &page)
 }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Intake;
 use super::settle::Due;
 use crate::domain::clock::Moment;
@@ -15,6 +17,10 @@ use crate::store::{DueCallback, Lane, StoreError};
 const PASS_MAX: u32 = 256;
 /// Time between two passes when nothing wakes it.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Longest time that a start takes for what an earlier process left behind.
+const START_MAX: Duration = Duration::from_secs(10);
+/// Pause between two full passes over close-outs, as a multiple of the time that a pass takes.
+const PAUSE_FACTOR: u32 = 4;
 /// How long work that was taken is left alone by other workers; one that dies gives it back by this.
 const LEASE: Duration = Duration::from_secs(10);
 /// A moment after every time-out: at start everything unsettled is taken over at once.
@@ -24,23 +30,35 @@ const ALL: Moment = Moment::from_millis(i64::MAX);
 const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
 
 impl Intake {
-    /// Settles everything that an earlier process left behind. Called before the first request is
-    /// answered, so that readers never see a store in which an acknowledged callback has no effect.
-    /// Returns how many were settled.
-    pub async fn resume_at_start(&self) -> Result<usize, StoreError> {
+    /// Settles what an earlier process left behind. Called before the first request is answered, so that
+    /// readers do not see a store in which an acknowledged callback has no effect. A mass that takes longer
+    /// than [`START_MAX`], and what cannot be read or written now, is left to [`Self::resume`]: callbacks that
+    /// arrive do not wait for it. Returns how many were settled.
+    pub async fn resume_at_start(&self) -> usize {
+        let mut settled = 0;
+        let all = self.settle_all(&mut settled);
+        let left = match tokio::time::timeout(START_MAX, all).await {
+            Ok(Ok(())) => return settled,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("not done within {} s", START_MAX.as_secs()),
+        };
+        tracing::warn!(error = %left, "what an earlier process left behind is settled while serving");
+        settled
+    }
+
+    async fn settle_all(&self, settled: &mut usize) -> Result<(), StoreError> {
         self.bring_forward().await?;
         let due = if self.store.is_shared() {
             self.clock.now().plus(TAKE_OVER_AHEAD)
         } else {
             ALL
         };
-        let mut settled = 0;
         loop {
             let (found, done) = self.settle_due(due).await?;
-            settled += done;
+            *settled += done;
             // What fails again and again is left to the timer, with pauses.
             if found == 0 || done == 0 {
-                return Ok(settled);
+                return Ok(());
             }
         }
     }
@@ -48,9 +66,9 @@ impl Intake {
     /// Lets every callback be due now that waits for a time so far off that only a clock that was wrong
     /// can have named it. A close-out needs none of this: what it waits for wakes it.
     async fn bring_forward(&self) -> Result<(), StoreError> {
-        let (Some(_), _) = self.next().await? else {
+        if self.next_unsettled().await?.is_none() {
             return Ok(());
-        };
+        }
         let now = self.clock.now();
         let latest = now.plus(RetryPolicy::LONGEST_PAUSE);
         self.store
@@ -60,43 +78,61 @@ impl Intake {
             .await
     }
 
-    /// Works until the task is dropped.
+    /// Works until the task is dropped. Callbacks and close-outs share nothing: what delays or breaks the one
+    /// does not show in the other.
     pub async fn resume(&self) {
+        tokio::join!(self.resume_callbacks(), self.resume_close_outs());
+    }
+
+    async fn resume_callbacks(&self) {
         loop {
-            let now = self.clock.now();
-            let more = match self.pass(now).await {
-                Ok(more) => more,
-                Err(error) => {
-                    tracing::warn!(%error, "resume failed; it is tried again");
-                    false
-                }
-            };
-            if !more {
+            let passed = self.settle_due(self.clock.now()).await;
+            // They are acknowledged and readers wait for them: no pause while more is due.
+            if !is_full_pass(passed, "callbacks") {
+                tokio::time::sleep(PERIOD).await;
+            }
+        }
+    }
+
+    async fn resume_close_outs(&self) {
+        loop {
+            let began = Instant::now();
+            let passed = self.close_out_due(self.clock.now()).await;
+            if is_full_pass(passed, "close-outs") {
+                // A mass of them (orders that are a day late) leaves the disk to callbacks most of the time.
+                tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
+            } else {
                 // Both ends are fine: woken early, or the period is over.
                 drop(tokio::time::timeout(PERIOD, self.wake.notified()).await);
             }
         }
     }
 
-    /// One bounded pass; `true` where more is due already.
-    async fn pass(&self, now: Moment) -> Result<bool, StoreError> {
-        let (callbacks, settled) = self.settle_due(now).await?;
-        let (close_outs, tried) = self.close_out_due(now).await?;
-        let full = PASS_MAX as usize;
-        Ok((callbacks == full && settled > 0) || (close_outs == full && tried > 0))
+    /// When the next callback is due. Only looked at before anything is taken, so that the disk is left alone
+    /// in quiet times.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path has one lifetime, the closure any"
+    )]
+    async fn next_unsettled(&self) -> Result<Option<Moment>, StoreError> {
+        self.store
+            .read_own(|snapshot| snapshot.next_unsettled())
+            .await
     }
 
-    /// When the next callback and the next close-out are due. Only looked at before anything is taken, so
-    /// that the disk is left alone in quiet times.
-    async fn next(&self) -> Result<(Option<Moment>, Option<Moment>), StoreError> {
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path has one lifetime, the closure any"
+    )]
+    async fn next_close_out(&self) -> Result<Option<Moment>, StoreError> {
         self.store
-            .read_own(|snapshot| Ok((snapshot.next_unsettled()?, snapshot.next_close_out()?)))
+            .read_own(|snapshot| snapshot.next_close_out())
             .await
     }
 
     /// Settles what is due: how many were found, and how many of them are settled now.
     async fn settle_due(&self, due: Moment) -> Result<(usize, usize), StoreError> {
-        let (next, _) = self.next().await?;
+        let next = self.next_unsettled().await?;
         if next.is_none_or(|next| next > due) {
             return Ok((0, 0));
         }
@@ -116,7 +152,7 @@ impl Intake {
 
     /// Tries again the close-outs that are due: how many were found, and how many could be tried.
     async fn close_out_due(&self, now: Moment) -> Result<(usize, usize), StoreError> {
-        let (_, next) = self.next().await?;
+        let next = self.next_close_out().await?;
         if next.is_none_or(|next| next > now) {
             return Ok((0, 0));
         }
@@ -201,6 +237,17 @@ impl Intake {
 /// Whether the work itself is not to blame: what is in the way may be gone soon, and the lease ends by itself.
 fn is_in_the_way(error: &StoreError) -> bool {
     error.is_contention() || matches!(error, StoreError::Late)
+}
+
+/// Whether as many were due as a pass takes and any of them got on: then more may be due already.
+fn is_full_pass(passed: Result<(usize, usize), StoreError>, what: &str) -> bool {
+    match passed {
+        Ok((found, done)) => found == PASS_MAX as usize && done > 0,
+        Err(error) => {
+            tracing::warn!(%error, "resuming {what} failed; it is tried again");
+            false
+        }
+    }
 }
 
 fn count_done(done: Vec<bool>) -> usize {

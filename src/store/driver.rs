@@ -174,6 +174,10 @@ pub(super) trait Driver: Send {
     fn announce(&mut self, _last_sequence: i64) -> Result<(), StoreError> {
         Ok(())
     }
+    /// Drops an index, if it is there, outside any transaction.
+    fn drop_index(&mut self, name: &str) -> Result<(), StoreError> {
+        self.run_script(&format!("DROP INDEX IF EXISTS {name};"))
+    }
     /// Housekeeping between two transactions; `idle` where nobody is waiting.
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError>;
 }

@@ -51,7 +51,8 @@ pub enum StoreError {
     Settings(String),
     /// The schema has a version that this program does not know.
     #[error(
-        "the database has schema version {found}, this program knows {known}; use the program that wrote it"
+        "the database has schema version {found}, this program knows {known}; {}",
+        if found > known { "use the program that wrote it" } else { "bring it up to date with `store upgrade`" }
     )]
     SchemaVersion {
         /// What the file says.

@@ -28,6 +28,7 @@ mod sql;
 mod sqlite;
 mod stats;
 mod tx;
+mod upgrade;
 mod url;
 mod writer;
 
@@ -43,9 +44,10 @@ pub use stats::{Stats, StatsNow};
 pub use tx::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
     EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush, RefundFilter,
-    SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
+    RefundPage, SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
 };
 
+pub use upgrade::upgrade;
 pub use url::{StoreUrl, StoreUrlError};
 
 use crate::domain::clock::Clock;

@@ -27,6 +27,8 @@ const LAST_VERSION: i64 = VERSION - 1;
 const UPGRADES: [&str; 1] = [include_str!("../../schema/2.sql")];
 /// What this version adds to the one before it.
 const EXPAND: &str = include_str!("../../schema/3.sql");
+/// Indexes that only the version before it uses.
+const CONTRACT: [&str; 2] = ["refunds_listed", "refunds_not_succeeded"];
 /// Notes that it was added.
 const EXPANDED: &str = "schema_expanded";
 
@@ -170,12 +172,35 @@ pub(super) fn epoch(random: Uuid) -> String {
     digits.split_off(20)
 }
 
-/// Builds the indexes that are missing, one that this version brings or one that somebody took away.
+/// Builds the indexes that are missing, one that this version brings or one that was taken away.
 fn build_indexes(driver: &mut dyn Driver) -> Result<(), StoreError> {
     for index in indexes(SCHEMA) {
         if driver.count_tables(Some(&index.name))? == 0 {
             driver.run_script(&format!("CREATE INDEX {};", index.definition))?;
         }
+    }
+    Ok(())
+}
+
+/// Takes away what only the version before this one needs, after noting that it cannot work here any more.
+pub(super) fn contract(
+    driver: &mut dyn Driver,
+    now: Moment,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), StoreError> {
+    driver.begin()?;
+    let noted = found_version(driver).and_then(|found| match found {
+        VERSION => Ok(()),
+        _ => note(driver, "schema_version", VERSION, now),
+    });
+    let noted = noted.and_then(|()| driver.commit());
+    if noted.is_err() {
+        driver.rollback();
+        return noted;
+    }
+    for index in CONTRACT {
+        progress(&format!("dropping index {index}"));
+        driver.drop_index(index)?;
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ WHERE id = $2 AND settled_at IS NULL";
 pub(super) const LEASE_UNSETTLED: &str = "-- lease_unsettled
 UPDATE callbacks SET settle_after = $1
 WHERE id IN (SELECT id FROM callbacks WHERE settled_at IS NULL AND settle_after <= $2
-             ORDER BY settle_after, id LIMIT $3 /* skip locked */)
+             ORDER BY settle_after LIMIT $3 /* skip locked */)
 RETURNING id, provider, account, claim, received_at, settle_attempts";
 
 pub(super) const BRING_SETTLING_FORWARD: &str = "-- bring_settling_forward
@@ -84,7 +84,8 @@ pub(super) const SETTLED_CALLBACK: &str = "-- settled_callback
 SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NULL";
 
 pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
-SELECT count(*), min(received_at) FROM callbacks WHERE settled_at IS NULL";
+SELECT count(*), min(received_at)
+FROM (SELECT received_at FROM callbacks WHERE settled_at IS NULL ORDER BY settle_after LIMIT $1) AS open";
 
 pub(super) const INSERT_QUESTION: &str = "-- insert_question
 INSERT INTO questions (refund_id, question_key, callback_id) VALUES ($1, $2, $3)
@@ -159,11 +160,8 @@ SELECT ",
     " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE refunds.id = $1"
 );
 
-/// Completed by `tx::refunds` with one condition for each filter, then [`REFUNDS_TAIL`].
-///
-/// Three forms, because the best way depends on what is asked: by a number of the refund, whose
-/// index finds it; among the few that changed lately ([`UPDATED_HEAD`]); or newest first through the
-/// index that holds all that lists filter by ([`LISTED_HEAD`] and [`LISTED_TAIL`]).
+/// Completed by `tx::refund_list` with what finds the candidates and one condition for each filter, then
+/// [`REFUNDS_TAIL`].
 pub(super) const REFUNDS_HEAD: &str = concat!(
     "-- refunds
 SELECT ",
@@ -175,13 +173,19 @@ SELECT ",
 pub(super) const REFUNDS_TAIL: &str = " ORDER BY refunds.id DESC LIMIT ";
 pub(super) const UPDATED_HEAD: &str =
     " AND refunds.id IN (SELECT listed.id FROM refunds AS listed WHERE listed.updated_at > ";
-pub(super) const UPDATED_TAIL: &str = ")";
-pub(super) const LISTED_HEAD: &str =
-    " AND refunds.id IN (SELECT listed.id FROM refunds AS listed WHERE 1 = 1";
-pub(super) const LISTED_TAIL: &str = " ORDER BY listed.id DESC LIMIT ";
+
+/// Around what finds the candidates: the last of them, if there are so many.
+pub(super) const LAST_EXAMINED_HEAD: &str = "-- last_examined
+SELECT id FROM (";
+pub(super) const LAST_EXAMINED_TAIL: &str = ") AS examined ORDER BY id DESC LIMIT 1 OFFSET ";
+
+/// From one account to the next through an index, whatever number of refunds lies between.
+pub(super) const NEXT_ACCOUNT: &str = "-- next_account
+SELECT provider, account FROM refunds WHERE (provider, account) > ($1, $2)
+ORDER BY provider, account LIMIT 1";
 
 pub(super) const COUNT_UPDATED: &str = "-- count_updated
-SELECT count(*) FROM (SELECT 1 FROM refunds WHERE updated_at > $1 LIMIT $2) AS updated";
+SELECT count(*) FROM (SELECT 1 FROM refunds WHERE updated_at > $1 ORDER BY updated_at LIMIT $2) AS updated";
 
 pub(super) const CLOSE_OUT: &str = concat!(
     "-- close_out
@@ -207,7 +211,7 @@ WHERE refund_id IN (SELECT refund_id FROM close_outs WHERE next_at <= $2
 RETURNING refund_id";
 
 pub(super) const NEXT_CLOSE_OUT: &str = "-- next_close_out
-SELECT min(next_at) FROM close_outs";
+SELECT min(next_at) FROM close_outs WHERE next_at IS NOT NULL";
 
 pub(super) const WAKE_CLOSE_OUTS: &str = "-- wake_close_outs
 UPDATE close_outs SET state = 'pending', next_at = $1
@@ -217,8 +221,15 @@ WHERE state <> 'done'
 pub(super) const DEFER_CLOSE_OUT: &str = "-- defer_close_out
 UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state = 'pending'";
 
+/// Every limit has an order here and elsewhere: without one a server takes any way to the first rows, through the
+/// whole table where it expects to meet them soon.
 pub(super) const COUNT_CLOSE_OUTS: &str = "-- count_close_outs
-SELECT state, count(*) FROM close_outs WHERE state <> 'done' GROUP BY state";
+SELECT
+  (SELECT count(*) FROM
+    (SELECT 1 FROM close_outs WHERE next_at IS NOT NULL ORDER BY next_at LIMIT $1) AS pending),
+  (SELECT count(*) FROM
+    (SELECT 1 FROM close_outs WHERE state <> 'done' AND state > 'done' AND state < 'pending'
+     ORDER BY state LIMIT $1) AS parked)";
 
 pub(super) const DONE_AMOUNTS_OF_PAYMENT: &str = "-- done_amounts_of_payment
 SELECT amount FROM close_outs
@@ -294,7 +305,7 @@ pub(super) const RENEW_EPOCH: &str = "-- renew_epoch
 UPDATE feed_epoch SET epoch = $1";
 
 pub(super) const COUNT_ATTENTION: &str = "-- count_attention
-SELECT count(*) FROM refunds WHERE attention <> '[]'";
+SELECT count(*) FROM (SELECT 1 FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open";
 
 pub(super) const EVENT_TIME: &str = "-- event_time
 SELECT occurred_at FROM events WHERE sequence = $1";
@@ -407,4 +418,8 @@ ORDER BY sequence"
 );
 
 pub(super) const COUNT_PARKED_PUSHES: &str = "-- count_parked_pushes
-SELECT endpoint, count(*), count(given_up_at) FROM parked_pushes GROUP BY endpoint";
+SELECT name,
+  (SELECT count(*) FROM (SELECT 1 FROM parked_pushes WHERE endpoint = name ORDER BY sequence LIMIT $1) AS parked),
+  (SELECT count(given_up_at) FROM
+    (SELECT given_up_at FROM parked_pushes WHERE endpoint = name ORDER BY sequence LIMIT $1) AS parked)
+FROM endpoints";

@@ -24,6 +24,7 @@ mod instances;
 mod io_faults;
 mod network;
 mod openapi;
+mod plans;
 mod postgres_server;
 mod power_cut;
 mod proxies;
@@ -37,6 +38,7 @@ mod stalls;
 mod supply_chain;
 mod tidy;
 mod tokens;
+mod upgrade;
 mod vectors;
 
 // Everything else on both: the modules of `suite.rs` say `Server::usual(ENGINE)`, so a test that

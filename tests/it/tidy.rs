@@ -105,7 +105,7 @@ const SQL: [&str; 11] = [
     // A file of its own with one table of its own.
     "src/store/evidence.rs",
     // Puts the conditions of a list together from fixed pieces.
-    "src/store/tx/refund_list.rs",
+    "src/store/tx/refund_list",
     // Makes databases that are not ours.
     "src/store/tests.rs",
 ];

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 pub(super) use catalogue::{first_missing, lock_for_schema};
-pub(super) use indexes::build_missing;
+pub(super) use indexes::{build_all, build_missing};
 pub(super) use listen::Listener;
 pub use url::{PostgresUrl, PostgresUrlError};
 
@@ -208,6 +208,10 @@ impl Driver for Postgres {
 
     fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError> {
         catalogue::count_tables(self, name)
+    }
+
+    fn drop_index(&mut self, name: &str) -> Result<(), StoreError> {
+        indexes::drop_index(self, name)
     }
 
     fn announce(&mut self, last_sequence: i64) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::super::driver::Row;
 use super::super::{StoreError, sql};
-use super::{Page, Snapshot, Tx, corrupt, rows_to_ask};
+use super::{COUNTED_MAX, Page, Snapshot, Tx, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{CallbackId, RefundId};
@@ -219,9 +219,9 @@ impl Snapshot<'_> {
         self.first(sql::UNSETTLED_CALLBACK, &[id.as_bytes().into()], read_due)
     }
 
-    /// How many notifications transaction 2 owes, and since when the oldest.
+    /// How many notifications transaction 2 owes, up to [`COUNTED_MAX`], and since when the oldest.
     pub fn count_unsettled(&mut self) -> Result<(i64, Option<Moment>), StoreError> {
-        let found = self.first(sql::COUNT_UNSETTLED, &[], |row| {
+        let found = self.first(sql::COUNT_UNSETTLED, &[COUNTED_MAX.into()], |row| {
             Ok((
                 row.integer(0)?,
                 row.opt_integer(1)?.map(Moment::from_millis),

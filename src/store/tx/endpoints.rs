@@ -3,7 +3,7 @@
 use super::super::driver::Row;
 use super::super::{StoreError, sql};
 use super::callbacks::uuid;
-use super::{Snapshot, Tx, corrupt};
+use super::{COUNTED_MAX, Snapshot, Tx, corrupt};
 use crate::domain::clock::Moment;
 use crate::domain::ids::RefundId;
 
@@ -193,9 +193,9 @@ impl Snapshot<'_> {
         self.all(sql::PARKED_PUSHES, &params, read_parked)
     }
 
-    /// Of each endpoint that has any: its name, parked events, and how many of them were given up.
+    /// Of each endpoint: its name, parked events up to [`COUNTED_MAX`], and how many of these were given up.
     pub fn count_parked_pushes(&mut self) -> Result<Vec<(String, i64, i64)>, StoreError> {
-        self.all(sql::COUNT_PARKED_PUSHES, &[], |row| {
+        self.all(sql::COUNT_PARKED_PUSHES, &[COUNTED_MAX.into()], |row| {
             Ok((row.text(0)?.to_owned(), row.integer(1)?, row.integer(2)?))
         })
     }

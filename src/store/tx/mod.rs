@@ -26,7 +26,7 @@ pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored,
 pub use consumers::ConsumerRow;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
-pub use refund_list::RefundFilter;
+pub use refund_list::{RefundFilter, RefundPage};
 pub use refunds::Locked;
 
 /// Some rows of a list, and whether there are more behind them.
@@ -46,6 +46,9 @@ impl<T> Page<T> {
         Self { rows, has_more }
     }
 }
+
+/// How far a count goes that a metric shows: it must cost a bounded time whatever has piled up.
+pub const COUNTED_MAX: i64 = 100_000;
 
 /// Rows to ask for: one more than a page holds tells whether there are more.
 fn rows_to_ask(limit: u32) -> i64 {

@@ -2,8 +2,9 @@
 
 use super::super::driver::Value;
 use super::super::{StoreError, sql};
+use super::callbacks::uuid;
 use super::refunds::read_both;
-use super::{Page, Snapshot, rows_to_ask};
+use super::{Snapshot, rows_to_ask};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
@@ -13,6 +14,14 @@ use crate::domain::refund::Refund;
 /// Up to this many refunds changed since a moment are looked at one by one; of more, the newest are
 /// most likely among those that are asked for.
 const FEW_UPDATED: u32 = 5_000;
+/// Refunds that one page looks at where no index holds all that is asked. A page that has looked at so many is
+/// given as it is, with a cursor to go on: it may be short, but it never takes long.
+const EXAMINED_MAX: u32 = 10_000;
+/// How many of them are looked at first, as a multiple of the rows that are asked for: mostly that does.
+const EXAMINED_FIRST: i64 = 4;
+/// Groups of one account and status that are searched side by side; of more the newest refunds are looked
+/// at one by one.
+const GROUPS_MAX: usize = 64;
 
 /// Which refunds a reader wants; every given condition must hold.
 #[derive(Clone, Debug, Default)]
@@ -56,50 +65,127 @@ impl RefundFilter {
     }
 }
 
-/// How the store goes about a list; all give the same answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A page of a list, and where the next begins.
+#[derive(Debug)]
+pub struct RefundPage {
+    /// Newest first, each with its close-out if it has one. There may be fewer than were asked for, or
+    /// none, although the list goes on.
+    pub rows: Vec<(Refund, Option<CloseOut>)>,
+    /// The list goes on with those older than this one.
+    pub next: Option<RefundId>,
+}
+
+/// How the store finds those among which the asked ones are, newest first; all give the same answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Way {
-    /// A number or an open question is given, which has an index of its own.
+    /// A number is given, which has an index of its own and is that of few.
     ByNumber,
     /// Few refunds changed since the moment that is asked for.
     ByUpdate(Moment),
-    /// Newest first, through an index that holds whatever else can be asked.
+    /// Those with an open question.
+    Questions,
+    /// Provider, account and status, each combination a part of one index.
+    Groups(Vec<Group>),
+    /// All.
     Newest,
 }
 
+/// Refunds of one account with one status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    provider: String,
+    account: String,
+    status: Status,
+}
+
+impl Way {
+    /// Whether every one that is found this way is one that is asked for.
+    fn is_exact(&self, filter: &RefundFilter) -> bool {
+        let grouped =
+            filter.provider.is_some() || filter.account.is_some() || filter.status.is_some();
+        let asks_more = filter.updated_after.is_some() || filter.attention_reason.is_some();
+        match self {
+            Self::ByNumber | Self::ByUpdate(_) => true,
+            Self::Questions => !grouped && !asks_more,
+            Self::Groups(_) => filter.attention.is_none() && !asks_more,
+            Self::Newest => !grouped && filter.attention.is_none() && !asks_more,
+        }
+    }
+}
+
 impl Snapshot<'_> {
-    /// A page of refunds, newest first, each with its close-out if it has one.
-    pub fn refunds(
+    /// A page of refunds, newest first.
+    pub fn refunds(&mut self, filter: &RefundFilter, limit: u32) -> Result<RefundPage, StoreError> {
+        let way = self.way(filter)?;
+        if way == Way::Groups(Vec::new()) {
+            return Ok(RefundPage::of(Vec::new(), limit, None));
+        }
+        let rows = rows_to_ask(limit);
+        if way.is_exact(filter) {
+            let found = self.examine(&way, filter, rows, rows)?;
+            return Ok(RefundPage::of(found, limit, None));
+        }
+        for examined in [rows * EXAMINED_FIRST, EXAMINED_MAX.into()] {
+            let found = self.examine(&way, filter, rows, examined)?;
+            if found.len() > limit as usize {
+                return Ok(RefundPage::of(found, limit, None));
+            }
+            let Some(last) = self.last_examined(&way, filter, examined)? else {
+                return Ok(RefundPage::of(found, limit, None));
+            };
+            if examined == i64::from(EXAMINED_MAX) {
+                return Ok(RefundPage::of(found, limit, Some(last)));
+            }
+        }
+        Ok(RefundPage::of(Vec::new(), limit, None))
+    }
+
+    /// Those asked for among the newest `examined` that this way finds.
+    fn examine(
         &mut self,
+        way: &Way,
         filter: &RefundFilter,
-        limit: u32,
-    ) -> Result<Page<(Refund, Option<CloseOut>)>, StoreError> {
+        rows: i64,
+        examined: i64,
+    ) -> Result<Vec<(Refund, Option<CloseOut>)>, StoreError> {
         let asked = filter
             .attention_reason
             .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
-        let rows = rows_to_ask(limit);
         let mut query = Query::new(sql::REFUNDS_HEAD);
-        match self.way(filter)? {
-            Way::ByNumber => query.conditions("refunds", filter),
+        match way {
+            Way::ByNumber => {}
             Way::ByUpdate(moment) => {
                 query.text.push_str(sql::UPDATED_HEAD);
                 query.param(moment.as_millis().into());
-                query.text.push_str(sql::UPDATED_TAIL);
-                query.conditions("refunds", filter);
+                query.text.push(')');
             }
-            Way::Newest => {
-                query.text.push_str(sql::LISTED_HEAD);
-                query.conditions("listed", filter);
-                query.text.push_str(sql::LISTED_TAIL);
-                query.param(rows.into());
+            _ => {
+                query.text.push_str(" AND refunds.id IN (");
+                query.candidates(way, filter, examined);
                 query.text.push(')');
             }
         }
+        query.conditions(filter);
         query.questions(filter.attention, asked.as_deref());
         query.text.push_str(sql::REFUNDS_TAIL);
         query.param(rows.into());
-        let refunds = self.all(&query.text, &query.params, read_both)?;
-        Ok(Page::of(refunds, limit))
+        self.all(&query.text, &query.params, read_both)
+    }
+
+    /// The oldest of the newest `examined` that this way finds; `None` where there are not so many.
+    fn last_examined(
+        &mut self,
+        way: &Way,
+        filter: &RefundFilter,
+        examined: i64,
+    ) -> Result<Option<RefundId>, StoreError> {
+        let mut query = Query::new(sql::LAST_EXAMINED_HEAD);
+        query.candidates(way, filter, examined);
+        query.text.push_str(sql::LAST_EXAMINED_TAIL);
+        query.param((examined - 1).into());
+        self.first(&query.text, &query.params, |row| {
+            Ok(RefundId::new(uuid(row.blob(0)?)?))
+        })
     }
 
     fn way(&mut self, filter: &RefundFilter) -> Result<Way, StoreError> {
@@ -108,22 +194,87 @@ impl Snapshot<'_> {
             &filter.refund_no,
             &filter.provider_refund_no,
         ];
-        if numbers.iter().any(|number| number.is_some())
-            || filter.attention.is_some()
-            || filter.attention_reason.is_some()
-        {
+        if numbers.iter().any(|number| number.is_some()) {
             return Ok(Way::ByNumber);
         }
-        let Some(moment) = filter.updated_after else {
+        if let Some(moment) = filter.updated_after {
+            let params = [moment.as_millis().into(), i64::from(FEW_UPDATED + 1).into()];
+            let updated = self.first(sql::COUNT_UPDATED, &params, |row| row.integer(0))?;
+            if updated.unwrap_or(0) <= i64::from(FEW_UPDATED) {
+                return Ok(Way::ByUpdate(moment));
+            }
+        }
+        if filter.attention == Some(true) || filter.attention_reason.is_some() {
+            return Ok(Way::Questions);
+        }
+        if filter.provider.is_none() && filter.account.is_none() && filter.status.is_none() {
             return Ok(Way::Newest);
-        };
-        let params = [moment.as_millis().into(), i64::from(FEW_UPDATED + 1).into()];
-        let updated = self.first(sql::COUNT_UPDATED, &params, |row| row.integer(0))?;
-        Ok(if updated.unwrap_or(0) > i64::from(FEW_UPDATED) {
+        }
+        let statuses = filter
+            .status
+            .map_or(Status::ALL.to_vec(), |status| vec![status]);
+        let mut groups = Vec::new();
+        for (provider, account) in self.accounts(filter)? {
+            groups.extend(statuses.iter().map(|&status| Group {
+                provider: provider.clone(),
+                account: account.clone(),
+                status,
+            }));
+        }
+        Ok(if groups.len() > GROUPS_MAX {
             Way::Newest
         } else {
-            Way::ByUpdate(moment)
+            Way::Groups(groups)
         })
+    }
+
+    /// The accounts that are asked for, of those that have refunds; one more than there can be groups at most.
+    fn accounts(&mut self, filter: &RefundFilter) -> Result<Vec<(String, String)>, StoreError> {
+        if let (Some(provider), Some(account)) = (&filter.provider, &filter.account) {
+            return Ok(vec![(provider.clone(), account.clone())]);
+        }
+        let mut accounts = Vec::new();
+        let mut last = (filter.provider.clone().unwrap_or_default(), String::new());
+        while accounts.len() <= GROUPS_MAX {
+            let params = [last.0.as_str().into(), last.1.as_str().into()];
+            let next = self.first(sql::NEXT_ACCOUNT, &params, |row| {
+                Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))
+            })?;
+            let Some(next) = next else {
+                break;
+            };
+            if filter
+                .provider
+                .as_ref()
+                .is_some_and(|provider| *provider != next.0)
+            {
+                break;
+            }
+            if filter
+                .account
+                .as_ref()
+                .is_none_or(|account| *account == next.1)
+            {
+                accounts.push(next.clone());
+            }
+            last = next;
+        }
+        Ok(accounts)
+    }
+}
+
+impl RefundPage {
+    /// Of what came for [`rows_to_ask`]; `examined` is where looking ended, if not at the end.
+    fn of(
+        mut rows: Vec<(Refund, Option<CloseOut>)>,
+        limit: u32,
+        examined: Option<RefundId>,
+    ) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let last = rows.last().map(|(refund, _)| refund.id);
+        let next = if has_more { last } else { examined };
+        Self { rows, next }
     }
 }
 
@@ -141,33 +292,67 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// One condition for each filter but that for open questions; `table` is what they are about.
-    fn conditions(&mut self, table: &str, filter: &'a RefundFilter) {
+    /// The ids of the newest so many that a way finds before the cursor.
+    fn candidates(&mut self, way: &'a Way, filter: &'a RefundFilter, examined: i64) {
+        match way {
+            Way::Groups(groups) => {
+                self.text.push_str("SELECT id FROM (");
+                for (number, group) in groups.iter().enumerate() {
+                    if number > 0 {
+                        self.text.push_str(" UNION ALL ");
+                    }
+                    self.text
+                        .push_str("SELECT id FROM (SELECT id FROM refunds WHERE 1 = 1");
+                    self.condition("provider", "=", group.provider.as_str().into());
+                    self.condition("account", "=", group.account.as_str().into());
+                    self.condition("status", "=", group.status.as_str().into());
+                    self.newest(filter, examined);
+                    self.text.push_str(") AS found");
+                }
+                self.text.push_str(") AS found ORDER BY id DESC LIMIT ");
+                self.param(examined.into());
+            }
+            Way::Questions => {
+                self.text
+                    .push_str("SELECT id FROM refunds WHERE attention <> '[]'");
+                self.newest(filter, examined);
+            }
+            Way::ByNumber | Way::ByUpdate(_) | Way::Newest => {
+                self.text.push_str("SELECT id FROM refunds WHERE 1 = 1");
+                self.newest(filter, examined);
+            }
+        }
+    }
+
+    fn newest(&mut self, filter: &'a RefundFilter, examined: i64) {
+        if let Some(before) = &filter.before {
+            self.condition("id", "<", before.as_bytes().into());
+        }
+        self.text.push_str(" ORDER BY id DESC LIMIT ");
+        self.param(examined.into());
+    }
+
+    /// One condition for each filter but that for open questions.
+    fn conditions(&mut self, filter: &'a RefundFilter) {
         for (column, value) in [
-            ("provider", &filter.provider),
-            ("account", &filter.account),
-            ("order_no", &filter.order_no),
-            ("refund_no", &filter.refund_no),
-            ("provider_refund_no", &filter.provider_refund_no),
+            ("refunds.provider", &filter.provider),
+            ("refunds.account", &filter.account),
+            ("refunds.order_no", &filter.order_no),
+            ("refunds.refund_no", &filter.refund_no),
+            ("refunds.provider_refund_no", &filter.provider_refund_no),
         ] {
             if let Some(value) = value {
-                self.condition(table, column, "=", value.as_str().into());
+                self.condition(column, "=", value.as_str().into());
             }
         }
         if let Some(status) = filter.status {
-            self.condition(table, "status", "=", status.as_str().into());
-            if status != Status::Succeeded {
-                // Spelt out, as an index that holds only these is not used for a bound value.
-                for part in [" AND ", table, ".status <> 'succeeded'"] {
-                    self.text.push_str(part);
-                }
-            }
+            self.condition("refunds.status", "=", status.as_str().into());
         }
         if let Some(moment) = filter.updated_after {
-            self.condition(table, "updated_at", ">", moment.as_millis().into());
+            self.condition("refunds.updated_at", ">", moment.as_millis().into());
         }
         if let Some(before) = &filter.before {
-            self.condition(table, "id", "<", before.as_bytes().into());
+            self.condition("refunds.id", "<", before.as_bytes().into());
         }
     }
 
@@ -179,12 +364,12 @@ impl<'a> Query<'a> {
         }
         if let Some(pattern) = pattern {
             self.text.push_str(" AND refunds.attention <> '[]'");
-            self.condition("refunds", "attention", "LIKE", pattern.into());
+            self.condition("refunds.attention", "LIKE", pattern.into());
         }
     }
 
-    fn condition(&mut self, table: &str, column: &str, operator: &str, value: Value<'a>) {
-        for part in [" AND ", table, ".", column, " ", operator, " "] {
+    fn condition(&mut self, column: &str, operator: &str, value: Value<'a>) {
+        for part in [" AND ", column, " ", operator, " "] {
             self.text.push_str(part);
         }
         self.param(value);

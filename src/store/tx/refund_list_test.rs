@@ -85,13 +85,19 @@ fn every_list_is_found_through_an_index_that_fits() {
     let id = "rf_0199ebf0-04d4-79de-a645-9ca09745a1a7".parse().unwrap();
     expect("sqlite_autoindex_refunds_1", |_| {});
     expect("sqlite_autoindex_refunds_1 (id<?)", |f| f.before = Some(id));
-    expect("refunds_listed", |f| {
+    let group = "refunds_grouped (provider=? AND account=? AND status=?";
+    expect(group, |f| {
         f.provider = Some(text("payermax"));
         f.account = Some(text("main"));
     });
-    expect("refunds_listed", |f| f.status = Some(Status::Succeeded));
-    expect("refunds_not_succeeded (status=?)", |f| {
+    expect(&format!("{group} AND id<?)"), |f| {
+        f.provider = Some(text("payermax"));
+        f.account = Some(text("main"));
         f.status = Some(Status::Pending);
+        f.before = Some(id);
+    });
+    expect("refunds_grouped ((provider,account)>(?,?))", |f| {
+        f.status = Some(Status::Succeeded);
     });
     expect("refunds_updated (updated_at>?)", |f| {
         f.updated_after = Some(Moment::from_millis(0));
@@ -110,4 +116,76 @@ fn every_list_is_found_through_an_index_that_fits() {
     expect("refunds_attention", |f| {
         f.attention_reason = Some(Reason::Conflict);
     });
+}
+
+/// Writes as many refunds as this, each older one before a newer one; every hundredth is of `rare`.
+fn filled(count: u32) -> Sqlite {
+    let mut sqlite = Sqlite::in_memory().unwrap();
+    sqlite
+        .run_script(include_str!("../../../schema.sql"))
+        .unwrap();
+    sqlite
+        .run_script(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+             INSERT INTO refunds (id, provider, account, refund_no, received_at, status, attention, updated_at)
+             SELECT unhex(printf('%032x', i)), CASE i % 100 WHEN 0 THEN 'rare' ELSE 'usual' END, 'a' || (i % 3), i, i,
+               CASE i % 7 WHEN 0 THEN 'failed' ELSE 'succeeded' END, '[]', i FROM n;"
+        ))
+        .unwrap();
+    sqlite
+}
+
+/// A filter, and how many of [`filled`] 25 000 fit.
+type Asked = (fn(&mut RefundFilter), usize);
+
+#[test]
+fn pages_of_any_list_are_together_what_was_asked_for() {
+    let mut sqlite = filled(25_000);
+    let asked: [Asked; 7] = [
+        (|f| f.provider = Some("rare".to_owned()), 250),
+        (|f| f.provider = Some("none".to_owned()), 0),
+        (
+            |f| (f.account, f.status) = (Some("a1".to_owned()), Some(Status::Failed)),
+            1_191,
+        ),
+        (
+            |f| (f.provider, f.attention) = (Some("rare".to_owned()), Some(false)),
+            250,
+        ),
+        (
+            |f| {
+                (f.provider, f.updated_after) =
+                    (Some("rare".to_owned()), Some(Moment::from_millis(7)));
+            },
+            250,
+        ),
+        (|f| f.attention = Some(true), 0),
+        (
+            |f| (f.attention, f.updated_after) = (Some(false), Some(Moment::from_millis(7))),
+            24_993,
+        ),
+    ];
+    for (ask, expected) in asked {
+        let mut filter = RefundFilter::default();
+        ask(&mut filter);
+        let found = all_pages(&mut sqlite, &mut filter);
+        assert_eq!(found.len(), expected, "{filter:?}");
+        assert!(
+            found.is_sorted_by(|newer, older| newer > older),
+            "{filter:?}"
+        );
+    }
+}
+
+fn all_pages(sqlite: &mut Sqlite, filter: &mut RefundFilter) -> Vec<RefundId> {
+    let mut found = Vec::new();
+    for _ in 0..200 {
+        let page = Snapshot::new(sqlite).refunds(filter, 200).unwrap();
+        found.extend(page.rows.into_iter().map(|(refund, _)| refund.id));
+        match page.next {
+            Some(next) => filter.before = Some(next),
+            None => return found,
+        }
+    }
+    panic!("it does not end: {filter:?}");
 }

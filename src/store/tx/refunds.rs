@@ -4,7 +4,7 @@ use super::super::driver::{Row, Value};
 use super::super::{StoreError, sql};
 use super::callbacks::uuid;
 use super::close_outs::read_close_out;
-use super::{Snapshot, Tx, corrupt, number};
+use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
@@ -139,9 +139,11 @@ impl Snapshot<'_> {
         self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
     }
 
-    /// How many refunds have an open question.
+    /// How many refunds have an open question, up to [`COUNTED_MAX`].
     pub fn count_attention(&mut self) -> Result<i64, StoreError> {
-        let found = self.first(sql::COUNT_ATTENTION, &[], |row| row.integer(0))?;
+        let found = self.first(sql::COUNT_ATTENTION, &[COUNTED_MAX.into()], |row| {
+            row.integer(0)
+        })?;
         Ok(found.unwrap_or(0))
     }
 }

@@ -1,4 +1,6 @@
-//! `store copy`: moves a store to another engine or place.
+//! `store`: works on a store as a whole. `copy` moves it to another engine or place.
+
+mod upgrade;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,10 +19,11 @@ use crate::store::copy::{CopiedTable, CopyError, copy};
 /// Rows between two lines of progress.
 const PROGRESS_ROWS: u64 = 100_000;
 
-/// Works on a store as a whole, while no service runs on it
+/// Works on a store as a whole
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  refund-receiver store copy --from sqlite:data/refunds.db --to env:REFUNDS_DB")]
+  refund-receiver store copy --from sqlite:data/refunds.db --to env:REFUNDS_DB
+  refund-receiver store upgrade --config refunds.toml")]
 pub struct Store {
     #[command(subcommand)]
     command: Command,
@@ -29,12 +32,14 @@ pub struct Store {
 #[derive(Debug, Subcommand)]
 enum Command {
     Copy(Copy),
+    Upgrade(upgrade::Upgrade),
 }
 
 impl Store {
     pub fn run(&self) -> ExitCode {
         match &self.command {
             Command::Copy(command) => command.run(),
+            Command::Upgrade(command) => command.run(),
         }
     }
 }

@@ -1,0 +1,227 @@
+//! Every statement of the program is answered through an index on both engines: read out of the engines' own
+//! plans, on PostgreSQL with the statistics of a store that has grown. What is exempt is named here, with its
+//! reason.
+
+use std::collections::BTreeMap;
+
+use postgres::types::Type;
+use rusqlite::Connection;
+
+use crate::harness::postgres::Database;
+use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
+use std::sync::Arc;
+
+const SOURCES: [&str; 2] = [
+    include_str!("../../src/store/sql.rs"),
+    include_str!("../../src/store/sql/audit.rs"),
+];
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// Tables that do not grow with the callbacks that come.
+const SMALL: [&str; 5] = [
+    "feed",       // one row
+    "feed_epoch", // one row
+    "consumers",  // some for each reader
+    "endpoints",  // one for each of the config
+    "schema_version",
+];
+/// Statements that read everything, and why.
+const READS_ALL: [&str; 1] = [
+    "count_rows", // a backup and an audit say how much they hold; nobody waits for it
+];
+/// Rows of each table that grows.
+const ROWS: u32 = 60_000;
+
+/// An open question as it is stored.
+const QUESTION: &str = "[{\"reason\":\"conflict\",\"since\":\"2026-01-17T09:33:55.004Z\",\"callback_id\":\"cb_0199ebf0-04d4-79de-a645-9ca09745a1a7\"}]";
+
+/// Name and text of every statement that is complete by itself.
+fn statements() -> BTreeMap<String, String> {
+    let source = SOURCES.concat();
+    let mut macros = BTreeMap::new();
+    for part in source.split("macro_rules! ").skip(1) {
+        let name = part.split_whitespace().next().expect("a name");
+        macros.insert(
+            format!("{name}!()"),
+            literals(part.split("};").next().expect("an end"), &BTreeMap::new()),
+        );
+    }
+    let mut found = BTreeMap::new();
+    for part in source.split("const ").skip(1) {
+        let Some((name, text)) = part.split_once(": &str = ") else {
+            continue;
+        };
+        let text = literals(text.split(";\n").next().expect("an end"), &macros);
+        // The others are parts of lists, whose plans are read where they are put together.
+        let is_part = name.ends_with("_HEAD") || name.ends_with("_TAIL");
+        if !is_part && text.starts_with("-- ") {
+            found.insert(name.to_lowercase(), text);
+        }
+    }
+    assert!(found.len() > 70, "all statements are read: {}", found.len());
+    found
+}
+
+/// The texts of a constant, put together: literals, and macros that stand for some.
+fn literals(code: &str, macros: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(['"', '!']) {
+        if rest.as_bytes()[at] == b'!' {
+            let name: String = rest[..at]
+                .chars()
+                .rev()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let name: String = name.chars().rev().collect();
+            text.push_str(macros.get(&format!("{name}!()")).map_or("", String::as_str));
+            rest = &rest[at + 1..];
+            continue;
+        }
+        let mut characters = rest[at + 1..].char_indices();
+        let mut end = rest.len();
+        while let Some((offset, character)) = characters.next() {
+            match character {
+                '"' => {
+                    end = at + 1 + offset;
+                    break;
+                }
+                '\\' => match characters.next() {
+                    Some((_, '\n')) => {
+                        let mut ahead = characters.clone();
+                        while ahead.next().is_some_and(|(_, c)| c.is_whitespace()) {
+                            characters.next();
+                        }
+                    }
+                    Some((_, escaped)) => text.push(escaped),
+                    None => {}
+                },
+                other => text.push(other),
+            }
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    text
+}
+
+#[test]
+fn every_statement_has_an_index_on_sqlite() {
+    let database = Connection::open_in_memory().expect("memory");
+    database.execute_batch(SCHEMA).expect("our schema");
+    let mut scans = Vec::new();
+    for (name, sql) in statements() {
+        let mut explain = database
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let steps = explain.raw_query().mapped(|row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.map(|step| step.expect("a step")).collect();
+        let is_scan = |step: &&String| {
+            // A plain SEARCH or SCAN with no index reads a whole table; so does what is sorted afterwards.
+            let table = step.split_whitespace().nth(1).unwrap_or_default();
+            let reads = step.starts_with("SCAN ") || step.starts_with("SEARCH ");
+            let reads_all = reads && !step.contains("USING") && !step.contains("SUBQUERY");
+            let walks =
+                step.starts_with("SCAN ") && step.contains("USING") && !sql.contains("LIMIT");
+            let is_of_a_table =
+                SCHEMA.contains(&format!("CREATE TABLE {table} (")) || table.len() <= 2;
+            (reads_all && is_of_a_table || walks) && !SMALL.contains(&table)
+        };
+        if !READS_ALL.contains(&name.as_str()) {
+            scans.extend(
+                steps
+                    .iter()
+                    .find(is_scan)
+                    .map(|step| format!("{name}: {step}")),
+            );
+        }
+    }
+    assert!(scans.is_empty(), "{scans:#?}");
+}
+
+/// A store of PostgreSQL with many rows in every table that grows, and its statistics; nobody serves it.
+fn grown() -> (Server, Arc<Database>) {
+    let database = Postgres::shared().database();
+    let config = ConfigBuilder::bare(Engine::Sqlite)
+        .usual_accounts()
+        .on(&database);
+    let mut server = Server::start(&config);
+    assert_eq!(server.terminate().code(), Some(0));
+    let id = |name: &str| format!("decode(md5('{name}' || g), 'hex')");
+    let (callback, refund) = (id("c"), id("r"));
+    let key = "decode(md5('a' || g) || md5('b' || g), 'hex')";
+    server.change_store(&format!(
+        "INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
+           received_at, last_received_at, settle_after, refund_id, verdict, settled_at)
+         SELECT {callback}, 'payermax', 'main', 'R-' || g, {key}, 'k', '{{}}', '\\x7b7d', repeat('c', 200),
+           g, g, g, {refund}, 'applied', g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO refunds (id, provider, account, refund_no, received_at, provider_refund_no, order_no, status,
+           attention, updated_at)
+         SELECT {refund}, CASE g % 50 WHEN 0 THEN 'paycools' ELSE 'payermax' END, 'main', 'R-' || g, g, 'P-' || g,
+           'O-' || g, CASE g % 3 WHEN 0 THEN 'pending' ELSE 'succeeded' END,
+           CASE g % 4 WHEN 0 THEN '{QUESTION}' ELSE '[]' END, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO close_outs (refund_id, callback_id, batchno, trandeno, amount, state, errcode, attempts, next_at,
+           park_at, updated_at)
+         SELECT {refund}, {callback}, 'B-' || g, 'T-' || g, '1.00', CASE g % 5 WHEN 0 THEN 'pending' ELSE 'done' END,
+           CASE g % 5 WHEN 0 THEN 2 ELSE 0 END, 1, CASE g % 5 WHEN 0 THEN g END, g, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO events (sequence, id, type, occurred_at, data)
+         SELECT g, {callback}, 'refund.succeeded', g, '{{}}' FROM generate_series(1, {ROWS}) g;
+         UPDATE feed SET last_sequence = {ROWS};
+         INSERT INTO T_SP_YD (order_no, state, created_at, updated_at)
+         SELECT 'O-' || g, 'closed', g, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO T_SP_YD_DSFZF (trandeno, order_no, amount)
+         SELECT 'T-' || g, 'O-' || g, '1.00' FROM generate_series(1, {ROWS}) g;
+         INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state)
+         SELECT 'O-' || g, 'B-' || g, '1.00', 'applied' FROM generate_series(1, {ROWS}) g;
+         INSERT INTO questions (refund_id, question_key, callback_id)
+         SELECT {refund}, {key}, {callback} FROM generate_series(1, {ROWS}) g;
+         INSERT INTO relay_messages (provider, account, message_key, callback_id)
+         SELECT 'quickpay', 's1', {key}, {callback} FROM generate_series(1, {ROWS}) g;
+         INSERT INTO relay_seen (message_key, provider, account, callback_id)
+         SELECT {key}, 'quickpay', 's1', {callback} FROM generate_series(1, {ROWS}) g;
+         INSERT INTO endpoints (name, pushed_sequence, updated_at) VALUES ('erp', 0, 0);
+         INSERT INTO parked_pushes (endpoint, sequence, refund_id, attempts)
+         SELECT 'erp', g, {refund}, 0 FROM generate_series(1, {ROWS}) g;
+         ANALYZE;"
+    ));
+    (server, database)
+}
+
+#[test]
+fn every_statement_has_an_index_on_postgresql() {
+    let (_server, database) = grown();
+    let mut client = database.client();
+    let mut scans = Vec::new();
+    for (name, sql) in statements() {
+        let sql = sql.replace("/* skip locked */", "FOR UPDATE SKIP LOCKED");
+        let prepared = client
+            .prepare(&sql)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut text = sql.clone();
+        // The longer names first, so that $1 does not stand for the beginning of $10.
+        for (number, of_type) in prepared.params().iter().enumerate().rev() {
+            let limit = format!("LIMIT ${}", number + 1);
+            let value = match *of_type {
+                _ if text.contains(&limit) => "256",
+                Type::INT8 => "30000",
+                Type::BYTEA => "decode(md5('r7'), 'hex')",
+                _ => "'payermax'",
+            };
+            text = text.replace(&format!("${}", number + 1), value);
+        }
+        let plan = client
+            .query(&format!("EXPLAIN {text}"), &[])
+            .unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let scan = plan.iter().find(|line| {
+            let table = line
+                .split("Seq Scan on ")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next());
+            table.is_some_and(|table| !SMALL.contains(&table))
+        });
+        if !READS_ALL.contains(&name.as_str()) && scan.is_some() {
+            scans.push(format!("{name}: {plan:#?}"));
+        }
+    }
+    assert!(scans.is_empty(), "{}", scans.join("\n"));
+}
