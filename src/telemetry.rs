@@ -1,5 +1,8 @@
 //! Logs and metrics. One line an event, ids as fields, never a body, a key or a token.
 
+mod readers;
+mod reloads;
+
 use std::io::IsTerminal;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +15,9 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub use readers::{KeyLabels, ReaderMetrics};
+pub use reloads::ReloadMetrics;
 
 /// Where our own lines come from.
 const OURS: &str = env!("CARGO_CRATE_NAME");
@@ -109,6 +115,20 @@ pub struct EndpointMetrics {
 }
 
 impl EndpointMetrics {
+    /// Forgets what was told of endpoints that may be gone.
+    pub fn clear(&self) {
+        for family in [
+            &self.lag,
+            &self.parked,
+            &self.given_up,
+            &self.attempts,
+            &self.failures,
+            &self.disabled,
+        ] {
+            family.clear();
+        }
+    }
+
     fn register(registry: &mut Registry) -> Self {
         let mut family = |name: &str, help: &str| {
             let family = Family::<EndpointLabels, Gauge>::default();
@@ -184,6 +204,10 @@ pub struct Metrics {
     pub endpoints: EndpointMetrics,
     /// Readers that follow the feed on an open stream.
     pub streams: Gauge,
+    /// How reading the config again went.
+    pub reloads: ReloadMetrics,
+    /// What readers are refused, and what they change.
+    pub readers: ReaderMetrics,
 }
 
 fn register_invalid_reports(registry: &mut Registry) -> Family<InvalidReportLabels, Counter> {
@@ -261,6 +285,8 @@ impl Default for Metrics {
             turned_away,
             reader_connections,
             token_expiry,
+            reloads: ReloadMetrics::register(&mut registry),
+            readers: ReaderMetrics::register(&mut registry),
             registry,
         }
     }
@@ -286,6 +312,12 @@ impl Metrics {
         self.reader_connections
             .get_or_create(&ReaderLabels { reader })
             .set(requests);
+    }
+
+    /// Forgets what was told of readers and keys that may be gone.
+    pub fn forget_readers(&self) {
+        self.token_expiry.clear();
+        self.readers.key_expiry.clear();
     }
 
     /// Notes how long the token of a reader is still good.

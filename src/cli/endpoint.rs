@@ -55,7 +55,7 @@ enum Action {
 
 /// Where the service is, and who asks.
 #[derive(Debug, Args)]
-struct Service {
+pub(super) struct Service {
     /// The internal listener
     #[arg(long, default_value = "http://127.0.0.1:8081", value_parser = http_url)]
     url: String,
@@ -153,6 +153,15 @@ fn cell(value: &Value) -> String {
 }
 
 impl Service {
+    /// Asks once, with the token of the command line; says what is wrong and gives the exit code.
+    pub(super) fn ask_with_token(&self, method: &str, path: &str) -> Result<Value, ExitCode> {
+        let token = self
+            .token()
+            .map_err(|error| output::fail(USAGE, format!("--token: {error:#}")))?;
+        self.ask(&token, method, path, b"")
+            .map_err(|error| output::fail(1, format!("{error:#}")))
+    }
+
     /// The token, from where the argument says: an argument itself is for every process to see.
     fn token(&self) -> anyhow::Result<String> {
         let token = secret_file::read_source(&self.token);

@@ -110,10 +110,9 @@ pub(super) fn listen(
     key: &str,
     (workers, connections_max): (usize, usize),
     app: &Data<App>,
-    stalled: Duration,
     side: Side,
 ) -> anyhow::Result<Listener> {
-    let app = app.clone();
+    let (app, rules) = (app.clone(), app.clone());
     let connections = Connections::new(room(connections_max));
     let admitting = Arc::clone(&connections);
     let server = HttpServer::new(move || {
@@ -130,7 +129,7 @@ pub(super) fn listen(
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(DRAIN_SECONDS)
     .on_connect(move |io, data| {
-        bound_sending(io, stalled);
+        bound_sending(io, rules.rules().stalled);
         admitting.admit(io, data);
     })
     .disable_signals();

@@ -13,12 +13,16 @@ mod folder;
 mod healthcheck;
 mod listen;
 mod openapi;
+mod opening;
 mod output;
+mod reload;
+mod reloading;
 mod restore;
 mod samples;
 mod secret_file;
 mod selftest;
 mod serve;
+mod signals;
 mod store;
 mod token;
 mod trigger;
@@ -60,6 +64,7 @@ enum Command {
     Restore(restore::Restore),
     Selftest(selftest::Selftest),
     Endpoint(endpoint::Endpoint),
+    Reload(reload::Reload),
     Token(token::Token),
     Explain(explain::Explain),
     Evidence(evidence::Evidence),
@@ -93,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Restore(command) => command.run(),
         Command::Selftest(command) => command.run(),
         Command::Endpoint(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Evidence(command) => command.run(),

@@ -11,17 +11,22 @@ use actix_web::rt;
 use actix_web::web::Data;
 use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::check_config::load_config;
 use super::listen::{self, Listener, Place};
+use super::opening;
+use super::reloading::{Reloader, rules_of};
+use super::signals::{Signals, Told};
 use super::{STORE_REFUSED, output};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::feed::Feed;
-use crate::http::{App, Gauges, ReaderPlaces, Readers, RefusalBudget, metrics, routes};
+use crate::http::{
+    App, Gauges, ReaderPlaces, RefusalBudget, Refusals, Reload, metrics, reload_channel, routes,
+    say_refusals,
+};
 use crate::intake::Intake;
 use crate::push::Push;
 use crate::store::evidence::Evidence;
@@ -50,21 +55,26 @@ pub struct Serve {
 impl Serve {
     pub fn run(&self) -> ExitCode {
         telemetry::start_logging();
-        let clock = Arc::new(SystemClock);
-        let config = match load_config(&self.config) {
-            Ok(config) => config,
-            Err(code) => return code,
-        };
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         rt::System::new().block_on(async move {
-            // Before anything is opened: a stop during the start is an orderly one, too.
-            let stop = match Signals::listen() {
+            // Before anything else: no signal may end a start in its middle.
+            let mut stop = match Signals::listen() {
                 Ok(stop) => stop,
                 Err(error) => return output::fail(1, format!("cannot receive signals: {error}")),
             };
-            let service = match Service::start(config, clock).await {
+            let config = match load_config(&self.config) {
+                Ok(config) => config,
+                Err(code) => return code,
+            };
+            for warning in &config.warnings {
+                tracing::warn!("{warning}");
+            }
+            let store = match opening::open(&config, &clock, &mut stop).await {
+                Ok(Some(store)) => store,
+                Ok(None) => return ExitCode::SUCCESS,
+                Err(error) => return output::fail(STORE_REFUSED, error.to_string()),
+            };
+            let service = match Service::start(config, store, clock).await {
                 Ok(service) => service,
                 Err(error) => {
                     let is_store = error.downcast_ref::<StoreError>().is_some();
@@ -91,31 +101,34 @@ pub struct Service {
     pub internal: SocketAddr,
     listeners: [Listener; 2],
     app: Data<App>,
+    reloader: Reloader,
     store_failed: watch::Receiver<bool>,
 }
 
 impl Service {
-    /// Opens the store, finishes what an earlier process left behind, and listens where the config says.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    /// Finishes what an earlier process left behind in the store, and listens where the config says.
+    async fn start(config: Config, store: Store, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let places = [config.listen, config.internal_listen].map(Place::Address);
-        Self::start_at(config, clock, places).await
+        Self::start_at(config, store, clock, places).await
     }
 
-    /// The same on sockets that are bound already, the public one first.
+    /// Opens the store and does the same on sockets that are bound already, the public one first.
     pub async fn start_on(
         config: Config,
         clock: Arc<dyn Clock>,
         sockets: [TcpListener; 2],
     ) -> anyhow::Result<Self> {
-        Self::start_at(config, clock, sockets.map(Place::Bound)).await
+        let store = Store::open(&config.store, clock.as_ref())?;
+        Self::start_at(config, store, clock, sockets.map(Place::Bound)).await
     }
 
     async fn start_at(
         mut config: Config,
+        store: Store,
         clock: Arc<dyn Clock>,
         [public, internal]: [Place; 2],
     ) -> anyhow::Result<Self> {
-        let store = Arc::new(Store::open(&config.store, clock.as_ref())?);
+        let store = Arc::new(store);
         let store_failed = store.stats().failed();
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let intake = Arc::new(intake);
@@ -131,6 +144,7 @@ impl Service {
         );
         let push = Arc::new(push.await?);
         let connections = listen::connections_of_a_listener()?;
+        let (reloads, wishes) = reload_channel();
         let app = Data::new(App {
             push: Arc::clone(&push),
             store,
@@ -138,24 +152,29 @@ impl Service {
             intake,
             evidence: open_evidence(&config),
             refusals: RefusalBudget::default(),
-            registry: config.registry,
-            epay: config.epay,
-            readers: Readers::new(config.readers),
+            reader_refusals: Refusals::default(),
+            rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
+            reloads,
             places: ReaderPlaces::new(listen::places_of_readers(connections)),
             clock,
             metrics: Metrics::default(),
             gauges: Gauges::default(),
-            heartbeat: config.feed.heartbeat,
             draining,
         });
-        let stalled = config.feed.stalled;
+        let started = app.clock.now().as_millis() / 1_000;
+        app.metrics.reloads.started(started);
+        let reloader = Reloader {
+            app: app.clone(),
+            source: config.source,
+            fixed: config.fixed,
+            wishes,
+        };
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let public = listen::listen(
             public,
             "server.listen",
             (workers, connections),
             &app,
-            stalled,
             routes::PUBLIC,
         )?;
         let internal = listen::listen(
@@ -163,7 +182,6 @@ impl Service {
             "server.internal_listen",
             (workers.min(2), connections),
             &app,
-            stalled,
             routes::INTERNAL,
         )?;
         Ok(Self {
@@ -171,6 +189,7 @@ impl Service {
             internal: internal.address,
             listeners: [public, internal],
             app,
+            reloader,
             store_failed,
         })
     }
@@ -186,10 +205,21 @@ impl Service {
         let resume = rt::spawn(async move { intake.resume().await });
         let push = Arc::clone(&self.app.push);
         let push = rt::spawn(async move { push.run().await });
+        let reloader = rt::spawn(self.reloader.run());
+        let app = self.app.clone();
+        let saying = rt::spawn(async move { say_refusals(&app).await });
         let mut store_failed = self.store_failed;
-        tokio::select! {
-            () = stop.next() => tracing::info!("stopping: requests under way are finished"),
-            _ = store_failed.wait_for(|failed| *failed) => {}
+        loop {
+            tokio::select! {
+                told = stop.next() => match told {
+                    Told::Reload => reload(&self.app),
+                    Told::Stop => {
+                        tracing::info!("stopping: requests under way are finished");
+                        break;
+                    }
+                },
+                _ = store_failed.wait_for(|failed| *failed) => break,
+            }
         }
         self.app.draining.send_replace(true);
         if drain(&handles, &mut stop).await == Drained::Cut {
@@ -200,6 +230,9 @@ impl Service {
         resume.abort();
         watch.abort();
         gauges.abort();
+        reloader.abort();
+        saying.abort();
+        self.app.reader_refusals.say_due();
         // What is still under way to an endpoint is sent again after the next start.
         if timeout(PUSH_GRACE, push).await.is_err() {
             tracing::info!("stopping without waiting for an endpoint");
@@ -208,11 +241,18 @@ impl Service {
             server.await.context("a listener failed")??;
         }
         // Told to end above; only when they have do they let go of the store.
-        drop(tokio::join!(resume, watch, gauges));
+        drop(tokio::join!(resume, watch, gauges, reloader, saying));
         let store = Arc::clone(&self.app.store);
         drop(self.app);
         close(store).await
     }
+}
+
+/// Asks for the config to be read again. One wish that waits already will read what is there by then.
+fn reload(app: &App) {
+    let by = "SIGHUP".to_owned();
+    let (told, _) = oneshot::channel();
+    drop(app.reloads.try_send(Reload { by, told }));
 }
 
 /// Closes the store: what is queued is committed, the log is emptied into the file, the lock is given
@@ -257,33 +297,9 @@ async fn drain(handles: &[ServerHandle; 2], stop: &mut Signals) -> Drained {
     let [public, internal] = handles;
     tokio::select! {
         _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => Drained::InOrder,
-        () = stop.next() => {
+        () = stop.stop() => {
             tracing::warn!("told twice to stop: requests under way are cut");
             Drained::Cut
-        }
-    }
-}
-
-/// The signals that ask for an orderly end.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    /// Takes them over from the system's default, which would end the process at once.
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Ready at the next one.
-    pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

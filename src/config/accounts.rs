@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::Checker;
 use super::file::{AccountSection, KeySection};
 use super::shared::{self, Holder};
+use super::{Checker, KeyEnd};
 use crate::crypto::{KeyRing, RingKey, VerifyingKey, WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::money::Currency;
 use crate::providers::Provider;
@@ -332,6 +332,14 @@ impl<'a> AccountChecker<'a> {
         }
         let not_before = self.time(&format!("{name}.not_before"), section.not_before.as_ref());
         let not_after = self.time(&format!("{name}.not_after"), section.not_after.as_ref());
+        if let Some(Some(at)) = not_after {
+            self.checker.key_ends.push(KeyEnd {
+                provider: self.section.provider.clone(),
+                account: self.section.account.clone(),
+                key: section.id.clone(),
+                at: at.into(),
+            });
+        }
         Some(RingKey {
             id: section.id.clone(),
             key: key.ok()?,

@@ -7,6 +7,8 @@ const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
 
 fn checker() -> Checker {
     Checker {
+        source: std::path::PathBuf::new(),
+        key_ends: Vec::new(),
         folder: std::path::PathBuf::new(),
         variables: vec![
             ("RELAY".to_owned(), RELAY_SECRET.to_owned()),

@@ -35,6 +35,7 @@ pub(super) struct ServerSection {
 pub(super) struct StoreSection {
     pub url: String,
     pub evidence: Option<String>,
+    pub wait_at_start: Option<String>,
     pub may_lose_acknowledged_callbacks: Option<Text<bool>>,
 }
 

@@ -6,12 +6,14 @@
 mod accounts;
 mod endpoints;
 mod file;
+mod fixed;
 mod guards;
 mod mask;
 mod readers;
 mod secret;
 mod shared;
 mod sources;
+mod span;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,12 +24,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use fixed::Fixed;
 pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, refuse_blank};
 pub use sources::Effective;
 
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
+use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
 use crate::providers::Registry;
 use crate::providers::epay_caller::EpayCallers;
@@ -45,6 +49,9 @@ pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// A token or secret of fewer characters is warned of: it may be a word that can be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
+
+/// How long a start waits for a database server where the config does not say.
+const WAIT_AT_START: &str = "60s";
 
 /// Where evidence lies when the store is a server's and the config does not say.
 const EVIDENCE: &str = "refund-receiver.evidence.db";
@@ -89,6 +96,19 @@ pub struct FeedSettings {
     pub stalled: Duration,
 }
 
+/// From when on a provider's key is believed no more.
+#[derive(Clone, Debug)]
+pub struct KeyEnd {
+    /// The system.
+    pub provider: String,
+    /// The account there.
+    pub account: String,
+    /// The id of the key.
+    pub key: String,
+    /// The moment.
+    pub at: Moment,
+}
+
 /// Everything, checked.
 pub struct Config {
     /// What providers and `EPay` callers reach.
@@ -97,6 +117,8 @@ pub struct Config {
     pub internal_listen: SocketAddr,
     /// Where the store lies.
     pub store: StoreUrl,
+    /// How long a start waits for a database server that is away.
+    pub wait_at_start: Duration,
     /// Where evidence of refused requests lies.
     pub evidence: PathBuf,
     /// How long close-outs are tried.
@@ -105,12 +127,18 @@ pub struct Config {
     pub epay: Option<EpayCallers>,
     /// Provider accounts.
     pub registry: Registry,
+    /// Which keys end, and when.
+    pub key_ends: Vec<KeyEnd>,
     /// Internal systems.
     pub readers: Vec<Reader>,
     /// How they are served.
     pub feed: FeedSettings,
     /// Where events are pushed to.
     pub endpoints: Vec<Endpoint>,
+    /// The file that it was read from.
+    pub source: PathBuf,
+    /// What only a restart changes.
+    pub fixed: Vec<Fixed>,
     /// What an operator should know, though it does not stop the start.
     pub warnings: Vec<String>,
     /// The effective values, secrets masked, in the order of the file; defaults behind what is given of
@@ -131,6 +159,7 @@ impl Config {
         let file = file::parse(table).map_err(|problem| vec![problem])?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Checker {
+            source: path.to_owned(),
             folder,
             variables,
             now,
@@ -139,6 +168,7 @@ impl Config {
             defaults: Vec::new(),
             held: Vec::new(),
             audiences: BTreeMap::new(),
+            key_ends: Vec::new(),
         }
         .check(&file, given)
     }
@@ -146,6 +176,7 @@ impl Config {
 
 /// Collects problems, and the defaults that take effect, while values are made.
 struct Checker {
+    source: PathBuf,
     folder: PathBuf,
     variables: Vec<(String, String)>,
     now: Timestamp,
@@ -156,6 +187,7 @@ struct Checker {
     held: Vec<Held>,
     /// How accounts that share one are told apart, by their place in the list.
     audiences: BTreeMap<usize, Audience>,
+    key_ends: Vec<KeyEnd>,
 }
 
 impl Checker {
@@ -188,7 +220,25 @@ impl Checker {
             return Err(self.problems);
         }
         let evidence = self.evidence(&file.store, &store);
+        let fixed = self.fixed(file);
+        let wait = (store.file().is_none(), &file.store.wait_at_start);
+        let wait_at_start = match wait {
+            (false, None) => Duration::ZERO,
+            (false, Some(_)) => {
+                let what = "is about a PostgreSQL server alone; a file is there or not";
+                self.note("store.wait_at_start", what);
+                Duration::ZERO
+            }
+            (true, given) => self.span("store.wait_at_start", given.as_ref(), WAIT_AT_START),
+        };
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
         Ok(Config {
+            source: self.source,
+            fixed,
+            key_ends: self.key_ends,
+            wait_at_start,
             listen,
             internal_listen,
             evidence,

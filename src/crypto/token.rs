@@ -18,7 +18,7 @@ use super::{hex, sha256};
 const PREFIX: &str = "rr_";
 
 /// SHA-256 of one bearer token.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
 
 /// The text is not a digest. Worded to follow the name of the config key.

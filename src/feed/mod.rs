@@ -63,6 +63,12 @@ impl Feed {
         self.after(after, limit, is_full).await
     }
 
+    /// Ready once the shutdown has begun.
+    pub async fn drained(&self) {
+        // Whoever could begin it has gone: it has.
+        drop(self.draining.clone().wait_for(|draining| *draining).await);
+    }
+
     /// Some events after a number, oldest first, as soon as there is one; for those who ask again.
     pub async fn next(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
         self.after(after, limit, |events| !events.is_empty()).await

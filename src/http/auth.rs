@@ -1,6 +1,8 @@
 //! Who reads: a bearer token of a configured reader, not expired, not too often, with the scope that the
 //! call needs.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use tokio::time::Instant;
@@ -9,39 +11,71 @@ use super::App;
 use super::body::single_header;
 use super::limit::{Allowance, Limiter};
 use super::problem::ApiError;
-use crate::config::{Reader, Scope};
+use crate::config::{RateLimit, Reader, Scope};
 use crate::domain::clock::Moment;
 
 /// Every configured reader, and how often each has asked.
 pub struct Readers {
-    readers: Vec<(Reader, Option<Limiter>)>,
+    readers: Vec<Known>,
     started: Instant,
 }
 
+/// One reader.
+struct Known {
+    reader: Arc<Reader>,
+    limiter: Option<Arc<Limiter>>,
+}
+
 impl Readers {
-    /// Nobody has asked yet.
-    pub fn new(readers: Vec<Reader>) -> Self {
-        let limited = readers.into_iter().map(|reader| {
-            let limiter = reader.rate_limit.map(Limiter::new);
-            (reader, limiter)
-        });
+    /// These readers; one that was there `before` with the same limit has asked as often as it had.
+    pub fn new(readers: Vec<Reader>, before: Option<&Self>) -> Self {
+        let known = |reader: Reader| {
+            let limiter = reader.rate_limit.map(|limit| {
+                let standing = before.and_then(|before| before.limiter(&reader.name, limit));
+                standing.unwrap_or_else(|| Arc::new(Limiter::new(limit)))
+            });
+            Known {
+                reader: Arc::new(reader),
+                limiter,
+            }
+        };
         Self {
-            readers: limited.collect(),
-            started: Instant::now(),
+            readers: readers.into_iter().map(known).collect(),
+            started: before.map_or_else(Instant::now, |before| before.started),
         }
+    }
+
+    fn limiter(&self, name: &str, limit: RateLimit) -> Option<Arc<Limiter>> {
+        let known = self
+            .readers
+            .iter()
+            .find(|known| known.reader.name == name)?;
+        let limiter = known.limiter.as_ref()?;
+        (limiter.limit() == limit).then(|| Arc::clone(limiter))
     }
 
     /// The name of each reader whose token expires, and when.
     pub fn expiries(&self) -> impl Iterator<Item = (&str, Moment)> {
-        self.readers
-            .iter()
-            .filter_map(|(reader, _)| Some((reader.name.as_str(), reader.expires_at?)))
+        self.readers.iter().filter_map(|known| {
+            let reader = &known.reader;
+            Some((reader.name.as_str(), reader.expires_at?))
+        })
     }
 
-    fn find(&self, token: &str) -> Option<&(Reader, Option<Limiter>)> {
+    /// What has become of a reader that was let in before: `None` where its token or scope is gone.
+    pub fn still(&self, reader: &Reader, scope: Scope) -> Option<Arc<Reader>> {
+        let same = |known: &&Known| {
+            let now = &known.reader;
+            now.name == reader.name && now.token == reader.token && now.scopes.contains(&scope)
+        };
+        let found = self.readers.iter().find(same)?;
+        Some(Arc::clone(&found.reader))
+    }
+
+    fn find(&self, token: &str) -> Option<&Known> {
         self.readers
             .iter()
-            .find(|(reader, _)| reader.token.matches(token))
+            .find(|known| known.reader.token.matches(token))
     }
 }
 
@@ -61,17 +95,17 @@ pub fn bearer_of(value: &str) -> Option<&str> {
 
 /// Answers a reader who has the scope; everybody else gets the problem. A reader with a limit is told
 /// with each answer what is left of it.
-pub async fn admitted<'a, F>(
-    app: &'a App,
+pub async fn admitted<F>(
+    app: &App,
     request: &HttpRequest,
     scope: Scope,
-    answer: impl FnOnce(&'a Reader) -> F,
+    answer: impl FnOnce(Arc<Reader>) -> F,
 ) -> HttpResponse
 where
     F: Future<Output = Result<HttpResponse, ApiError>>,
 {
     let (answered, allowance) = match authorize(app, request, scope) {
-        Ok((reader, allowance)) => match app.places.take(reader) {
+        Ok((reader, allowance)) => match app.places.take(&reader) {
             Ok(place) => {
                 // Held by the answer in the end, until its last byte is on its way (`edge`).
                 request.extensions_mut().insert(place);
@@ -79,10 +113,14 @@ where
             }
             Err(problem) => {
                 app.metrics.turned_away(&reader.name);
+                note_refusal(app, request, &problem, Some(&reader));
                 (Err(problem), allowance)
             }
         },
-        Err((problem, allowance)) => (Err(problem), allowance),
+        Err((problem, allowance, reader)) => {
+            note_refusal(app, request, &problem, reader.as_deref());
+            (Err(problem), allowance)
+        }
     };
     let mut response = answered.unwrap_or_else(|problem| problem.response());
     if let Some(allowance) = allowance {
@@ -91,40 +129,44 @@ where
     response
 }
 
-/// Why a request is not let through, and what is left of its reader's limit, if that is known.
-type Turned = (ApiError, Option<Allowance>);
+fn note_refusal(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    let refusals = &app.reader_refusals;
+    refusals.note(app, problem, reader, peer.unwrap_or_default());
+}
+
+/// Why a request is not let through, and whose it is and what is left of its reader's limit, if that is
+/// known.
+type Turned = (ApiError, Option<Allowance>, Option<Arc<Reader>>);
 
 /// Lets a reader through who has the scope, and says who it is.
-fn authorize<'a>(
-    app: &'a App,
+fn authorize(
+    app: &App,
     request: &HttpRequest,
     scope: Scope,
-) -> Result<(&'a Reader, Option<Allowance>), Turned> {
-    let token = bearer(request).ok_or((ApiError::Unauthorized, None))?;
-    let (reader, limiter) = app
-        .readers
-        .find(token)
-        .ok_or((ApiError::Unauthorized, None))?;
+) -> Result<(Arc<Reader>, Option<Allowance>), Turned> {
+    let unknown = || (ApiError::Unauthorized, None, None);
+    let token = bearer(request).ok_or_else(unknown)?;
+    let rules = app.rules();
+    let readers = &rules.readers;
+    let known = readers.find(token).ok_or_else(unknown)?;
+    let reader = &known.reader;
+    let turned = |problem, allowance| (problem, allowance, Some(Arc::clone(reader)));
     if let Some(expired) = reader.expires_at.filter(|end| *end <= app.clock.now()) {
-        tracing::info!(reader = reader.name, "a token has expired");
-        return Err((ApiError::TokenExpired(expired), None));
+        return Err(turned(ApiError::TokenExpired(expired), None));
     }
-    let allowance = limiter
+    let allowance = known
+        .limiter
         .as_ref()
-        .map(|limiter| limiter.take(app.readers.started.elapsed()))
+        .map(|limiter| limiter.take(readers.started.elapsed()))
         .transpose()
         .map_err(|allowance| {
             let seconds = allowance.retry_after_seconds;
             app.metrics.limited(&reader.name);
-            (ApiError::RateLimited(seconds), Some(allowance))
+            turned(ApiError::RateLimited(seconds), Some(allowance))
         })?;
     if reader.scopes.contains(&scope) {
-        return Ok((reader, allowance));
+        return Ok((Arc::clone(reader), allowance));
     }
-    tracing::info!(
-        reader = reader.name,
-        scope = scope.as_str(),
-        "a scope is missing"
-    );
-    Err((ApiError::Forbidden(scope.as_str()), allowance))
+    Err(turned(ApiError::Forbidden(scope.as_str()), allowance))
 }

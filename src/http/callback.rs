@@ -8,12 +8,12 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::App;
 use super::body::{self, single_header};
 use super::error::{self, PublicError};
 use super::openapi::bodies::ProviderCallback;
 use super::openapi::responses::Refusing;
 use super::refusal;
+use super::{App, Rules};
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
 use crate::intake::Notification;
@@ -40,7 +40,8 @@ const PATH: &str = "/callbacks/";
     )
 )]
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let Some(path) = split_path(&app, request.path()) else {
+    let rules = app.rules();
+    let Some(path) = split_path(&rules, request.path()) else {
         return error::not_found();
     };
     if request.method() != Method::POST {
@@ -50,7 +51,7 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
         Ok(body) => body,
         Err(error) => return error.response(),
     };
-    let verified = match verify(&app, &request, path, &body) {
+    let verified = match verify(&app, &rules, &request, path, &body) {
         Ok(verified) => verified,
         Err(error) => {
             refusal::note(&app, &request, &error, body).await;
@@ -79,7 +80,7 @@ struct CallbackPath<'a> {
 
 /// A third part is as good as any wrong signature where an account has a secret in its path, and names
 /// nothing where none has.
-fn split_path<'a>(app: &App, path: &'a str) -> Option<CallbackPath<'a>> {
+fn split_path<'a>(rules: &Rules, path: &'a str) -> Option<CallbackPath<'a>> {
     let (provider, rest) = path.strip_prefix(PATH)?.split_once('/')?;
     let (account, secret) = match rest.split_once('/') {
         Some((account, secret)) => (account, Some(secret)),
@@ -88,7 +89,7 @@ fn split_path<'a>(app: &App, path: &'a str) -> Option<CallbackPath<'a>> {
     let is_plain = !provider.is_empty()
         && !account.is_empty()
         && secret.is_none_or(|secret| {
-            app.registry.has_secret_paths() && !secret.is_empty() && !secret.contains('/')
+            rules.registry.has_secret_paths() && !secret.is_empty() && !secret.contains('/')
         });
     is_plain.then_some(CallbackPath {
         provider,
@@ -118,14 +119,15 @@ struct Verified<'a> {
 }
 
 fn verify<'a>(
-    app: &'a App,
+    app: &App,
+    rules: &'a Rules,
     request: &HttpRequest,
     path: CallbackPath<'_>,
     body: &[u8],
 ) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
     let received_at = app.clock.now();
-    let (account, provider, notice) = app.registry.verify(
+    let (account, provider, notice) = rules.registry.verify(
         path.provider,
         path.account,
         &Arrival {

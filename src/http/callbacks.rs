@@ -39,5 +39,5 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
         .read(move |snapshot| Findings::read(snapshot, id))
         .await?
         .ok_or_else(nothing)?;
-    answer::with_etag(request, &findings.explain(&app.registry))
+    answer::with_etag(request, &findings.explain(&app.rules().registry))
 }

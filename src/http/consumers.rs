@@ -1,12 +1,15 @@
 //! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
 //! reader whose token made it.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
+use super::acts::{self, Act};
 use super::auth::admitted;
 use super::events::{PageView, Wanted};
 use super::feed_place::{self, FeedPlace, not_negative};
@@ -83,7 +86,7 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
 async fn answer_list(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let rows = app.feed.consumers(&reader.name).await?;
@@ -114,16 +117,26 @@ pub async fn events(app: Data<App>, request: HttpRequest, name: Path<String>) ->
 async fn answer_events(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
     name: &str,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let name = parse_name(name)?;
+    let asked_at = app.clock.now();
     let consumer = app
         .feed
         .consumer(&reader.name, &name, app.clock.as_ref())
         .await?;
+    if consumer.created_at >= asked_at {
+        note(
+            app,
+            &reader,
+            Act::ConsumerMade,
+            &name,
+            "before the first event",
+        );
+    }
     wanted.page(app, request, consumer.acked_sequence).await
 }
 
@@ -148,7 +161,7 @@ pub async fn ack(
 async fn answer_ack(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -184,7 +197,7 @@ pub async fn seek(
 async fn answer_seek(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -198,6 +211,8 @@ async fn answer_seek(
         .feed
         .seek(&reader.name, &name, to, app.clock.as_ref())
         .await?;
+    let how = format!("behind event {}", moved.acked_sequence);
+    note(app, &reader, Act::ConsumerMoved, &name, &how);
     Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
 }
 
@@ -216,13 +231,31 @@ pub async fn forget(app: Data<App>, request: HttpRequest, name: Path<String>) ->
 async fn answer_forget(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
     name: &str,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let name = parse_name(name)?;
     app.feed.forget_consumer(&reader.name, &name).await?;
+    note(
+        app,
+        &reader,
+        Act::ConsumerDeleted,
+        &name,
+        "its place is forgotten",
+    );
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// An acknowledgement is not noted: it is how every page ends.
+fn note(app: &App, reader: &Reader, act: Act, name: &Number, how: &str) {
+    acts::note(
+        app,
+        &reader.name,
+        act,
+        &format!("consumer {}", name.as_str()),
+        how,
+    );
 }
 
 fn parse_name(text: &str) -> Result<Number, ApiError> {

@@ -1,11 +1,14 @@
 //! `/v1/endpoints…`: what became of the endpoints that events are pushed to, for operators.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
+use super::acts::{self, Act};
 use super::auth::admitted;
 use super::feed_place::{self, FeedPlace};
 use super::json_body;
@@ -13,7 +16,7 @@ use super::openapi::responses::{Reading, Recovering};
 use super::openapi::words::disabled_reason;
 use super::problem::ApiError;
 use super::query::Query;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
 use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
 
@@ -34,7 +37,7 @@ enum EndpointState {
 #[schema(as = Endpoint)]
 struct EndpointView<'a> {
     name: &'a str,
-    url: String,
+    url: &'a str,
     #[schema(inline)]
     state: EndpointState,
     #[schema(required)]
@@ -59,8 +62,8 @@ struct EndpointView<'a> {
     last_success_at: Option<Moment>,
 }
 
-impl<'a> From<&'a EndpointStatus<'a>> for EndpointView<'a> {
-    fn from(status: &'a EndpointStatus<'a>) -> Self {
+impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
+    fn from(status: &'a EndpointStatus) -> Self {
         let row = &status.row;
         let state = match (row.disabled, row.failing_since) {
             (Some(_), _) => EndpointState::Disabled,
@@ -69,7 +72,7 @@ impl<'a> From<&'a EndpointStatus<'a>> for EndpointView<'a> {
         };
         Self {
             name: &row.name,
-            url: status.endpoint.url.to_string(),
+            url: &status.url,
             state,
             disabled_at: row.disabled.map(|(at, _)| at),
             disabled_reason: row.disabled.map(|(_, reason)| reason.as_str()),
@@ -134,13 +137,14 @@ pub async fn recover(
     name: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    let answer = |_| answer_recover(&app, &request, &name, payload);
+    let answer = |reader| answer_recover(&app, &request, reader, &name, payload);
     admitted(&app, &request, Scope::Operate, answer).await
 }
 
 async fn answer_recover(
     app: &App,
     request: &HttpRequest,
+    reader: Arc<Reader>,
     name: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -148,6 +152,12 @@ async fn answer_recover(
     let body: RecoverBody = json_body::read(request, payload).await?;
     let since = body.since.map(FeedPlace::seek_to).transpose()?;
     app.push.recover(name, since).await?;
+    let how = match since {
+        None => "from where it stopped".to_owned(),
+        Some(since) => format!("from {since:?}"),
+    };
+    let about = format!("endpoint {name}");
+    acts::note(app, &reader.name, Act::EndpointRecovered, &about, &how);
     let status = app.push.status().await?;
     let recovered = status.iter().find(|status| status.row.name == name);
     let recovered = recovered.ok_or(ApiError::NotFound("endpoint"))?;

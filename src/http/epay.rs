@@ -58,7 +58,7 @@ pub async fn receive_or_not_found(
         .path()
         .get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("/api/"));
-    if app.epay.is_none() || !is_api {
+    if app.rules().epay.is_none() || !is_api {
         return error::not_found();
     }
     let format = format(&request);
@@ -84,7 +84,8 @@ async fn receive(
 ) -> HttpResponse {
     let peer = request.peer_addr().map(|peer| peer.ip());
     // Asked only where the endpoint is on.
-    let Some(callers) = app.epay.as_ref() else {
+    let rules = app.rules();
+    let Some(callers) = rules.epay.as_ref() else {
         return error::not_found();
     };
     let caller = callers.identify(bearer(request), peer);

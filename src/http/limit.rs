@@ -44,6 +44,11 @@ impl Limiter {
         }
     }
 
+    /// How often may be asked.
+    pub const fn limit(&self) -> RateLimit {
+        self.limit
+    }
+
     /// Takes one request at `now`, a time since some fixed start; `Err` where it is one too many.
     pub fn take(&self, now: Duration) -> Result<Allowance, Allowance> {
         let now = nanos(now);

@@ -11,9 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use super::App;
 use super::problem::ApiError;
+use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
 use crate::store::StoreError;
-use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics};
+use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
 
 /// Media type of `OpenMetrics` text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -108,8 +109,21 @@ pub async fn metrics(app: Data<App>) -> HttpResponse {
 fn show_process(app: &App) {
     let metrics = &app.metrics;
     let now = app.clock.now().as_millis();
-    for (reader, expires_at) in app.readers.expiries() {
-        metrics.token_expires_in(reader, (expires_at.as_millis() - now).div_euclid(1_000));
+    let left = |end: Moment| (end.as_millis() - now).div_euclid(1_000);
+    let rules = app.rules();
+    // Those that a reload has removed must not be shown for ever.
+    metrics.forget_readers();
+    for (reader, expires_at) in rules.readers.expiries() {
+        metrics.token_expires_in(reader, left(expires_at));
+    }
+    for end in &rules.key_ends {
+        let labels = KeyLabels {
+            provider: end.provider.clone(),
+            account: end.account.clone(),
+            key: end.key.clone(),
+        };
+        let expiry = metrics.readers.key_expiry.get_or_create(&labels);
+        expiry.set(left(end.at));
     }
     for (reader, in_use) in app.places.in_use() {
         metrics.reader_holds(reader, count(in_use as u64));
@@ -160,13 +174,14 @@ async fn read(app: &App) -> Result<(), StoreError> {
         let labels = ConsumerLabels { reader, consumer };
         metrics.consumer_lag.get_or_create(&labels).set(lag);
     }
+    metrics.endpoints.clear();
     for status in endpoints {
         show_endpoint(&metrics.endpoints, status);
     }
     Ok(())
 }
 
-fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus<'_>) {
+fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus) {
     let is_disabled = status.row.disabled.is_some();
     let labels = EndpointLabels {
         endpoint: status.row.name,

@@ -1,6 +1,7 @@
 //! HTTP: two listeners, one for providers and `EPay` callers, one for our own side. Handlers are
 //! thin: read, ask the room that knows, answer.
 
+mod acts;
 mod answer;
 mod auth;
 mod body;
@@ -20,6 +21,7 @@ mod json_body;
 mod limit;
 pub mod metrics;
 pub mod openapi;
+mod order_change;
 mod orders;
 mod peer;
 mod places;
@@ -28,27 +30,29 @@ mod query;
 mod refunds;
 mod refusal;
 mod relay;
+mod reload;
 pub mod routes;
+mod rules;
 mod stream;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use auth::bearer_of;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+pub use acts::{Refusals, say_refusals};
 pub use auth::Readers;
 pub use budget::RefusalBudget;
 pub use metrics::Gauges;
 pub use places::ReaderPlaces;
+pub use reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
+pub use rules::Rules;
 
 use crate::domain::clock::Clock;
 use crate::feed::Feed;
 use crate::intake::Intake;
-use crate::providers::Registry;
-use crate::providers::epay_caller::EpayCallers;
 use crate::push::Push;
 use crate::store::Store;
 use crate::store::evidence::Evidence;
@@ -68,13 +72,13 @@ pub struct App {
     pub evidence: Option<Evidence>,
     /// What refusals may cost.
     pub refusals: RefusalBudget,
-    /// Provider accounts.
-    pub registry: Registry,
-    /// Who calls `EPay`; `None`: the endpoint is off.
-    pub epay: Option<EpayCallers>,
-    /// Internal systems.
-    pub readers: Readers,
-    /// How many requests each of them may have under way.
+    /// Readers that are turned away, until it is said.
+    pub reader_refusals: Refusals,
+    /// Who may do what; changed by a reload.
+    pub rules: watch::Sender<Arc<Rules>>,
+    /// Where a reload is asked for.
+    pub reloads: mpsc::Sender<Reload>,
+    /// How many requests each reader may have under way.
     pub places: Arc<ReaderPlaces>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
@@ -82,8 +86,6 @@ pub struct App {
     pub metrics: Metrics,
     /// Those of them that are read from the store.
     pub gauges: Gauges,
-    /// Time between two signs of life on a quiet stream of events.
-    pub heartbeat: Duration,
     /// Becomes true once the shutdown has begun.
     pub draining: watch::Sender<bool>,
 }

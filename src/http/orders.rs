@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,18 +11,20 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, Object as Schema, ObjectBuilder, Ref, Type};
 
 use super::App;
+use super::acts::{self, Act};
 use super::answer;
 use super::auth::admitted;
 use super::json_body;
 use super::openapi::responses::{NotModified, ReadingOne, Registering};
+use super::order_change;
 use super::problem::ApiError;
 use super::query::Query;
-use crate::config::Scope;
+use crate::config::{Reader, Scope};
 use crate::domain::ids::Number;
 use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
-use crate::intake::{Registration, RegistrationError};
+use crate::intake::{Registered, Registration, RegistrationError};
 use crate::providers::json::FromObject;
 
 /// Payments or applications in one registration.
@@ -157,13 +160,14 @@ pub async fn put(
     order_no: Path<String>,
     payload: Payload,
 ) -> HttpResponse {
-    let answer = answer_put(&app, &request, &order_no, payload);
-    admitted(&app, &request, Scope::OrdersWrite, |_| answer).await
+    let answer = |reader| answer_put(&app, &request, reader, &order_no, payload);
+    admitted(&app, &request, Scope::OrdersWrite, answer).await
 }
 
 async fn answer_put(
     app: &App,
     request: &HttpRequest,
+    reader: Arc<Reader>,
     order_no: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -174,7 +178,13 @@ async fn answer_put(
     let body = json_body::read(request, payload).await?;
     let registration = registration(order_no, body)?;
     match app.intake.register(registration).await? {
-        Ok(order) => Ok(HttpResponse::Ok().json(OrderView::from(&order))),
+        Ok(Registered { before, order }) => {
+            if let Some(how) = order_change::of(before.as_ref(), &order) {
+                let about = format!("order {}", order.order_no.as_str());
+                acts::note(app, &reader.name, Act::OrderChanged, &about, &how);
+            }
+            Ok(HttpResponse::Ok().json(OrderView::from(&order)))
+        }
         Err(error @ RegistrationError::PaymentOfOtherOrder { .. }) => {
             Err(ApiError::PaymentOfOtherOrder(error.to_string()))
         }

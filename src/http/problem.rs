@@ -51,6 +51,8 @@ pub enum ApiError {
     TooManyConsumers(String),
     /// 422: no event has this number yet.
     SequenceUnknown(String),
+    /// 422: what is wrong with the config, a line each.
+    InvalidConfig(Vec<String>),
     /// 408, 413, 415: the body was not read.
     Body(PublicError),
     /// 503: our own trouble.
@@ -74,6 +76,7 @@ pub enum Code {
     TooManyConsumers,
     TooManyConnections,
     SequenceUnknown,
+    InvalidConfig,
     RequestTimeout,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -93,7 +96,7 @@ impl Code {
             Self::PaymentOfOtherOrder | Self::AckBackwards | Self::TooManyConsumers => {
                 StatusCode::CONFLICT
             }
-            Self::SequenceUnknown => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::SequenceUnknown | Self::InvalidConfig => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -117,6 +120,7 @@ impl Code {
             Self::TooManyConsumers => "No further consumer",
             Self::TooManyConnections => "Too many requests at once",
             Self::SequenceUnknown => "No event has this number",
+            Self::InvalidConfig => "The config is refused; the old one stays in effect",
             Self::RequestTimeout => "The body took too long",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is not plain JSON",
@@ -144,6 +148,10 @@ pub struct Problem {
     #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     violated_policies: &'static [&'static str],
+    /// What is wrong with the config, a line each, its key first; with `invalid_config` only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<String>,
 }
 
 impl ApiError {
@@ -162,6 +170,7 @@ impl ApiError {
             Self::AckBackwards(_) => Code::AckBackwards,
             Self::TooManyConsumers(_) => Code::TooManyConsumers,
             Self::SequenceUnknown(_) => Code::SequenceUnknown,
+            Self::InvalidConfig(_) => Code::InvalidConfig,
             Self::Body(PublicError::TooLarge) => Code::PayloadTooLarge,
             Self::Body(PublicError::TooSlow) => Code::RequestTimeout,
             Self::Body(PublicError::UnsupportedMedia(_)) => Code::UnsupportedMediaType,
@@ -198,6 +207,7 @@ impl ApiError {
             | Self::AckBackwards(detail)
             | Self::TooManyConsumers(detail)
             | Self::SequenceUnknown(detail) => detail.clone(),
+            Self::InvalidConfig(errors) => errors.join("; "),
             Self::Body(error) => error.word().replace('_', " "),
             Self::Unavailable(_) => "the store cannot answer at the moment".into(),
         }
@@ -224,6 +234,10 @@ impl ApiError {
             detail: self.detail(),
             code,
             violated_policies: if is_limited { &[limit::POLICY] } else { &[] },
+            errors: match self {
+                Self::InvalidConfig(errors) => errors.clone(),
+                _ => Vec::new(),
+            },
         };
         // Texts and numbers can always be written.
         response.body(serde_json::to_string(&problem).unwrap_or_default())
@@ -256,6 +270,7 @@ impl ApiError {
             | Self::AckBackwards(_)
             | Self::TooManyConsumers(_)
             | Self::SequenceUnknown(_)
+            | Self::InvalidConfig(_)
             | Self::Body(_) => {}
         }
     }

@@ -1,5 +1,7 @@
 //! `GET /v1/refunds…`: what became of refunds.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -86,7 +88,7 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
 async fn answer_list(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
@@ -255,7 +257,7 @@ pub async fn callbacks(app: Data<App>, request: HttpRequest, id: Path<String>) -
 async fn answer_callbacks(
     app: &App,
     request: &HttpRequest,
-    reader: &Reader,
+    reader: Arc<Reader>,
     id: &str,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["limit", "cursor"])?;

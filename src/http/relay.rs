@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::body::{self, single_header};
 use super::callback::{check_head, count, moment_of_validity};
 use super::error::PublicError;
 use super::openapi::bodies::RelayedReply;
 use super::openapi::responses::Refusing;
 use super::refusal;
+use super::{App, Rules};
 use crate::domain::claim::{Account, Status};
 use crate::domain::clock::Moment;
 use crate::domain::ids::{Number, RefundId};
@@ -43,11 +43,12 @@ pub async fn receive(
     path: Path<(String, String, String)>,
     payload: Payload,
 ) -> HttpResponse {
+    let rules = app.rules();
     let body = match refusal::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
-    let verified = match verify(&app, &request, &path, &body) {
+    let verified = match verify(&app, &rules, &request, &path, &body) {
         Ok(verified) => verified,
         Err(error) => {
             refusal::note(&app, &request, &error, body).await;
@@ -73,7 +74,8 @@ struct Verified<'a> {
 }
 
 fn verify<'a>(
-    app: &'a App,
+    app: &App,
+    rules: &'a Rules,
     request: &HttpRequest,
     (provider, account, refund_no): &(String, String, String),
     body: &[u8],
@@ -83,7 +85,7 @@ fn verify<'a>(
         .parse()
         .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;
     let received_at = app.clock.now();
-    let (account, relay, claim) = app.registry.verify_relay(
+    let (account, relay, claim) = rules.registry.verify_relay(
         provider,
         account,
         &refund_no,

@@ -8,7 +8,7 @@ use super::error::PublicError;
 use super::problem::ApiError;
 use super::{
     callback, callbacks, consumers, endpoints, epay, error, events, health, metrics, openapi,
-    orders, problem, refunds, relay, stream,
+    orders, problem, refunds, relay, reload, stream,
 };
 
 /// One listener: what it serves, and how it refuses what no handler gets to see.
@@ -87,6 +87,7 @@ fn internal(config: &mut ServiceConfig) {
             "/v1/endpoints/{name}/recover",
             web::post().to(endpoints::recover),
         ))
+        .service(post("/v1/reload", web::post().to(reload::reload)))
         .service(get("/openapi.json", read().to(openapi::document)))
         .service(get("/livez", read().to(health::live)))
         .service(get("/readyz", read().to(health::ready)))

@@ -11,9 +11,9 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::App;
 use super::auth::admitted;
 use super::body::single_header;
 use super::connections::Place;
@@ -21,8 +21,9 @@ use super::events::{after, sequence};
 use super::openapi::responses::Reading;
 use super::problem::ApiError;
 use super::query::Query;
+use super::{App, Rules};
 use crate::config::{Reader, Scope};
-use crate::domain::clock::{Clock, Moment};
+use crate::domain::clock::Clock;
 use crate::feed::{Event, Feed, OpenStream};
 use crate::store::StoreError;
 
@@ -62,19 +63,22 @@ pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
     admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
-fn answer(app: &App, request: &HttpRequest, reader: &Reader) -> Result<HttpResponse, ApiError> {
+fn answer(app: &App, request: &HttpRequest, reader: Arc<Reader>) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after"])?;
     // A reader that comes back says in the header where it was; the address is still the first one.
     let after = match last_event_id(request)? {
         Some(last) => last,
         None => after(&query)?.unwrap_or(0),
     };
+    let mut rules = app.rules.subscribe();
+    // They may be others already than those that let the reader in.
+    rules.mark_changed();
     let follower = Follower {
         feed: Arc::clone(&app.feed),
         after,
-        heartbeat: app.heartbeat,
+        rules,
+        reader,
         clock: Arc::clone(&app.clock),
-        expires_at: reader.expires_at,
         place: Place::of(request).cloned(),
         probes: None,
         is_open: false,
@@ -102,10 +106,10 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
 struct Follower {
     feed: Arc<Feed>,
     after: i64,
-    heartbeat: Duration,
+    /// Whose end, or new ones, a reload brings.
+    rules: watch::Receiver<Arc<Rules>>,
+    reader: Arc<Reader>,
     clock: Arc<dyn Clock>,
-    /// When the reader's token is good no longer; it will be told so when it comes back.
-    expires_at: Option<Moment>,
     place: Option<Arc<Place>>,
     /// Once the reader has said that it sends nothing more: how often it is still asked whether it is
     /// there. One that has gone answers what it is sent with a reset.
@@ -121,22 +125,25 @@ impl Follower {
             self.is_open = true;
             return Some((Ok(OPENING), self));
         }
-        let left = self.time_left();
-        if left.is_zero() {
-            return None;
-        }
+        let left = self.time_left()?;
         // Waiting first: at the head of the feed there is nothing to read before the next commit.
-        let heartbeat = Instant::now() + self.pause().min(left);
+        let deadline = Instant::now() + self.pause().min(left);
         let has_events = tokio::select! {
             biased;
-            has_events = self.feed.wait(self.after, heartbeat) => has_events,
-            () = self.hung_up(), if self.probes.is_none() => {
+            has_events = self.feed.wait(self.after, deadline) => has_events,
+            // A reader that has gone sees the end at once, the others a sign of life.
+            Ok(()) = self.rules.changed() => {
+                self.rules.mark_changed();
+                false
+            }
+            () = hung_up(self.place.as_deref()), if self.probes.is_none() => {
                 self.probes = Some(PROBES);
                 false
             }
         };
         if !has_events {
-            return (!self.feed.is_draining()).then_some((Ok(HEARTBEAT), self));
+            let goes_on = !self.feed.is_draining() && self.time_left().is_some();
+            return goes_on.then_some((Ok(HEARTBEAT), self));
         }
         match self.feed.next(self.after, PIECE_EVENTS).await {
             Ok(events) if events.is_empty() => Some((Ok(HEARTBEAT), self)),
@@ -151,29 +158,28 @@ impl Follower {
 
     /// Time until the next sign of life.
     fn pause(&mut self) -> Duration {
+        let heartbeat = self.rules.borrow().heartbeat;
         match &mut self.probes {
-            None | Some(0) => self.heartbeat,
+            None | Some(0) => heartbeat,
             Some(left) => {
                 *left -= 1;
-                PROBE_EVERY.min(self.heartbeat)
+                PROBE_EVERY.min(heartbeat)
             }
         }
     }
 
-    /// Ready once the reader sends nothing more.
-    async fn hung_up(&self) {
-        match &self.place {
-            Some(place) => place.hung_up().await,
-            None => std::future::pending().await,
+    /// For how long its token is still good; `None` where it is not any more, of which the reader is told when
+    /// it comes back.
+    fn time_left(&mut self) -> Option<Duration> {
+        if self.rules.has_changed().unwrap_or(false) {
+            let rules = Arc::clone(&self.rules.borrow_and_update());
+            self.reader = rules.readers.still(&self.reader, Scope::EventsRead)?;
         }
-    }
-
-    /// For how long its token is still good.
-    fn time_left(&self) -> Duration {
-        self.expires_at.map_or(Duration::MAX, |end| {
+        let left = self.reader.expires_at.map_or(Duration::MAX, |end| {
             let millis = end.as_millis() - self.clock.now().as_millis();
             Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-        })
+        });
+        (!left.is_zero()).then_some(left)
     }
 
     fn piece(&mut self, events: &[Arc<Event>]) -> Bytes {
@@ -191,5 +197,13 @@ impl Follower {
             }
         }
         Bytes::from(piece)
+    }
+}
+
+/// Ready once the reader sends nothing more.
+async fn hung_up(place: Option<&Place>) {
+    match place {
+        Some(place) => place.hung_up().await,
+        None => std::future::pending().await,
     }
 }

@@ -47,12 +47,12 @@ mod resume;
 mod settle;
 mod settling;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
 pub use accept::{Accepted, Notification};
-pub use register::{Registration, RegistrationError};
+pub use register::{Registered, Registration, RegistrationError};
 pub use settle::Settled;
 
 use crate::domain::claim::{Account, RefundNo};
@@ -65,7 +65,7 @@ use in_flight::InFlight;
 pub struct Intake {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    policy: RetryPolicy,
+    policy: RwLock<RetryPolicy>,
     /// Settlings that were queued and are not committed yet.
     in_flight: Arc<InFlight>,
     /// Wakes the resume worker before its time.
@@ -78,10 +78,19 @@ impl Intake {
         Self {
             store,
             clock,
-            policy,
+            policy: RwLock::new(policy),
             in_flight: InFlight::new(),
             wake: Notify::new(),
         }
+    }
+
+    /// How long close-outs are tried from now on.
+    pub fn set_policy(&self, policy: RetryPolicy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        *self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether every callback acknowledged before the call has been settled or given to resume.

@@ -22,6 +22,15 @@ pub struct Registration {
     pub applications: Vec<ApplicationSaid>,
 }
 
+/// An order as a registration found it and left it.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// As it was; `None` where it was not known.
+    pub before: Option<Order>,
+    /// As it now stands.
+    pub order: Order,
+}
+
 /// Why an order was not registered; nothing of it stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
@@ -36,11 +45,11 @@ pub enum RegistrationError {
 }
 
 impl Intake {
-    /// Registers or updates an order; returns it as it now stands.
+    /// Registers or updates an order.
     pub async fn register(
         &self,
         registration: Registration,
-    ) -> Result<Result<Order, RegistrationError>, StoreError> {
+    ) -> Result<Result<Registered, RegistrationError>, StoreError> {
         let clock = self.clock.clone();
         let registered = write(&self.store, registration, move |tx, registration| {
             let now = clock.now();
@@ -57,6 +66,10 @@ impl Intake {
                 }
             }
             let known = tx.lock_order(order_no)?;
+            let before = match known {
+                None => None,
+                Some(_) => tx.snapshot().order(order_no)?,
+            };
             let state = registered_state(known, registration.state);
             match known {
                 None => tx.insert_order(order_no, state, now)?,
@@ -70,14 +83,14 @@ impl Intake {
             let order = tx.snapshot().order(order_no)?;
             let order =
                 order.ok_or_else(|| StoreError::Unreadable("an order is gone".to_owned()))?;
-            Ok(Ok((order, woken)))
+            Ok(Ok((Registered { before, order }, woken)))
         })
         .await?;
-        Ok(registered.map(|(order, woken)| {
+        Ok(registered.map(|(registered, woken)| {
             if woken > 0 {
                 self.wake.notify_one();
             }
-            order
+            registered
         }))
     }
 }

@@ -82,7 +82,7 @@ impl Intake {
     ) -> Result<Settled, StoreError> {
         let mut tried = 1;
         loop {
-            let (clock, policy) = (Arc::clone(&self.clock), self.policy);
+            let (clock, policy) = (Arc::clone(&self.clock), self.policy());
             let settled = self
                 .store
                 .write_until("settle again", lane, until, move |tx| {
@@ -131,7 +131,7 @@ impl Intake {
             // The process or connection that brought it first may have ended before it could queue
             // the settling.
             Stored::Before { id, .. } => {
-                let (clock, policy) = (Arc::clone(&self.clock), self.policy);
+                let (clock, policy) = (Arc::clone(&self.clock), self.policy());
                 self.store
                     .write_later("settle again", lane, bytes, move |tx| {
                         let _counts = &under_way;
@@ -160,7 +160,7 @@ impl Intake {
         due: Due,
     ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Settled>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
-        let policy = self.policy;
+        let policy = self.policy();
         move |tx| settle(tx, &due, clock.as_ref(), policy)
     }
 }

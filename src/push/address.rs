@@ -15,7 +15,7 @@ use ureq::unversioned::transport::NextTimeout;
 const URL_CHARS_MAX: usize = 2_000;
 
 /// Where an endpoint is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointUrl(Uri);
 
 /// Why a text is no address of an endpoint. Worded to follow the name of the config key.

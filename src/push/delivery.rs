@@ -55,6 +55,15 @@ pub struct Roots(Vec<Certificate<'static>>);
 #[error("holds no certificate in PEM")]
 pub struct RootsError;
 
+impl PartialEq for Roots {
+    fn eq(&self, other: &Self) -> bool {
+        let bytes = |roots: &Self| -> Vec<Vec<u8>> {
+            roots.0.iter().map(|one| one.der().to_vec()).collect()
+        };
+        bytes(self) == bytes(other)
+    }
+}
+
 impl Roots {
     /// Reads certificates in PEM.
     pub fn parse(pem: &str) -> Result<Self, RootsError> {

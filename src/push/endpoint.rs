@@ -43,6 +43,20 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether another is served in the very same way.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        // Secrets are not compared but by what they sign.
+        let proof = |of: &Self| of.secrets.sign("", 0, b"");
+        self.name == other.name
+            && self.url == other.url
+            && self.kinds == other.kinds
+            && self.allow_private == other.allow_private
+            && self.roots == other.roots
+            && self.schedule == other.schedule
+            && self.disable_after == other.disable_after
+            && proof(self) == proof(other)
+    }
+
     /// Whether it wants events of this kind.
     pub(super) fn wants(&self, kind: &str) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted.as_str() == kind)
@@ -50,7 +64,7 @@ impl Endpoint {
 }
 
 /// Pauses after the first failure, the second and so on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
 
 impl Default for Schedule {

@@ -29,10 +29,11 @@ mod backlog;
 mod delivery;
 mod endpoint;
 mod ledger;
+mod roster;
 mod worker;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::Notify;
 
@@ -43,7 +44,6 @@ use crate::store::{EndpointRow, Lane, Store, StoreError};
 pub use address::{EndpointUrl, EndpointUrlError, shown_url};
 pub use delivery::{Roots, RootsError};
 pub use endpoint::{Endpoint, Schedule};
-use worker::Worker;
 
 /// The endpoints of this process.
 pub struct Push {
@@ -52,7 +52,9 @@ pub struct Push {
     clock: Arc<dyn Clock>,
     /// Who serves, in the lease of a row.
     instance: String,
-    served: Vec<Arc<Served>>,
+    served: RwLock<Vec<Arc<Served>>>,
+    /// Wakes [`Push::run`] after they have changed.
+    reloaded: Notify,
 }
 
 /// One endpoint, and what this process has done for it.
@@ -60,14 +62,16 @@ struct Served {
     endpoint: Endpoint,
     attempts: AtomicU64,
     failures: AtomicU64,
-    /// Wakes its worker after an operator changed the row.
+    /// Wakes its worker after an operator changed the row, or a reload the settings.
     changed: Notify,
+    /// Another config has taken its place.
+    is_retired: AtomicBool,
 }
 
 /// An endpoint as an operator sees it.
-pub struct EndpointStatus<'a> {
-    /// Its settings.
-    pub endpoint: &'a Endpoint,
+pub struct EndpointStatus {
+    /// Where it is.
+    pub url: String,
     /// What is stored of it.
     pub row: EndpointRow,
     /// Events after what is delivered, parked or not wanted.
@@ -107,57 +111,28 @@ impl Push {
         clock: Arc<dyn Clock>,
         endpoints: Vec<Endpoint>,
     ) -> Result<Self, StoreError> {
-        for endpoint in &endpoints {
-            let (name, now) = (endpoint.name.clone(), clock.now());
-            let register = move |tx: &mut crate::store::Tx<'_>| {
-                let last = tx.snapshot().last_sequence()?;
-                tx.insert_endpoint(&name, last, now)
-            };
-            store
-                .write("register endpoint", Lane::ORDERS, register)
-                .await?;
-        }
-        let served = endpoints.into_iter().map(|endpoint| {
-            Arc::new(Served {
-                endpoint,
-                attempts: AtomicU64::new(0),
-                failures: AtomicU64::new(0),
-                changed: Notify::new(),
-            })
-        });
         // A store of one process keeps its lease over a restart, however the last process ended.
         let instance = if store.is_shared() {
             clock.new_uuid().to_string()
         } else {
             "the only one".to_owned()
         };
-        Ok(Self {
-            served: served.collect(),
+        let push = Self {
+            served: RwLock::default(),
+            reloaded: Notify::new(),
             store,
             feed,
             clock,
             instance,
-        })
-    }
-
-    /// Serves every endpoint until the shutdown.
-    pub async fn run(&self) {
-        let workers = self.served.iter().map(|served| {
-            Worker {
-                store: Arc::clone(&self.store),
-                feed: Arc::clone(&self.feed),
-                clock: Arc::clone(&self.clock),
-                instance: self.instance.clone(),
-                served: Arc::clone(served),
-            }
-            .run()
-        });
-        futures_util::future::join_all(workers).await;
+        };
+        push.reload(endpoints).await?;
+        Ok(push)
     }
 
     /// Every endpoint of the config, as it stands now.
-    pub async fn status(&self) -> Result<Vec<EndpointStatus<'_>>, StoreError> {
-        if self.served.is_empty() {
+    pub async fn status(&self) -> Result<Vec<EndpointStatus>, StoreError> {
+        let served = self.served();
+        if served.is_empty() {
             return Ok(Vec::new());
         }
         let (rows, parked, last) = self
@@ -170,17 +145,17 @@ impl Push {
                 ))
             })
             .await?;
-        let status = |served: &'_ Arc<Served>| {
+        let status = |served: &Arc<Served>| {
             let name = &served.endpoint.name;
             let row = rows.iter().find(|row| row.name == *name)?.clone();
             let counted = parked.iter().find(|(of, ..)| of == name);
             let (all, given_up) = counted.map_or((0, 0), |(_, all, given_up)| (*all, *given_up));
             Some((row, all - given_up, given_up))
         };
-        let shown = self.served.iter().filter_map(|served| {
+        let shown = served.iter().filter_map(|served| {
             let (row, parked, given_up) = status(served)?;
             Some(EndpointStatus {
-                endpoint: &served.endpoint,
+                url: served.endpoint.url.to_string(),
                 lag: (last - row.pushed_sequence).max(0),
                 row,
                 parked,
@@ -196,8 +171,8 @@ impl Push {
     /// at once; with `since` it gets everything after that place again. A place that it has not come to yet
     /// changes nothing: what was not delivered is sent in any case.
     pub async fn recover(&self, name: &str, since: Option<SeekTo>) -> Result<(), RecoverError> {
-        let served = self
-            .served
+        let served = self.served();
+        let served = served
             .iter()
             .find(|served| served.endpoint.name == name)
             .ok_or(RecoverError::Unknown)?;

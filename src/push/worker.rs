@@ -49,9 +49,9 @@ impl From<StoreError> for Stop {
 }
 
 impl Worker {
-    /// Serves the endpoint whenever the lease is to be had, until the shutdown.
+    /// Serves the endpoint whenever the lease is to be had, until the shutdown or a reload.
     pub(super) async fn run(self) {
-        while !self.feed.is_draining() {
+        while !self.is_over() {
             let stop = match self.lease().await {
                 Ok(Some(row)) => match self.serve(row).await {
                     Ok(()) => return,
@@ -65,8 +65,16 @@ impl Worker {
                 let endpoint = self.name();
                 tracing::warn!(endpoint, %error, "an endpoint cannot be served; it is tried again");
             }
-            self.feed.wait(i64::MAX, Instant::now() + LOOK_AGAIN).await;
+            tokio::select! {
+                _ = self.feed.wait(i64::MAX, Instant::now() + LOOK_AGAIN) => {}
+                () = self.served.changed.notified() => {}
+            }
         }
+    }
+
+    /// Whether somebody else serves the endpoint from now on: the next process, or one by other settings.
+    fn is_over(&self) -> bool {
+        self.feed.is_draining() || self.served.is_retired()
     }
 
     fn name(&self) -> &str {
@@ -88,7 +96,7 @@ impl Worker {
             .await
     }
 
-    /// Serves until the shutdown (`Ok`), or until the row has to be read anew.
+    /// Serves until the shutdown or a reload (`Ok`), or until the row has to be read anew.
     async fn serve(&self, row: EndpointRow) -> Result<(), Stop> {
         let (name, pushed) = (self.name().to_owned(), row.pushed_sequence);
         let parked = self
@@ -126,7 +134,7 @@ impl Worker {
     ) -> Result<(), Stop> {
         let mut saved_at = Instant::now();
         let mut renewed_at = saved_at;
-        while !self.feed.is_draining() {
+        while !self.is_over() {
             self.fill(ledger).await?;
             self.send(ledger, couriers).await?;
             if saved_at.elapsed() >= SAVE_EVERY && self.save(ledger).await? {

@@ -11,7 +11,7 @@ use crate::harness::server::PROGRAM;
 /// A config that leaves out whatever it can, its sections and keys in no order of the alphabet.
 const FILE: &str = r#"
 [store]
-url = "postgres://refunds:hidden-1@db.internal/refunds"
+url = "postgres://refunds:hidden-1@db.internal/refunds?sslmode=disable"
 
 [server]
 listen = "127.0.0.1:8080"
@@ -41,9 +41,10 @@ secrets = ["whsec_aGlkZGVuLTUtaGlkZGVuLTUtaGlkZGVuLTU="]
 
 /// What is printed of it with one variable; `…` stands for the kinds of event and the usual pauses.
 const PRINTED: &str = "\
-store.url = postgres://refunds:********@db.internal/refunds
+store.url = postgres://refunds:********@db.internal/refunds?sslmode=disable
 store.may_lose_acknowledged_callbacks = false  # default
 store.evidence = refund-receiver.evidence.db  # default
+store.wait_at_start = 60s  # default
 server.listen = 127.0.0.1:8080
 server.internal_listen = 127.0.0.1:8081
 accounts[0].provider = paycools
@@ -127,7 +128,7 @@ fn json_holds_the_same_values_with_the_defaults() {
 fn a_database_file_has_its_evidence_beside_it() {
     let folder = Folder::new();
     let file = FILE.replace(
-        "postgres://refunds:hidden-1@db.internal/refunds",
+        "postgres://refunds:hidden-1@db.internal/refunds?sslmode=disable",
         "sqlite:data/refunds.db",
     );
     folder.write("refunds.toml", file);
@@ -271,5 +272,38 @@ fn a_secret_is_printed_nowhere_whatever_its_place_and_spelling() {
             let shown: Vec<_> = said.lines().filter(|line| line.contains(mark)).collect();
             assert!(shown.is_empty(), "{variable:?}\n{config}\n{shown:#?}");
         }
+    }
+}
+
+#[test]
+fn a_database_on_another_machine_needs_a_word_about_who_may_read_on_the_way() {
+    let check = |url: &str| {
+        let folder = Folder::new();
+        let old = "postgres://refunds:hidden-1@db.internal/refunds?sslmode=disable";
+        let path = folder.write("refunds.toml", FILE.replace(old, url));
+        let mut run = Command::new(PROGRAM);
+        run.args(["check-config", "--config"]).arg(path);
+        let output = run.output().expect("the program can be started");
+        let said = String::from_utf8(output.stderr).expect("text");
+        (output.status.code(), said)
+    };
+    for url in [
+        "postgres://u@db.internal/refunds",
+        "postgres://u@127.0.0.1,10.0.0.1/refunds",
+    ] {
+        let (code, said) = check(url);
+        assert_eq!(code, Some(2), "{url}");
+        for words in ["store.url", "sslmode=verify-full", "sslmode=disable"] {
+            assert!(said.contains(words), "{url}: {said}");
+        }
+    }
+    for url in [
+        "postgres://u@db.internal/refunds?sslmode=disable",
+        "postgres://u@db.internal/refunds?sslmode=prefer",
+        "postgres://u@localhost,127.0.0.1,[::1]/refunds",
+        "postgres://u@%2Frun%2Fpostgresql/refunds",
+    ] {
+        let (code, said) = check(url);
+        assert_eq!(code, Some(0), "{url}: {said}");
     }
 }

@@ -35,6 +35,7 @@ mod server_tls;
 mod shared_feed;
 mod sqlite_file;
 mod stalls;
+mod start_waits;
 mod supply_chain;
 mod tidy;
 mod tokens;

@@ -3,6 +3,7 @@
 use super::ENGINE;
 
 mod access;
+mod acts;
 mod audit;
 mod authenticity;
 mod bad_inputs;
@@ -26,6 +27,7 @@ mod push;
 mod reading;
 mod refusals;
 mod relays;
+mod reload;
 mod repeats;
 mod signed_part;
 mod standstill;

@@ -66,7 +66,7 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("quick_xml", &["src/epay/"]),
     ("bson", &["src/epay/"]),
     ("anyhow", &["src/cli/"]),
-    ("prometheus_client", &["src/telemetry.rs"]),
+    ("prometheus_client", &["src/telemetry.rs", "src/telemetry/"]),
     (
         "ureq",
         &[

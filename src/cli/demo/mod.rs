@@ -27,7 +27,8 @@ use clap::Args;
 
 use super::folder::{self, Folder};
 use super::output::{self, Format};
-use super::serve::{Service, Signals};
+use super::serve::Service;
+use super::signals::Signals;
 use crate::config::Config;
 use crate::crypto;
 use crate::domain::clock::{Clock, SystemClock};

@@ -22,7 +22,7 @@ use self::responses::NotModified;
 use super::error::RefusalBody;
 use super::{
     answer, callback, callbacks, consumers, endpoints, epay, events, health, metrics, openapi,
-    orders, refunds, relay, stream,
+    orders, refunds, relay, reload, stream,
 };
 
 /// Where each call is described; the order is that of the document's tags.
@@ -43,7 +43,7 @@ use super::{
         (name = "endpoints", description = "Where events are pushed to"),
         (name = "orders", description = "Pre-orders of the EPay close-out"),
         (name = "callbacks", description = "Notifications as received, explained"),
-        (name = "service", description = "Health, metrics and this document; no token"),
+        (name = "service", description = "Health, metrics and this document, which take no token; reading the config again"),
         (name = "public", description = "What providers, relays and EPay callers send")
     ),
     paths(
@@ -65,6 +65,7 @@ use super::{
         health::live,
         health::ready,
         metrics::metrics,
+        reload::reload,
         openapi::document,
         callback::receive,
         relay::receive,

@@ -30,6 +30,9 @@ pub enum Seeking {}
 /// What the recovery of an endpoint can answer.
 pub enum Recovering {}
 
+/// What a reload can answer.
+pub enum Reloading {}
+
 /// What a callback or a relay can be refused with.
 pub enum Refusing {}
 /// What a call of `EPay` can be refused with.
@@ -110,6 +113,12 @@ impl IntoResponses for Recovering {
     fn responses() -> Responses {
         let own = [Code::NotFound, Code::SequenceUnknown];
         of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Reloading {
+    fn responses() -> Responses {
+        of(&[&OF_READER[..], &[Code::InvalidConfig]].concat())
     }
 }
 

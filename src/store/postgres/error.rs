@@ -8,7 +8,12 @@ use super::super::StoreError;
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         let Some(said) = error.as_db_error() else {
-            return Self::Away(with_cause(&error));
+            let text = with_cause(&error);
+            return if is_about_trust(&error) {
+                Self::Open(text)
+            } else {
+                Self::Away(text)
+            };
         };
         let text = format!("{} ({})", said.message(), said.code().code());
         let code = said.code();
@@ -46,4 +51,17 @@ fn with_cause(error: &Error) -> String {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
+}
+
+/// Whether a certificate was not believed, or the two sides have no way of talking in common: another
+/// connection gets no further.
+fn is_about_trust(error: &Error) -> bool {
+    use std::error::Error as _;
+    let io = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let inner = io.and_then(std::io::Error::get_ref);
+    inner
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .is_some()
 }

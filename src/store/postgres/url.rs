@@ -45,6 +45,12 @@ pub enum PostgresUrlError {
     /// A word that `sslmode` does not know.
     #[error("has an sslmode that is not known; there are disable, prefer, require, verify-full")]
     SslMode,
+    /// Nothing says whether whoever is on the way may read and answer.
+    #[error(
+        "names a server on another machine without sslmode; write sslmode=verify-full, or \
+         sslmode=disable where nobody else can be on the way"
+    )]
+    NoSslMode,
     /// Roots without a mode that uses them.
     #[error("has sslrootcert without sslmode=verify-full, so nothing would be verified")]
     UnusedRoots,
@@ -76,6 +82,9 @@ impl PostgresUrl {
             return Err(PostgresUrlError::Missing("database"));
         }
         let is_local = config.get_hosts().iter().all(is_local);
+        if !is_local && sslmode.is_none() {
+            return Err(PostgresUrlError::NoSslMode);
+        }
         config
             .ssl_mode(match sslmode {
                 Some("disable") => SslMode::Disable,
