@@ -18,6 +18,7 @@ mod feed;
 mod golden;
 mod heads;
 mod health;
+mod large_refund;
 mod logs;
 mod model;
 mod orders;
