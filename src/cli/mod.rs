@@ -24,6 +24,7 @@ mod selftest;
 mod serve;
 mod signals;
 mod store;
+mod systemd;
 mod token;
 mod trigger;
 mod verify;

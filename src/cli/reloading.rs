@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use tokio::sync::mpsc;
 
 use super::check_config::environment;
+use super::systemd::{self, State};
 use crate::config::{Config, Fixed};
 use crate::http::{App, NotReloaded, Readers, Reload, Reloaded, Rules};
 
@@ -40,7 +41,10 @@ impl Reloader {
     /// Does as it is told, for ever.
     pub(super) async fn run(mut self) {
         while let Some(Reload { by, told }) = self.wishes.recv().await {
+            systemd::tell(State::Reloading);
             let outcome = self.reload().await;
+            // A config that was refused leaves the old one, which is as good.
+            systemd::tell(State::Ready);
             self.say(&by, &outcome);
             // Whoever asked may be gone; a signal waits for nothing.
             drop(told.send(outcome));

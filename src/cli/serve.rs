@@ -19,6 +19,7 @@ use super::listen::{self, Listener, Place};
 use super::opening;
 use super::reloading::{Reloader, rules_of};
 use super::signals::{Signals, Told};
+use super::systemd::{self, State};
 use super::{STORE_REFUSED, output};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
@@ -85,6 +86,7 @@ impl Serve {
             output::line(format!("listening public http://{}", service.public));
             output::line(format!("listening internal http://{}", service.internal));
             output::line("ready");
+            systemd::tell(State::Ready);
             match service.run_until(stop).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => output::fail(1, format!("{error:#}")),
@@ -221,6 +223,7 @@ impl Service {
                 _ = store_failed.wait_for(|failed| *failed) => break,
             }
         }
+        systemd::tell(State::Stopping);
         self.app.draining.send_replace(true);
         if drain(&handles, &mut stop).await == Drained::Cut {
             // The process ends under them. What was acknowledged is on disk, and the next start

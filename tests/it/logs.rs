@@ -17,11 +17,14 @@ const IN_BODIES: &str = "R-in-no-log";
 fn no_level_of_the_log_shows_bodies_keys_signatures_or_tokens() {
     let receiver = Receiver::start(|_| Answer::status(204));
     let endpoint = format!(
-        "[[endpoints]]\nname = \"erp\"\nurl = \"{}?key=in-the-query\"\nsecrets = [\"file:relay.secret\"]\n\
+        "[[endpoints]]\nname = \"erp\"\nurl = \"{}?key=in-the-query\"\nsecrets = [\"file:push.secret\"]\n\
          allow_private = true\n",
         receiver.url()
     );
-    let config = relay::accounts(ConfigBuilder::new(ENGINE)).toml(&endpoint);
+    let push_secret = relay::text(b"push-secret-of-thirty-two-bytes!");
+    let config = relay::accounts(ConfigBuilder::new(ENGINE))
+        .file("push.secret", &push_secret)
+        .toml(&endpoint);
     let mut server = Server::start(&config.variable(
         "RUST_LOG",
         "trace,tokio_postgres=trace,ureq=trace,actix_http=trace",
@@ -55,6 +58,7 @@ fn no_level_of_the_log_shows_bodies_keys_signatures_or_tokens() {
         EPAY_TOKEN,
         "guessed-token",
         &relay::text(relay::SECRET),
+        &push_secret,
         &signed,
         &push_signature,
         // The body of a notification, as a driver writes bytes: `{"`.

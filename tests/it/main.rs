@@ -37,6 +37,7 @@ mod sqlite_file;
 mod stalls;
 mod start_waits;
 mod supply_chain;
+mod systemd;
 mod tidy;
 mod tokens;
 mod upgrade;

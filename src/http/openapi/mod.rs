@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi};
 use self::bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
 use self::responses::NotModified;
 use super::error::RefusalBody;
+use super::problem::Problem;
 use super::{
     answer, callback, callbacks, consumers, endpoints, epay, events, health, metrics, openapi,
     orders, refunds, relay, reload, stream,
@@ -74,7 +75,7 @@ use super::{
     // Named by hand where `orders` asks for unique items, where `responses` builds the answer, and where a
     // schema built by code refers to them.
     components(schemas(
-        orders::PaymentBody, orders::ApplicationBody, RefusalBody, EpayMessage,
+        orders::PaymentBody, orders::ApplicationBody, Problem, RefusalBody, EpayMessage,
         PayermaxNew, PayermaxV21, PaycoolsOpenApi, PaycoolsFlat
     )),
     modifiers(&Finish)
