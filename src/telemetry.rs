@@ -1,9 +1,12 @@
 //! Logs and metrics. One line an event, ids as fields, never a body, a key or a token.
 
+mod limits;
 mod readers;
 mod reloads;
 
 use std::io::IsTerminal;
+
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -16,6 +19,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use limits::LimitMetrics;
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
 
@@ -164,16 +168,11 @@ pub struct Metrics {
     pub invalid_reports: Family<InvalidReportLabels, Counter>,
     /// Those refusals that were beyond the budget: answered late, without evidence.
     pub late_refusals: Counter,
-    /// Requests of readers above their limit.
-    limited: Family<ReaderLabels, Counter>,
-    /// Requests of readers that had too many under way.
-    turned_away: Family<ReaderLabels, Counter>,
-    /// Requests that each reader has under way.
-    reader_connections: Family<ReaderLabels, Gauge>,
+    limits: LimitMetrics,
+    /// Seconds by which this machine's clock is ahead of the database's.
+    clock_skew: Gauge<f64, AtomicU64>,
     /// Seconds since the store was last read for the gauges that show what it holds.
     pub store_read_age: Gauge,
-    /// Seconds until a reader's token expires; negative once it has.
-    token_expiry: Family<ReaderLabels, Gauge>,
     /// Transactions of the writer since the start.
     pub commits: Gauge,
     /// Those that failed.
@@ -236,18 +235,10 @@ impl Default for Metrics {
         let help = "Events that a consumer has not acknowledged";
         registry.register("consumer_lag_events", help, consumer_lag.clone());
         let endpoints = EndpointMetrics::register(&mut registry);
-        let limited = Family::default();
-        let help = "Requests of readers above their limit";
-        registry.register("limited_requests", help, limited.clone());
-        let turned_away = Family::default();
-        let help = "Requests of readers that had too many under way";
-        registry.register("turned_away_requests", help, turned_away.clone());
-        let reader_connections = Family::default();
-        let help = "Requests that a reader has under way, open streams among them";
-        registry.register("reader_connections", help, reader_connections.clone());
-        let token_expiry = Family::default();
-        let help = "Time until the token of a reader expires";
-        registry.register("reader_token_expiry_seconds", help, token_expiry.clone());
+        let limits = LimitMetrics::register(&mut registry);
+        let clock_skew = Gauge::default();
+        let help = "Time by which this machine's clock is ahead of the database's";
+        registry.register("clock_skew_seconds", help, clock_skew.clone());
         let invalid_reports = register_invalid_reports(&mut registry);
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
@@ -281,10 +272,8 @@ impl Default for Metrics {
                 "store_read_age_seconds",
                 "Age of what is shown of the store's contents",
             ),
-            limited,
-            turned_away,
-            reader_connections,
-            token_expiry,
+            clock_skew,
+            limits,
             reloads: ReloadMetrics::register(&mut registry),
             readers: ReaderMetrics::register(&mut registry),
             registry,
@@ -293,37 +282,50 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Notes how far this machine's clock is ahead of the database's.
+    pub fn set_clock_skew(&self, ahead_millis: i64) {
+        // For people to look at: no figure that anything is decided by.
+        let millis = i32::try_from(ahead_millis).unwrap_or(i32::MAX);
+        self.clock_skew.set(f64::from(millis) / 1_000.0);
+    }
+
     /// Counts a request that was one too many.
     pub fn limited(&self, reader: &str) {
         let reader = reader.to_owned();
-        self.limited.get_or_create(&ReaderLabels { reader }).inc();
+        self.limits
+            .limited
+            .get_or_create(&ReaderLabels { reader })
+            .inc();
     }
 
     /// Counts a request of a reader that had too many under way.
     pub fn turned_away(&self, reader: &str) {
         let reader = reader.to_owned();
-        self.turned_away
+        self.limits
+            .turned_away
             .get_or_create(&ReaderLabels { reader })
             .inc();
     }
 
     /// Notes how many requests a reader has under way.
     pub fn reader_holds(&self, reader: String, requests: i64) {
-        self.reader_connections
+        self.limits
+            .connections
             .get_or_create(&ReaderLabels { reader })
             .set(requests);
     }
 
     /// Forgets what was told of readers and keys that may be gone.
     pub fn forget_readers(&self) {
-        self.token_expiry.clear();
+        self.limits.token_expiry.clear();
         self.readers.key_expiry.clear();
     }
 
     /// Notes how long the token of a reader is still good.
     pub fn token_expires_in(&self, reader: &str, seconds: i64) {
         let reader = reader.to_owned();
-        self.token_expiry
+        self.limits
+            .token_expiry
             .get_or_create(&ReaderLabels { reader })
             .set(seconds);
     }

@@ -22,6 +22,7 @@ mod samples;
 mod secret_file;
 mod selftest;
 mod serve;
+mod shared_clock;
 mod signals;
 mod store;
 mod systemd;

@@ -20,9 +20,10 @@ use super::opening;
 use super::reloading::{Reloader, rules_of};
 use super::signals::{Signals, Told};
 use super::systemd::{self, State};
-use super::{STORE_REFUSED, output};
+use super::{STORE_REFUSED, output, shared_clock};
 use crate::config::Config;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::corrected::CorrectedClock;
 use crate::feed::Feed;
 use crate::http::{
     App, Gauges, ReaderPlaces, RefusalBudget, Refusals, Reload, metrics, reload_channel, routes,
@@ -104,6 +105,8 @@ pub struct Service {
     listeners: [Listener; 2],
     app: Data<App>,
     reloader: Reloader,
+    /// Where the store has a clock of its own.
+    shared_clock: Option<Arc<CorrectedClock>>,
     store_failed: watch::Receiver<bool>,
 }
 
@@ -132,6 +135,7 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let store = Arc::new(store);
         let store_failed = store.stats().failed();
+        let (clock, shared_clock) = shared_clock::of(&store, clock).await?;
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let intake = Arc::new(intake);
         let settled = intake.resume_at_start().await;
@@ -192,6 +196,7 @@ impl Service {
             listeners: [public, internal],
             app,
             reloader,
+            shared_clock,
             store_failed,
         })
     }
@@ -202,6 +207,9 @@ impl Service {
         let handles = [public.server.handle(), internal.server.handle()];
         let watch = rt::spawn(listen::watch([public.connections, internal.connections]));
         let gauges = rt::spawn(metrics::keep(self.app.clone()));
+        let shared_clock = self
+            .shared_clock
+            .map(|clock| rt::spawn(shared_clock::follow(self.app.clone(), clock)));
         let running = [rt::spawn(public.server), rt::spawn(internal.server)];
         let intake = Arc::clone(&self.app.intake);
         let resume = rt::spawn(async move { intake.resume().await });
@@ -236,6 +244,10 @@ impl Service {
         reloader.abort();
         saying.abort();
         self.app.reader_refusals.say_due();
+        if let Some(following) = shared_clock {
+            following.abort();
+            drop(following.await);
+        }
         // What is still under way to an endpoint is sent again after the next start.
         if timeout(PUSH_GRACE, push).await.is_err() {
             tracing::info!("stopping without waiting for an endpoint");

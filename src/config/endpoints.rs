@@ -1,9 +1,10 @@
 //! Endpoints that events are pushed to.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::Checker;
-use super::file::EndpointSection;
+use super::file::{EndpointSection, Text};
 use super::shared::Holder;
 use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
@@ -18,6 +19,12 @@ const SECRETS_MAX: usize = 2;
 const PAUSES_MAX: usize = 50;
 /// Time of nothing but failures after which an endpoint is disabled, where the config does not say.
 const DISABLE_AFTER: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+
+/// Events on their way to one endpoint at once where the config does not say: 160 a second to one that
+/// answers within 100 ms.
+const IN_FLIGHT: usize = 16;
+/// And at most; each has a thread.
+const IN_FLIGHT_MAX: usize = 256;
 
 impl Checker {
     pub(super) fn endpoints(&mut self, sections: &[EndpointSection]) -> Vec<Endpoint> {
@@ -69,6 +76,7 @@ impl Checker {
             section.disable_after_seconds,
             DISABLE_AFTER,
         );
+        let max_in_flight = self.max_in_flight(key, section.max_in_flight);
         Some(Endpoint {
             name: section.name.clone(),
             url: url.ok()?,
@@ -82,7 +90,21 @@ impl Checker {
             },
             schedule: schedule?,
             disable_after,
+            max_in_flight,
         })
+    }
+
+    fn max_in_flight(&mut self, key: &str, given: Option<Text<NonZeroU16>>) -> usize {
+        let key = format!("{key}.max_in_flight");
+        let Some(given) = given else {
+            self.note_default(key, IN_FLIGHT);
+            return IN_FLIGHT;
+        };
+        let given = usize::from(given.0.get());
+        if given > IN_FLIGHT_MAX {
+            self.note(key, format!("must be {IN_FLIGHT_MAX} or less"));
+        }
+        given
     }
 
     fn usual_schedule(&mut self, key: &str) -> Schedule {

@@ -109,6 +109,7 @@ pub(super) struct EndpointSection {
     pub ca_file: Option<String>,
     pub retry_schedule_seconds: Option<Vec<Text<NonZeroU64>>>,
     pub disable_after_seconds: Option<Text<NonZeroU64>>,
+    pub max_in_flight: Option<Text<NonZeroU16>>,
 }
 
 /// A number or flag that may also stand as text, as an environment variable gives it.

@@ -47,6 +47,13 @@ impl Moment {
         Self(self.0.saturating_add(millis))
     }
 
+    /// The moment `duration` earlier, held at the beginning of time.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The same moment for `jiff`; `None` outside the years that it knows.
     pub fn to_timestamp(self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_millisecond(self.0).ok()

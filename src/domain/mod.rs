@@ -5,6 +5,7 @@
 pub mod claim;
 pub mod clock;
 pub mod close_out;
+pub mod corrected;
 pub mod event;
 pub mod ids;
 pub mod money;

@@ -9,8 +9,8 @@ use crate::domain::ids::RefundId;
 use crate::feed::Event;
 use crate::store::ParkedPush;
 
-/// Fresh events in memory.
-const FRESH_MAX: usize = 64;
+/// Fresh events in memory for each that may be under way: several of one refund go one by one.
+const FRESH_EACH: usize = 16;
 /// Parked events of one endpoint; with so many it is not a few refunds that it does not take, and the
 /// window stays where it is.
 const PARKED_MAX: usize = 10_000;
@@ -19,6 +19,8 @@ const AT_ONCE: Moment = Moment::from_millis(i64::MIN);
 
 /// One endpoint's events.
 pub(super) struct Backlog {
+    /// Fresh events that are kept in memory.
+    fresh_max: usize,
     /// The last event that was looked at.
     read: i64,
     fresh: BTreeMap<i64, Arc<Event>>,
@@ -46,8 +48,9 @@ pub(super) enum Next {
 impl Backlog {
     /// Everything after this number, and what was parked. An earlier run may have read further than its
     /// place, which stays where the first event is still fresh; so some of it lies after the number.
-    pub(super) fn new(pushed: i64, parked: Vec<ParkedPush>) -> Self {
+    pub(super) fn new(pushed: i64, parked: Vec<ParkedPush>, under_way_max: usize) -> Self {
         let mut backlog = Self {
+            fresh_max: FRESH_EACH * under_way_max,
             read: pushed,
             fresh: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -90,7 +93,7 @@ impl Backlog {
         if self.parked.len() >= PARKED_MAX {
             return 0;
         }
-        FRESH_MAX - self.fresh.len().min(FRESH_MAX)
+        self.fresh_max.saturating_sub(self.fresh.len())
     }
 
     /// Takes the next event of the feed; one that is not wanted is only passed by, and so is one that an

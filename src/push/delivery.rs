@@ -1,6 +1,7 @@
 //! Posting single events: threads of their own, one client an endpoint, every limit in one place.
 
 use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -17,8 +18,6 @@ use crate::domain::clock::{Clock, Moment};
 use crate::feed::Event;
 use crate::store::StoreError;
 
-/// Events on their way to one endpoint at the same time.
-pub(super) const UNDER_WAY_MAX: usize = 4;
 /// Time for one attempt, from looking the name up to the end of the answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for looking up and connecting.
@@ -83,45 +82,71 @@ impl Roots {
 /// The threads of one endpoint; they end when this is dropped and what is under way is done.
 pub(super) struct Couriers {
     events: mpsc::Sender<Arc<Event>>,
+    queue: Arc<Mutex<mpsc::Receiver<Arc<Event>>>>,
+    courier: Arc<Courier>,
+    results: UnboundedSender<(i64, Outcome)>,
+    started: usize,
 }
 
 impl Couriers {
-    /// Starts the threads; each result goes to `results` with the number of its event.
-    pub(super) fn start(
+    /// None yet; each result will go to `results` with the number of its event.
+    pub(super) fn new(
         served: &Arc<Served>,
         clock: &Arc<dyn Clock>,
         results: &UnboundedSender<(i64, Outcome)>,
-    ) -> Result<Self, StoreError> {
+    ) -> Self {
         let (events, queue) = mpsc::channel::<Arc<Event>>();
-        let queue = Arc::new(Mutex::new(queue));
-        let agent = agent(served);
-        for number in 0..UNDER_WAY_MAX {
-            let (queue, results) = (Arc::clone(&queue), results.clone());
-            let courier = Courier {
-                agent: agent.clone(),
+        Self {
+            events,
+            queue: Arc::new(Mutex::new(queue)),
+            courier: Arc::new(Courier {
+                agent: agent(served),
                 served: Arc::clone(served),
                 clock: Arc::clone(clock),
-            };
-            // Not joined: an attempt may take its time, and the end of the process must not wait for it.
-            std::thread::Builder::new()
-                .name(format!("push-{number}"))
-                .spawn(move || {
-                    while let Some(event) = next(&queue) {
-                        let outcome = courier.deliver(&event);
-                        // Nobody listens any more after a shutdown; the event is sent again then.
-                        drop(results.send((event.sequence, outcome)));
-                    }
-                })
-                .map_err(|error| StoreError::Open(format!("a thread: {error}")))?;
+            }),
+            results: results.clone(),
+            started: 0,
         }
-        Ok(Self { events })
     }
 
-    /// Hands an event to the next free thread.
-    pub(super) fn send(&self, event: Arc<Event>) {
-        // The threads live as long as this does.
+    /// Hands an event to the next free thread; there are as many as events under way, this one among them.
+    pub(super) fn send(&mut self, event: Arc<Event>, under_way: usize) -> Result<(), StoreError> {
+        while self.started < under_way {
+            self.start()?;
+        }
+        // The queue lives as long as this does.
         drop(self.events.send(event));
+        Ok(())
     }
+
+    fn start(&mut self) -> Result<(), StoreError> {
+        let (queue, results) = (Arc::clone(&self.queue), self.results.clone());
+        let courier = Arc::clone(&self.courier);
+        // Not joined: an attempt may take its time, and the end of the process must not wait for it.
+        std::thread::Builder::new()
+            .name(format!("push-{}", self.started))
+            .spawn(move || {
+                while let Some(event) = next(&queue) {
+                    let outcome = whatever_happens(|| courier.deliver(&event));
+                    // Nobody listens any more after a shutdown; the event is sent again then.
+                    drop(results.send((event.sequence, outcome)));
+                }
+            })
+            .map_err(|error| StoreError::Open(format!("a thread: {error}")))?;
+        self.started += 1;
+        Ok(())
+    }
+}
+
+/// An attempt always has an outcome, or its event would count as under way for ever.
+fn whatever_happens(attempt: impl FnOnce() -> Outcome) -> Outcome {
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+        tracing::error!("an attempt to push panicked; this is a bug");
+        Outcome::Failed {
+            why: "the attempt panicked".to_owned(),
+            retry_after: None,
+        }
+    })
 }
 
 fn next(queue: &Mutex<mpsc::Receiver<Arc<Event>>>) -> Option<Arc<Event>> {
@@ -149,7 +174,8 @@ fn agent(served: &Served) -> Agent {
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .max_response_header_size(HEAD_BYTES_MAX)
-        .max_idle_connections_per_host(UNDER_WAY_MAX)
+        .max_idle_connections_per_host(served.endpoint.max_in_flight)
+        .max_idle_connections(served.endpoint.max_in_flight)
         .user_agent(concat!("refund-receiver/", env!("CARGO_PKG_VERSION")))
         .build();
     let names = CheckedResolver {
@@ -241,6 +267,12 @@ fn describe(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_that_panics_has_failed() {
+        let outcome = whatever_happens(|| panic!("as a bug would"));
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_and_bounded() {

@@ -40,6 +40,8 @@ pub struct Endpoint {
     pub schedule: Schedule,
     /// After so long of nothing but failures it is disabled.
     pub disable_after: Duration,
+    /// Events on their way to it at the same time.
+    pub max_in_flight: usize,
 }
 
 impl Endpoint {

@@ -1,7 +1,7 @@
 //! What an attempt means for its event and for the endpoint. Pure: time and chance come in as parameters.
 
 use super::backlog::{Backlog, Next};
-use super::delivery::{Outcome, UNDER_WAY_MAX};
+use super::delivery::Outcome;
 use super::endpoint::Endpoint;
 use crate::domain::clock::Moment;
 use crate::store::{DisabledReason, EndpointRow, ParkedPush};
@@ -14,13 +14,15 @@ pub(super) struct Ledger {
     pub(super) row: EndpointRow,
     pub(super) backlog: Backlog,
     is_changed: bool,
+    under_way_max: usize,
 }
 
 impl Ledger {
     /// As the store has it.
-    pub(super) fn new(row: EndpointRow, parked: Vec<ParkedPush>) -> Self {
+    pub(super) fn new(row: EndpointRow, parked: Vec<ParkedPush>, under_way_max: usize) -> Self {
         Self {
-            backlog: Backlog::new(row.pushed_sequence, parked),
+            backlog: Backlog::new(row.pushed_sequence, parked, under_way_max),
+            under_way_max,
             row,
             is_changed: false,
         }
@@ -41,7 +43,7 @@ impl Ledger {
     /// What is to be sent now.
     pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
         let under_way = self.backlog.under_way();
-        if self.row.disabled.is_some() || under_way >= UNDER_WAY_MAX {
+        if self.row.disabled.is_some() || under_way >= self.under_way_max {
             return None;
         }
         if self.is_failing() && self.backlog.has_parked() {
@@ -57,7 +59,11 @@ impl Ledger {
 
     /// When to look again, if nothing happens before.
     pub(super) fn next_due(&self) -> Option<Moment> {
-        let under_way_max = if self.is_failing() { 1 } else { UNDER_WAY_MAX };
+        let under_way_max = if self.is_failing() {
+            1
+        } else {
+            self.under_way_max
+        };
         let has_hands = self.row.disabled.is_none() && self.backlog.under_way() < under_way_max;
         self.backlog.next_due().filter(|_| has_hands)
     }

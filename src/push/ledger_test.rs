@@ -16,6 +16,9 @@ use crate::push::endpoint::Schedule;
 /// The pauses of the tests' endpoint; no jitter that shortens or lengthens them by more than a tenth.
 const PAUSES: [u64; 2] = [10, 100];
 
+/// Events on their way to it at once.
+const UNDER_WAY_MAX: usize = 4;
+
 fn endpoint() -> Endpoint {
     let secret = WebhookSecret::parse(&WebhookSecret::generate_text()).unwrap();
     Endpoint {
@@ -27,6 +30,7 @@ fn endpoint() -> Endpoint {
         roots: None,
         schedule: Schedule::new(PAUSES.map(Duration::from_secs).to_vec()).unwrap(),
         disable_after: Duration::from_secs(10_000),
+        max_in_flight: UNDER_WAY_MAX,
     }
 }
 
@@ -61,7 +65,7 @@ impl Play {
     fn of(refunds: &[u128]) -> Self {
         let mut play = Self {
             endpoint: endpoint(),
-            ledger: Ledger::new(row(0), Vec::new()),
+            ledger: Ledger::new(row(0), Vec::new(), UNDER_WAY_MAX),
             stored: BTreeMap::new(),
         };
         play.add(1, refunds);
@@ -123,7 +127,7 @@ impl Play {
         let pushed = told.row.pushed_sequence;
         let parked = self.stored.values().cloned();
         let parked = parked.filter(|one| one.given_up_at.is_none() || one.sequence > pushed);
-        self.ledger = Ledger::new(told.row, parked.collect());
+        self.ledger = Ledger::new(told.row, parked.collect(), UNDER_WAY_MAX);
         self
     }
 }

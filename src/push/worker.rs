@@ -25,6 +25,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Longest time for which what was delivered is known in memory alone: so much is sent again after a crash.
 const SAVE_EVERY: Duration = Duration::from_millis(100);
 
+/// How long an event that was given up is remembered, to be tried again by an operator.
+const GIVEN_UP_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Most of them of one endpoint.
+const GIVEN_UP_MAX: i64 = 10_000;
+/// How often they are looked at.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// One endpoint's worker.
 pub(super) struct Worker {
     pub(super) store: Arc<Store>,
@@ -104,9 +111,9 @@ impl Worker {
             .read_own(move |snapshot| snapshot.parked_pushes(&name, pushed))
             .await?;
         let (results, mut outcomes) = unbounded_channel();
-        let couriers = Couriers::start(&self.served, &self.clock, &results)?;
-        let mut ledger = Ledger::new(row, parked);
-        let result = self.work(&mut ledger, &couriers, &mut outcomes).await;
+        let mut couriers = Couriers::new(&self.served, &self.clock, &results);
+        let mut ledger = Ledger::new(row, parked, self.served.endpoint.max_in_flight);
+        let result = self.work(&mut ledger, &mut couriers, &mut outcomes).await;
         // Whoever serves next must not send an event that is still under way behind one that follows it.
         while ledger.backlog.under_way() > 0 {
             let Some((sequence, outcome)) = outcomes.recv().await else {
@@ -129,12 +136,17 @@ impl Worker {
     async fn work(
         &self,
         ledger: &mut Ledger,
-        couriers: &Couriers,
+        couriers: &mut Couriers,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
     ) -> Result<(), Stop> {
         let mut saved_at = Instant::now();
         let mut renewed_at = saved_at;
+        let mut forgot_at: Option<Instant> = None;
         while !self.is_over() {
+            if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+                self.forget_given_up(ledger).await?;
+                forgot_at = Some(Instant::now());
+            }
             self.fill(ledger).await?;
             self.send(ledger, couriers).await?;
             if saved_at.elapsed() >= SAVE_EVERY && self.save(ledger).await? {
@@ -204,7 +216,7 @@ impl Worker {
     }
 
     /// Hands out what may be sent now.
-    async fn send(&self, ledger: &mut Ledger, couriers: &Couriers) -> Result<(), StoreError> {
+    async fn send(&self, ledger: &mut Ledger, couriers: &mut Couriers) -> Result<(), StoreError> {
         while let Some(next) = ledger.next(self.clock.now()) {
             let event = match next {
                 Next::Fresh(event) => event,
@@ -225,7 +237,11 @@ impl Worker {
                     }
                 }
             };
-            couriers.send(event);
+            let sequence = event.sequence;
+            if let Err(error) = couriers.send(event, ledger.backlog.under_way()) {
+                ledger.backlog.put_back(sequence);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -279,6 +295,27 @@ impl Worker {
         }
         ledger.saved(unsaved);
         Ok(true)
+    }
+
+    /// Forgets what was given up long ago, and the oldest where it is too much.
+    async fn forget_given_up(&self, ledger: &Ledger) -> Result<(), StoreError> {
+        let (name, pushed) = (self.name().to_owned(), ledger.row.pushed_sequence);
+        let before = self.clock.now().minus(GIVEN_UP_KEPT);
+        let forgotten = self
+            .store
+            .write("forget given up", Lane::ORDERS, move |tx| {
+                tx.forget_given_up(&name, pushed, before, GIVEN_UP_MAX)
+            })
+            .await?;
+        if forgotten > 0 {
+            let endpoint = self.name();
+            tracing::info!(
+                endpoint,
+                forgotten,
+                "events that were given up are forgotten"
+            );
+        }
+        Ok(())
     }
 
     /// Renews the lease; looks whether an operator changed the row.

@@ -170,6 +170,10 @@ pub(super) trait Driver: Send {
     fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError>;
     /// Queries from now on end early once this is cancelled.
     fn cancel_by(&mut self, _cancel: Option<Arc<Cancel>>) {}
+    /// What time it is where the store is, in milliseconds; `None` where that is this machine.
+    fn clock(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
     /// Announces to other processes on this store that events up to this number come with the commit.
     fn announce(&mut self, _last_sequence: i64) -> Result<(), StoreError> {
         Ok(())

@@ -50,7 +50,7 @@ pub use tx::{
 pub use upgrade::upgrade;
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Moment};
 use cancel::{Asker, Cancel};
 use engine::{Hold, Opened};
 use job::{Job, Reply, Task};
@@ -348,6 +348,12 @@ impl Store {
             self.stats.stop_if_fatal(error);
         }
         answer
+    }
+
+    /// The clock that every process on this store sees; `None` where only one machine can be one.
+    pub async fn server_clock(&self) -> Result<Option<Moment>, StoreError> {
+        let ask = |snapshot: &mut Snapshot<'_>| snapshot.server_clock();
+        self.read_own(ask).await
     }
 
     /// The number of the last event that is on disk; changes wake whoever waits.

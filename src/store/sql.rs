@@ -400,6 +400,16 @@ ON CONFLICT (endpoint, sequence) DO UPDATE SET attempts = excluded.attempts,
 pub(super) const DELETE_PARKED_PUSH: &str = "-- delete_parked_push
 DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence = $2";
 
+/// Only up to the endpoint's place: behind it they are met again and have to be known.
+pub(super) const FORGET_OLD_GIVEN_UP: &str = "-- forget_old_given_up
+DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence <= $2 AND given_up_at < $3";
+
+pub(super) const FORGET_MOST_GIVEN_UP: &str = "-- forget_most_given_up
+DELETE FROM parked_pushes WHERE endpoint = $1 AND given_up_at IS NOT NULL AND sequence <= $2
+AND sequence <= (SELECT kept.sequence FROM parked_pushes AS kept
+  WHERE kept.endpoint = $1 AND kept.given_up_at IS NOT NULL
+  ORDER BY kept.sequence DESC LIMIT 1 OFFSET $3)";
+
 /// Those after the endpoint's place: reading on from there finds them again, in their order.
 pub(super) const DELETE_PARKED_PUSHES_AHEAD: &str = "-- delete_parked_pushes_ahead
 DELETE FROM parked_pushes

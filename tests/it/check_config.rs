@@ -68,6 +68,7 @@ endpoints[0].secrets[0] = ********
 endpoints[0].allow_private = false  # default
 …
 endpoints[0].disable_after_seconds = 432000  # default
+endpoints[0].max_in_flight = 16  # default
 feed.stalled_seconds = 40
 feed.heartbeat_seconds = 15  # default
 ";

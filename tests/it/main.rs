@@ -15,6 +15,7 @@ mod backup;
 mod catalogues;
 mod check_config;
 mod clients;
+mod clocks;
 mod copy;
 mod crash_points;
 mod deploy;

@@ -33,6 +33,9 @@ use session::Session;
 /// Where commits with events are announced.
 const EVENTS_CHANNEL: &str = "refund_receiver_events";
 
+/// The server's clock, in milliseconds.
+const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /// Ends a transaction, however long that takes: a COMMIT that waits for a synchronous standby and is cut by
 /// the time limit of a statement would be answered as done, though the standby has not got it.
 const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
@@ -212,6 +215,15 @@ impl Driver for Postgres {
 
     fn drop_index(&mut self, name: &str) -> Result<(), StoreError> {
         indexes::drop_index(self, name)
+    }
+
+    fn clock(&mut self) -> Result<Option<i64>, StoreError> {
+        let mut now = None;
+        self.query(CLOCK, &[], &mut |row| {
+            now = row.opt_integer(0)?;
+            Ok(())
+        })?;
+        Ok(now)
     }
 
     fn announce(&mut self, last_sequence: i64) -> Result<(), StoreError> {

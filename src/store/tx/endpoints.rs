@@ -169,6 +169,25 @@ impl Tx<'_> {
         self.execute(sql::SAVE_PARKED_PUSH, &params).map(drop)
     }
 
+    /// Forgets what was given up before this moment, and the oldest beyond so many; only up to the endpoint's
+    /// place, behind which they are met again and have to be known. Gives how many.
+    pub fn forget_given_up(
+        &mut self,
+        endpoint: &str,
+        pushed_sequence: i64,
+        before: Moment,
+        keep: i64,
+    ) -> Result<usize, StoreError> {
+        let params = [
+            endpoint.into(),
+            pushed_sequence.into(),
+            before.as_millis().into(),
+        ];
+        let old = self.execute(sql::FORGET_OLD_GIVEN_UP, &params)?;
+        let params = [endpoint.into(), pushed_sequence.into(), keep.into()];
+        Ok(old + self.execute(sql::FORGET_MOST_GIVEN_UP, &params)?)
+    }
+
     /// Forgets a parked event that was delivered.
     pub fn delete_parked_push(&mut self, endpoint: &str, sequence: i64) -> Result<(), StoreError> {
         let params = [endpoint.into(), sequence.into()];

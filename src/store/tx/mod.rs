@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::driver::{Driver, Row, Value};
 use super::{StoreError, sql};
+use crate::domain::clock::Moment;
 use crate::domain::ids::Number;
 
 pub use audit::{
@@ -69,6 +70,11 @@ pub struct Tx<'a> {
 impl<'a> Snapshot<'a> {
     pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
         Self { driver }
+    }
+
+    /// The clock that every process on this store sees; `None` where only one machine can be one.
+    pub fn server_clock(&mut self) -> Result<Option<Moment>, StoreError> {
+        Ok(self.driver.clock()?.map(Moment::from_millis))
     }
 
     /// Reads all rows.

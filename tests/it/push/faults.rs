@@ -92,7 +92,7 @@ fn a_dead_endpoint_slows_neither_callbacks_nor_other_endpoints() {
     assert!(took < Duration::from_secs(14), "{took:?}");
     assert_eq!(state(&server, "good")["state"], "active");
     wait_for_state(&server, "closed", "state", &json!("failing"));
-    assert!(silent.connections() <= 4, "few are under way at a time");
+    assert!(silent.connections() <= 16, "few are under way at a time");
     let told = now();
     assert_eq!(server.terminate().code(), Some(0));
     let took = told.elapsed();

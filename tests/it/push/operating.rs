@@ -200,3 +200,46 @@ fn an_endpoint_that_guards_nothing_stops_the_start() {
         assert!(said.contains(&expected), "{wrong}: {said}");
     }
 }
+
+#[test]
+fn as_many_events_are_on_their_way_as_the_config_says() {
+    const REFUNDS: usize = 30;
+    let (few, usual) = (
+        Receiver::start(|_| Answer::Silence),
+        Receiver::start(|_| Answer::Silence),
+    );
+    let toml =
+        endpoint("few", &few.url(), "max_in_flight = 3") + &endpoint("usual", &usual.url(), "");
+    let server = Server::start(&config().toml(&toml));
+    for number in 0..REFUNDS {
+        notify(&server, &format!("R-{number}"), "REFUND_SUCCESS");
+    }
+    wait_for_events(&usual, 16);
+    wait_for_events(&few, 3);
+    // Nothing is answered, so nothing more is sent.
+    assert_eq!((few.pushed().len(), usual.pushed().len()), (3, 16));
+}
+
+#[test]
+fn what_was_given_up_long_ago_is_forgotten() {
+    let receiver = Receiver::start(|event| match event.sequence() {
+        1 => Answer::status(400),
+        _ => Answer::status(200),
+    });
+    let once_more = endpoint("erp", &receiver.url(), "").replace(QUICK, "[2]");
+    let mut server = Server::start(&config().toml(&once_more));
+    notify(&server, "R-bad", "REFUND_SUCCESS");
+    wait_for_events(&receiver, 1);
+    // Others are taken meanwhile, so it is not the endpoint that is at fault.
+    notify(&server, "R-good", "REFUND_SUCCESS");
+    wait_for_state(&server, "erp", "given_up", &json!(1));
+    wait_for_state(&server, "erp", "lag", &json!(0));
+    assert!(server.terminate().success());
+    server.restart();
+    assert_eq!(state(&server, "erp")["given_up"], 1);
+    assert!(server.terminate().success());
+    server.change_store("UPDATE parked_pushes SET given_up_at = 1");
+    server.restart();
+    wait_for_state(&server, "erp", "given_up", &json!(0));
+    assert_eq!(server.count_rows("parked_pushes"), 0);
+}
