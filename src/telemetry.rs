@@ -150,11 +150,63 @@ impl EndpointMetrics {
     }
 }
 
+/// Labels of the database server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    /// Where it is and since when it runs.
+    server: String,
+}
+
 /// Labels of what is told of each reader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReaderLabels {
     /// Its name in the config.
     pub reader: String,
+}
+
+/// How the store is doing.
+pub struct StoreMetrics {
+    /// 1 where callbacks are put off at once, because the store is known to take nothing.
+    pub refuses: Gauge,
+    /// Seconds since the last callback was committed; -1 before the first.
+    pub since_commit: Gauge,
+    /// 1 where what was accepted takes effect late.
+    pub applying_delayed: Gauge,
+    /// 1 where commits waited for a standby and do not any more.
+    pub replication_lost: Gauge,
+    /// The database server that takes writes.
+    server: Family<ServerLabels, Gauge>,
+    /// How often it was another one.
+    failovers: Gauge,
+}
+
+impl StoreMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let server = Family::default();
+        let help = "1 for the database server that takes writes";
+        registry.register("store_server", help, server.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let help = "Seconds since the last callback was committed";
+        Self {
+            refuses: gauge("store_refuses", "1 where callbacks are put off at once"),
+            since_commit: gauge("store_seconds_since_commit", help),
+            applying_delayed: gauge("applying_delayed", "1 where callbacks take effect late"),
+            replication_lost: gauge("store_replication_lost", "1 where no standby is waited for"),
+            failovers: gauge("store_failovers", "Times that another server took writes"),
+            server,
+        }
+    }
+
+    /// Shows which database server takes writes, and how often it was another one.
+    pub fn show_server(&self, server: String, failovers: i64) {
+        self.server.clear();
+        self.server.get_or_create(&ServerLabels { server }).set(1);
+        self.failovers.set(failovers);
+    }
 }
 
 /// What the operator's monitoring reads.
@@ -177,8 +229,8 @@ pub struct Metrics {
     pub commits: Gauge,
     /// Those that failed.
     pub failed_commits: Gauge,
-    /// 1 where what was accepted takes effect late.
-    pub applying_delayed: Gauge,
+    /// How the store is doing.
+    pub store: StoreMetrics,
     /// Jobs in them.
     pub jobs: Gauge,
     /// Time spent in them, in microseconds.
@@ -240,6 +292,7 @@ impl Default for Metrics {
         let help = "Time by which this machine's clock is ahead of the database's";
         registry.register("clock_skew_seconds", help, clock_skew.clone());
         let invalid_reports = register_invalid_reports(&mut registry);
+        let store = StoreMetrics::register(&mut registry);
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -248,7 +301,6 @@ impl Default for Metrics {
         Self {
             commits: gauge("store_commits", "Transactions since the start"),
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),
-            applying_delayed: gauge("applying_delayed", "1 where callbacks take effect late"),
             jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
             commit_micros: gauge("store_commit_microseconds", "Time spent in transactions"),
             unsettled: gauge(
@@ -268,6 +320,7 @@ impl Default for Metrics {
             late_refusals,
             consumer_lag,
             endpoints,
+            store,
             store_read_age: gauge(
                 "store_read_age_seconds",
                 "Age of what is shown of the store's contents",

@@ -37,6 +37,7 @@ pub(super) struct StoreSection {
     pub evidence: Option<String>,
     pub wait_at_start: Option<String>,
     pub may_lose_acknowledged_callbacks: Option<Text<bool>>,
+    pub require_synchronous: Option<Text<bool>>,
 }
 
 /// Members of every kind of account; which ones apply is the adapter's business.

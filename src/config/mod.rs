@@ -320,11 +320,19 @@ impl Checker {
             "store.may_lose_acknowledged_callbacks",
             section.may_lose_acknowledged_callbacks,
         );
+        let (standby_key, standby) = ("store.require_synchronous", section.require_synchronous);
         match &mut store {
             StoreUrl::Postgres(url) => {
                 if self.permission(key, may_lose) {
                     url.accept_loss();
                 }
+                if self.permission(standby_key, standby) {
+                    url.require_synchronous();
+                }
+            }
+            StoreUrl::Sqlite(_) if standby.is_some() => {
+                let what = "is a choice for a PostgreSQL server alone; a file has no standby";
+                self.note(standby_key, what);
             }
             StoreUrl::Sqlite(_) if may_lose.is_some() => {
                 let what = "is a choice for a PostgreSQL server alone; SQLite never loses them";

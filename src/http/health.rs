@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use crate::store::Replication;
 
 /// How the process is, in one word.
 #[derive(Serialize, ToSchema)]
@@ -53,6 +54,26 @@ struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, inline)]
     applying: Option<ApplyingStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, inline)]
+    replication: Option<ReplicationStatus>,
+}
+
+/// Whether commits wait for a second machine; absent where they never did while this process looked.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ReplicationStatus {
+    Synchronous,
+    /// They did and do not any more: what is acknowledged now is on one machine.
+    Lost,
+}
+
+fn replication(app: &App) -> Option<ReplicationStatus> {
+    match app.store.replication() {
+        Replication::Unset => None,
+        Replication::Synchronous => Some(ReplicationStatus::Synchronous),
+        Replication::Lost => Some(ReplicationStatus::Lost),
+    }
 }
 
 /// The process runs.
@@ -67,6 +88,7 @@ pub async fn live() -> HttpResponse {
         reason: None,
         evidence: None,
         applying: None,
+        replication: None,
     })
 }
 
@@ -105,5 +127,6 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         reason: trouble,
         evidence: Some(evidence),
         applying: Some(applying),
+        replication: replication(&app),
     })
 }

@@ -13,7 +13,7 @@ use super::App;
 use super::problem::ApiError;
 use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
-use crate::store::StoreError;
+use crate::store::{Replication, StoreError};
 use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
 
 /// Media type of `OpenMetrics` text.
@@ -132,8 +132,22 @@ fn show_process(app: &App) {
     metrics.streams.set(count(app.feed.open_streams() as u64));
     metrics.commits.set(count(stats.commits));
     metrics.failed_commits.set(count(stats.failed_commits));
+    metrics
+        .store
+        .refuses
+        .set(i64::from(app.store.trouble().is_some()));
+    let since_commit = app
+        .store
+        .since_commit()
+        .map_or(-1, |age| count(age.as_secs()));
+    metrics.store.since_commit.set(since_commit);
+    let is_lost = app.store.replication() == Replication::Lost;
+    metrics.store.replication_lost.set(i64::from(is_lost));
+    if let Some((server, failovers)) = app.store.server() {
+        metrics.store.show_server(server, count(failovers));
+    }
     let is_delayed = app.store.applying_is_delayed();
-    metrics.applying_delayed.set(i64::from(is_delayed));
+    metrics.store.applying_delayed.set(i64::from(is_delayed));
     metrics.jobs.set(count(stats.jobs));
     metrics.commit_micros.set(count(stats.commit_micros));
     let dropped = app

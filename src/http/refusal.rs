@@ -13,9 +13,12 @@ use super::error::{PublicError, of_body};
 use super::peer::Peer;
 use crate::crypto;
 use crate::domain::ids::CallbackId;
+use crate::store::Hush;
 use crate::store::evidence::{HEAD_BYTES_MAX, Reason, RefusedRequest};
 use crate::telemetry::RefusalLabels;
 
+/// Lines about callbacks that could not be stored: the store's own line says why, once.
+static UNSTORED: Hush = Hush::new();
 /// Headers kept as evidence. Whoever sent them may have made them up.
 const KEPT_HEADERS: [&str; 8] = [
     "sign",
@@ -52,7 +55,9 @@ pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: V
     app.metrics.refusals.get_or_create(&labels).inc();
     let path = shown_path(request.path());
     if let PublicError::Unavailable(trouble) = error {
-        tracing::error!(path, error = %trouble, "a callback could not be stored");
+        if let Some(kept_back) = UNSTORED.may_say() {
+            tracing::error!(path, error = %trouble, kept_back, "a callback could not be stored");
+        }
         return;
     }
     let peer = request.peer_addr().map(Peer::from);

@@ -17,7 +17,7 @@ use super::job::Job;
 use super::queue;
 use super::stats::Stats;
 use super::tx::Tx;
-use super::{StoreError, monotonic, raise};
+use super::{Hush, StoreError, monotonic, raise};
 use crate::faults::crash_point;
 
 /// Longest time that background jobs take of one batch of a writer that does everything: those who wait for
@@ -27,6 +27,12 @@ const RIDE_MAX: Duration = Duration::from_millis(30);
 const LOCKS_IN_A_ROW: u32 = 2;
 /// The same for all of a batch.
 const LOCKS: u32 = 4;
+
+/// Lines of each cause.
+static FAILED: Hush = Hush::new();
+static FELL_APART: Hush = Hush::new();
+static CONTENDED: Hush = Hush::new();
+static LOOKED: Hush = Hush::new();
 
 type Batch = queue::Batch<Box<dyn Job>>;
 
@@ -66,7 +72,12 @@ impl Jobs {
         match self.attempt(&mut batch, |this, batch| this.run_all(batch, &mut left)) {
             Ok(outcomes) => self.tell(batch, outcomes, &mut left),
             Err(error) if error.blames_one_job() => {
-                tracing::info!(%error, jobs, "a batch failed; each of its jobs is run on its own feet");
+                if let Some(kept_back) = FELL_APART.may_say() {
+                    tracing::info!(
+                        %error, jobs, kept_back,
+                        "a batch failed; each of its jobs is run on its own feet"
+                    );
+                }
                 match self.attempt(&mut batch, Self::run_each) {
                     Ok(outcomes) => self.tell(batch, outcomes, &mut left),
                     Err(error) => self.tell_all(batch, &error, &mut left),
@@ -74,7 +85,9 @@ impl Jobs {
             }
             // The engine or the disk is in trouble. After a failed sync a retry could only lie.
             Err(error) => {
-                tracing::error!(%error, jobs, "nothing could be committed");
+                if let Some(kept_back) = FAILED.may_say() {
+                    tracing::error!(%error, jobs, kept_back, "nothing could be committed");
+                }
                 self.tell_all(batch, &error, &mut left);
             }
         }
@@ -94,6 +107,21 @@ impl Jobs {
                 self.condition.fail(&error);
                 self.stats.stop_if_fatal(&error);
             }
+        }
+    }
+
+    /// Looks at the connection in quiet times. What is wrong with it is trouble before a job meets it.
+    pub(super) fn look(&mut self) {
+        let looked = self.driver.look();
+        if looked.is_ok() && self.condition.wants_a_probe() {
+            self.condition.succeed();
+        }
+        if let Err(error) = looked {
+            if let Some(kept_back) = LOOKED.may_say() {
+                tracing::warn!(%error, kept_back, "the database cannot be reached");
+            }
+            self.condition.fail(&error);
+            self.stats.stop_if_fatal(&error);
         }
     }
 
@@ -132,9 +160,12 @@ impl Jobs {
             }
             job.finish(outcome);
         }
-        if contended > 0 {
+        if contended > 0
+            && let Some(kept_back) = CONTENDED.may_say()
+        {
             tracing::warn!(
                 jobs = contended,
+                kept_back,
                 "another transaction was in the way; these jobs are done later"
             );
         }

@@ -89,6 +89,16 @@ impl Condition {
         left_at.is_some_and(|at| at.elapsed() < LEFT_SHOWN)
     }
 
+    /// Whether the last try failed for a reason that would hit any other job.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.lock().is_in_trouble
+    }
+
+    /// How long ago something was committed.
+    pub(super) fn since_success(&self) -> Option<Duration> {
+        self.lock().succeeded_at.map(|at| at.elapsed())
+    }
+
     /// Whether something was committed within this time.
     pub(super) fn has_succeeded_within(&self, time: Duration) -> bool {
         let succeeded_at = self.lock().succeeded_at;

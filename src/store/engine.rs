@@ -42,7 +42,7 @@ pub(super) enum Hold {
     /// One process a file.
     File { _lock: StoreLock },
     /// Hears of other instances.
-    Server { _listener: Listener },
+    Server { listener: Listener },
 }
 
 /// Opens a file of `SQLite`. Takes its lock, checks settings and schema version, and refuses what is
@@ -125,7 +125,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
         applies: connections(LANES, Purpose::Apply)?,
         readers: connections(SERVER_READERS, Purpose::Read)?,
         hold: Hold::Server {
-            _listener: Listener::start(Arc::clone(url), sequence.clone())?,
+            listener: Listener::start(Arc::clone(url), sequence.clone())?,
         },
         sequence,
     })

@@ -14,6 +14,7 @@ mod driver;
 mod engine;
 mod error;
 pub mod evidence;
+mod hush;
 mod inspection;
 mod job;
 mod lane;
@@ -38,8 +39,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 pub use error::StoreError;
+pub(crate) use hush::Hush;
 pub use inspection::{Inspection, copy_file, log_of};
 pub use lane::Lane;
+pub use postgres::Replication;
 pub use stats::{Stats, StatsNow};
 pub use tx::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
@@ -54,6 +57,7 @@ use crate::domain::clock::{Clock, Moment};
 use cancel::{Asker, Cancel};
 use engine::{Hold, Opened};
 use job::{Job, Reply, Task};
+use postgres::Outlook;
 use reader::{Kind, Query, Readers};
 use room::{Place, Room};
 use schema::Making;
@@ -213,12 +217,20 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        let lanes = self.accepting();
+        let writer = &lanes[lane.among(lanes.len())];
+        // A place in a queue that does not move would only make the sender wait. The lane itself finds
+        // out when the trouble is over.
+        if writer.is_known_to_fail() {
+            return Err(StoreError::Away(
+                "known to take nothing at the moment".to_owned(),
+            ));
+        }
         let place = self.rooms.accepts.take(JOB_BYTES + bytes)?;
         let (reply, committed) = oneshot::channel();
         let try_until = Some(monotonic() + TRY_AGAIN_MAX);
         let job = job("accept", lane, place, Some(reply), try_until, work);
-        let lanes = self.accepting();
-        lanes[lane.among(lanes.len())].queue(job, Urgency::Now)?;
+        writer.queue(job, Urgency::Now)?;
         answer_until(until, committed).await
     }
 
@@ -273,6 +285,33 @@ impl Store {
             Some("accepting takes too long at the moment")
         } else {
             None
+        }
+    }
+
+    /// How long ago the last callback was committed, since the start.
+    pub fn since_commit(&self) -> Option<Duration> {
+        let lanes = self.accepting().iter();
+        lanes
+            .filter_map(|lane| lane.condition().since_success())
+            .min()
+    }
+
+    /// The server that takes writes, and how often it was another one; nothing of a file.
+    pub fn server(&self) -> Option<(String, u64)> {
+        let (server, failovers) = self.outlook()?.server();
+        Some((server?, failovers))
+    }
+
+    /// Whether commits wait for a second machine.
+    pub fn replication(&self) -> Replication {
+        self.outlook()
+            .map_or(Replication::Unset, Outlook::replication)
+    }
+
+    fn outlook(&self) -> Option<&Outlook> {
+        match &self.hold {
+            Hold::Server { listener } => Some(listener.outlook()),
+            Hold::File { .. } => None,
         }
     }
 
@@ -364,6 +403,15 @@ impl Store {
     /// What the writer counts, and whether it failed for good.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The writers are joined next, and one of them may be waiting for a commit.
+        if let Some(outlook) = self.outlook() {
+            outlook.close();
+        }
     }
 }
 

@@ -122,6 +122,11 @@ impl Writer {
         &self.condition
     }
 
+    /// Whether a job of a callback could not be done in time, as far as is known.
+    pub(super) fn is_known_to_fail(&self) -> bool {
+        self.condition.is_failing() || self.is_slow()
+    }
+
     /// Whether the lane takes too long for those who wait.
     pub(super) fn is_slow(&self) -> bool {
         self.condition.is_stuck() || is_slow(self.queue.oldest(Urgency::Now))
@@ -186,6 +191,10 @@ impl Loop {
             let aside = left.contended.into_iter();
             self.aside.extend(aside.map(|job| (again_at, job)));
             self.jobs.maintain(false);
+            // A lost connection is made again before the next callback needs it.
+            if self.duty != Duty::Apply && self.jobs.condition.is_in_trouble() {
+                self.jobs.probe();
+            }
             self.bring_back();
         }
     }
@@ -234,6 +243,8 @@ impl Loop {
         // What does not take callbacks gets none that would show that the trouble is over.
         if self.duty != Duty::Apply && self.jobs.condition.wants_a_probe() {
             self.jobs.probe();
+        } else {
+            self.jobs.look();
         }
     }
 

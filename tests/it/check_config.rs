@@ -43,6 +43,7 @@ secrets = ["whsec_aGlkZGVuLTUtaGlkZGVuLTUtaGlkZGVuLTU="]
 const PRINTED: &str = "\
 store.url = postgres://refunds:********@db.internal/refunds?sslmode=disable
 store.may_lose_acknowledged_callbacks = false  # default
+store.require_synchronous = false  # default
 store.evidence = refund-receiver.evidence.db  # default
 store.wait_at_start = 60s  # default
 server.listen = 127.0.0.1:8080

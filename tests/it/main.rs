@@ -21,6 +21,7 @@ mod crash_points;
 mod deploy;
 mod docs;
 mod edge;
+mod failover;
 mod instances;
 mod io_faults;
 mod network;

@@ -37,11 +37,9 @@ impl Notices {
     }
 
     fn note(&self, notice: &DbError) {
-        tracing::warn!(
-            notice = notice.message(),
-            code = notice.code().code(),
-            "the database server warns"
-        );
+        // Its words may quote what is stored.
+        let (code, routine) = (notice.code().code(), notice.routine());
+        tracing::warn!(code, routine, "the database server warns");
         // The words are translated, the name of the server's function is not.
         let is_of_replication = |routine: &str| routine.starts_with("SyncRep");
         if *notice.code() == SqlState::WARNING && notice.routine().is_none_or(is_of_replication) {
@@ -69,8 +67,9 @@ where
     }
 }
 
-/// Refuses a server that is too old, whose texts are not ours, or on whose disk nothing can rely.
-pub(super) async fn check_server(client: &Client, url: &PostgresUrl) -> Result<(), StoreError> {
+/// Refuses a server that is too old, whose texts are not ours, or whose commits nothing can rely on. Gives its
+/// identity: where it is and since when it runs.
+pub(super) async fn check_server(client: &Client, url: &PostgresUrl) -> Result<String, StoreError> {
     let sql =
         "SELECT current_setting('server_encoding'), current_setting('server_version_num')::bigint";
     let row = client.query_one(sql, &[]).await?;
@@ -86,15 +85,28 @@ pub(super) async fn check_server(client: &Client, url: &PostgresUrl) -> Result<(
         let what = "the database's encoding is not UTF8; create it with ENCODING 'UTF8'";
         return Err(StoreError::Settings(what.to_owned()));
     }
+    check_commits(client, url).await?;
+    identity(client).await
+}
+
+/// Which server this is. One that was started again is another one: nothing of before is under way there.
+pub(super) async fn identity(client: &Client) -> Result<String, StoreError> {
+    let sql =
+        "SELECT coalesce(host(inet_server_addr()), 'socket') || ':' || current_setting('port')
+         || ' since ' || date_trunc('second', pg_postmaster_start_time() AT TIME ZONE 'UTC')";
+    Ok(client.query_one(sql, &[]).await?.try_get(0)?)
+}
+
+/// Refuses a server whose commits a crash can undo, or do not wait for a second machine where that is asked
+/// for. These settings belong to the server alone and can change while it runs; `synchronous_commit` every
+/// session sets for itself.
+pub(super) async fn check_commits(client: &Client, url: &PostgresUrl) -> Result<(), StoreError> {
+    if url.requires_standby {
+        check_standby(client).await?;
+    }
     if url.may_lose_commits {
         return Ok(());
     }
-    check_disk(client).await
-}
-
-/// Refuses a server whose commits a crash can undo. These settings belong to the server alone and can change
-/// while it runs; `synchronous_commit` every session sets for itself.
-pub(super) async fn check_disk(client: &Client) -> Result<(), StoreError> {
     let sql = "SELECT current_setting('fsync'), current_setting('full_page_writes')";
     let row = client.query_one(sql, &[]).await?;
     for (column, name) in ["fsync", "full_page_writes"].into_iter().enumerate() {
@@ -105,6 +117,18 @@ pub(super) async fn check_disk(client: &Client) -> Result<(), StoreError> {
                  on, or accept the loss by store.may_lose_acknowledged_callbacks = true"
             )));
         }
+    }
+    Ok(())
+}
+
+/// Refuses a server whose commits do not wait for a second machine.
+pub(super) async fn check_standby(client: &Client) -> Result<(), StoreError> {
+    let sql = "SELECT current_setting('synchronous_standby_names')";
+    let names: String = client.query_one(sql, &[]).await?.try_get(0)?;
+    if names.is_empty() {
+        let what = "synchronous_standby_names is empty, so a callback would be on one machine only; name a \
+             standby, or take store.require_synchronous out of the config";
+        return Err(StoreError::Settings(what.to_owned()));
     }
     Ok(())
 }

@@ -1,23 +1,34 @@
-//! Hears of events that other instances commit, so that readers who wait here are woken.
+//! Hears of events that other instances commit, so that readers who wait here are woken, and looks every second
+//! at the server: whether it is there, takes writes, and waits for its standby. Every step has a time limit,
+//! so that it never hangs on a server that is frozen.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::super::{StoreError, raise};
-use super::{EVENTS_CHANNEL, PostgresUrl, session};
+use super::super::{Hush, StoreError, raise};
+use super::outlook::Outlook;
+use super::{EVENTS_CHANNEL, PostgresUrl, guard, session};
 
-const LAST_SEQUENCE: &str = "SELECT last_sequence FROM feed";
-/// How often the counter is looked at all the same: a connection can die without a word.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const LOOK: &str = "SELECT last_sequence, current_setting('transaction_read_only'), \
+     current_setting('synchronous_standby_names') FROM feed";
+/// How often it is looked at all the same: a connection can die without a word, and a server can change
+/// without one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Longest wait for any answer. A server that is this slow may be a frozen one.
+const ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// Pause before a lost connection is made again.
-const RECONNECT: Duration = Duration::from_secs(1);
+const RECONNECT: Duration = Duration::from_millis(300);
+/// Lines about that.
+static UNHEARD: Hush = Hush::new();
 
 /// The listening thread; ends when dropped.
 pub(in super::super) struct Listener {
+    url: Arc<PostgresUrl>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,6 +41,7 @@ impl Listener {
     ) -> Result<Self, StoreError> {
         let runtime = session::runtime()?;
         let (stop, stopped) = oneshot::channel();
+        let watched = Arc::clone(&url);
         let thread = std::thread::Builder::new()
             .name("store-listener".to_owned())
             .spawn(move || {
@@ -43,9 +55,17 @@ impl Listener {
             })
             .map_err(|error| StoreError::Open(error.to_string()))?;
         Ok(Self {
+            url: watched,
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+}
+
+impl Listener {
+    /// What is known of the servers.
+    pub(in super::super) fn outlook(&self) -> &Outlook {
+        &self.url.outlook
     }
 }
 
@@ -63,15 +83,25 @@ impl Drop for Listener {
 async fn listen_for_ever(url: &PostgresUrl, sequence: &watch::Sender<i64>) {
     loop {
         if let Err(error) = listen(url, sequence).await {
-            tracing::warn!(error = %url.at(error), "not hearing of other instances; trying again");
+            let error = url.at(error);
+            if let Some(kept_back) = UNHEARD.may_say() {
+                tracing::warn!(%error, kept_back, "looking for a database server that takes writes");
+            }
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-/// Listens until the connection is lost.
+/// Listens until the connection is lost, or leads to a server that does not take writes any more.
 async fn listen(url: &PostgresUrl, sequence: &watch::Sender<i64>) -> Result<(), StoreError> {
-    let (client, mut connection) = url.connect().await?;
+    let (client, mut connection) = url.connect().await.map_err(|none| {
+        if none.is_crowded {
+            url.outlook.forget();
+        } else {
+            url.outlook.lost(url.at(none.error.clone()).to_string());
+        }
+        none.error
+    })?;
     let (heard, mut news) = mpsc::unbounded_channel();
     let driven = tokio::spawn(async move {
         while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
@@ -86,12 +116,15 @@ async fn listen(url: &PostgresUrl, sequence: &watch::Sender<i64>) -> Result<(), 
         }
     });
     let result = async {
+        let server = within(guard::identity(&client)).await?;
+        url.outlook.found(&server);
         let listen = format!("LISTEN {EVENTS_CHANNEL}");
-        client.batch_execute(&listen).await?;
+        within(async { Ok(client.batch_execute(&listen).await?) }).await?;
         loop {
             // First what was committed before we listened, or unheard since.
-            raise(sequence, last_sequence(&client).await?);
-            while let Ok(news) = tokio::time::timeout(LOOK_AGAIN, news.recv()).await {
+            raise(sequence, within(look(&client, url)).await?);
+            let again_at = Instant::now() + LOOK_AGAIN;
+            while let Ok(news) = timeout_at(again_at, news.recv()).await {
                 match news {
                     Some(Ok(last)) => raise(sequence, last),
                     Some(Err(_)) => {}
@@ -102,13 +135,26 @@ async fn listen(url: &PostgresUrl, sequence: &watch::Sender<i64>) -> Result<(), 
     }
     .await;
     driven.abort();
+    // Whether it takes writes is not known until the next connection.
+    url.outlook.forget();
     result
 }
 
-async fn last_sequence(client: &Client) -> Result<i64, StoreError> {
-    let asked = client.query_one(LAST_SEQUENCE, &[]);
-    let row = tokio::time::timeout(LOOK_AGAIN, asked)
+async fn within<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(ANSWER_MAX, answer)
         .await
-        .map_err(|_| StoreError::Away("no answer".to_owned()))??;
-    Ok(row.try_get(0)?)
+        .unwrap_or_else(|_| Err(StoreError::Away("no answer in time".to_owned())))
+}
+
+/// The feed's counter, and whether the server is still what it was.
+async fn look(client: &Client, url: &PostgresUrl) -> Result<i64, StoreError> {
+    let row = client.query_one(LOOK, &[]).await?;
+    let (last, is_read_only, standbys): (i64, &str, &str) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if is_read_only == "on" {
+        let what = "the server does not take writes any more";
+        return Err(StoreError::ReadOnly(what.to_owned()));
+    }
+    url.outlook.replicates_to(standbys);
+    Ok(last)
 }

@@ -9,8 +9,10 @@ mod catalogue;
 mod dialect;
 mod error;
 mod guard;
+mod hosts;
 mod indexes;
 mod listen;
+mod outlook;
 mod session;
 mod tls;
 mod url;
@@ -23,6 +25,8 @@ use tokio::runtime::Runtime;
 pub(super) use catalogue::{first_missing, lock_for_schema};
 pub(super) use indexes::{build_all, build_missing};
 pub(super) use listen::Listener;
+pub(super) use outlook::Outlook;
+pub use outlook::Replication;
 pub use url::{PostgresUrl, PostgresUrlError};
 
 use super::StoreError;
@@ -87,9 +91,15 @@ impl Postgres {
     /// The connection, made anew where there is none.
     fn session(&mut self) -> Result<&mut Session, StoreError> {
         let runtime = &self.runtime;
-        let is_open = |session: &Session| !session.has_ended(runtime);
+        let is_open = |session: &Session| !session.is_left_behind() && !session.has_ended(runtime);
         if !self.session.as_ref().is_some_and(is_open) {
             self.session = None;
+            // One looks for a server that takes writes, and the others wait for what it finds.
+            if self.purpose != Purpose::Maintain
+                && let Some(why) = self.url.outlook.away()
+            {
+                return Err(StoreError::Away(why));
+            }
             let session = Session::open(&self.runtime, &self.url, self.purpose)?;
             self.session = Some(session);
         }
@@ -138,7 +148,8 @@ impl Driver for Postgres {
         // Everything that was sent must have been answered well: COMMIT of a failed transaction
         // is answered without an error, too.
         self.step(|runtime, session| session.finish(runtime))?;
-        self.step(|runtime, session| session.commit(runtime, COMMIT))
+        let url = Arc::clone(&self.url);
+        self.step(|runtime, session| session.commit(runtime, COMMIT, &url))
     }
 
     fn rollback(&mut self) {
@@ -234,6 +245,12 @@ impl Driver for Postgres {
 
     fn maintain(&mut self, _idle: bool) -> Result<(), StoreError> {
         Ok(()) // The server keeps house by itself.
+    }
+
+    fn look(&mut self) -> Result<(), StoreError> {
+        self.session()?;
+        let url = Arc::clone(&self.url);
+        self.step(|runtime, session| session.check_again(runtime, &url))
     }
 }
 

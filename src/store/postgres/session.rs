@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,15 @@ use super::super::cancel::Cancel;
 use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
 use super::super::{StoreError, monotonic};
 use super::guard::{self, Notices};
+use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
 
-/// Longest time for making a connection, and for the answer to a commit.
+/// Longest time for making a connection, and for most answers.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest time for the first answers of a new connection.
+const FIRST_ANSWER_MAX: Duration = Duration::from_millis(2_500);
+/// An answer usually comes sooner; from here on it is asked whether it can come at all.
+const SOON: Duration = Duration::from_secs(1);
 /// Statements kept prepared; above the number that the program has, lists with filters included.
 const STATEMENTS_MAX: usize = 512;
 /// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
@@ -76,6 +82,9 @@ pub(super) struct Session {
     answer_max: Duration,
     notices: Arc<Notices>,
     checked_at: Instant,
+    /// Which server it leads to.
+    server: String,
+    outlook: Arc<Outlook>,
 }
 
 /// A runtime that lives on the thread which uses it.
@@ -94,15 +103,20 @@ impl Session {
         purpose: Purpose,
     ) -> Result<Self, StoreError> {
         let opened = async {
-            let (client, connection) = url.connect().await?;
+            let (client, connection) = url.connect().await.map_err(|none| none.error)?;
             let notices = Arc::new(Notices::default());
             let connection = tokio::spawn(guard::drive(connection, Arc::clone(&notices)));
             let limits = purpose.limits();
             let durable = if url.may_lose_commits { "" } else { DURABLE };
-            client
-                .batch_execute(&format!("{SETTINGS}{durable}{}", limits.settings))
-                .await?;
-            guard::check_server(&client, url).await?;
+            let first_answers = async {
+                client
+                    .batch_execute(&format!("{SETTINGS}{durable}{}", limits.settings))
+                    .await?;
+                guard::check_server(&client, url).await
+            };
+            let server = timeout(FIRST_ANSWER_MAX, first_answers)
+                .await
+                .unwrap_or_else(|_| Err(no_answer(FIRST_ANSWER_MAX)))?;
             Ok(Self {
                 client: Arc::new(client),
                 connection,
@@ -111,12 +125,19 @@ impl Session {
                 answer_max: limits.answer,
                 notices,
                 checked_at: monotonic(),
+                server,
+                outlook: Arc::clone(&url.outlook),
             })
         };
         let within = runtime.block_on(async { timeout(ANSWER_MAX, opened).await });
         within
             .unwrap_or_else(|_| Err(no_answer(ANSWER_MAX)))
             .map_err(|error| url.at(error))
+    }
+
+    /// Whether another server takes writes by now.
+    pub(super) fn is_left_behind(&self) -> bool {
+        self.outlook.is_elsewhere(&self.server)
     }
 
     /// Whether the server has ended it.
@@ -192,21 +213,33 @@ impl Session {
         runtime: &Runtime,
         url: &PostgresUrl,
     ) -> Result<(), StoreError> {
-        if url.may_lose_commits || self.checked_at.elapsed() < CHECK_AGAIN {
+        if self.checked_at.elapsed() < CHECK_AGAIN {
             return Ok(());
         }
         let client = Arc::clone(&self.client);
-        self.run(runtime, async { guard::check_disk(&client).await })?;
+        self.run(runtime, async { guard::check_commits(&client, url).await })?;
         self.checked_at = monotonic();
         Ok(())
     }
 
-    /// Commits by this command. Good only where the server has not said that it gave up waiting for a standby.
-    pub(super) fn commit(&mut self, runtime: &Runtime, command: &str) -> Result<(), StoreError> {
+    /// Commits by this command, however long that takes: a server that waits for its standby would go on doing
+    /// so, and a new connection would only wait beside it. Given up where another server takes writes.
+    /// Good only where the server has not said that it gave up waiting for a standby.
+    pub(super) fn commit(
+        &mut self,
+        runtime: &Runtime,
+        command: &str,
+        url: &PostgresUrl,
+    ) -> Result<(), StoreError> {
         let client = Arc::clone(&self.client);
         self.notices.forget();
-        self.run_within(runtime, ANSWER_MAX, async {
-            Ok(client.batch_execute(command).await?)
+        self.run_within(runtime, Duration::MAX, async {
+            client.batch_execute(command).await?;
+            if url.requires_standby {
+                // Asked after the commit, so that it holds for it.
+                guard::check_standby(&client).await?;
+            }
+            Ok(())
         })?;
         self.notices.check()
     }
@@ -269,7 +302,7 @@ impl Session {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
-        let text = sql.replace(SKIP_LOCKED, "FOR UPDATE SKIP LOCKED");
+        let text = sql.replace(SKIP_LOCKED, "FOR NO KEY UPDATE SKIP LOCKED");
         let client = Arc::clone(&self.client);
         let statement = self.run(runtime, async { Ok(client.prepare(&text).await?) })?;
         if self.statements.len() >= STATEMENTS_MAX {
@@ -303,9 +336,21 @@ impl Session {
             }
             answer
         };
-        runtime
-            .block_on(async { timeout(answer_max, answers).await })
-            .unwrap_or_else(|_| Err(no_answer(answer_max)))
+        runtime.block_on(async {
+            let mut answers = pin!(answers);
+            if let Ok(answer) = timeout(SOON, &mut answers).await {
+                return answer;
+            }
+            tokio::select! {
+                answer = timeout(answer_max.saturating_sub(SOON), answers) => {
+                    answer.unwrap_or_else(|_| Err(no_answer(answer_max)))
+                }
+                () = self.outlook.gives_up(&self.server) => {
+                    let what = format!("{} does not answer, and is not waited for any more", self.server);
+                    Err(StoreError::Away(what))
+                }
+            }
+        })
     }
 }
 

@@ -3,32 +3,32 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{CancelToken, Client, Config, Connection, Socket};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{CancelToken, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
+use super::hosts::{Connected, Hosts, NoHost};
+use super::outlook::Outlook;
 use super::tls::{self, Trust};
 
-type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-
-/// Longest time for making a connection to one host.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Longest time for telling the server to stop a query.
 const STOP_MAX: Duration = Duration::from_secs(1);
-/// Unanswered data after which the system gives a connection up.
-const UNANSWERED_MAX: Duration = Duration::from_secs(10);
 
 /// A checked URL and what is needed to connect.
 #[derive(Clone)]
 pub struct PostgresUrl {
-    config: Config,
+    hosts: Arc<Hosts>,
     tls: MakeRustlsConnect,
     shown: String,
     is_unchecked: bool,
+    /// What is known of its servers.
+    pub(super) outlook: Arc<Outlook>,
+    /// Nothing is acknowledged that is on one machine only.
+    pub(super) requires_standby: bool,
     /// The operator accepts that a crash of the server loses what was acknowledged.
     pub(super) may_lose_commits: bool,
 }
@@ -85,24 +85,20 @@ impl PostgresUrl {
         if !is_local && sslmode.is_none() {
             return Err(PostgresUrlError::NoSslMode);
         }
-        config
-            .ssl_mode(match sslmode {
-                Some("disable") => SslMode::Disable,
-                Some("require" | "verify-full") => SslMode::Require,
-                _ => SslMode::Prefer,
-            })
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .application_name("refund-receiver")
-            .connect_timeout(CONNECT_MAX)
-            .tcp_user_timeout(UNANSWERED_MAX)
-            .keepalives(true)
-            .keepalives_idle(UNANSWERED_MAX);
+        config.ssl_mode(match sslmode {
+            Some("disable") => SslMode::Disable,
+            Some("require" | "verify-full") => SslMode::Require,
+            _ => SslMode::Prefer,
+        });
+        let hosts = Hosts::of(&config);
         let tls = tls::connector(&trust).map_err(PostgresUrlError::Roots)?;
         Ok(Self {
-            shown: shown(&config),
+            shown: shown(&config, &hosts),
             is_unchecked: !is_local && trust == Trust::Anybody,
-            config,
+            hosts: Arc::new(hosts),
             tls,
+            outlook: Arc::default(),
+            requires_standby: false,
             may_lose_commits: false,
         })
     }
@@ -112,16 +108,19 @@ impl PostgresUrl {
         self.may_lose_commits = true;
     }
 
+    /// Acknowledges nothing while commits do not wait for a standby.
+    pub fn require_synchronous(&mut self) {
+        self.requires_standby = true;
+    }
+
     /// Whether the server may be somebody else's, as its certificate is not checked.
     pub fn is_unchecked(&self) -> bool {
         self.is_unchecked
     }
 
-    /// Connects to the first host that takes writes.
-    pub(super) async fn connect(
-        &self,
-    ) -> Result<(Client, Connection<Socket, TlsStream>), StoreError> {
-        Ok(self.config.connect(self.tls.clone()).await?)
+    /// Connects to the first server that takes writes.
+    pub(super) async fn connect(&self) -> Result<Connected, NoHost> {
+        self.hosts.connect(&self.tls).await
     }
 
     /// Asks the server to stop what this connection does. Where it does not hear, the time limit of the
@@ -186,23 +185,10 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-fn shown(config: &Config) -> String {
-    let ports = config.get_ports();
-    let hosts: Vec<String> = config
-        .get_hosts()
-        .iter()
-        .enumerate()
-        .map(|(index, host)| {
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                Host::Unix(path) => format!("{}:{port}", path.display()),
-            }
-        })
-        .collect();
+fn shown(config: &Config, hosts: &Hosts) -> String {
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or_default();
-    format!("postgres://{user}@{}/{database}", hosts.join(","))
+    format!("postgres://{user}@{}/{database}", hosts.shown())
 }
 
 impl fmt::Display for PostgresUrl {
