@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::USAGE;
-use super::backup::contents::Contents;
+use super::backup::contents::{Contents, Depth};
 use super::check_config::load_config;
 use super::folder::Folder;
 use super::output::{self, Format};
@@ -82,5 +82,5 @@ fn drill(backup: &Path, registry: Option<&Registry>) -> anyhow::Result<Contents>
     let url = StoreUrl::Sqlite(copy.clone());
     // Locks, checks, steps up and closes in good order, as a start and a stop do.
     drop(Store::open(&url, &SystemClock)?);
-    Ok(Contents::of(&copy, registry)?)
+    Ok(Contents::of(&copy, Depth::Audit(registry))?)
 }

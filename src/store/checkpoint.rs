@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -16,6 +17,8 @@ use super::stats::Stats;
 pub(super) struct Checkpointer {
     signal: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Pages of the log that are in the file.
+    copied: Arc<AtomicU64>,
 }
 
 impl Checkpointer {
@@ -24,14 +27,27 @@ impl Checkpointer {
         let sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
         // One signal waits at most: two would ask for the same copy.
         let (signal, signals) = sync_channel(1);
+        let copied = Arc::new(AtomicU64::new(0));
+        let told = Arc::clone(&copied);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || copy_when_told(sqlite, &signals, &stats))
+            .spawn(move || copy_when_told(sqlite, &signals, &stats, &told))
             .map_err(|error| StoreError::open(path, &error))?;
         Ok(Self {
             signal: Some(signal),
             thread: Some(thread),
+            copied,
         })
+    }
+
+    /// Pages of the log that were copied last time.
+    pub(super) fn copied(&self) -> u64 {
+        self.copied.load(Ordering::Relaxed)
+    }
+
+    /// The writer has copied itself, or the log has started over.
+    pub(super) fn set_copied(&self, pages: u64) {
+        self.copied.store(pages, Ordering::Relaxed);
     }
 
     /// Asks for a copy; does not wait for it.
@@ -43,11 +59,15 @@ impl Checkpointer {
     }
 }
 
-fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>, stats: &Stats) {
+fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>, stats: &Stats, copied: &AtomicU64) {
     while signals.recv().is_ok() {
-        if let Err(error) = sqlite.checkpoint() {
-            tracing::warn!(%error, "the log could not be copied; the writer tries next");
-            stats.stop_if_fatal(&error);
+        match sqlite.checkpoint() {
+            Ok(Some(pages)) => copied.store(pages, Ordering::Relaxed),
+            Ok(None) => {} // The writer copies at this moment.
+            Err(error) => {
+                tracing::warn!(%error, "the log could not be copied; it is tried again");
+                stats.stop_if_fatal(&error);
+            }
         }
     }
 }

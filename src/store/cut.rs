@@ -20,8 +20,8 @@ pub(super) fn check(path: &Path, bytes: u64, store_lock: &StoreLock) -> Result<(
         if store_lock.is_marked() {
             let lock = with_suffix(path, lock::SUFFIX);
             return Err(StoreError::Corrupt(format!(
-                "it is empty or gone, but a store was made here; restore a backup, or remove {} to begin \
-                 a new one",
+                "it is empty or gone, but a store was made here; restore a backup (`refund-receiver restore --from`), \
+                 or remove {} to begin a new one",
                 lock.display()
             )));
         }

@@ -11,7 +11,7 @@ use super::schema::Making;
 use super::sqlite::{Sqlite, Synchronous};
 use super::stats::Stats;
 use super::tx::Snapshot;
-use super::{StoreError, cut, private, schema};
+use super::{StoreError, cut, generation, private, schema};
 use crate::faults::planted;
 use tokio::sync::watch;
 
@@ -58,6 +58,7 @@ pub(super) fn open_sqlite(
     // Looked at before anything is set, so that a file that is not ours stays as it is.
     let bytes = path.metadata().map_or(0, |file| file.len());
     cut::check(path, bytes, &lock)?;
+    generation::check(path, &lock.noted())?;
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
@@ -70,6 +71,10 @@ pub(super) fn open_sqlite(
     schema::prepare(&mut sqlite, making)?;
     if let Err(error) = lock.mark() {
         tracing::warn!(%error, "an emptied database file would not be noticed");
+    }
+    // A full disk must not keep the service from starting.
+    if let Err(error) = generation::renew(&mut sqlite, path, &lock) {
+        tracing::warn!(%error, "a log that is not the database's own may not be noticed");
     }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
     // Only for speed: a full disk must not keep the service from starting.

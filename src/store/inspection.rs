@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::damage::{self, Damage};
 use super::driver::Driver;
 use super::engine::real_path;
 use super::postgres::{Postgres, Purpose};
 use super::sqlite::{Sqlite, with_suffix};
 use super::tx::Snapshot;
-use super::{StoreError, StoreUrl, schema};
+use super::{StoreError, StoreUrl, generation, schema};
 
 /// A store that is only looked at.
 pub struct Inspection(Source);
@@ -35,6 +36,7 @@ impl StoreFile {
         let sqlite = if is_at_rest {
             Sqlite::open_at_rest(&path)?
         } else {
+            generation::check_unlocked(&path)?;
             Sqlite::open_read_only(&path)?
         };
         Ok(Self {
@@ -87,11 +89,16 @@ impl Inspection {
         result
     }
 
-    /// Reads a whole file and gives what the engine finds damaged; empty where it is sound. `None` for a
-    /// server, which looks after its own pages.
-    pub fn damage(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+    /// What the engine finds damaged in a file; empty where it is sound. A file at rest is read as a whole. One
+    /// in use is read table by table, each for a few seconds at most, so that the log can start over. `None`
+    /// for a server, which looks after its own pages.
+    pub fn damage(&mut self) -> Result<Option<Damage>, StoreError> {
         match &mut self.0 {
-            Source::File(file) => schema::damage(&mut file.sqlite).map(Some),
+            Source::File(file) if file.is_at_rest => Ok(Some(Damage {
+                found: schema::damage(&mut file.sqlite)?,
+                unread: Vec::new(),
+            })),
+            Source::File(file) => damage::of_tables(&mut file.sqlite).map(Some),
             Source::Server(_) => Ok(None),
         }
     }
@@ -132,7 +139,7 @@ pub fn copy_file(
         let what = "a service began to use the store meanwhile; try again";
         return Err(StoreError::Busy(what.to_owned()));
     }
-    result
+    result.and_then(|()| generation::cut_off(to))
 }
 
 /// The log of a database lies beside it.

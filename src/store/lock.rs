@@ -1,7 +1,9 @@
-//! The lock file beside the database: one process a store, and the note that a store was made there.
+//! The lock file beside the database: one process a store, the note that a store was made there, and which
+//! numbers its file may have (`generation.rs`).
 
+use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use super::sqlite::with_suffix;
@@ -9,6 +11,12 @@ use super::{StoreError, private};
 
 /// What its name ends in, behind the name of the database.
 pub(super) const SUFFIX: &str = ".lock";
+/// Says that an emptied file is no new one.
+const MARK: &str = "a store was made here\n";
+/// What the line with the numbers begins with.
+const NUMBERS: &str = "generations";
+/// Bytes that are read of it.
+const BYTES_MAX: u64 = 4_096;
 
 /// The lock beside the file: one process a store, held until the process ends.
 #[derive(Debug)]
@@ -23,6 +31,7 @@ impl StoreLock {
         let file = private::options()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(|error| StoreError::open(&path, &error))?;
@@ -43,7 +52,47 @@ impl StoreLock {
         if self.is_marked() {
             return Ok(());
         }
-        (&self.file).write_all(b"a store was made here\n")?;
+        (&self.file).write_all(MARK.as_bytes())?;
         self.file.sync_all()
     }
+
+    /// The numbers that the file beside it may have; empty where that is not known.
+    pub(super) fn noted(&self) -> Vec<u32> {
+        let mut text = String::new();
+        let mut file = &self.file;
+        let read = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.take(BYTES_MAX).read_to_string(&mut text));
+        read.map_or(Vec::new(), |_| numbers(&text))
+    }
+
+    /// Notes these numbers in the place of those that were.
+    pub(super) fn note(&self, numbers: &[u32]) -> std::io::Result<()> {
+        let mut text = format!("{MARK}{NUMBERS}");
+        for number in numbers {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {number:08x}");
+        }
+        text.push('\n');
+        // One short write within one sector, then whatever was longer is cut off.
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)?;
+        file.sync_all()
+    }
+}
+
+/// What the lock file of a database notes, read without taking it.
+pub(super) fn noted(database: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(with_suffix(database, SUFFIX));
+    text.map_or(Vec::new(), |text| numbers(&text))
+}
+
+/// Empty where a line cannot be read: then nothing is known.
+fn numbers(text: &str) -> Vec<u32> {
+    let line = text.lines().find_map(|line| line.strip_prefix(NUMBERS));
+    let words = line.unwrap_or_default().split_whitespace();
+    let read = words.map(|word| u32::from_str_radix(word, 16));
+    read.collect::<Result<_, _>>().unwrap_or_default()
 }

@@ -10,10 +10,12 @@ mod checkpoint;
 mod condition;
 pub mod copy;
 mod cut;
+mod damage;
 mod driver;
 mod engine;
 mod error;
 pub mod evidence;
+mod generation;
 mod hush;
 mod inspection;
 mod job;
@@ -38,6 +40,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+pub use damage::Damage;
 pub use error::StoreError;
 pub(crate) use hush::Hush;
 pub use inspection::{Inspection, copy_file, log_of};

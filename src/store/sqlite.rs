@@ -5,6 +5,7 @@
 
 mod backup;
 mod catalogue;
+mod log;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -23,20 +24,13 @@ use super::checkpoint::Checkpointer;
 use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
 use super::{StoreError, monotonic, private};
-use crate::faults::crash_point;
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Log pages (4 KiB) after which the log is copied into the file beside the writer: 4 MiB.
-const COPY_PAGES: u64 = 1_024;
-/// Log pages after which the writer makes the last copy itself, so that the log starts over: 16 MiB.
-const START_OVER_PAGES: u64 = 4_096;
 /// Bytes of the log that are laid out before the first commit; a little more than it should need.
 const LOG_BYTES: u64 = 20 * 1024 * 1024;
-/// Log pages between two such tries, where a reader stood in the way.
-const TRY_AGAIN_PAGES: u64 = 1_024;
 /// Longest time for one query of a reader.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Steps of SQLite's machine between two looks at the clock, about a millisecond.
@@ -119,21 +113,28 @@ impl Sqlite {
     /// a thread from others and the log from starting over.
     pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let mut sqlite = Self::open_read_only(path)?;
+        sqlite.cut_after(QUERY_TIMEOUT)?;
+        Ok(sqlite)
+    }
+
+    /// From now on a query that takes longer, counted from the begin of its snapshot, is cut; so is one that
+    /// is given up.
+    pub(super) fn cut_after(&mut self, longest: Duration) -> Result<(), StoreError> {
         let limits = Arc::new(Mutex::new(Limits {
             began: monotonic(),
             cancel: None,
         }));
         let asked = Arc::clone(&limits);
-        sqlite.connection.progress_handler(
+        self.connection.progress_handler(
             STEPS_BETWEEN_LOOKS,
             Some(move || {
                 let limits = asked.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_cancelled = limits.cancel.as_ref().is_some_and(|c| c.is_cancelled());
-                is_cancelled || limits.began.elapsed() > QUERY_TIMEOUT
+                is_cancelled || limits.began.elapsed() > longest
             }),
         )?;
-        sqlite.limits = Some(limits);
-        Ok(sqlite)
+        self.limits = Some(limits);
+        Ok(())
     }
 
     /// Opens the file for looking at it, however long that takes; changes nothing.
@@ -236,15 +237,6 @@ impl Sqlite {
         };
         lay_out().map_err(|error| StoreError::open(&path, &error))
     }
-
-    /// Copies the log into the file as far as no reader stands in the way; blocks nobody.
-    pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
-        crash_point!("checkpoint-before");
-        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-        self.connection.query_row(sql, [], |_| Ok(()))?;
-        crash_point!("checkpoint-after");
-        Ok(())
-    }
 }
 
 impl Driver for Sqlite {
@@ -315,23 +307,7 @@ impl Driver for Sqlite {
     }
 
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
-        let pages = self.log_pages.load(Ordering::Relaxed);
-        if pages < self.copied_at {
-            self.copied_at = 0; // The log has started over.
-        }
-        let fresh = pages - self.copied_at;
-        let starts_over = pages >= START_OVER_PAGES && fresh >= TRY_AGAIN_PAGES;
-        if starts_over || (idle && fresh > 0) {
-            self.copied_at = pages;
-            return self.checkpoint();
-        }
-        if fresh >= COPY_PAGES {
-            self.copied_at = pages;
-            if let Some(checkpointer) = &self.checkpointer {
-                checkpointer.ask();
-            }
-        }
-        Ok(())
+        self.look_after_log(idle)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Backups of a store in a file: made beside a busy service, believed only after an audit, and restored by
 //! a copy, after which whatever is sent again is there once.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::harness::audit::{AckedFile, run};
 use crate::harness::folder::Folder;
 use crate::harness::payermax::{ACK, MAIN, Notice};
+use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Engine, Server, wait_for};
 
 /// Notifications that arrive while the backup is made.
@@ -213,6 +215,67 @@ fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
     let live = server.folder().path().join("refunds.db");
     refused(&check(&live, &[]), 1, "a log lies beside it");
     server.terminate();
+}
+
+#[test]
+fn a_backup_without_an_audit_says_so_and_can_be_audited_later() {
+    let server = server();
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
+    server.settled("R-1");
+    let folder = Folder::new();
+    let file = folder.path().join("quick.db");
+    let (config, to) = (server.config_path(), file.to_str().expect("a plain path"));
+    let config = config.to_str().expect("a plain path");
+    let made = run(&[
+        "backup",
+        "--no-audit",
+        "--json",
+        "--config",
+        config,
+        "--to",
+        to,
+    ]);
+    let made = result(&made, 0);
+    assert_eq!(made["audited"], false, "{made}");
+    assert_eq!(made["callbacks"], 1, "{made}");
+    assert_eq!(made["audit"]["rules"][0]["checked"], 0, "{made}");
+    let owner = std::fs::metadata(&file).expect("the backup").permissions();
+    assert_eq!(owner.mode() & 0o777, 0o600);
+    let checked = result(&check(&file, &["--config", config]), 0);
+    assert_eq!(checked["audited"], true, "{checked}");
+    assert_eq!(checked["audit"]["rules"][0]["checked"], 1, "{checked}");
+}
+
+#[test]
+fn a_file_system_without_links_or_careful_renames_takes_a_backup() {
+    let server = server();
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
+    let folder = Folder::new();
+    let file = folder.path().join("refunds.db");
+    let config = server.config_path();
+    let made = Command::new("strace")
+        .args([
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            "inject=renameat2:error=EINVAL",
+        ])
+        .args([
+            "-e",
+            "inject=linkat:error=EPERM",
+            PROGRAM,
+            "backup",
+            "--config",
+        ])
+        .arg(&config)
+        .arg("--to")
+        .arg(&file)
+        .output()
+        .expect("strace can be started (apt-get install strace)");
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(names(folder.path()), ["refunds.db"]);
+    refused(&backup(&server, &file), 2, "overwrites nothing");
 }
 
 #[test]

@@ -30,6 +30,12 @@ const IN_CHECKPOINT: [(&str, &[u32]); 2] =
     [("checkpoint-before", &[0]), ("checkpoint-after", &[0])];
 /// Places on the way of a first start.
 const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-noted", "schema-committed"];
+/// Places of every start where file and log get a new number.
+const IN_GENERATION: [(&str, &[u32]); 3] = [
+    ("generation-noted", &[0]),
+    ("generation-set", &[0]),
+    ("generation-copied", &[0]),
+];
 /// Places on the way of a start that steps an older store up.
 const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
 /// Places on the way of a start that finds work left behind.
@@ -141,9 +147,9 @@ fn an_end_in_the_first_start_leaves_a_store_that_can_be_started() {
     }
 }
 
-fn end_in_recovery(engine: Engine) {
-    for (point, passes) in IN_RECOVERY {
-        for passes in passes {
+fn end_in_recovery(engine: Engine, points: &[(&str, &[u32])]) {
+    for (point, passes) in points {
+        for passes in *passes {
             let place = format!("{point} after {passes}");
             let (mut server, mut ledger) = (server_with_crash_points(engine), Ledger::default());
             arm(&mut server, "settle-begun", 5);
@@ -163,12 +169,28 @@ fn end_in_recovery(engine: Engine) {
 
 #[test]
 fn an_end_in_the_middle_of_recovery_is_recovered_from() {
-    end_in_recovery(Engine::Sqlite);
+    end_in_recovery(Engine::Sqlite, &IN_RECOVERY);
 }
 
 #[test]
 fn an_end_in_the_middle_of_recovery_is_recovered_from_on_postgres() {
-    end_in_recovery(Engine::Postgres);
+    end_in_recovery(Engine::Postgres, &IN_RECOVERY);
+}
+
+#[test]
+fn an_end_while_file_and_log_get_a_new_number_never_makes_a_good_store_be_refused() {
+    end_in_recovery(Engine::Sqlite, &IN_GENERATION);
+    for (point, _) in IN_GENERATION {
+        let mut server = server_with_crash_points(Engine::Sqlite);
+        arm(&mut server, point, 0);
+        // The first start, and then one after the other on what was left.
+        for _ in 0..3 {
+            assert_aborted(server.start_and_end(), point);
+        }
+        disarm(&mut server);
+        server.restart();
+        server.notify(MAIN, SAMPLE).expect(200, ACK);
+    }
 }
 
 /// For each older version there is a store of it among the fixtures.
@@ -247,6 +269,7 @@ fn every_crash_point_is_driven() {
         .chain(in_recovery)
         .chain(AT_FIRST_START)
         .chain(IN_UPGRADE)
+        .chain(IN_GENERATION.iter().map(|(point, _)| *point))
         .map(str::to_owned)
         .collect();
     assert_eq!(driven, points_in_source());

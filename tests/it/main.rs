@@ -30,6 +30,7 @@ mod plans;
 mod postgres_server;
 mod power_cut;
 mod proxies;
+mod restore;
 mod security_page;
 mod selftest;
 mod server_faults;

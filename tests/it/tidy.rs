@@ -75,7 +75,7 @@ const CRATES: [(&str, &[&str]); 15] = [
             "src/push/address.rs",
         ],
     ),
-    ("rustix", &["src/cli/listen.rs"]),
+    ("rustix", &["src/cli/backup/", "src/cli/listen.rs"]),
 ];
 
 /// Only here may a refund, a close-out or an event be written.

@@ -17,7 +17,9 @@ use super::{STORE_REFUSED, USAGE};
 use crate::config::Config;
 use crate::domain::clock::{Clock as _, SystemClock};
 use crate::store::{self, StoreError};
-use contents::Contents;
+use contents::{Contents, Depth};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 /// Pause between two lines that say how far the copy is, in milliseconds.
 const PROGRESS_MS: i64 = 2_000;
@@ -29,10 +31,12 @@ const MEBIBYTE: u64 = 1_024 * 1_024;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   refund-receiver backup --config refunds.toml --to /backup/refunds-2026-01-31.db
+  refund-receiver backup --config refunds.toml --to /backup/refunds-hourly.db --no-audit
 
-An existing file is never overwritten. Exit 0: the copy is on disk and everything holds in it; 1: there is no
-copy, or the copy is kept and something does not hold in it (as in the store itself); 2: wrong usage, or a
-PostgreSQL store, which has tools of its own; 3: the store cannot be read. How to restore: docs/operations.md.")]
+The audit verifies every signature again: some minutes for a million callbacks. An existing file is never
+overwritten. Exit 0: the copy is on disk and everything holds in it; 1: there is no copy, or the copy is kept and
+something does not hold in it (as in the store itself); 2: wrong usage, or a PostgreSQL store, which has tools of
+its own; 3: the store cannot be read. How to restore: `restore --from`, docs/restore.md.")]
 pub struct Backup {
     /// The TOML file
     #[arg(long, value_name = "FILE")]
@@ -40,6 +44,9 @@ pub struct Backup {
     /// The file to be made
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// Check the pages of the copy alone; audit it later with `restore --check`
+    #[arg(long)]
+    no_audit: bool,
     /// How to print what was copied
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -61,7 +68,12 @@ impl Backup {
             let name = self.to.display();
             return output::fail(USAGE, format!("{name} exists; a backup overwrites nothing"));
         }
-        match make(store, &self.to, &config) {
+        let depth = if self.no_audit {
+            Depth::Sound
+        } else {
+            Depth::Audit(Some(&config.registry))
+        };
+        match make(store, &self.to, depth) {
             Ok(contents) => {
                 contents.print(&self.to, Format::or_json(self.output, self.json));
                 if contents.report.is_clean() {
@@ -91,13 +103,13 @@ fn use_own_tools(config: &Config, to: &Path) -> String {
 
 /// Copies under another name, audits, brings it to disk, and only then gives it its name: under that name
 /// there is a whole backup or nothing.
-fn make(from: &Path, to: &Path, config: &Config) -> anyhow::Result<Contents> {
-    let partial = Partial::create(to)?;
-    store::copy_file(from, &partial.0, &mut progress_on_stderr())?;
-    let name = partial.0.display();
-    let synced = File::open(&partial.0).and_then(|file| file.sync_all());
+fn make(from: &Path, to: &Path, depth: Depth<'_>) -> anyhow::Result<Contents> {
+    let mut partial = Partial::create(to)?;
+    store::copy_file(from, &partial.path, &mut progress_on_stderr())?;
+    let name = partial.path.display();
+    let synced = File::open(&partial.path).and_then(|file| file.sync_all());
     synced.with_context(|| format!("{name} cannot be brought to disk"))?;
-    let contents = Contents::of(&partial.0, Some(&config.registry));
+    let contents = Contents::of(&partial.path, depth);
     let contents = contents.map_err(|error| anyhow::anyhow!("the copy cannot be used: {error}"))?;
     anyhow::ensure!(
         !contents.is_damaged(),
@@ -108,7 +120,10 @@ fn make(from: &Path, to: &Path, config: &Config) -> anyhow::Result<Contents> {
 }
 
 /// A copy under way; removed unless it becomes a backup.
-struct Partial(PathBuf);
+struct Partial {
+    path: PathBuf,
+    is_named: bool,
+}
 
 impl Partial {
     /// Only we may read it: it holds everything that the store does.
@@ -120,16 +135,25 @@ impl Partial {
         options.write(true).create_new(true).mode(0o600);
         let made = options.open(&path);
         made.with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
+        Ok(Self {
+            path,
+            is_named: false,
+        })
     }
 
     /// Gives it its name, which must still be free, and brings that to disk.
-    fn finish(self, to: &Path) -> anyhow::Result<()> {
-        std::fs::hard_link(&self.0, to)
-            .with_context(|| format!("cannot name the copy {}", to.display()))?;
+    fn finish(&mut self, to: &Path) -> anyhow::Result<()> {
+        let named = match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE) {
+            // Network file systems often cannot; the name was free before the copy and is looked at again.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if to.symlink_metadata().is_err() => {
+                std::fs::rename(&self.path, to)
+            }
+            other => other.map_err(Into::into),
+        };
+        named.with_context(|| format!("cannot name the copy {}", to.display()))?;
+        self.is_named = true;
         let folder = to.parent().filter(|path| !path.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        drop(self);
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.with_context(|| format!("{} cannot be brought to disk", folder.display()))
     }
@@ -137,8 +161,11 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
-            let name = self.0.display();
+        if self.is_named {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            let name = self.path.display();
             output::error(format!("warning: {name} cannot be removed: {error}"));
         }
     }

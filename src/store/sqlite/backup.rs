@@ -9,6 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::StoreError;
+use super::super::driver::Driver as _;
 use super::Sqlite;
 
 /// Pages (4 KiB) copied between two looks at the progress: 4 MiB.
@@ -24,6 +25,39 @@ impl Sqlite {
         let sqlite = Self::open(&uri_at_rest(path), flags)?;
         sqlite.set("mmap_size", "0", "0")?;
         Ok(sqlite)
+    }
+
+    /// The names of its tables.
+    pub(in super::super) fn tables(&mut self) -> Result<Vec<String>, StoreError> {
+        let sql =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        self.all_texts(sql)
+    }
+
+    /// What SQLite finds wrong with one table: its pages, its indexes, its foreign keys.
+    pub(in super::super) fn check_table(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
+        self.begin_snapshot()?;
+        let found = self.check_in_snapshot(table);
+        self.rollback();
+        found
+    }
+
+    fn check_in_snapshot(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
+        let mut found = self.all_texts(&format!("PRAGMA integrity_check('{table}')"))?;
+        found.retain(|line| line != "ok");
+        let strays = self.all_texts(&format!("PRAGMA foreign_key_check('{table}')"))?;
+        let stray = |_| format!("a row of {table} names a row that is not there");
+        found.extend(strays.iter().map(stray));
+        Ok(found)
+    }
+
+    fn all_texts(&mut self, sql: &str) -> Result<Vec<String>, StoreError> {
+        let mut texts = Vec::new();
+        self.query(sql, &[], &mut |row| {
+            texts.push(row.text(0)?.to_owned());
+            Ok(())
+        })?;
+        Ok(texts)
     }
 
     /// Copies the state that this snapshot sees. The caller has begun it and ends it: without one each
