@@ -172,6 +172,8 @@ pub struct StoreMetrics {
     pub since_commit: Gauge,
     /// 1 where what was accepted takes effect late.
     pub applying_delayed: Gauge,
+    /// Reads that met a damaged part of the store.
+    pub damaged_reads: Gauge,
     /// 1 where commits waited for a standby and do not any more.
     pub replication_lost: Gauge,
     /// The database server that takes writes.
@@ -195,6 +197,7 @@ impl StoreMetrics {
             refuses: gauge("store_refuses", "1 where callbacks are put off at once"),
             since_commit: gauge("store_seconds_since_commit", help),
             applying_delayed: gauge("applying_delayed", "1 where callbacks take effect late"),
+            damaged_reads: gauge("store_damaged_reads", "Reads that met damage"),
             replication_lost: gauge("store_replication_lost", "1 where no standby is waited for"),
             failovers: gauge("store_failovers", "Times that another server took writes"),
             server,
@@ -261,10 +264,13 @@ pub struct Metrics {
     pub readers: ReaderMetrics,
 }
 
-fn register_invalid_reports(registry: &mut Registry) -> Family<InvalidReportLabels, Counter> {
+/// A family of metrics, registered.
+fn family<L, M>(registry: &mut Registry, name: &str, help: &str) -> Family<L, M>
+where
+    Family<L, M>: prometheus_client::registry::Metric + Clone + Default,
+{
     let family = Family::default();
-    let help = "Reports of EPay with a member that cannot be read, by member";
-    registry.register("epay_invalid", help, family.clone());
+    registry.register(name, help, family.clone());
     family
 }
 
@@ -291,7 +297,8 @@ impl Default for Metrics {
         let clock_skew = Gauge::default();
         let help = "Time by which this machine's clock is ahead of the database's";
         registry.register("clock_skew_seconds", help, clock_skew.clone());
-        let invalid_reports = register_invalid_reports(&mut registry);
+        let help = "Reports of EPay with a member that cannot be read, by member";
+        let invalid_reports = family(&mut registry, "epay_invalid", help);
         let store = StoreMetrics::register(&mut registry);
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();

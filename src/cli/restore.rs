@@ -1,4 +1,4 @@
-//! `restore --check`: a drill. The backup is copied into a temporary folder and opened there as the service
+//! `restore --from` puts a backup in the place of the store. `restore --check` is a drill: the backup is copied into a temporary folder and opened there as the service
 //! would open it, so that it is known today what will be back on the day it is needed.
 
 use std::path::{Path, PathBuf};
@@ -6,32 +6,47 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use serde_json::json;
 
-use super::USAGE;
 use super::backup::contents::{Contents, Depth};
 use super::check_config::load_config;
 use super::folder::Folder;
 use super::output::{self, Format};
-use crate::domain::clock::SystemClock;
+use super::{STORE_REFUSED, USAGE};
+use crate::config::Config;
+use crate::domain::clock::{Clock as _, SystemClock};
 use crate::providers::Registry;
-use crate::store::{self, Inspection, Store, StoreError, StoreUrl};
+use crate::store::{self, Inspection, Lane, Restored, Store, StoreError, StoreUrl};
 
-/// Checks that a backup can be restored, and says what would be back; the backup is only read
+/// Puts a backup in the place of the store; or checks that one can be restored
 ///
-/// A restore itself is a copy of that file to where the store lies, with the service stopped: the steps
-/// stand in docs/operations.md.
+/// --from takes the store's lock, so a running service is refused. The backup is copied, checked and brought
+/// to disk before anything moves; then the old files get other names, nothing is deleted, and the feed gets a
+/// new epoch, by which its readers notice. Cut off in the middle, the same command does it again. The page with
+/// all steps, PostgreSQL included: docs/restore.md.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver restore --check /backup/refunds-2026-01-31.db
   TMPDIR=/var/tmp refund-receiver restore --check refunds.db --config refunds.toml --json
+  refund-receiver restore --from /backup/refunds-2026-01-31.db --config refunds.toml
+  refund-receiver restore --new-epoch --config refunds.toml
 
-The copy needs as much room in the temporary folder (TMPDIR) as the backup has, and 20 MiB. Exit 0: it can be
-restored and everything holds in it; 1: it cannot, or not everything does; 2: wrong usage.")]
+--check copies into the temporary folder (TMPDIR), --from next to the store: as much room as the backup has, and
+20 MiB. Exit 0: done, and everything holds; 1: it cannot be restored, or not everything holds in it; 2: wrong
+usage; 3: the store cannot be used, because a service runs on it, for instance.")]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["check", "from", "new_epoch"])))]
 pub struct Restore {
-    /// The backup
+    /// The backup to look at; it is only read
     #[arg(long, value_name = "FILE")]
-    check: PathBuf,
-    /// Verify the signatures again, too, with the accounts of this TOML file
+    check: Option<PathBuf>,
+    /// The backup that is to take the store's place
+    #[arg(long, value_name = "FILE", requires = "config")]
+    from: Option<PathBuf>,
+    /// Tell the readers of the feed that its history is another one: after PostgreSQL was restored by its own
+    /// tools, or after a failover to a standby that may lack commits
+    #[arg(long, requires = "config")]
+    new_epoch: bool,
+    /// The TOML file; with --check, to verify the signatures again with its accounts
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How to print what would be back
@@ -48,20 +63,116 @@ impl Restore {
             Ok(config) => config,
             Err(code) => return code,
         };
-        if let Err(error) = std::fs::File::open(&self.check) {
-            return output::fail(USAGE, format!("{}: {error}", self.check.display()));
+        let format = Format::or_json(self.output, self.json);
+        match (&self.check, &self.from, config) {
+            (Some(file), _, config) => check(file, config.as_ref(), format),
+            (_, Some(from), Some(config)) => put_back(from, &config, format),
+            (_, _, Some(config)) => begin_history(&config, format),
+            // clap asks for it.
+            (_, _, None) => output::fail(USAGE, "--config is needed"),
         }
-        match drill(&self.check, config.as_ref().map(|config| &config.registry)) {
-            Ok(contents) => {
-                contents.print(&self.check, Format::or_json(self.output, self.json));
-                if contents.report.is_clean() {
-                    ExitCode::SUCCESS
-                } else {
-                    output::fail(1, "not everything holds in it")
+    }
+}
+
+/// Opens what a user names; that it cannot be read is wrong usage.
+fn readable(file: &Path) -> Result<(), ExitCode> {
+    std::fs::File::open(file)
+        .map(drop)
+        .map_err(|error| output::fail(USAGE, format!("{}: {error}", file.display())))
+}
+
+fn check(file: &Path, config: Option<&Config>, format: Format) -> ExitCode {
+    if let Err(code) = readable(file) {
+        return code;
+    }
+    match drill(file, config.map(|config| &config.registry)) {
+        Ok(contents) => {
+            contents.print(file, format);
+            if contents.report.is_clean() {
+                ExitCode::SUCCESS
+            } else {
+                output::fail(1, "not everything holds in it")
+            }
+        }
+        Err(error) => output::fail(1, format!("it cannot be restored: {error:#}")),
+    }
+}
+
+fn put_back(from: &Path, config: &Config, format: Format) -> ExitCode {
+    let Some(store) = config.store.file() else {
+        return output::fail(USAGE, BY_OWN_TOOLS);
+    };
+    if let Err(code) = readable(from) {
+        return code;
+    }
+    match store::restore_file(from, store, &SystemClock) {
+        Ok(restored) => {
+            match format {
+                Format::Json => output::line(
+                    json!({
+                        "store": store,
+                        "moved": restored.moved,
+                        "epoch": restored.epoch,
+                        "last_sequence": restored.last_sequence,
+                    })
+                    .to_string(),
+                ),
+                Format::Table => print_restored(store, &restored),
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error @ StoreError::InUse(_)) => {
+            output::fail(STORE_REFUSED, format!("{error}; stop the service first"))
+        }
+        Err(error) => output::fail(1, format!("nothing was restored: {error}")),
+    }
+}
+
+fn print_restored(store: &Path, restored: &Restored) {
+    for moved in &restored.moved {
+        output::line(format!("kept      {}", moved.display()));
+    }
+    output::line(format!("restored  {}", store.display()));
+    let (epoch, last) = (&restored.epoch, restored.last_sequence);
+    output::line(format!("feed      epoch {epoch}, the last event is {last}"));
+    output::line(NEXT_STEPS);
+}
+
+/// What the operator does then.
+const NEXT_STEPS: &str = "
+next: start the service; run `audit`. Whatever providers sent after the backup was made is not in it: they
+repeat what was not answered, not what was; ask them for the rest, or send the kept bodies again. Readers of the feed are
+told `feed_restarted` and read again; EPay orders that were registered since have to be registered again.";
+
+/// What is done instead of `--from`.
+const BY_OWN_TOOLS: &str = "the store is a PostgreSQL database, which is restored by its own tools: stop every instance, restore \
+     (pg_restore, or a recovery to a point in time), then run `refund-receiver restore --new-epoch --config FILE`, so that readers \
+     of the feed notice, and start; docs/restore.md has the steps";
+
+/// A new epoch for a store that was restored by other means.
+fn begin_history(config: &Config, format: Format) -> ExitCode {
+    let begun = actix_web::rt::System::new().block_on(async {
+        let store = Store::open(&config.store, &SystemClock)?;
+        store
+            .write("new epoch", Lane::ORDERS, |tx| {
+                let epoch = tx.renew_epoch(SystemClock.new_uuid())?;
+                Ok((epoch, tx.snapshot().last_sequence()?))
+            })
+            .await
+    });
+    match begun {
+        Ok((epoch, last)) => {
+            match format {
+                Format::Json => {
+                    output::line(json!({"epoch": epoch, "last_sequence": last}).to_string());
+                }
+                Format::Table => {
+                    output::line(format!("feed      epoch {epoch}, the last event is {last}"));
                 }
             }
-            Err(error) => output::fail(1, format!("it cannot be restored: {error:#}")),
+            ExitCode::SUCCESS
         }
+        Err(error) => output::fail(STORE_REFUSED, error.to_string()),
     }
 }
 

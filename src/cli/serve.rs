@@ -131,7 +131,7 @@ impl Service {
         mut config: Config,
         store: Store,
         clock: Arc<dyn Clock>,
-        [public, internal]: [Place; 2],
+        places: [Place; 2],
     ) -> anyhow::Result<Self> {
         let store = Arc::new(store);
         let store_failed = store.stats().failed();
@@ -141,7 +141,11 @@ impl Service {
         let settled = intake.resume_at_start().await;
         tracing::info!(settled, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
-        let feed = Arc::new(Feed::new(Arc::clone(&store), draining.subscribe()));
+        let feed = Arc::new(Feed::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            draining.subscribe(),
+        ));
         let push = Push::start(
             Arc::clone(&store),
             Arc::clone(&feed),
@@ -175,21 +179,7 @@ impl Service {
             fixed: config.fixed,
             wishes,
         };
-        let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let public = listen::listen(
-            public,
-            "server.listen",
-            (workers, connections),
-            &app,
-            routes::PUBLIC,
-        )?;
-        let internal = listen::listen(
-            internal,
-            "server.internal_listen",
-            (workers.min(2), connections),
-            &app,
-            routes::INTERNAL,
-        )?;
+        let [public, internal] = listen_on(places, connections, &app)?;
         Ok(Self {
             public: public.address,
             internal: internal.address,
@@ -296,6 +286,26 @@ fn open_evidence(config: &Config) -> Option<Evidence> {
             tracing::error!(%error, path = %path.display(), "refused requests leave no evidence");
         })
         .ok()
+}
+
+/// Both listeners, the public one first.
+fn listen_on(
+    [public, internal]: [Place; 2],
+    connections: usize,
+    app: &Data<App>,
+) -> anyhow::Result<[Listener; 2]> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let sizes = |workers| (workers, connections);
+    Ok([
+        listen::listen(public, "server.listen", sizes(workers), app, routes::PUBLIC)?,
+        listen::listen(
+            internal,
+            "server.internal_listen",
+            sizes(workers.min(2)),
+            app,
+            routes::INTERNAL,
+        )?,
+    ])
 }
 
 /// How the requests under way ended.

@@ -3,7 +3,7 @@
 //! Reading moves nothing; only an acknowledgement does, and only forward, so that what a reader did not
 //! acknowledge before it died comes again.
 
-use super::Feed;
+use super::{Feed, Position};
 use crate::domain::clock::{Clock, Moment};
 use crate::domain::ids::Number;
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
@@ -25,6 +25,16 @@ pub enum ConsumerError {
     Backwards {
         /// Where it is.
         at: i64,
+    },
+    /// What is acknowledged is of a history that a restore has ended.
+    #[error(
+        "the events are of another history than {epoch}; read on from the consumer's place, or seek"
+    )]
+    Restarted {
+        /// The present history.
+        epoch: String,
+        /// Its last number.
+        last: i64,
     },
     /// No event has this number yet.
     #[error("the last event is {last}")]
@@ -100,18 +110,22 @@ impl Feed {
         }
     }
 
-    /// Moves a consumer forward: everything up to `sequence` is done with. The same number again
+    /// Moves a consumer forward: everything up to this place is done with. The same number again
     /// changes nothing.
     pub async fn ack(
         &self,
         reader: &str,
         name: &Number,
-        sequence: i64,
+        upto: &Position,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
+        let (sequence, of) = (upto.after, upto.clone());
         self.change(reader, name, clock, New::Refused, move |tx, at| {
             let last = tx.snapshot().last_sequence()?;
-            Ok(if sequence < at {
+            let epoch = tx.snapshot().epoch()?;
+            Ok(if !of.is_of(&epoch) {
+                Err(ConsumerError::Restarted { epoch, last })
+            } else if sequence < at {
                 Err(ConsumerError::Backwards { at })
             } else if sequence > last {
                 Err(ConsumerError::BeyondLast { last })

@@ -25,6 +25,7 @@ pub struct Event {
 #[derive(Serialize)]
 struct EventView<'a> {
     sequence: i64,
+    epoch: &'a str,
     id: EventId,
     #[serde(rename = "type")]
     kind: &'a str,
@@ -39,15 +40,15 @@ struct About {
     refund_id: Option<RefundId>,
 }
 
-impl TryFrom<&EventRow> for Event {
-    type Error = StoreError;
-
-    fn try_from(row: &EventRow) -> Result<Self, StoreError> {
+impl Event {
+    /// A row of the history with this epoch.
+    pub fn new(row: &EventRow, epoch: &str) -> Result<Self, StoreError> {
         let unreadable =
             |_| StoreError::Unreadable(format!("event {} is no JSON of ours", row.sequence));
         let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
         let view = EventView {
             sequence: row.sequence,
+            epoch,
             id: row.id,
             kind: &row.kind,
             timestamp: row.occurred_at,

@@ -3,11 +3,13 @@
 //! Whoever asks must get everything that was committed when it asked, so a read that had begun before is
 //! not enough: it waits for the next one. However many ask, two reads serve them all.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
-use super::Feed;
+use super::tail::Tail;
+use super::{Event, Feed, Page};
 use crate::store::StoreError;
 
 /// Events that one read of the store brings into the tail.
@@ -67,12 +69,51 @@ impl Feed {
         self.tail().start_over_if_far(after.min(last), last);
         loop {
             let from = self.tail().end();
-            let events = self.read(from, FILL).await?;
-            let is_all = events.len() < FILL as usize;
-            self.tail().append(events);
+            let seen = self.look(from, FILL).await?;
+            let is_all = seen.events.len() < FILL as usize;
+            let mut tail = self.tail();
+            if *tail.epoch() != seen.epoch {
+                *tail = Tail::at(seen.last, seen.epoch);
+                return Ok(());
+            }
+            tail.append(seen.events);
             if is_all {
                 return Ok(());
             }
+        }
+    }
+
+    /// Reads events, and of which history they are. A counter that has gone back shows that the history of the
+    /// numbers known here has ended, whatever the store calls it: a new one is begun.
+    pub(super) async fn look(&self, after: i64, limit: u32) -> Result<Page, StoreError> {
+        loop {
+            let known = self.store.feed_known();
+            let (epoch, last, rows) = self
+                .store
+                .read(move |snapshot| {
+                    let rows = snapshot.events_after(after, limit)?;
+                    Ok((snapshot.epoch()?, snapshot.last_sequence()?, rows))
+                })
+                .await?;
+            if *epoch == *known.epoch && last < known.last {
+                self.store
+                    .begin_history(&known, self.clock.new_uuid())
+                    .await?;
+                continue;
+            }
+            let epoch: Arc<str> = epoch.into();
+            if epoch != known.epoch {
+                self.store.enter_history(&epoch, last);
+            }
+            let events = rows
+                .iter()
+                .map(|row| Event::new(row, &epoch).map(Arc::new))
+                .collect::<Result<_, _>>()?;
+            return Ok(Page {
+                epoch,
+                last,
+                events,
+            });
         }
     }
 }

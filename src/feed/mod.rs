@@ -8,6 +8,7 @@
 mod consumers;
 mod event;
 mod fill;
+mod position;
 mod tail;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,17 +17,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::domain::clock::Clock;
 use crate::domain::ids::RefundId;
 use crate::store::{Store, StoreError};
 
 pub use consumers::{ConsumerError, SeekTo};
 pub use event::Event;
+pub use position::{FeedError, Page, Position};
+
 use fill::{FILL, Fills};
 use tail::{Tail, is_far};
 
 /// The feed of one store; one for all readers of this process.
 pub struct Feed {
     store: Arc<Store>,
+    clock: Arc<dyn Clock>,
     draining: watch::Receiver<bool>,
     tail: Mutex<Tail>,
     fills: Fills,
@@ -35,10 +40,12 @@ pub struct Feed {
 
 impl Feed {
     /// Follows this store; waits end once `draining` becomes true.
-    pub fn new(store: Arc<Store>, draining: watch::Receiver<bool>) -> Self {
-        let tail = Tail::at(*store.last_sequence().borrow());
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, draining: watch::Receiver<bool>) -> Self {
+        let known = store.feed_known();
+        let tail = Tail::at(known.last, known.epoch);
         Self {
             store,
+            clock,
             draining,
             tail: Mutex::new(tail),
             fills: Fills::default(),
@@ -56,11 +63,9 @@ impl Feed {
         *self.draining.borrow()
     }
 
-    /// Events after a number, oldest first: `limit` of them, or else all that were committed when this
-    /// was called, by whichever instance.
-    pub async fn page(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
-        let is_full = |events: &Vec<Arc<Event>>| events.len() >= limit as usize;
-        self.after(after, limit, is_full).await
+    /// The history that this process knows of.
+    pub fn epoch(&self) -> Arc<str> {
+        self.store.feed_known().epoch
     }
 
     /// Ready once the shutdown has begun.
@@ -69,50 +74,87 @@ impl Feed {
         drop(self.draining.clone().wait_for(|draining| *draining).await);
     }
 
-    /// Some events after a number, oldest first, as soon as there is one; for those who ask again.
-    pub async fn next(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
-        self.after(after, limit, |events| !events.is_empty()).await
+    /// Checks a place; asks the store only where the place does not fit what is known here, because another
+    /// instance may know more. Gives the present history.
+    pub async fn check(&self, position: &Position) -> Result<Arc<str>, FeedError> {
+        let known = self.store.feed_known();
+        if position.check(&known.epoch, known.last).is_ok() {
+            return Ok(known.epoch);
+        }
+        Ok(self.page(position, 1).await?.epoch)
+    }
+
+    /// Events after a place, oldest first: `limit` of them, or else all that were committed when this
+    /// was called, by whichever instance.
+    pub async fn page(&self, position: &Position, limit: u32) -> Result<Page, FeedError> {
+        let is_full = |page: &Page| page.events.len() >= limit as usize;
+        self.after(position, limit, is_full).await
+    }
+
+    /// Some events after a number, oldest first, as soon as there is one; for those who ask again. A number
+    /// beyond the last is followed by none.
+    pub async fn next(&self, after: i64, limit: u32) -> Result<Page, StoreError> {
+        let has_some = |page: &Page| !page.events.is_empty();
+        let position = Position::after(after);
+        match self.after(&position, limit, has_some).await {
+            Ok(page) => Ok(page),
+            Err(FeedError::Store(error)) => Err(error),
+            Err(FeedError::Restarted { epoch, last } | FeedError::BeyondLast { epoch, last }) => {
+                Ok(Page {
+                    epoch: epoch.into(),
+                    last,
+                    events: Vec::new(),
+                })
+            }
+        }
     }
 
     /// What the tail holds, if that is enough; else what it holds once it is filled.
     async fn after(
         &self,
-        after: i64,
+        position: &Position,
         limit: u32,
-        is_enough: impl Fn(&Vec<Arc<Event>>) -> bool,
-    ) -> Result<Vec<Arc<Event>>, StoreError> {
-        let held = || self.tail().after(after, limit);
-        if let Some(events) = held().filter(&is_enough) {
-            return Ok(events);
+        is_enough: impl Fn(&Page) -> bool,
+    ) -> Result<Page, FeedError> {
+        let after = position.after;
+        let held = || {
+            let tail = self.tail();
+            let events = tail.after(after, limit)?;
+            let (epoch, last) = (Arc::clone(tail.epoch()), tail.end());
+            Some(Page {
+                epoch,
+                last,
+                events,
+            })
+        };
+        let is_enough = |page: &Page| position.is_of(&page.epoch) && is_enough(page);
+        if let Some(page) = held().filter(&is_enough) {
+            return Ok(page);
         }
         // Far behind: nobody else would gain from what is read.
         if !is_far(after, self.last()) && after >= self.tail().start() {
-            self.fill(after, || held().is_some_and(|events| is_enough(&events)))
+            self.fill(after, || held().is_some_and(|page| is_enough(&page)))
                 .await?;
-            if let Some(events) = held() {
-                return Ok(events);
+            if let Some(page) = held() {
+                position.check(&page.epoch, page.last)?;
+                return Ok(page);
             }
         }
-        self.read(after, limit).await
+        let seen = self.look(after, limit).await?;
+        position.check(&seen.epoch, seen.last)?;
+        Ok(seen)
     }
 
-    async fn read(&self, after: i64, limit: u32) -> Result<Vec<Arc<Event>>, StoreError> {
-        self.store
-            .read(move |snapshot| snapshot.events_after(after, limit))
-            .await?
-            .iter()
-            .map(|row| Event::try_from(row).map(Arc::new))
-            .collect()
-    }
-
-    /// Waits for an event after this number, until the deadline or the shutdown; `false` where there
-    /// is none. Whoever waits must not hold up the shutdown.
+    /// Waits for an event after this number, until the deadline, the shutdown or another history; `false`
+    /// where there is none. Whoever waits must not hold up the shutdown.
     pub async fn wait(&self, after: i64, deadline: Instant) -> bool {
         let (mut changes, mut draining) = (self.store.last_sequence(), self.draining.clone());
+        let mut histories = self.store.histories();
         tokio::select! {
             found = timeout_at(deadline, changes.wait_for(|last| *last > after)) => {
                 matches!(found, Ok(Ok(_)))
             }
+            _ = histories.changed() => false,
             _ = draining.wait_for(|draining| *draining) => false,
         }
     }
@@ -125,7 +167,7 @@ impl Feed {
         deadline: Instant,
     ) -> Result<bool, StoreError> {
         while self.wait(after, deadline).await {
-            let events = self.next(after, FILL).await?;
+            let events = self.next(after, FILL).await?.events;
             if events
                 .iter()
                 .any(|event| event.refund_id == Some(refund_id))

@@ -12,6 +12,8 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Every event after `start`, up to `end`.
 pub(super) struct Tail {
+    /// The history that the numbers count.
+    epoch: Arc<str>,
     events: VecDeque<Arc<Event>>,
     start: i64,
     bytes: usize,
@@ -19,12 +21,18 @@ pub(super) struct Tail {
 
 impl Tail {
     /// An empty one behind this number.
-    pub(super) fn at(start: i64) -> Self {
+    pub(super) fn at(start: i64, epoch: Arc<str>) -> Self {
         Self {
+            epoch,
             events: VecDeque::new(),
             start,
             bytes: 0,
         }
+    }
+
+    /// The history.
+    pub(super) fn epoch(&self) -> &Arc<str> {
+        &self.epoch
     }
 
     /// The number before the first event.
@@ -52,8 +60,12 @@ impl Tail {
     /// Begins anew where the feed has run too far ahead while nobody followed it.
     pub(super) fn start_over_if_far(&mut self, after: i64, last: i64) {
         if is_far(self.end(), last) {
-            *self = Self::at(after);
+            self.start_over(after);
         }
+    }
+
+    fn start_over(&mut self, start: i64) {
+        *self = Self::at(start, Arc::clone(&self.epoch));
     }
 
     /// Adds the next events and lets go of the oldest. A gap, which the store never leaves, would
@@ -61,7 +73,7 @@ impl Tail {
     pub(super) fn append(&mut self, events: Vec<Arc<Event>>) {
         for event in events {
             if event.sequence != self.end() + 1 {
-                *self = Self::at(event.sequence - 1);
+                self.start_over(event.sequence - 1);
             }
             self.bytes += event.json.len();
             self.events.push_back(event);
@@ -108,7 +120,7 @@ mod tests {
 
     #[test]
     fn it_answers_only_what_it_holds_without_a_gap() {
-        let mut tail = Tail::at(10);
+        let mut tail = Tail::at(10, "e".into());
         assert_eq!(numbers(&tail, 10, 5), Some(vec![]));
         tail.append(events(11..=14));
         assert_eq!(numbers(&tail, 9, 5), None, "10 is not here");
@@ -127,7 +139,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_starts_over_when_left_behind() {
         let most = i64::try_from(EVENTS_MAX).unwrap();
-        let mut tail = Tail::at(0);
+        let mut tail = Tail::at(0, "e".into());
         tail.append(events(1..=most + 7));
         assert_eq!((tail.start(), tail.end()), (7, most + 7));
         assert_eq!(numbers(&tail, 7, 1), Some(vec![8]));

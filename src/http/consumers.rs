@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::acts::{self, Act};
 use super::auth::admitted;
-use super::events::{PageView, Wanted};
+use super::events::{PageView, Wanted, epoch};
 use super::feed_place::{self, FeedPlace, not_negative};
 use super::json_body;
 use super::openapi::responses::{Acknowledging, Consuming, Reading, ReadingOne, Seeking};
@@ -20,6 +20,7 @@ use super::query::Query;
 use crate::config::{Reader, Scope};
 use crate::domain::clock::Moment;
 use crate::domain::ids::Number;
+use crate::feed::{FeedError, Position};
 use crate::store::ConsumerRow;
 
 /// A consumer as its reader gets it.
@@ -61,6 +62,8 @@ struct AckBody {
     /// Everything up to this number is done with.
     #[schema(minimum = 0)]
     sequence: i64,
+    /// That of the page: 409 where it is no more.
+    epoch: Option<String>,
 }
 
 /// The body of a seek.
@@ -104,6 +107,7 @@ async fn answer_list(
     security(("reader" = ["events:read"])),
     params(
         ("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting"),
+        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
@@ -120,7 +124,7 @@ async fn answer_events(
     reader: Arc<Reader>,
     name: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let query = Query::parse(request.query_string(), &["limit", "wait"])?;
+    let query = Query::parse(request.query_string(), &["epoch", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let name = parse_name(name)?;
     let asked_at = app.clock.now();
@@ -137,7 +141,16 @@ async fn answer_events(
             "before the first event",
         );
     }
-    wanted.page(app, request, consumer.acked_sequence).await
+    let position = Position {
+        after: consumer.acked_sequence,
+        epoch: epoch(&query)?,
+    };
+    let page = wanted.page(app, request, &position).await;
+    // The place was kept here: it is not the reader that is wrong.
+    page.map_err(|error| match error {
+        FeedError::BeyondLast { epoch, last } => FeedError::Restarted { epoch, last }.into(),
+        other => other.into(),
+    })
 }
 
 /// Moves the consumer forward.
@@ -168,10 +181,13 @@ async fn answer_ack(
     let name = parse_name(name)?;
     Query::parse(request.query_string(), &[])?;
     let body: AckBody = json_body::read(request, payload).await?;
-    let sequence = not_negative(body.sequence)?;
+    let upto = Position {
+        after: not_negative(body.sequence)?,
+        epoch: body.epoch,
+    };
     let moved = app
         .feed
-        .ack(&reader.name, &name, sequence, app.clock.as_ref())
+        .ack(&reader.name, &name, &upto, app.clock.as_ref())
         .await?;
     Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
 }

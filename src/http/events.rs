@@ -1,6 +1,6 @@
 //! `GET /v1/events`: the feed, page by page.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
 
 use actix_web::http::header::ContentType;
 use actix_web::web::Data;
@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 use super::App;
 use super::auth::admitted;
 use super::connections::Place;
-use super::openapi::responses::Reading;
+use super::openapi::responses::Following;
 use super::openapi::words::{EventData, event_type};
 use super::problem::ApiError;
 use super::query::{Query, digits};
 use crate::config::Scope;
 use crate::domain::clock::Moment;
 use crate::domain::ids::EventId;
-use crate::feed::Event;
+use crate::feed::{FeedError, Page, Position};
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 100;
@@ -31,6 +31,8 @@ const LIMIT_MAX: u32 = 1_000;
 #[expect(dead_code, reason = "it is only described")]
 struct EventView {
     sequence: i64,
+    /// The history that the number counts; another one after a restore.
+    epoch: String,
     id: EventId,
     #[schema(rename = "type", schema_with = event_type)]
     kind: String,
@@ -47,6 +49,8 @@ pub(super) struct PageView {
     data: Vec<EventView>,
     /// What to ask for next: `after=next`.
     next: i64,
+    /// The history that the numbers count; given back as `epoch`, a restore is noticed.
+    epoch: String,
 }
 
 /// Events after a number, in commit order, without gaps; with `wait` it answers as soon as there is one
@@ -56,10 +60,11 @@ pub(super) struct PageView {
     security(("reader" = ["events:read"])),
     params(
         ("after" = Option<i64>, Query, minimum = 0, description = "next of the page before; 0 is the beginning"),
+        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
-    responses((status = 200, description = "A page", body = PageView), Reading)
+    responses((status = 200, description = "A page", body = PageView), Following)
 )]
 pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
     let answer = answer(&app, &request);
@@ -67,15 +72,25 @@ pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
 }
 
 async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-    let query = Query::parse(request.query_string(), &["after", "limit", "wait"])?;
+    let query = Query::parse(request.query_string(), &["after", "epoch", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
-    let after = after(&query)?.unwrap_or(0);
-    wanted.page(app, request, after).await
+    let position = Position {
+        after: after(&query)?.unwrap_or(0),
+        epoch: epoch(&query)?,
+    };
+    Ok(wanted.page(app, request, &position).await?)
 }
 
 /// The number after which a reader wants to go on.
 pub(super) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
     query.number("after", "a whole number, 0 or more")
+}
+
+/// The history that a reader's number is of.
+pub(super) fn epoch(query: &Query<'_>) -> Result<Option<String>, ApiError> {
+    query.parsed("epoch", "the epoch of a page or an event", |text| {
+        (!text.is_empty()).then(|| text.to_owned())
+    })
 }
 
 /// A number of the feed, or 0 before the first.
@@ -98,28 +113,30 @@ impl Wanted {
         })
     }
 
-    /// The events after this number; where none comes in time the page is empty, which is an answer.
+    /// The events after this place; where none comes in time the page is empty, which is an answer.
     pub(super) async fn page(
         &self,
         app: &App,
         request: &HttpRequest,
-        after: i64,
-    ) -> Result<HttpResponse, ApiError> {
+        position: &Position,
+    ) -> Result<HttpResponse, FeedError> {
         app.intake.caught_up().await;
         if let Some(deadline) = self.deadline {
-            Place::while_there(request, app.feed.wait(after, deadline)).await;
+            app.feed.check(position).await?;
+            Place::while_there(request, app.feed.wait(position.after, deadline)).await;
         }
-        let events = app.feed.page(after, self.limit).await?;
+        let page = app.feed.page(position, self.limit).await?;
         Ok(HttpResponse::Ok()
             .content_type(ContentType::json())
-            .body(page_json(&events, after)))
+            .body(page_json(&page, position.after)))
     }
 }
 
-/// `{"data":[…],"next":N}`: what to ask for next is `after=N`.
-fn page_json(events: &[Arc<Event>], after: i64) -> String {
+/// `{"data":[…],"next":N,"epoch":"…"}`: what to ask for next is `after=N&epoch=…`.
+fn page_json(page: &Page, after: i64) -> String {
+    let Page { epoch, events, .. } = page;
     let bytes: usize = events.iter().map(|event| event.json.len() + 1).sum();
-    let mut page = String::with_capacity(bytes + 48);
+    let mut page = String::with_capacity(bytes + 80);
     page.push_str("{\"data\":[");
     for (index, event) in events.iter().enumerate() {
         if index > 0 {
@@ -129,7 +146,7 @@ fn page_json(events: &[Arc<Event>], after: i64) -> String {
     }
     let next = events.last().map_or(after, |event| event.sequence);
     page.push_str("],\"next\":");
-    page.push_str(&next.to_string());
-    page.push('}');
+    // Writing to a String cannot fail; an epoch is letters and digits.
+    let _ = write!(page, "{next},\"epoch\":\"{epoch}\"}}");
     page
 }

@@ -148,6 +148,8 @@ fn show_process(app: &App) {
     }
     let is_delayed = app.store.applying_is_delayed();
     metrics.store.applying_delayed.set(i64::from(is_delayed));
+    let damaged = count(stats.damaged_reads);
+    metrics.store.damaged_reads.set(damaged);
     metrics.jobs.set(count(stats.jobs));
     metrics.commit_micros.set(count(stats.commit_micros));
     let dropped = app

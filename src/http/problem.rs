@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::error::{PublicError, RETRY_AFTER_SECONDS};
 use super::limit;
 use crate::domain::clock::Moment;
-use crate::feed::ConsumerError;
+use crate::feed::{ConsumerError, FeedError};
 use crate::push::RecoverError;
 use crate::store::StoreError;
 
@@ -49,12 +49,23 @@ pub enum ApiError {
     AckBackwards(String),
     /// 409: the reader has as many consumers as it may have.
     TooManyConsumers(String),
+    /// 409: the reader's place is of a history that a restore has ended.
+    FeedRestarted {
+        /// The present history.
+        epoch: String,
+        /// Its last number.
+        last: i64,
+        /// What the reader can do.
+        detail: String,
+    },
     /// 422: no event has this number yet.
     SequenceUnknown(String),
     /// 422: what is wrong with the config, a line each.
     InvalidConfig(Vec<String>),
     /// 408, 413, 415: the body was not read.
     Body(PublicError),
+    /// 500: what was asked for lies in a damaged part of the store.
+    Damaged,
     /// 503: our own trouble.
     Unavailable(StoreError),
 }
@@ -75,12 +86,14 @@ pub enum Code {
     AckBackwards,
     TooManyConsumers,
     TooManyConnections,
+    FeedRestarted,
     SequenceUnknown,
     InvalidConfig,
     RequestTimeout,
     PayloadTooLarge,
     UnsupportedMediaType,
     RateLimited,
+    StoreDamaged,
     Unavailable,
 }
 
@@ -93,14 +106,16 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::InvalidParameter | Self::InvalidBody => StatusCode::BAD_REQUEST,
-            Self::PaymentOfOtherOrder | Self::AckBackwards | Self::TooManyConsumers => {
-                StatusCode::CONFLICT
-            }
+            Self::PaymentOfOtherOrder
+            | Self::AckBackwards
+            | Self::TooManyConsumers
+            | Self::FeedRestarted => StatusCode::CONFLICT,
             Self::SequenceUnknown | Self::InvalidConfig => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited | Self::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
+            Self::StoreDamaged => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -119,12 +134,14 @@ impl Code {
             Self::AckBackwards => "The consumer is further on",
             Self::TooManyConsumers => "No further consumer",
             Self::TooManyConnections => "Too many requests at once",
+            Self::FeedRestarted => "The feed has another history now",
             Self::SequenceUnknown => "No event has this number",
             Self::InvalidConfig => "The config is refused; the old one stays in effect",
             Self::RequestTimeout => "The body took too long",
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is not plain JSON",
             Self::RateLimited => "Too many requests",
+            Self::StoreDamaged => "A part of the store cannot be read",
             Self::Unavailable => "Try again shortly",
         }
     }
@@ -144,6 +161,12 @@ pub struct Problem {
     #[schema(example = "limit must be a whole number from 1 to 200")]
     detail: String,
     code: Code,
+    /// The present history; with `feed_restarted` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<String>,
+    /// The last number of that history; with `feed_restarted` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sequence: Option<i64>,
     /// The limits that were exceeded; with 429 only.
     #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
@@ -169,6 +192,8 @@ impl ApiError {
             Self::PaymentOfOtherOrder(_) => Code::PaymentOfOtherOrder,
             Self::AckBackwards(_) => Code::AckBackwards,
             Self::TooManyConsumers(_) => Code::TooManyConsumers,
+            Self::Damaged => Code::StoreDamaged,
+            Self::FeedRestarted { .. } => Code::FeedRestarted,
             Self::SequenceUnknown(_) => Code::SequenceUnknown,
             Self::InvalidConfig(_) => Code::InvalidConfig,
             Self::Body(PublicError::TooLarge) => Code::PayloadTooLarge,
@@ -206,9 +231,13 @@ impl ApiError {
             | Self::PaymentOfOtherOrder(detail)
             | Self::AckBackwards(detail)
             | Self::TooManyConsumers(detail)
-            | Self::SequenceUnknown(detail) => detail.clone(),
+            | Self::SequenceUnknown(detail)
+            | Self::FeedRestarted { detail, .. } => detail.clone(),
             Self::InvalidConfig(errors) => errors.join("; "),
             Self::Body(error) => error.word().replace('_', " "),
+            Self::Damaged => {
+                "it lies in a damaged part of the store; the operator's log has the details".into()
+            }
             Self::Unavailable(_) => "the store cannot answer at the moment".into(),
         }
     }
@@ -222,6 +251,10 @@ impl ApiError {
         if let Self::Unavailable(error) = self {
             tracing::error!(%error, "a reader could not be answered");
         }
+        let (epoch, last_sequence) = match self {
+            Self::FeedRestarted { epoch, last, .. } => (Some(epoch.clone()), Some(*last)),
+            _ => (None, None),
+        };
         let is_limited = code == Code::RateLimited;
         let problem = Problem {
             kind: if is_limited {
@@ -233,6 +266,8 @@ impl ApiError {
             status: code.status().as_u16(),
             detail: self.detail(),
             code,
+            epoch,
+            last_sequence,
             violated_policies: if is_limited { &[limit::POLICY] } else { &[] },
             errors: match self {
                 Self::InvalidConfig(errors) => errors.clone(),
@@ -263,12 +298,14 @@ impl ApiError {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             Self::Forbidden(_)
+            | Self::Damaged
             | Self::NotFound(_)
             | Self::InvalidParameter(_)
             | Self::InvalidBody(_)
             | Self::PaymentOfOtherOrder(_)
             | Self::AckBackwards(_)
             | Self::TooManyConsumers(_)
+            | Self::FeedRestarted { .. }
             | Self::SequenceUnknown(_)
             | Self::InvalidConfig(_)
             | Self::Body(_) => {}
@@ -278,7 +315,10 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error)
+        match error {
+            StoreError::Damaged(_) => Self::Damaged,
+            other => Self::Unavailable(other),
+        }
     }
 }
 
@@ -288,7 +328,7 @@ impl From<RecoverError> for ApiError {
         match error {
             RecoverError::Unknown => Self::NotFound("endpoint"),
             RecoverError::BeyondLast { .. } => Self::SequenceUnknown(detail),
-            RecoverError::Store(error) => Self::Unavailable(error),
+            RecoverError::Store(error) => error.into(),
         }
     }
 }
@@ -301,7 +341,27 @@ impl From<ConsumerError> for ApiError {
             ConsumerError::TooMany => Self::TooManyConsumers(detail),
             ConsumerError::Backwards { .. } => Self::AckBackwards(detail),
             ConsumerError::BeyondLast { .. } => Self::SequenceUnknown(detail),
-            ConsumerError::Store(error) => Self::Unavailable(error),
+            ConsumerError::Restarted { epoch, last } => Self::FeedRestarted {
+                epoch,
+                last,
+                detail,
+            },
+            ConsumerError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        let detail = error.to_string();
+        match error {
+            FeedError::Restarted { epoch, last } => Self::FeedRestarted {
+                epoch,
+                last,
+                detail,
+            },
+            FeedError::BeyondLast { .. } => Self::SequenceUnknown(detail),
+            FeedError::Store(error) => error.into(),
         }
     }
 }

@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use super::auth::admitted;
 use super::body::single_header;
 use super::connections::Place;
-use super::events::{after, sequence};
-use super::openapi::responses::Reading;
+use super::events::{after, epoch, sequence};
+use super::openapi::responses::Following;
 use super::problem::ApiError;
 use super::query::Query;
 use super::{App, Rules};
 use crate::config::{Reader, Scope};
 use crate::domain::clock::Clock;
-use crate::feed::{Event, Feed, OpenStream};
+use crate::feed::{Event, Feed, OpenStream, Position};
 use crate::store::StoreError;
 
 /// Where a reader that comes back says what it has seen.
@@ -48,34 +48,41 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
     security(("reader" = ["events:read"])),
     params(
         ("after" = Option<i64>, Query, minimum = 0, description = "The last event that was seen; 0 is the beginning"),
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The same, and stronger; sent by a reader that comes back")
+        ("epoch" = Option<String>, Query, description = "The history that the number is of: 409 where it is no more"),
+        ("Last-Event-ID" = Option<String>, Header, pattern = r"^([0-9A-Za-z_-]{1,64}:)?[0-9]+$", example = "5f0c2b9ad17e:42",
+            description = "The id of the last event, or its number: as epoch and after, and stronger; sent by a reader that comes back")
     ),
     responses(
         (status = 200, description = "Server-sent events; data is an event as in a page", body = String, content_type = "text/event-stream"),
-        Reading
+        Following
     )
 )]
 pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = |reader| {
-        let answer = answer(&app, &request, reader);
-        async { answer }
-    };
+    let answer = |reader| answer(&app, &request, reader);
     admitted(&app, &request, Scope::EventsRead, answer).await
 }
 
-fn answer(app: &App, request: &HttpRequest, reader: Arc<Reader>) -> Result<HttpResponse, ApiError> {
-    let query = Query::parse(request.query_string(), &["after"])?;
+async fn answer(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(request.query_string(), &["after", "epoch"])?;
+    let (after, epoch) = (after(&query)?.unwrap_or(0), epoch(&query)?);
     // A reader that comes back says in the header where it was; the address is still the first one.
-    let after = match last_event_id(request)? {
-        Some(last) => last,
-        None => after(&query)?.unwrap_or(0),
+    let position = match last_event_id(request)? {
+        Some(last) if last.epoch.is_some() => last,
+        Some(Position { after, .. }) => Position { after, epoch },
+        None => Position { after, epoch },
     };
+    let epoch = app.feed.check(&position).await?;
     let mut rules = app.rules.subscribe();
     // They may be others already than those that let the reader in.
     rules.mark_changed();
     let follower = Follower {
         feed: Arc::clone(&app.feed),
-        after,
+        epoch,
+        after: position.after,
         rules,
         reader,
         clock: Arc::clone(&app.clock),
@@ -92,11 +99,23 @@ fn answer(app: &App, request: &HttpRequest, reader: Arc<Reader>) -> Result<HttpR
         .streaming(stream::unfold(follower, Follower::next)))
 }
 
-fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
-    if !request.headers().contains_key(LAST_EVENT_ID) {
-        return Ok(None);
+/// `EPOCH:NUMBER`, or the number alone; an empty one says nothing, as browsers have it.
+fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, ApiError> {
+    let mut values = request.headers().get_all(LAST_EVENT_ID);
+    match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(only), None) if only.is_empty() => return Ok(None),
+        _ => {}
     }
-    let last = single_header(request, LAST_EVENT_ID).and_then(sequence);
+    let last = single_header(request, LAST_EVENT_ID).and_then(|text| {
+        let (epoch, number) = match text.rsplit_once(':') {
+            Some(("", _)) => return None,
+            Some((epoch, number)) => (Some(epoch.to_owned()), number),
+            None => (None, text),
+        };
+        let after = sequence(number)?;
+        Some(Position { after, epoch })
+    });
     let detail = "Last-Event-ID must be given once and be the id of an event of this stream";
     last.map(Some)
         .ok_or_else(|| ApiError::InvalidParameter(detail.to_owned()))
@@ -105,6 +124,8 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
 /// One reader's place in the feed.
 struct Follower {
     feed: Arc<Feed>,
+    /// The history that it follows; when that ends the stream does, and the reader is told when it comes back.
+    epoch: Arc<str>,
     after: i64,
     /// Whose end, or new ones, a reload brings.
     rules: watch::Receiver<Arc<Rules>>,
@@ -126,6 +147,9 @@ impl Follower {
             return Some((Ok(OPENING), self));
         }
         let left = self.time_left()?;
+        if self.feed.epoch() != self.epoch {
+            return None;
+        }
         // Waiting first: at the head of the feed there is nothing to read before the next commit.
         let deadline = Instant::now() + self.pause().min(left);
         let has_events = tokio::select! {
@@ -146,8 +170,9 @@ impl Follower {
             return goes_on.then_some((Ok(HEARTBEAT), self));
         }
         match self.feed.next(self.after, PIECE_EVENTS).await {
-            Ok(events) if events.is_empty() => Some((Ok(HEARTBEAT), self)),
-            Ok(events) => Some((Ok(self.piece(&events)), self)),
+            Ok(page) if page.epoch != self.epoch => None,
+            Ok(page) if page.events.is_empty() => Some((Ok(HEARTBEAT), self)),
+            Ok(page) => Some((Ok(self.piece(&page.events)), self)),
             Err(error) => {
                 // An end that is no end tells the reader to come back.
                 tracing::warn!(%error, "a stream of events is cut");
@@ -188,8 +213,8 @@ impl Follower {
             // Writing to a String cannot fail.
             let _ = write!(
                 piece,
-                "id: {}\nevent: {}\ndata: {}\n\n",
-                event.sequence, event.kind, event.json
+                "id: {}:{}\nevent: {}\ndata: {}\n\n",
+                self.epoch, event.sequence, event.kind, event.json
             );
             self.after = event.sequence;
             if piece.len() >= PIECE_BYTES {

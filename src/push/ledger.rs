@@ -1,11 +1,15 @@
 //! What an attempt means for its event and for the endpoint. Pure: time and chance come in as parameters.
 
+use std::time::Duration;
+
 use super::backlog::{Backlog, Next};
 use super::delivery::Outcome;
 use super::endpoint::Endpoint;
 use crate::domain::clock::Moment;
 use crate::store::{DisabledReason, EndpointRow, ParkedPush};
 
+/// Difference between the two clocks, in milliseconds, that is taken for a change of the wall clock.
+const JUMP: i64 = 10_000;
 /// Failures in a row, with no success between, after which the endpoint itself is taken to be failing.
 const FAILING_AFTER: i64 = 3;
 
@@ -15,6 +19,8 @@ pub(super) struct Ledger {
     pub(super) backlog: Backlog,
     is_changed: bool,
     under_way_max: usize,
+    /// What the wall clock and the monotonic one said last.
+    clocks: Option<(Moment, Duration)>,
 }
 
 impl Ledger {
@@ -25,6 +31,22 @@ impl Ledger {
             under_way_max,
             row,
             is_changed: false,
+            clocks: None,
+        }
+    }
+
+    /// Compares the wall clock with a monotonic one: time by which the former was put forward is not time for
+    /// which the endpoint has failed.
+    pub(super) fn keep_time(&mut self, now: Moment, elapsed: Duration) {
+        let Some((then, before)) = self.clocks.replace((now, elapsed)) else {
+            return;
+        };
+        let passed = elapsed.saturating_sub(before).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        let jump = (now.as_millis() - then.as_millis()).saturating_sub(passed);
+        if let Some(since) = self.row.failing_since.filter(|_| jump.abs() > JUMP) {
+            self.row.failing_since = Some(Moment::from_millis(since.as_millis() + jump));
+            self.is_changed = true;
         }
     }
 

@@ -310,3 +310,25 @@ fn an_endpoint_that_asks_for_a_pause_gets_it() {
     assert_eq!(play.sent(59), [0; 0]);
     assert_eq!(play.sent(60), [1]);
 }
+
+#[test]
+fn a_clock_that_is_put_forward_disables_nothing() {
+    let mut play = Play::of(&[7]);
+    let day = Duration::from_secs(86_400);
+    let failed = || Outcome::Failed {
+        why: "it answered 503".to_owned(),
+        retry_after: None,
+    };
+    play.ledger.keep_time(at(0), Duration::ZERO);
+    play.ledger.note(&play.endpoint, 1, failed(), at(0), 0);
+    // Five days by the wall clock, twenty seconds by the other.
+    play.ledger.keep_time(at(432_000), Duration::from_secs(20));
+    play.ledger
+        .note(&play.endpoint, 1, failed(), at(432_000), 0);
+    assert_eq!(play.ledger.row.disabled, None);
+    // And as long as it is allowed to fail, by both.
+    play.ledger.keep_time(at(432_000 + 86_400), day);
+    play.ledger
+        .note(&play.endpoint, 1, failed(), at(432_000 + 86_400), 0);
+    assert!(play.ledger.row.disabled.is_some());
+}

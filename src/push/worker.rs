@@ -104,16 +104,33 @@ impl Worker {
     }
 
     /// Serves until the shutdown or a reload (`Ok`), or until the row has to be read anew.
-    async fn serve(&self, row: EndpointRow) -> Result<(), Stop> {
-        let (name, pushed) = (self.name().to_owned(), row.pushed_sequence);
-        let parked = self
+    async fn serve(&self, mut row: EndpointRow) -> Result<(), Stop> {
+        let epoch = self.feed.epoch();
+        let (name, place) = (self.name().to_owned(), row.pushed_sequence);
+        let (last, parked) = self
             .store
-            .read_own(move |snapshot| snapshot.parked_pushes(&name, pushed))
+            .read_own(move |snapshot| {
+                let last = snapshot.last_sequence()?;
+                let parked = snapshot.parked_pushes(&name, place.min(last))?;
+                Ok((last, parked))
+            })
             .await?;
+        if place > last {
+            let endpoint = self.name();
+            tracing::warn!(
+                endpoint,
+                place,
+                last,
+                "an endpoint's place is beyond the last event: the store was restored; it goes on from there"
+            );
+            row.pushed_sequence = last;
+        }
         let (results, mut outcomes) = unbounded_channel();
         let mut couriers = Couriers::new(&self.served, &self.clock, &results);
         let mut ledger = Ledger::new(row, parked, self.served.endpoint.max_in_flight);
-        let result = self.work(&mut ledger, &mut couriers, &mut outcomes).await;
+        let result = self
+            .work(&mut ledger, &mut couriers, &mut outcomes, &epoch)
+            .await;
         // Whoever serves next must not send an event that is still under way behind one that follows it.
         while ledger.backlog.under_way() > 0 {
             let Some((sequence, outcome)) = outcomes.recv().await else {
@@ -138,11 +155,18 @@ impl Worker {
         ledger: &mut Ledger,
         couriers: &mut Couriers,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
+        epoch: &Arc<str>,
     ) -> Result<(), Stop> {
-        let mut saved_at = Instant::now();
+        let began = Instant::now();
+        let mut saved_at = began;
         let mut renewed_at = saved_at;
         let mut forgot_at: Option<Instant> = None;
         while !self.is_over() {
+            // The numbers in memory are of a history that has ended.
+            if self.feed.epoch() != *epoch {
+                return Err(Stop::Changed);
+            }
+            ledger.keep_time(self.clock.now(), began.elapsed());
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                 self.forget_given_up(ledger).await?;
                 forgot_at = Some(Instant::now());
@@ -161,6 +185,7 @@ impl Worker {
             let until = self.look_again(ledger, saved_at, renewed_at);
             tokio::select! {
                 Some((sequence, outcome)) = outcomes.recv() => {
+                    ledger.keep_time(self.clock.now(), began.elapsed());
                     self.note(ledger, sequence, outcome);
                     while let Ok((sequence, outcome)) = outcomes.try_recv() {
                         self.note(ledger, sequence, outcome);
@@ -204,11 +229,11 @@ impl Worker {
             if room == 0 || self.feed.last() <= after {
                 return Ok(());
             }
-            let events = self.feed.next(after, room).await?;
-            if events.is_empty() {
+            let page = self.feed.next(after, room).await?;
+            if page.epoch != self.feed.epoch() || page.events.is_empty() {
                 return Ok(());
             }
-            for event in events {
+            for event in page.events {
                 let is_wanted = self.served.endpoint.wants(&event.kind);
                 ledger.backlog.take(event, is_wanted);
             }
@@ -222,7 +247,7 @@ impl Worker {
                 Next::Fresh(event) => event,
                 Next::Parked(sequence) => {
                     let found = self.feed.next(sequence - 1, 1).await;
-                    let found = found.map(|events| events.into_iter().next());
+                    let found = found.map(|page| page.events.into_iter().next());
                     match found {
                         Ok(Some(event)) if event.sequence == sequence => event,
                         Ok(_) => {
@@ -278,6 +303,10 @@ impl Worker {
         let saved = self
             .store
             .write("save endpoint", Lane::ORDERS, move |tx| {
+                // Numbers that are gone were given away in a history that has ended.
+                if tx.snapshot().last_sequence()? < told.row.pushed_sequence {
+                    return Ok(false);
+                }
                 if !tx.save_endpoint(&told.row, now)? {
                     return Ok(false);
                 }

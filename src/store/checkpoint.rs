@@ -62,7 +62,7 @@ impl Checkpointer {
 fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>, stats: &Stats, copied: &AtomicU64) {
     while signals.recv().is_ok() {
         match sqlite.checkpoint() {
-            Ok(Some(pages)) => copied.store(pages, Ordering::Relaxed),
+            Ok(Some(log)) => copied.store(log.copied, Ordering::Relaxed),
             Ok(None) => {} // The writer copies at this moment.
             Err(error) => {
                 tracing::warn!(%error, "the log could not be copied; it is tried again");

@@ -33,6 +33,8 @@ pub(super) struct Opened {
     pub readers: Vec<Box<dyn Driver>>,
     /// Raised whenever events were committed, here or elsewhere.
     pub sequence: watch::Sender<i64>,
+    /// The history that these numbers count.
+    pub epoch: Arc<str>,
     /// Held for as long as the store is open.
     pub hold: Hold,
 }
@@ -58,7 +60,7 @@ pub(super) fn open_sqlite(
     // Looked at before anything is set, so that a file that is not ours stays as it is.
     let bytes = path.metadata().map_or(0, |file| file.len());
     cut::check(path, bytes, &lock)?;
-    generation::check(path, &lock.noted())?;
+    let found = generation::check(path, lock.noted())?;
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
@@ -73,7 +75,7 @@ pub(super) fn open_sqlite(
         tracing::warn!(%error, "an emptied database file would not be noticed");
     }
     // A full disk must not keep the service from starting.
-    if let Err(error) = generation::renew(&mut sqlite, path, &lock) {
+    if let Err(error) = generation::renew(&mut sqlite, path, &lock, found) {
         tracing::warn!(%error, "a log that is not the database's own may not be noticed");
     }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
@@ -84,12 +86,15 @@ pub(super) fn open_sqlite(
     let readers = (0..READERS)
         .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
         .collect::<Result<_, StoreError>>()?;
-    let sequence = watch::Sender::new(Snapshot::new(&mut sqlite).last_sequence()?);
+    let mut snapshot = Snapshot::new(&mut sqlite);
+    let (epoch, last) = (snapshot.epoch()?.into(), snapshot.last_sequence()?);
+    let sequence = watch::Sender::new(last);
     Ok(Opened {
         accepts: Vec::new(),
         applies: vec![Box::new(sqlite)],
         readers,
         sequence,
+        epoch,
         hold: Hold::File { _lock: lock },
     })
 }
@@ -118,7 +123,9 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
     schema::prepare_shared(&mut first, making)?;
     postgres::build_missing(url)?;
     first.begin_snapshot()?;
-    let sequence = watch::Sender::new(Snapshot::new(&mut first).last_sequence()?);
+    let mut snapshot = Snapshot::new(&mut first);
+    let (epoch, last) = (snapshot.epoch()?.into(), snapshot.last_sequence()?);
+    let sequence = watch::Sender::new(last);
     first.rollback();
     let connections = |count: usize, purpose: Purpose| {
         (0..count)
@@ -133,6 +140,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
             listener: Listener::start(Arc::clone(url), sequence.clone())?,
         },
         sequence,
+        epoch,
     })
 }
 

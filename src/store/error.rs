@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The file is damaged or foreign.
     #[error("the database is damaged or not ours: {0}")]
     Corrupt(String),
+    /// What was asked for lies in a part of the file that cannot be read; other parts can.
+    #[error("it lies in a damaged part of the store: {0}")]
+    Damaged(String),
     /// A row holds what this program never writes; the other rows are fine.
     #[error("a row holds what this program never writes: {0}")]
     Unreadable(String),
@@ -101,6 +104,7 @@ impl StoreError {
     pub(super) fn blames_one_job(&self) -> bool {
         match self {
             Self::Unreadable(_)
+            | Self::Damaged(_)
             | Self::Constraint(_)
             | Self::Statement(_)
             | Self::Contended(_)

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use super::StoreError;
 use super::lock::{self, StoreLock};
-use super::sqlite::{Sqlite, with_suffix};
+use super::sqlite::{Log, Sqlite, with_suffix};
 use crate::faults::crash_point;
 
 /// The number of a file that no log belongs to.
@@ -30,21 +30,37 @@ const LOG_HEADER_BYTES: u64 = 32;
 /// Log that is copied at once, so that a start stays short.
 const COPIED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Refuses a log that was written for another file.
-pub(super) fn check(database: &Path, noted: &[u32]) -> Result<(), StoreError> {
+/// What a start found.
+pub(super) struct Found {
+    /// The number in the file; `None` where there is no file yet.
+    number: Option<u32>,
+    /// Numbers that the file may have under the log that lies there.
+    possible: Vec<u32>,
+}
+
+/// Refuses a log that was written for another file. To be asked before this process opens the file with SQLite:
+/// closing it here would end the locks that SQLite has on it.
+pub(super) fn check(database: &Path, noted: Vec<u32>) -> Result<Found, StoreError> {
     let log = with_suffix(database, "-wal");
-    if noted.is_empty() || !has_frames(&log)? {
-        return Ok(());
+    let number = read_u32(database, NUMBER_AT)?;
+    if !has_frames(&log)? {
+        let possible = Vec::new();
+        return Ok(Found { number, possible });
     }
-    match number_of(database)? {
-        Some(number) if !noted.contains(&number) => Err(StoreError::Corrupt(format!(
-            "{log} is the log of another database than {database} (it was left when the file was replaced); \
-             to use {database} as it is, move {log} and its -shm away; to use the log, put back the file that it was \
-             written for; `refund-receiver restore --from` moves old files aside by itself",
-            log = log.display(),
-            database = database.display(),
-        ))),
-        Some(_) | None => Ok(()),
+    match number {
+        Some(number) if !noted.is_empty() && !noted.contains(&number) => {
+            Err(StoreError::Corrupt(format!(
+                "{log} is the log of another database than {database} (it was left when the file was replaced); \
+                 to use {database} as it is, move {log} and its -shm away; to use the log, put back the file that \
+                 it was written for; `refund-receiver restore --from` moves old files aside by itself",
+                log = log.display(),
+                database = database.display(),
+            )))
+        }
+        number => Ok(Found {
+            number,
+            possible: noted,
+        }),
     }
 }
 
@@ -52,9 +68,9 @@ pub(super) fn check(database: &Path, noted: &[u32]) -> Result<(), StoreError> {
 pub(super) fn check_unlocked(database: &Path) -> Result<(), StoreError> {
     loop {
         let noted = lock::noted(database);
-        let checked = check(database, &noted);
+        let checked = check(database, noted.clone());
         if checked.is_ok() || lock::noted(database) == noted {
-            return checked;
+            return checked.map(drop);
         }
     }
 }
@@ -64,31 +80,26 @@ pub(super) fn renew(
     sqlite: &mut Sqlite,
     database: &Path,
     store_lock: &StoreLock,
+    found: Found,
 ) -> Result<(), StoreError> {
-    let log = with_suffix(database, "-wal");
-    let at_lock = |error| StoreError::open(&with_suffix(database, lock::SUFFIX), &error);
-    let mut possible = if has_frames(&log)? {
-        store_lock.noted()
-    } else {
-        Vec::new()
+    let note = |numbers: &[u32]| {
+        let at_lock = |error| StoreError::open(&with_suffix(database, lock::SUFFIX), &error);
+        store_lock.note(numbers).map_err(at_lock)
     };
     let new = fresh();
-    possible.extend(number_of(database)?);
+    let mut possible = found.possible;
+    possible.extend(found.number);
     possible.push(new);
-    store_lock.note(&possible).map_err(at_lock)?;
+    note(&possible)?;
     crash_point!("generation-noted");
     sqlite.set_user_version(new)?;
     crash_point!("generation-set");
-    if log
-        .metadata()
-        .is_ok_and(|log| log.len() <= COPIED_BYTES_MAX)
-    {
-        sqlite.copy_log()?;
-    }
-    crash_point!("generation-copied");
-    // A reader may have stood in the way; then a later start finds out.
-    if number_of(database)? == Some(new) {
-        store_lock.note(&[new]).map_err(at_lock)?;
+    let log = with_suffix(database, "-wal").metadata();
+    let is_short = log.is_ok_and(|log| log.len() <= COPIED_BYTES_MAX);
+    // Where the log is long, or a reader stands in the way, a later start sees the number in the file.
+    if is_short && sqlite.copy_log()?.is_some_and(Log::is_copied) {
+        crash_point!("generation-copied");
+        note(&[new])?;
     }
     Ok(())
 }
@@ -102,11 +113,6 @@ pub(super) fn cut_off(database: &Path) -> Result<(), StoreError> {
         file.sync_all()
     };
     write().map_err(|error: std::io::Error| StoreError::open(database, &error))
-}
-
-/// The number in the file itself; `None` where there is no header yet.
-fn number_of(database: &Path) -> Result<Option<u32>, StoreError> {
-    read_u32(database, NUMBER_AT)
 }
 
 /// Whether there is anything in a log. One that was only laid out begins with zeros.

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 pub mod evidence;
 mod generation;
+mod history;
 mod hush;
 mod inspection;
 mod job;
@@ -25,6 +26,7 @@ mod postgres;
 mod private;
 mod queue;
 mod reader;
+mod restore;
 mod room;
 mod schema;
 mod sql;
@@ -42,10 +44,12 @@ use tokio::sync::{oneshot, watch};
 
 pub use damage::Damage;
 pub use error::StoreError;
+pub use history::FeedKnown;
 pub(crate) use hush::Hush;
 pub use inspection::{Inspection, copy_file, log_of};
 pub use lane::Lane;
 pub use postgres::Replication;
+pub use restore::{Restored, restore_file};
 pub use stats::{Stats, StatsNow};
 pub use tx::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
@@ -103,6 +107,8 @@ pub struct Store {
     rooms: Rooms,
     stats: Arc<Stats>,
     sequence: watch::Sender<i64>,
+    /// The history that these numbers count.
+    epoch: watch::Sender<Arc<str>>,
     /// Last, so that it is given back only after the writers have ended.
     hold: Hold,
 }
@@ -124,6 +130,7 @@ impl Store {
             applies,
             readers,
             sequence,
+            epoch,
             hold,
         } = match url {
             StoreUrl::Sqlite(path) => engine::open_sqlite(path, making, &stats)?,
@@ -161,6 +168,7 @@ impl Store {
             readers: Readers::start(readers)?,
             stats,
             sequence,
+            epoch: watch::Sender::new(epoch),
             hold,
         })
     }
@@ -386,10 +394,7 @@ impl Store {
         });
         self.readers.queue(kind, Query { work, cancel })?;
         let answer = answer.await.unwrap_or(Err(StoreError::Closed));
-        if let Err(error) = &answer {
-            self.stats.stop_if_fatal(error);
-        }
-        answer
+        answer.map_err(|error| self.stats.of_reader(error))
     }
 
     /// The clock that every process on this store sees; `None` where only one machine can be one.

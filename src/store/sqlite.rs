@@ -25,6 +25,8 @@ use super::driver::{Driver, EachRow, Row, Value};
 use super::stats::Stats;
 use super::{StoreError, monotonic, private};
 
+pub(super) use log::Log;
+
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.

@@ -15,6 +15,7 @@ pub struct Stats {
     failed_commits: AtomicU64,
     jobs: AtomicU64,
     commit_micros: AtomicU64,
+    damaged_reads: AtomicU64,
     fatal: Mutex<Option<StoreError>>,
     failed: watch::Sender<bool>,
 }
@@ -26,6 +27,7 @@ impl Default for Stats {
             failed_commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
             commit_micros: AtomicU64::new(0),
+            damaged_reads: AtomicU64::new(0),
             fatal: Mutex::new(None),
             failed: watch::Sender::new(false),
         }
@@ -43,6 +45,8 @@ pub struct StatsNow {
     pub jobs: u64,
     /// Time spent in them, in microseconds.
     pub commit_micros: u64,
+    /// Reads that met a damaged part of the store.
+    pub damaged_reads: u64,
 }
 
 impl Stats {
@@ -80,6 +84,17 @@ impl Stats {
         }
     }
 
+    /// What a reader's error means: one page that cannot be read fails this read alone. Whether anything can
+    /// still be accepted is for the writer to find.
+    pub(super) fn of_reader(&self, error: StoreError) -> StoreError {
+        if !error.is_fatal() {
+            return error;
+        }
+        self.damaged_reads.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "a part of the store cannot be read; run `audit`, restore a backup");
+        StoreError::Damaged(error.to_string())
+    }
+
     /// Why the store must not be used any more.
     pub fn fatal(&self) -> Option<StoreError> {
         if !*self.failed.borrow() {
@@ -103,6 +118,7 @@ impl Stats {
             failed_commits: self.failed_commits.load(Ordering::Relaxed),
             jobs: self.jobs.load(Ordering::Relaxed),
             commit_micros: self.commit_micros.load(Ordering::Relaxed),
+            damaged_reads: self.damaged_reads.load(Ordering::Relaxed),
         }
     }
 }

@@ -36,6 +36,13 @@ const IN_GENERATION: [(&str, &[u32]); 3] = [
     ("generation-set", &[0]),
     ("generation-copied", &[0]),
 ];
+/// Places on the way of a restore; `restore.rs` ends there.
+const IN_RESTORE: [&str; 4] = [
+    "restore-copied",
+    "restore-moving",
+    "restore-moved",
+    "restore-named",
+];
 /// Places on the way of a start that steps an older store up.
 const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
 /// Places on the way of a start that finds work left behind.
@@ -269,6 +276,7 @@ fn every_crash_point_is_driven() {
         .chain(in_recovery)
         .chain(AT_FIRST_START)
         .chain(IN_UPGRADE)
+        .chain(IN_RESTORE)
         .chain(IN_GENERATION.iter().map(|(point, _)| *point))
         .map(str::to_owned)
         .collect();

@@ -41,6 +41,38 @@ fn a_short_page_holds_what_another_instance_committed() {
 }
 
 #[test]
+fn a_counter_that_goes_back_under_a_running_instance_begins_a_new_history() {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let servers = [Server::start(&config), Server::start(&config)];
+    for number in 0..5 {
+        servers[0].notified(&Notice::new(&format!("R-{number}"), "REFUND_SUCCESS"));
+    }
+    let pages = servers.each_ref().map(|server| {
+        wait_for("the events", || {
+            let page = server.get("/v1/events?after=0").expect_json(200);
+            (page["next"] == 5).then_some(page)
+        })
+    });
+    let old = text(&pages[0]["epoch"]);
+    // As a standby has it that lacked the last commits.
+    servers[0]
+        .change_store("DELETE FROM events WHERE sequence > 2; UPDATE feed SET last_sequence = 2");
+    for server in &servers {
+        let reply = server.get(&format!("/v1/events?after=5&epoch={old}"));
+        let problem = reply.expect_json(409);
+        assert_eq!(problem["code"], "feed_restarted", "{problem}");
+        assert_eq!(problem["last_sequence"], 2, "{problem}");
+    }
+    let new = servers
+        .each_ref()
+        .map(|server| text(&server.get("/v1/events?after=0").expect_json(200)["epoch"]));
+    assert_eq!(new[0], new[1], "one new history for all");
+    assert_ne!(new[0], old);
+    let said = servers.each_ref().map(Server::log).concat();
+    assert!(said.contains("the feed's counter has gone back"), "{said}");
+}
+
+#[test]
 fn a_consumer_is_the_same_wherever_it_is_read() {
     let config = ConfigBuilder::new(Engine::Postgres);
     let (one, other) = (Server::start(&config), Server::start(&config));

@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use crate::harness::payermax::{ACK, MAIN, SAMPLE};
+use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE};
+use crate::harness::reader::{expect_problem, text};
 use crate::harness::{Engine, Server, wait_for};
 
 /// A stopped server with one refund in its store.
@@ -103,8 +104,8 @@ fn a_store_that_was_emptied_beside_its_log_is_found_at_the_start() {
 fn what_was_never_a_store_is_refused_and_left_as_it_is() {
     let mut server = stopped();
     let path = server.folder().path().join("refunds.db");
-    let text = "order_no,refund_no\n".repeat(1_000);
-    std::fs::write(&path, text).expect("a file can be made");
+    let lines = "order_no,refund_no\n".repeat(1_000);
+    std::fs::write(&path, lines).expect("a file can be made");
     assert_refused(&mut server, "a text");
 
     std::fs::remove_file(&path).expect("it was made");
@@ -189,4 +190,48 @@ fn only_the_owner_reads_what_the_service_keeps_and_older_files_are_tightened() {
         server.log()
     );
     assert_eq!(server.refunds("status=succeeded").len(), 1);
+}
+
+#[test]
+fn a_page_that_cannot_be_read_fails_the_read_and_not_the_service() {
+    let mut server = Server::usual(Engine::Sqlite);
+    let old = Notice::new("R-old", "REFUND_SUCCESS").text();
+    server.notify(MAIN, &old).expect(200, ACK);
+    let id = text(&server.settled("R-old")["id"]);
+    for number in 0..40 {
+        server.notified(&Notice::new(&format!("R-{number}"), "REFUND_SUCCESS"));
+    }
+    server.settled("R-39");
+    assert_eq!(server.terminate().code(), Some(0));
+    let path = server.folder().path().join("refunds.db");
+    let mut bytes = std::fs::read(&path).expect("the store");
+    // A leaf, whose rows begin behind what bytes 5 and 6 say; elsewhere a split may have left a copy.
+    let is_row = |at: usize| {
+        let page = &bytes[at / 4_096 * 4_096..];
+        let rows_begin = usize::from(page[5]) * 256 + usize::from(page[6]);
+        bytes[at..].starts_with(old.as_bytes())
+            && [0x0D, 0x0A].contains(&page[0])
+            && at % 4_096 >= rows_begin
+    };
+    let row = (4_096..bytes.len() - old.len()).find(|at| is_row(*at));
+    let page = row.expect("the body is in the file") / 4_096;
+    bytes[page * 4_096..(page + 1) * 4_096].fill(0xA5);
+    std::fs::write(&path, bytes).expect("writable");
+    // Longer than what is read through at a start.
+    let file = std::fs::File::options().write(true).open(&path);
+    file.and_then(|file| file.set_len(1024 * 1024 * 1024 + 4_096))
+        .expect("a hole takes no room");
+
+    server.restart();
+    for _ in 0..3 {
+        let reply = server.get(&format!("/v1/refunds/{id}/callbacks"));
+        expect_problem(&reply, 500);
+        assert_eq!(reply.json()["code"], "store_damaged", "{}", reply.text());
+    }
+    let counted = "refund_receiver_store_damaged_reads 3\n";
+    assert!(server.get("/metrics").text().contains(counted));
+    server.notified(&Notice::new("R-new", "REFUND_SUCCESS"));
+    server.settled("R-new");
+    assert_eq!(server.get("/readyz").status, 200);
+    assert_eq!(server.terminate().code(), Some(0));
 }

@@ -29,7 +29,11 @@ pub fn ids(text: &str) -> Vec<i64> {
     complete
         .lines()
         .filter_map(|line| line.strip_prefix("id: "))
-        .map(|id| id.parse().expect("an id is a number"))
+        .map(|id| {
+            let (epoch, number) = id.split_once(':').expect("an id has an epoch");
+            assert!(epoch.len() >= 8, "{id}");
+            number.parse().expect("and a number")
+        })
         .collect()
 }
 
@@ -145,7 +149,7 @@ fn the_stream_needs_its_scope_and_a_place_that_can_be_read() {
     expect_problem(&server.get_as(token, "/v1/events/stream"), 403);
     expect_problem(&server.get("/v1/events/stream?after=x"), 400);
     expect_problem(&server.get("/v1/events/stream?limit=1"), 400);
-    for last in ["x", "-1", ""] {
+    for last in ["x", "-1", ":1", "abcdefgh:", "abcdefgh:x"] {
         let authorization = format!("Bearer {FEED_TOKEN}");
         let headers = [
             ("authorization", authorization.as_str()),

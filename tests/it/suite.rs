@@ -13,6 +13,7 @@ mod crash;
 mod doctor;
 mod epay;
 mod epay_formats;
+mod epoch;
 mod explain;
 mod feed;
 mod golden;

@@ -21,6 +21,8 @@ pub enum Reading {}
 pub enum ReadingOne {}
 /// What a registration can answer.
 pub enum Registering {}
+/// What a page of the feed or its stream can answer.
+pub enum Following {}
 /// What a page for a consumer can answer.
 pub enum Consuming {}
 /// What an acknowledgement can answer.
@@ -39,13 +41,14 @@ pub enum Refusing {}
 pub enum RefusingEpay {}
 
 /// Problems of whoever the reader is.
-const OF_READER: [Code; 7] = [
+const OF_READER: [Code; 8] = [
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::TokenExpired,
     Code::Forbidden,
     Code::RateLimited,
     Code::TooManyConnections,
+    Code::StoreDamaged,
     Code::Unavailable,
 ];
 
@@ -89,15 +92,28 @@ impl IntoResponses for Registering {
     }
 }
 
+impl IntoResponses for Following {
+    fn responses() -> Responses {
+        let own = [Code::FeedRestarted, Code::SequenceUnknown];
+        of(&[&OF_READER[..], &own].concat())
+    }
+}
+
 impl IntoResponses for Consuming {
     fn responses() -> Responses {
-        of(&[&OF_READER[..], &[Code::TooManyConsumers]].concat())
+        let own = [Code::TooManyConsumers, Code::FeedRestarted];
+        of(&[&OF_READER[..], &own].concat())
     }
 }
 
 impl IntoResponses for Acknowledging {
     fn responses() -> Responses {
-        let own = [Code::NotFound, Code::AckBackwards, Code::SequenceUnknown];
+        let own = [
+            Code::NotFound,
+            Code::AckBackwards,
+            Code::FeedRestarted,
+            Code::SequenceUnknown,
+        ];
         of(&[&OF_READER[..], &OF_BODY, &own].concat())
     }
 }

@@ -31,7 +31,7 @@ impl Sqlite {
     pub(in super::super) fn tables(&mut self) -> Result<Vec<String>, StoreError> {
         let sql =
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-        self.all_texts(sql)
+        self.texts(sql)
     }
 
     /// What SQLite finds wrong with one table: its pages, its indexes, its foreign keys.
@@ -43,21 +43,12 @@ impl Sqlite {
     }
 
     fn check_in_snapshot(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
-        let mut found = self.all_texts(&format!("PRAGMA integrity_check('{table}')"))?;
+        let mut found = self.texts(&format!("PRAGMA integrity_check('{table}')"))?;
         found.retain(|line| line != "ok");
-        let strays = self.all_texts(&format!("PRAGMA foreign_key_check('{table}')"))?;
+        let strays = self.texts(&format!("PRAGMA foreign_key_check('{table}')"))?;
         let stray = |_| format!("a row of {table} names a row that is not there");
         found.extend(strays.iter().map(stray));
         Ok(found)
-    }
-
-    fn all_texts(&mut self, sql: &str) -> Result<Vec<String>, StoreError> {
-        let mut texts = Vec::new();
-        self.query(sql, &[], &mut |row| {
-            texts.push(row.text(0)?.to_owned());
-            Ok(())
-        })?;
-        Ok(texts)
     }
 
     /// Copies the state that this snapshot sees. The caller has begun it and ends it: without one each

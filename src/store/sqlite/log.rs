@@ -27,6 +27,21 @@ enum Work {
     Writer,
 }
 
+/// The log after a copy, in pages.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Log {
+    pages: u64,
+    /// Those that are in the file, on disk.
+    pub(in super::super) copied: u64,
+}
+
+impl Log {
+    /// Whether the file has everything.
+    pub(in super::super) fn is_copied(self) -> bool {
+        self.copied == self.pages
+    }
+}
+
 /// Decides by the pages in the log, those of them since the last decision, and those copied already.
 fn work(pages: u64, fresh: u64, copied: u64, idle: bool) -> Work {
     let starts_over = pages >= START_OVER_PAGES && fresh >= TRY_AGAIN_PAGES;
@@ -67,29 +82,34 @@ impl Sqlite {
                 Ok(())
             }
             Work::Writer => {
-                let copied = self.checkpoint()?;
-                if let (Some(checkpointer), Some(copied)) = (&self.checkpointer, copied) {
-                    checkpointer.set_copied(copied);
+                let log = self.checkpoint()?;
+                if let (Some(checkpointer), Some(log)) = (&self.checkpointer, log) {
+                    checkpointer.set_copied(log.copied);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Copies the log into the file as far as no reader stands in the way; blocks no commit. Gives the pages of
-    /// the log that are in the file now; `None` while another copy is under way.
-    pub(in super::super) fn checkpoint(&mut self) -> Result<Option<u64>, StoreError> {
+    /// Copies the log into the file as far as no reader stands in the way; blocks no commit. `None` while
+    /// another copy is under way.
+    pub(in super::super) fn checkpoint(&mut self) -> Result<Option<Log>, StoreError> {
         crash_point!("checkpoint-before");
-        let copied = self.copy_log()?;
+        let log = self.copy_log()?;
         crash_point!("checkpoint-after");
-        Ok(copied)
+        Ok(log)
     }
 
     /// The same, at a start.
-    pub(in super::super) fn copy_log(&mut self) -> Result<Option<u64>, StoreError> {
+    pub(in super::super) fn copy_log(&mut self) -> Result<Option<Log>, StoreError> {
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-        let copied: i64 = self.connection.query_row(sql, [], |row| row.get(2))?;
-        Ok(u64::try_from(copied).ok())
+        let (pages, copied): (i64, i64) = self
+            .connection
+            .query_row(sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        let pages = u64::try_from(pages).ok();
+        Ok(pages
+            .zip(u64::try_from(copied).ok())
+            .map(|(pages, copied)| Log { pages, copied }))
     }
 
     /// The number of the file, see `generation.rs`.
