@@ -86,11 +86,11 @@ pub(super) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
     query.number("after", "a whole number, 0 or more")
 }
 
-/// The history that a reader's number is of.
+/// The history that a reader's number is of; an empty one says nothing.
 pub(super) fn epoch(query: &Query<'_>) -> Result<Option<String>, ApiError> {
-    query.parsed("epoch", "the epoch of a page or an event", |text| {
-        (!text.is_empty()).then(|| text.to_owned())
-    })
+    let any = |text: &str| Some(text.to_owned());
+    let epoch = query.parsed("epoch", "the epoch of a page or an event", any)?;
+    Ok(epoch.filter(|epoch| !epoch.is_empty()))
 }
 
 /// A number of the feed, or 0 before the first.

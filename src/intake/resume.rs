@@ -32,7 +32,7 @@ const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
 impl Intake {
     /// Settles what an earlier process left behind. Called before the first request is answered, so that
     /// readers do not see a store in which an acknowledged callback has no effect. A mass that takes longer
-    /// than [`START_MAX`], and what cannot be read or written now, is left to [`Self::resume`]: callbacks that
+    /// than `START_MAX`, and what cannot be read or written now, is left to [`Self::resume`]: callbacks that
     /// arrive do not wait for it. Returns how many were settled.
     pub async fn resume_at_start(&self) -> usize {
         let mut settled = 0;

@@ -88,8 +88,8 @@ pub(super) fn renew(
     };
     let new = fresh();
     let mut possible = found.possible;
-    possible.extend(found.number);
-    possible.push(new);
+    // A file that was made just now has the number of no log until its own log has been copied.
+    possible.extend([found.number.unwrap_or(OF_NO_LOG), new]);
     note(&possible)?;
     crash_point!("generation-noted");
     sqlite.set_user_version(new)?;

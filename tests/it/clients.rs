@@ -123,7 +123,7 @@ fn the_official_standard_webhooks_libraries_sign_a_relay() {
         let time = relay::timestamp(0);
         let seconds: i64 = time.parse().expect("seconds");
         let message = json!({
-            "secret": relay::text(relay::SECRET), "id": id, "timestamp": seconds, "body": body,
+            "secret": relay::text(relay::BANK_SECRET), "id": id, "timestamp": seconds, "body": body,
         });
         let signature = succeeds(program, &["sign"], &message);
         let path = format!("{}R-{}", relay::NMANAGEMENT, program.len());

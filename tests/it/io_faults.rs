@@ -260,7 +260,9 @@ fn a_database_held_by_another_process_is_waited_for_and_then_callbacks_are_put_o
     );
     assert_alive(&server);
     drop(other);
-    assert_eq!(ledger.post(&server, &notice(0, 2)), Answer::Success);
+    wait_for("callbacks to be taken again", || {
+        (ledger.post(&server, &notice(0, 2)) == Answer::Success).then_some(())
+    });
 
     let mut other = Some(hold());
     ledger.storm(&mut server, &mixed(1, 4), 0, |_| {

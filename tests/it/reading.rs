@@ -304,7 +304,7 @@ fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
 fn the_feed_is_gapless_in_pages_and_wakes_a_waiting_reader() {
     let server = Server::usual(ENGINE);
     let empty = server.get("/v1/events?after=0").expect_json(200);
-    assert_eq!(empty, json!({"data": [], "next": 0}));
+    assert_eq!((&empty["data"], &empty["next"]), (&json!([]), &json!(0)));
     fill(&server, 7);
     let mut sequences = Vec::new();
     let mut after = 0;
@@ -322,7 +322,10 @@ fn the_feed_is_gapless_in_pages_and_wakes_a_waiting_reader() {
     }
     assert_eq!(sequences, [1, 2, 3, 4, 5, 6, 7]);
     let nothing = server.get("/v1/events?after=7").expect_json(200);
-    assert_eq!(nothing, json!({"data": [], "next": 7}));
+    assert_eq!(
+        (&nothing["data"], &nothing["next"]),
+        (&json!([]), &json!(7))
+    );
 
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| server.get("/v1/events?after=7&wait=30s").expect_json(200));

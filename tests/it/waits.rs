@@ -30,7 +30,7 @@ fn a_wait_ends_when_its_reader_hangs_up() {
     let refunds = server.refunds("refund_no=R-1");
     let id = refunds[0]["id"].as_str().expect("a text");
     for path in [
-        "/v1/events?after=99&wait=60s".to_owned(),
+        "/v1/events?after=1&wait=60s".to_owned(),
         format!("/v1/refunds/{id}?wait=60s"),
     ] {
         let answer = asked_and_hung_up(&server, &path);

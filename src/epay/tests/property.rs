@@ -20,7 +20,7 @@ const MEDIA: [&str; 7] = [
 
 /// Identifiers of every script, markup included, without what the rules refuse.
 fn identifier() -> impl Strategy<Value = String> {
-    "[ -~&&[^/]]{0,30}[a-z0-9退款é😀<>&'\"\\\\%+]{1,20}"
+    "([!-~&&[^/]][ -~&&[^/]]{0,29})?[a-z0-9退款é😀<>&'\"\\\\%+]{1,20}"
 }
 
 fn money() -> impl Strategy<Value = String> {

@@ -57,7 +57,12 @@ fn identifiers_are_printable_and_not_longer_than_the_tables() {
             "t",
             "batchno is longer than 200 characters".into(),
         ),
-        (" 退款 1 ".into(), "a/b", " 退款 1 |a/b|1".into()),
+        ("退款 1".into(), "a/b", "退款 1|a/b|1".into()),
+        (
+            " 退款 1".into(),
+            "a/b",
+            "batchno begins or ends with white space".into(),
+        ),
         ("a/b".into(), "t", "batchno contains a slash".into()),
         (" \t\u{3000}".into(), "t", "batchno is missing".into()),
         (

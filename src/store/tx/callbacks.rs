@@ -219,7 +219,7 @@ impl Snapshot<'_> {
         self.first(sql::UNSETTLED_CALLBACK, &[id.as_bytes().into()], read_due)
     }
 
-    /// How many notifications transaction 2 owes, up to [`COUNTED_MAX`], and since when the oldest.
+    /// How many notifications transaction 2 owes, up to `COUNTED_MAX`, and since when the oldest.
     pub fn count_unsettled(&mut self) -> Result<(i64, Option<Moment>), StoreError> {
         let found = self.first(sql::COUNT_UNSETTLED, &[COUNTED_MAX.into()], |row| {
             Ok((

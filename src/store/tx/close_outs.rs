@@ -187,7 +187,7 @@ impl Snapshot<'_> {
         Ok(found.flatten().map(Moment::from_millis))
     }
 
-    /// How many close-outs are pending and how many are parked, each up to [`COUNTED_MAX`].
+    /// How many close-outs are pending and how many are parked, each up to `COUNTED_MAX`.
     pub fn count_close_outs(&mut self) -> Result<(i64, i64), StoreError> {
         let counts = self.first(sql::COUNT_CLOSE_OUTS, &[COUNTED_MAX.into()], |row| {
             Ok((row.integer(0)?, row.integer(1)?))

@@ -212,7 +212,7 @@ impl Snapshot<'_> {
         self.all(sql::PARKED_PUSHES, &params, read_parked)
     }
 
-    /// Of each endpoint: its name, parked events up to [`COUNTED_MAX`], and how many of these were given up.
+    /// Of each endpoint: its name, parked events up to `COUNTED_MAX`, and how many of these were given up.
     pub fn count_parked_pushes(&mut self) -> Result<Vec<(String, i64, i64)>, StoreError> {
         self.all(sql::COUNT_PARKED_PUSHES, &[COUNTED_MAX.into()], |row| {
             Ok((row.text(0)?.to_owned(), row.integer(1)?, row.integer(2)?))

@@ -139,7 +139,7 @@ impl Snapshot<'_> {
         self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
     }
 
-    /// How many refunds have an open question, up to [`COUNTED_MAX`].
+    /// How many refunds have an open question, up to `COUNTED_MAX`.
     pub fn count_attention(&mut self) -> Result<i64, StoreError> {
         let found = self.first(sql::COUNT_ATTENTION, &[COUNTED_MAX.into()], |row| {
             row.integer(0)
