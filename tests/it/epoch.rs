@@ -86,7 +86,8 @@ fn pages_events_and_ids_say_of_which_history_they_are() {
         assert_eq!(problem["epoch"], epoch.as_str(), "{problem}");
         assert_eq!(problem["last_sequence"], 3, "{problem}");
     }
-    expect_problem(&page(&server, "after=0&epoch="), 400);
+    // An empty parameter says nothing: the place is taken as one of today's history.
+    assert_eq!(page(&server, "after=2&epoch=").expect_json(200)["next"], 3);
 
     for (query, last) in [
         ("", format!(" {epoch}:2")),
