@@ -2,14 +2,21 @@
 
 import contextlib
 import hashlib
+import http.client
 import json
+import os
 import pathlib
 import random
 import sqlite3
 import subprocess
+import time
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+RELEASE, KEPT = TARGET / "release", TARGET / "compare"
+PREPARED = 400_000
 SCHEMA_VERSION = max(int(step.stem) for step in (ROOT / "schema").glob("*.sql"))
 TOKEN = "bench"
 MERCHANT_NO = "020213827212251"
@@ -113,3 +120,42 @@ def get(url):
 
 def get_json(url):
     return json.loads(get(url))
+
+
+def prepare():
+    """Builds what is measured and signs the callbacks, once; gives the public key and their file."""
+    build = ["cargo", "build", "--release", "--bin", "refund-receiver", "--example", "load", "--example", "verify_only"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"requests-{PREPARED}.txt"
+    if not public.exists():
+        rsa = ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private]
+        subprocess.run(rsa, check=True)
+        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    sign = ["--mode", "prepare", "--key", private, "--prepare", str(PREPARED), "--prepared", prepared]
+    subprocess.run([RELEASE / "examples/load", *sign], check=True)
+    return public, prepared
+
+
+def load(url, *more, seconds, connections="64"):
+    """The stages of one run of the load program, one for each number of connections."""
+    command = [RELEASE / "examples/load", "--target", url, "--connections", connections, "--seconds", str(seconds)]
+    command += ["--output", "json", *more]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TOKEN": TOKEN})
+    if done.returncode != 0:
+        raise SystemExit(f"not every request was answered with success: {done.stdout}")
+    return json.loads(done.stdout)["stages"]
+
+
+def follow(internal):
+    """Events a second that one reader takes from the feed in pages of 1 000, from the first one on."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(internal).netloc)
+    taken, after, began = 0, 0, time.monotonic()
+    while True:
+        path = f"/v1/events?limit=1000&after={after}"
+        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
+        page = json.loads(connection.getresponse().read())
+        if not page["data"]:
+            return taken / (time.monotonic() - began)
+        taken += len(page["data"])
+        after = page["data"][-1]["sequence"]
