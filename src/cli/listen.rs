@@ -1,28 +1,36 @@
 //! Opening a listener of `serve`: its time limits, and as many connections as the process has files
 //! for.
 
-use std::any::Any;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::HttpService;
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{App as Routes, HttpServer, rt};
+use actix_web::{App as Routes, rt};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket as SystemSocket, Type};
 
 use crate::http::connections::Connections;
 use crate::http::routes::Side;
+use crate::http::socket::Socket;
 use crate::http::{App, edge};
 
 /// Time for requests under way when the service is told to stop.
 const DRAIN_SECONDS: u64 = 10;
 /// Time for the head of a connection's first request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a peer to take the end of a connection.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 1_024;
 /// How long a connection may stay without a request. Longer than a proxy in front keeps one
 /// (`deploy/proxy`), so that it never sends on a connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -31,9 +39,11 @@ const WAIT_MAX: Duration = KEEP_ALIVE.saturating_add(HEAD_TIMEOUT);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Connections on one listener. Measured with the largest head and body on each, one costs 342 KiB: 598 MiB
-/// where senders who are not known hold every place of the listener that they may.
-const CONNECTIONS_MAX: u64 = 2_048;
+/// Connections on one listener.
+const CONNECTIONS_MAX: u64 = 1_024;
+/// How many of them may send a request of more than 16 KiB at the same time. Together they are what `tests/it/memory.rs`
+/// measures.
+const LARGE_MAX: usize = 48;
 /// Fewest that are worth starting with.
 const CONNECTIONS_MIN: u64 = 16;
 /// Fewest places of the internal listener that readers cannot fill.
@@ -112,49 +122,83 @@ pub(super) fn listen(
     app: &Data<App>,
     side: Side,
 ) -> anyhow::Result<Listener> {
-    let (app, rules) = (app.clone(), app.clone());
-    let connections = Connections::new(room(connections_max));
-    let admitting = Arc::clone(&connections);
-    let server = HttpServer::new(move || {
-        Routes::new()
-            .app_data(app.clone())
+    let connections = Connections::new(room(connections_max), LARGE_MAX);
+    let builder = ServerBuilder::new()
+        .workers(workers)
+        .max_concurrent_connections(connections_max.div_ceil(workers))
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals();
+    let socket = match place {
+        Place::Address(address) => {
+            bind(address).with_context(|| format!("cannot listen on {address} ({key})"))?
+        }
+        Place::Bound(socket) => socket,
+    };
+    let address = socket
+        .local_addr()
+        .with_context(|| format!("{key} gave no address"))?;
+    let draining = builder.graceful_shutdown_signal();
+    let (app, admitting) = (app.clone(), Arc::clone(&connections));
+    let service = move || {
+        let (app, rules, admitting, draining) = (
+            app.clone(),
+            app.clone(),
+            Arc::clone(&admitting),
+            draining.clone(),
+        );
+        let routes = Routes::new()
+            .app_data(app)
             .configure(side.routes)
             .wrap(from_fn(move |request, next| {
                 edge::guard(request, next, side.refuse)
             }))
-    })
-    .workers(workers)
-    .max_connections(connections_max.div_ceil(workers))
-    .client_request_timeout(HEAD_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(DRAIN_SECONDS)
-    .on_connect(move |io, data| {
-        bound_sending(io, rules.rules().stalled);
-        admitting.admit(io, data);
-    })
-    .disable_signals();
-    let server = match place {
-        Place::Address(address) => server
-            .bind(address)
-            .with_context(|| format!("cannot listen on {address} ({key})"))?,
-        Place::Bound(socket) => server
-            .listen(socket)
-            .with_context(|| format!("cannot listen for {key}"))?,
+            .into_factory()
+            .map_err(|error: actix_web::Error| error.error_response());
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .h1_allow_half_closed(true)
+            .local_addr(address)
+            .graceful_shutdown_signal(move || {
+                let draining = draining.clone();
+                async move { draining.notified().await }
+            })
+            .on_connect_ext(|socket: &Socket, data| socket.note_place(data))
+            .h1(map_config(routes, |()| AppConfig::default()));
+        fn_service(move |io: TcpStream| {
+            bound_sending(&io, rules.rules().stalled);
+            let peer = io.peer_addr().ok();
+            let socket = Socket::new(io, &admitting);
+            async move { Ok((socket, peer)) }
+        })
+        .and_then(http)
     };
-    let bound = server.addrs().first().copied();
+    let server = builder
+        .listen(key, socket, service)
+        .with_context(|| format!("cannot listen for {key}"))?;
     Ok(Listener {
-        address: bound.with_context(|| format!("{key} gave no address"))?,
+        address,
         server: server.run(),
         connections,
     })
 }
 
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = SystemSocket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
 /// Bounds what a connection holds for a caller that takes nothing of what is sent, and for how long.
 /// The system itself cuts it then, whatever it was being sent.
-fn bound_sending(connection: &dyn Any, stalled: Duration) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
-        return;
-    };
+fn bound_sending(stream: &TcpStream, stalled: Duration) {
     let socket = SockRef::from(stream);
     let bounded = socket
         .set_tcp_user_timeout(Some(stalled))

@@ -5,6 +5,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::from_hex;
 use super::mac::{WebhookMessage, WebhookSecrets};
 
 /// What was used as the key.
@@ -69,15 +70,7 @@ impl WebhookSecrets {
 /// One entry, with or without its version, in Base64 or hexadecimal digits.
 fn decoded(entry: &str) -> Option<Vec<u8>> {
     let bare = entry.strip_prefix("v1,").unwrap_or(entry);
-    from_hex(bare).or_else(|| STANDARD.decode(bare).ok())
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
+    // A tag has 32 bytes; other digits are as good as Base64.
+    let digits = from_hex(bare).filter(|bytes| bytes.len() == 32);
+    digits.or_else(|| STANDARD.decode(bare).ok())
 }

@@ -59,3 +59,16 @@ pub fn hex(bytes: &[u8]) -> String {
             text
         })
 }
+
+/// The bytes of pairs of hexadecimal digits of either case; `None` where it is something else.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let pairs = text.as_bytes().chunks_exact(2);
+    let is_whole = pairs.remainder().is_empty();
+    let bytes = pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));
+    bytes.collect::<Option<_>>().filter(|_| is_whole)
+}

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use encoding_rs::{Encoding, GBK};
 
 use super::rewrite;
+use crate::crypto::from_hex;
 
 /// Hexadecimal digits of the shortest signature, an HMAC-SHA256.
 const HEX_DIGITS_MIN: usize = 64;
@@ -52,7 +53,9 @@ pub(super) fn of_signature(text: &str) -> Vec<Undone> {
         (
             "hexadecimal_signature",
             "the signature were written in Base64, not in hexadecimal digits",
-            from_hex(text).map(|bytes| STANDARD.encode(bytes)),
+            from_hex(text)
+                .filter(|_| text.len() >= HEX_DIGITS_MIN)
+                .map(|bytes| STANDARD.encode(bytes)),
         ),
         (
             "signature_encoded_twice",
@@ -292,17 +295,4 @@ fn percent_decoded(text: &str) -> Option<String> {
 fn padded(text: &str) -> String {
     let missing = (4 - text.len() % 4) % 4;
     format!("{text}{}", "=".repeat(missing))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks_exact(2);
-    if text.len() < HEX_DIGITS_MIN || !digits.remainder().is_empty() {
-        return None;
-    }
-    digits
-        .map(|pair| {
-            let pair = std::str::from_utf8(pair).ok()?;
-            u8::from_str_radix(pair, 16).ok()
-        })
-        .collect()
 }

@@ -65,8 +65,9 @@ impl Position {
 
     /// Checks it against the present history and its last number.
     pub(super) fn check(&self, epoch: &str, last: i64) -> Result<(), FeedError> {
+        let is_of = self.is_of(epoch);
         let epoch = || epoch.to_owned();
-        if !self.is_of(&epoch()) {
+        if !is_of {
             Err(FeedError::Restarted {
                 epoch: epoch(),
                 last,

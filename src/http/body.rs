@@ -38,11 +38,11 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, Bo
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
         return Err(BodyError::TooLarge(Vec::new()));
     }
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(announced.unwrap_or_default());
     let read = tokio::time::timeout(DEADLINE, fill(&mut body, payload)).await;
     match read {
         Ok(Ok(())) => {

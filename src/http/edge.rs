@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{ConnectionType, header};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpResponse};
@@ -25,21 +25,25 @@ pub async fn guard(
     refuse: Refuse,
 ) -> Result<ServiceResponse<Answer>, actix_web::Error> {
     let place = Place::of(request.request()).cloned();
+    if let Some(place) = &place {
+        place.answers_are_taken().await;
+    }
     // One with a body is served from the moment at which the body is there, see `body::read`.
     if let (Some(place), Payload::None) = (&place, request.parts().1) {
         place.serve();
     }
-    let response = if asks_for_websocket(&request) {
-        // The framework takes everything behind the head of such a request for its body, whatever
-        // Content-Length says; another request may be in there.
-        let mut response = refuse("there is nothing to upgrade to");
-        response
-            .head_mut()
-            .set_connection_type(actix_web::http::ConnectionType::Close);
-        request.into_response(response)
+    // The framework takes everything behind the head of such a request for its body, whatever
+    // Content-Length says; another request may be in there.
+    let is_unclear = asks_for_websocket(&request);
+    let mut response = if is_unclear {
+        request.into_response(refuse("there is nothing to upgrade to"))
     } else {
         next.call(request).await?
     };
+    if is_unclear || place.as_ref().is_some_and(|place| place.is_large()) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     let of_reader = response.request().extensions_mut().remove();
     Ok(response.map_body(|_, body| Answer {
         body,
@@ -82,7 +86,7 @@ impl MessageBody for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(place) = &self.place {
-            place.wait();
+            place.next_turn();
         }
     }
 }

@@ -33,6 +33,7 @@ mod relay;
 mod reload;
 pub mod routes;
 mod rules;
+pub mod socket;
 mod stream;
 
 #[cfg(any(test, fuzzing))]

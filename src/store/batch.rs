@@ -9,15 +9,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::condition::Condition;
 use super::driver::Driver;
+use super::history::{Counter, Numbered};
 use super::job::Job;
 use super::queue;
 use super::stats::Stats;
 use super::tx::Tx;
-use super::{Hush, StoreError, monotonic, raise};
+use super::{Hush, StoreError, monotonic};
 use crate::faults::crash_point;
 
 /// Longest time that background jobs take of one batch of a writer that does everything: those who wait for
@@ -51,7 +50,7 @@ pub(super) struct Left {
 pub(super) struct Jobs {
     pub driver: Box<dyn Driver>,
     pub stats: Arc<Stats>,
-    pub sequence: watch::Sender<i64>,
+    pub counter: Counter,
     pub condition: Arc<Condition>,
 }
 
@@ -175,7 +174,7 @@ impl Jobs {
     fn attempt<T>(
         &mut self,
         batch: &mut Batch,
-        run: impl FnOnce(&mut Self, &mut Batch) -> Result<(Option<i64>, T), StoreError>,
+        run: impl FnOnce(&mut Self, &mut Batch) -> Result<(Option<Numbered>, T), StoreError>,
     ) -> Result<T, StoreError> {
         let (jobs, started) = (batch.len(), monotonic());
         let result = self.transact(|this| run(this, batch));
@@ -190,7 +189,7 @@ impl Jobs {
     /// One transaction.
     fn transact<T>(
         &mut self,
-        run: impl FnOnce(&mut Self) -> Result<(Option<i64>, T), StoreError>,
+        run: impl FnOnce(&mut Self) -> Result<(Option<Numbered>, T), StoreError>,
     ) -> Result<T, StoreError> {
         if let Some(error) = self.stats.fatal() {
             return Err(error);
@@ -205,19 +204,19 @@ impl Jobs {
         if result.is_err() {
             self.driver.rollback();
         }
-        let (last_sequence, done) = result?;
-        if let Some(last) = last_sequence {
-            raise(&self.sequence, last);
+        let (numbered, done) = result?;
+        if let Some(numbered) = numbered {
+            self.counter.committed(&numbered);
         }
         Ok(done)
     }
 
-    /// Runs the jobs and numbers their events; gives the last number if there were any.
+    /// Runs the jobs and numbers their events; says which, if there were any.
     fn run_all(
         &mut self,
         batch: &mut Batch,
         left: &mut Left,
-    ) -> Result<(Option<i64>, Outcomes), StoreError> {
+    ) -> Result<(Option<Numbered>, Outcomes), StoreError> {
         let started = monotonic();
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -232,11 +231,11 @@ impl Jobs {
         for job in batch.urgent.iter_mut().chain(&mut batch.behind) {
             outcomes.push(run_plainly(job, &mut tx)?);
         }
-        Ok((tx.number_events()?, outcomes))
+        Ok((tx.number_events(&self.counter)?, outcomes))
     }
 
     /// Runs each job on its own feet: one that fails leaves nothing behind.
-    fn run_each(&mut self, batch: &mut Batch) -> Result<(Option<i64>, Outcomes), StoreError> {
+    fn run_each(&mut self, batch: &mut Batch) -> Result<(Option<Numbered>, Outcomes), StoreError> {
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
         let (mut in_a_row, mut locks) = (0, 0);
@@ -256,7 +255,7 @@ impl Jobs {
             }
             outcomes.push(outcome);
         }
-        Ok((tx.number_events()?, outcomes))
+        Ok((tx.number_events(&self.counter)?, outcomes))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::history::Counter;
 use super::lock::StoreLock;
 use super::postgres::{self, Listener, Postgres, PostgresUrl, Purpose};
 use super::schema::Making;
@@ -13,7 +14,6 @@ use super::stats::Stats;
 use super::tx::Snapshot;
 use super::{StoreError, cut, generation, private, schema};
 use crate::faults::planted;
-use tokio::sync::watch;
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
@@ -32,9 +32,7 @@ pub(super) struct Opened {
     /// One connection a reading thread.
     pub readers: Vec<Box<dyn Driver>>,
     /// Raised whenever events were committed, here or elsewhere.
-    pub sequence: watch::Sender<i64>,
-    /// The history that these numbers count.
-    pub epoch: Arc<str>,
+    pub counter: Counter,
     /// Held for as long as the store is open.
     pub hold: Hold,
 }
@@ -87,14 +85,12 @@ pub(super) fn open_sqlite(
         .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
         .collect::<Result<_, StoreError>>()?;
     let mut snapshot = Snapshot::new(&mut sqlite);
-    let (epoch, last) = (snapshot.epoch()?.into(), snapshot.last_sequence()?);
-    let sequence = watch::Sender::new(last);
+    let counter = Counter::new(snapshot.epoch()?.into(), snapshot.last_sequence()?);
     Ok(Opened {
         accepts: Vec::new(),
         applies: vec![Box::new(sqlite)],
         readers,
-        sequence,
-        epoch,
+        counter,
         hold: Hold::File { _lock: lock },
     })
 }
@@ -124,8 +120,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
     postgres::build_missing(url)?;
     first.begin_snapshot()?;
     let mut snapshot = Snapshot::new(&mut first);
-    let (epoch, last) = (snapshot.epoch()?.into(), snapshot.last_sequence()?);
-    let sequence = watch::Sender::new(last);
+    let counter = Counter::new(snapshot.epoch()?.into(), snapshot.last_sequence()?);
     first.rollback();
     let connections = |count: usize, purpose: Purpose| {
         (0..count)
@@ -137,10 +132,9 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
         applies: connections(LANES, Purpose::Apply)?,
         readers: connections(SERVER_READERS, Purpose::Read)?,
         hold: Hold::Server {
-            listener: Listener::start(Arc::clone(url), sequence.clone())?,
+            listener: Listener::start(Arc::clone(url), counter.clone())?,
         },
-        sequence,
-        epoch,
+        counter,
     })
 }
 

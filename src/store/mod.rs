@@ -40,10 +40,11 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 pub use damage::Damage;
 pub use error::StoreError;
+use history::Counter;
 pub use history::FeedKnown;
 pub(crate) use hush::Hush;
 pub use inspection::{Inspection, copy_file, log_of};
@@ -106,9 +107,7 @@ pub struct Store {
     applies: Vec<Writer>,
     rooms: Rooms,
     stats: Arc<Stats>,
-    sequence: watch::Sender<i64>,
-    /// The history that these numbers count.
-    epoch: watch::Sender<Arc<str>>,
+    counter: Counter,
     /// Last, so that it is given back only after the writers have ended.
     hold: Hold,
 }
@@ -129,8 +128,7 @@ impl Store {
             accepts,
             applies,
             readers,
-            sequence,
-            epoch,
+            counter,
             hold,
         } = match url {
             StoreUrl::Sqlite(path) => engine::open_sqlite(path, making, &stats)?,
@@ -144,7 +142,7 @@ impl Store {
         };
         let shared = Shared {
             stats: Arc::clone(&stats),
-            sequence: sequence.clone(),
+            counter: counter.clone(),
             later: Arc::clone(&rooms.later),
         };
         let duty = if accepts.is_empty() {
@@ -167,8 +165,7 @@ impl Store {
             rooms,
             readers: Readers::start(readers)?,
             stats,
-            sequence,
-            epoch: watch::Sender::new(epoch),
+            counter,
             hold,
         })
     }
@@ -403,11 +400,6 @@ impl Store {
         self.read_own(ask).await
     }
 
-    /// The number of the last event that is on disk; changes wake whoever waits.
-    pub fn last_sequence(&self) -> watch::Receiver<i64> {
-        self.sequence.subscribe()
-    }
-
     /// What the writer counts, and whether it failed for good.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
@@ -430,15 +422,6 @@ impl Drop for Store {
 )]
 fn monotonic() -> Instant {
     Instant::now()
-}
-
-/// Raises the number of the last event; of two commits the later may be heard of first.
-fn raise(sequence: &watch::Sender<i64>, last: i64) {
-    sequence.send_if_modified(|known| {
-        let is_news = last > *known;
-        *known = last.max(*known);
-        is_news
-    });
 }
 
 /// A job for a writer.

@@ -15,7 +15,7 @@ pub(super) use indexes::{Index, indexes};
 /// The schema that this program writes.
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 /// Largest file that is read through at each start, so that a restart stays short.
-const CHECKED_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+const CHECKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Stands in a store for as long as a copy into it is not complete.
 pub(super) const COPY_MARKER: &str = "unfinished_copy";
 const NOT_THIS_VERSION: &str = "its tables are not those of this version; restore a backup";

@@ -15,11 +15,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
 use super::batch::Jobs;
 use super::condition::{Condition, SLOW};
 use super::driver::Driver;
+use super::history::Counter;
 use super::job::Job;
 use super::queue::{Queue, Until, Woken};
 use super::room::Room;
@@ -61,7 +60,7 @@ pub(super) enum Duty {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub stats: Arc<Stats>,
-    pub sequence: watch::Sender<i64>,
+    pub counter: Counter,
     /// Applying that waits.
     pub later: Arc<Room>,
 }
@@ -87,7 +86,7 @@ impl Writer {
             jobs: Jobs {
                 driver,
                 stats: shared.stats,
-                sequence: shared.sequence,
+                counter: shared.counter,
                 condition: Arc::clone(&condition),
             },
             queue: Arc::clone(&queue),

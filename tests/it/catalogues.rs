@@ -1,6 +1,6 @@
 //! The schema is one text: what PostgreSQL made of it is, column by column, what SQLite made of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -54,6 +54,35 @@ fn of_postgres() -> BTreeSet<Column> {
         )
     };
     database.query(sql).iter().map(column).collect()
+}
+
+/// By default a table is cleaned after a fifth of it has changed, which in a large one means once in weeks; these
+/// change all the time and are read at their thin end.
+#[test]
+fn tables_that_are_queues_are_cleaned_by_rows_and_not_by_their_share() {
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let _server = Server::start(&config);
+    let Place::Database(database) = &config.place else {
+        panic!("a database was asked for");
+    };
+    let sql = "SELECT relname::text, array_to_string(reloptions, ' ') FROM pg_class
+               WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL";
+    let settings: BTreeMap<String, String> = database
+        .query(sql)
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    for table in ["callbacks", "close_outs", "feed"] {
+        let set = settings.get(table).expect(table);
+        assert!(
+            set.contains("autovacuum_vacuum_scale_factor=0 "),
+            "{table}: {set}"
+        );
+        assert!(
+            set.contains("autovacuum_vacuum_threshold="),
+            "{table}: {set}"
+        );
+    }
 }
 
 #[test]

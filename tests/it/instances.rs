@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use crate::harness::config::Place;
 use crate::harness::ledger::{Answer, Ledger, mixed, register_orders};
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
-use crate::harness::{ConfigBuilder, Engine, Server, now, wait_for};
+use crate::harness::{ConfigBuilder, Engine, Server, comes_true, now, wait_for};
 
 /// Deliveries of one test.
 const DELIVERIES: usize = 120;
@@ -112,4 +113,45 @@ fn an_order_that_is_registered_late_at_one_closes_what_the_other_was_told() {
     });
     ledger.deliver_again(&mut other);
     ledger.assert_kept(&other);
+}
+
+/// Registrations lock an order and then its close-outs, reports the other way round, and each batch has many of
+/// both: a pair of instances could wait for each other, which costs a second each time.
+#[test]
+fn reports_and_registrations_of_the_same_orders_at_both_do_not_deadlock() {
+    const ORDERS: usize = 12;
+    const ROUNDS: usize = 40;
+    let config = ConfigBuilder::new(Engine::Postgres);
+    let servers = [Server::start(&config), Server::start(&config)];
+    let Place::Database(database) = &config.place else {
+        panic!("a database was asked for");
+    };
+    let name = |round: usize, order: usize| format!("{}-{order}", round / 8);
+    std::thread::scope(|scope| {
+        for worker in 0..8_usize {
+            let server = &servers[worker % 2];
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    // Each worker goes through the orders in a way of its own.
+                    let order = (round * [1, 5, 7, 11][worker / 2] + worker) % ORDERS;
+                    let name = name(round, order);
+                    if (round + worker / 2) % 2 == 0 {
+                        server.put_simple_order(&name, "refund_applied", "10.00");
+                    } else {
+                        let (batchno, trandeno) = (format!("B-{name}"), format!("T-{name}"));
+                        server.epay_json(&batchno, &trandeno, "10.00");
+                    }
+                }
+            });
+        }
+    });
+    servers[0].wait_until_settled();
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let deadlocks = || database.query(sql)[0].get::<_, i64>(0);
+    // A session of the server shows what it has counted a second later.
+    assert!(
+        !comes_true(Duration::from_secs(3), || deadlocks() > 0),
+        "{} deadlocks",
+        deadlocks()
+    );
 }

@@ -24,6 +24,7 @@ mod edge;
 mod failover;
 mod instances;
 mod io_faults;
+mod memory;
 mod network;
 mod openapi;
 mod plans;

@@ -139,8 +139,8 @@ fn every_statement_has_an_index_on_sqlite() {
 }
 
 /// A store of PostgreSQL with many rows in every table that grows, and its statistics; nobody serves it.
-fn grown() -> (Server, Arc<Database>) {
-    let database = Postgres::shared().database();
+fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
+    let database = postgres.database();
     let config = ConfigBuilder::bare(Engine::Sqlite)
         .usual_accounts()
         .on(&database);
@@ -188,7 +188,7 @@ fn grown() -> (Server, Arc<Database>) {
 
 #[test]
 fn every_statement_has_an_index_on_postgresql() {
-    let (_server, database) = grown();
+    let (_server, database) = grown(Postgres::shared());
     let mut client = database.client();
     let mut scans = Vec::new();
     for (name, sql) in statements() {
@@ -224,4 +224,59 @@ fn every_statement_has_an_index_on_postgresql() {
         }
     }
     assert!(scans.is_empty(), "{}", scans.join("\n"));
+}
+
+/// Lists are put together from what is asked for, so their plans are read where the server makes them.
+#[test]
+fn every_list_has_an_index_on_postgresql() {
+    let postgres = Postgres::own(&[("session_preload_libraries", "auto_explain")]);
+    let (mut server, database) = grown(&postgres);
+    let name = database.name();
+    database.execute(&format!(
+        "ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"
+    ));
+    server.restart();
+    let filters = [
+        "provider=payermax",
+        "provider=paycools&account=main",
+        "status=pending",
+        "status=canceled",
+        "attention=conflict",
+        "order_no=O-7",
+        "refund_no=R-7",
+        "provider_refund_no=P-7",
+        "updated_after=1970-01-01T00:00:30Z",
+    ];
+    for (number, filter) in filters.iter().enumerate() {
+        for other in filters.iter().skip(number + 1) {
+            for query in [format!("{filter}&{other}"), (*filter).to_owned()] {
+                // A name may be asked for once.
+                let is_once =
+                    query.matches("provider=").count() < 2 && query.matches("status=").count() < 2;
+                if is_once {
+                    server
+                        .get(&format!("/v1/refunds?limit=200&{query}"))
+                        .expect_json(200);
+                }
+            }
+        }
+    }
+    let log = postgres.log();
+    let plans: Vec<&str> = log.lines().filter(|line| line.contains("Scan")).collect();
+    let is_of_refunds = |line: &&&str| line.contains(" on refunds");
+    assert!(
+        plans.iter().filter(is_of_refunds).count() > filters.len(),
+        "the plans are in the log"
+    );
+    let scans: Vec<_> = plans
+        .iter()
+        .filter(|line| {
+            let table = line
+                .split("Seq Scan on ")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next());
+            table.is_some_and(|table| !SMALL.contains(&table) && !table.starts_with("pg_"))
+        })
+        .collect();
+    assert!(scans.is_empty(), "{scans:#?}");
 }

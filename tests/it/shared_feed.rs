@@ -73,6 +73,31 @@ fn a_counter_that_goes_back_under_a_running_instance_begins_a_new_history() {
 }
 
 #[test]
+fn numbers_that_were_lost_are_not_given_away_again_before_a_new_history_begins() {
+    let server = Server::usual(Engine::Postgres);
+    let notify = |names: std::ops::Range<usize>| {
+        for number in names {
+            let refund_no = format!("R-{number}");
+            server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
+            server.settled(&refund_no);
+        }
+    };
+    notify(0..5);
+    let old = text(&server.get("/v1/events?after=0").expect_json(200)["epoch"]);
+    // As a standby has it that lacked the last commits; commits go on before any reader comes.
+    server.change_store("DELETE FROM events WHERE sequence > 2; UPDATE feed SET last_sequence = 2");
+    notify(5..11);
+    let reply = server.get(&format!("/v1/events?after=5&epoch={old}"));
+    let problem = reply.expect_json(409);
+    assert_eq!(problem["code"], "feed_restarted", "{problem}");
+    let page = server.get("/v1/events?after=0").expect_json(200);
+    assert_eq!(
+        (page["next"].as_i64(), &page["epoch"]),
+        (Some(8), &problem["epoch"])
+    );
+}
+
+#[test]
 fn a_consumer_is_the_same_wherever_it_is_read() {
     let config = ConfigBuilder::new(Engine::Postgres);
     let (one, other) = (Server::start(&config), Server::start(&config));

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::super::{Hush, StoreError, raise};
+use super::super::history::Counter;
+use super::super::{Hush, StoreError};
 use super::outlook::Outlook;
 use super::{EVENTS_CHANNEL, PostgresUrl, guard, session};
 
@@ -34,10 +35,10 @@ pub(in super::super) struct Listener {
 }
 
 impl Listener {
-    /// Starts to listen, and raises `sequence` to what is heard.
+    /// Starts to listen, and raises the counter to what is heard.
     pub(in super::super) fn start(
         url: Arc<PostgresUrl>,
-        sequence: watch::Sender<i64>,
+        counter: Counter,
     ) -> Result<Self, StoreError> {
         let runtime = session::runtime()?;
         let (stop, stopped) = oneshot::channel();
@@ -47,7 +48,7 @@ impl Listener {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = listen_for_ever(&url, &sequence) => {}
+                        () = listen_for_ever(&url, &counter) => {}
                         // Told to stop, or the store is gone.
                         _ = stopped => {}
                     }
@@ -80,9 +81,9 @@ impl Drop for Listener {
     }
 }
 
-async fn listen_for_ever(url: &PostgresUrl, sequence: &watch::Sender<i64>) {
+async fn listen_for_ever(url: &PostgresUrl, counter: &Counter) {
     loop {
-        if let Err(error) = listen(url, sequence).await {
+        if let Err(error) = listen(url, counter).await {
             let error = url.at(error);
             if let Some(kept_back) = UNHEARD.may_say() {
                 tracing::warn!(%error, kept_back, "looking for a database server that takes writes");
@@ -93,7 +94,7 @@ async fn listen_for_ever(url: &PostgresUrl, sequence: &watch::Sender<i64>) {
 }
 
 /// Listens until the connection is lost, or leads to a server that does not take writes any more.
-async fn listen(url: &PostgresUrl, sequence: &watch::Sender<i64>) -> Result<(), StoreError> {
+async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> {
     let (client, mut connection) = url.connect().await.map_err(|none| {
         if none.is_crowded {
             url.outlook.forget();
@@ -122,11 +123,11 @@ async fn listen(url: &PostgresUrl, sequence: &watch::Sender<i64>) -> Result<(), 
         within(async { Ok(client.batch_execute(&listen).await?) }).await?;
         loop {
             // First what was committed before we listened, or unheard since.
-            raise(sequence, within(look(&client, url)).await?);
+            counter.raise(within(look(&client, url)).await?);
             let again_at = Instant::now() + LOOK_AGAIN;
             while let Ok(news) = timeout_at(again_at, news.recv()).await {
                 match news {
-                    Some(Ok(last)) => raise(sequence, last),
+                    Some(Ok(last)) => counter.raise(last),
                     Some(Err(_)) => {}
                     None => return Err(StoreError::Away("the connection was lost".to_owned())),
                 }

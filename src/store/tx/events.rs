@@ -1,9 +1,12 @@
 //! The feed's rows. Events of a transaction are kept aside and numbered last, just before the
 //! commit: numbers are gapless and in commit order, and the counter is held for the shortest time.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::super::history::{Counter, FeedKnown, Numbered};
 use super::super::{StoreError, schema, sql};
 use super::callbacks::uuid;
 use super::{Snapshot, Tx};
@@ -69,11 +72,16 @@ impl Tx<'_> {
         Ok(epoch)
     }
 
-    /// Numbers and stores the events of this transaction; returns the last number, if any.
-    pub(in super::super) fn number_events(&mut self) -> Result<Option<i64>, StoreError> {
+    /// Numbers and stores the events of this transaction, if there are any.
+    pub(in super::super) fn number_events(
+        &mut self,
+        counter: &Counter,
+    ) -> Result<Option<Numbered>, StoreError> {
         if self.events.is_empty() {
             return Ok(None);
         }
+        // Before the counter's row is locked, so that it has what is known here unless commits were lost.
+        let known = counter.known();
         self.driver.before_numbering()?;
         let events = std::mem::take(&mut self.events);
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
@@ -81,6 +89,11 @@ impl Tx<'_> {
             .snapshot()
             .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
             .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
+        let begun = if last - count < known.last {
+            self.begin_history(&known)?
+        } else {
+            None
+        };
         for (sequence, event) in (last - count + 1..).zip(&events) {
             self.driver.expect_one(
                 sql::INSERT_EVENT,
@@ -94,7 +107,19 @@ impl Tx<'_> {
             )?;
         }
         self.driver.announce(last)?;
-        Ok(Some(last))
+        Ok(Some(Numbered { last, begun }))
+    }
+
+    /// Begins a new history before a number is given away twice, unless that has happened already.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "names a history apart from all others; no clock orders them"
+    )]
+    fn begin_history(&mut self, known: &FeedKnown) -> Result<Option<Arc<str>>, StoreError> {
+        if self.snapshot().epoch()? != *known.epoch {
+            return Ok(None);
+        }
+        Ok(Some(self.renew_epoch(Uuid::now_v7())?.into()))
     }
 }
 

@@ -67,14 +67,8 @@ pub fn run(server: &Server, table: &[Row]) {
 
 /// Memory in KiB and open files of the process.
 pub fn used(server: &Server) -> (u64, usize) {
-    let process = format!("/proc/{}", server.process_id());
-    let status = std::fs::read_to_string(format!("{process}/status")).expect("the process runs");
-    let memory = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
-        .expect("Linux tells VmRSS in kB");
-    let files = std::fs::read_dir(format!("{process}/fd")).expect("the process runs");
+    let memory = server.memory_kib("VmRSS");
+    let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("the process runs");
     (memory, files.count())
 }
 

@@ -101,6 +101,48 @@ fn ports_and_probes_are_those_of_the_config() {
     }
 }
 
+/// A rule that lets nothing out but names and the database would make every push fail.
+#[test]
+fn pods_reach_names_endpoints_outside_and_the_database_and_nothing_else() {
+    let policy = object("NetworkPolicy", "refund-receiver");
+    assert_eq!(
+        at(&policy, "/spec/policyTypes"),
+        &json!(["Ingress", "Egress"])
+    );
+    let rules = at(&policy, "/spec/egress")
+        .as_array()
+        .expect("a list")
+        .clone();
+    let to = |port: u16| {
+        let reaches = |rule: &&Value| {
+            let ports = at(rule, "/ports").as_array().expect("a list").clone();
+            ports
+                .iter()
+                .any(|of| of["port"] == port && of["protocol"] == "TCP")
+        };
+        rules
+            .iter()
+            .find(reaches)
+            .cloned()
+            .unwrap_or_else(|| panic!("nothing reaches {port}"))
+    };
+    let outside = to(443);
+    let block = at(&outside, "/to/0/ipBlock");
+    assert_eq!(block["cidr"], "0.0.0.0/0");
+    for inside in [
+        "10.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    ] {
+        let except = block["except"].as_array().expect("a list");
+        assert!(except.contains(&json!(inside)), "{inside} is reached");
+    }
+    to(53);
+    to(5432);
+    assert_eq!(rules.len(), 3);
+}
+
 #[test]
 fn pods_have_no_rights_and_no_place_to_write_but_one() {
     let (pod, container) = pod();

@@ -243,9 +243,15 @@ impl Server {
         self.client.send("POST", &url, headers, body.as_ref())
     }
 
-    /// The process, for a look at what it uses.
-    pub fn process_id(&self) -> u32 {
-        self.child.as_ref().expect("the server runs").id()
+    /// A line of the process's memory in `/proc`, such as `VmHWM`, the most that it had so far.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it runs");
+        let found = status
+            .lines()
+            .find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+        let number = found.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("Linux tells {line} in kB"))
     }
 
     /// What the server has logged so far.

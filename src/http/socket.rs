@@ -1,0 +1,212 @@
+//! The socket of a connection: what a peer may make us hold of a request.
+//!
+//! The framework reads ahead, up to 128 KiB, keeps a head until its answer is sent, and hands a body over in pieces.
+//! All of it on every connection would be half a gigabyte. So the first 16 KiB of a request are read from
+//! everybody; for more a connection takes one of few places, and ends with the answer. Where there is no such place
+//! left, that is cut which has waited longest, as for places of connections. What a peer sends while its request is
+//! answered stays in the system's buffers, and so do requests of one that does not take its answers.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use memchr::memchr;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connections::{Connections, Held};
+
+/// A connection's socket.
+pub struct Socket {
+    io: TcpStream,
+    held: Option<Arc<Held>>,
+    /// Read, and not handed over yet.
+    rest: Vec<u8>,
+    version: Version,
+}
+
+impl Socket {
+    /// Takes a place for a new connection.
+    pub fn new(io: TcpStream, connections: &Arc<Connections>) -> Self {
+        let held = connections.admit(&io);
+        Self {
+            io,
+            held,
+            rest: Vec::new(),
+            version: Version::default(),
+        }
+    }
+
+    /// Has requests know the place of their connection.
+    pub fn note_place(&self, data: &mut Extensions) {
+        if let Some(held) = &self.held {
+            data.insert(Arc::clone(held));
+        }
+    }
+
+    /// Reads what is there.
+    fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            return Pin::new(&mut self.io).poll_read(context, buffer);
+        }
+        let length = self.rest.len().min(buffer.remaining());
+        buffer.put_slice(&self.rest[..length]);
+        self.rest.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(held) = self.held.clone() else {
+            return self.poll_fill(context, buffer);
+        };
+        ready!(held.poll_room(context));
+        let before = buffer.filled().len();
+        ready!(self.poll_fill(context, buffer))?;
+        let read = &buffer.filled()[before..];
+        let taken = self.version.up_to(read, || held.begin());
+        if taken < read.len() {
+            let rest = read[taken..].to_vec();
+            self.rest.splice(..0, rest);
+            buffer.set_filled(before + taken);
+            if taken == 0 {
+                held.park(context);
+                return Poll::Pending;
+            }
+        }
+        held.has_read(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Finds where requests begin: each has this in its first line, and nothing else has it often.
+#[derive(Default)]
+struct Version {
+    /// Characters of it that ended the last piece.
+    matched: usize,
+}
+
+impl Version {
+    const TEXT: &[u8] = b" HTTP/1.";
+
+    /// How much of this piece there is before the first request that may not begin.
+    fn up_to(&mut self, piece: &[u8], mut begins: impl FnMut() -> bool) -> usize {
+        let mut at = 0;
+        while let Some(end) = self.find(piece, at) {
+            if !begins() {
+                // Its last character is not taken, and completes it again.
+                self.matched = Self::TEXT.len() - 1;
+                return end - 1;
+            }
+            at = end;
+        }
+        piece.len()
+    }
+
+    /// The end of the next one.
+    fn find(&mut self, piece: &[u8], mut at: usize) -> Option<usize> {
+        while at < piece.len() {
+            if self.matched == 0 {
+                at += memchr(Self::TEXT[0], &piece[at..])? + 1;
+                self.matched = 1;
+            } else if piece[at] == Self::TEXT[self.matched] {
+                at += 1;
+                self.matched += 1;
+                if self.matched == Self::TEXT.len() {
+                    self.matched = 0;
+                    return Some(at);
+                }
+            } else {
+                // No other character is the first one, so nothing but this one can begin it.
+                self.matched = 0;
+            }
+        }
+        None
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        if let Some(held) = &self.held {
+            held.all_is_sent();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_found_however_the_pieces_are_cut() {
+        let text = b"GET /a HTTP/1.1\r\n\r\nGET /  HTTP/1.0\r\n\r\n HTTP/2  HTTP/1 HTTP/1.GET / HTTP/1.1\r\n";
+        for size in 1..text.len() {
+            let (mut version, mut found) = (Version::default(), 0);
+            let mut begins = || {
+                found += 1;
+                true
+            };
+            for piece in text.chunks(size) {
+                assert_eq!(version.up_to(piece, &mut begins), piece.len());
+            }
+            assert_eq!(found, 4, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_is_one_too_many_begins_later() {
+        let text = b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+        let mut version = Version::default();
+        let mut may_begin = 1;
+        let mut begins = |more: usize| {
+            may_begin += more;
+            let begins = may_begin > 0;
+            may_begin -= usize::from(begins);
+            begins
+        };
+        let taken = version.up_to(text, || begins(0));
+        assert_eq!(&text[taken..], b".1\r\n\r\n");
+        assert_eq!(version.up_to(&text[taken..], || begins(0)), 0);
+        assert_eq!(
+            version.up_to(&text[taken..], || begins(1)),
+            text.len() - taken
+        );
+    }
+}
