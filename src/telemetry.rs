@@ -1,10 +1,13 @@
 //! Logs and metrics. One line an event, ids as fields, never a body, a key or a token.
 
+mod classic;
 mod limits;
 mod readers;
 mod reloads;
+mod store;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use std::sync::atomic::AtomicU64;
 
@@ -22,6 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use limits::LimitMetrics;
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
+pub use store::StoreMetrics;
 
 /// Where our own lines come from.
 const OURS: &str = env!("CARGO_CRATE_NAME");
@@ -150,66 +154,11 @@ impl EndpointMetrics {
     }
 }
 
-/// Labels of the database server.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ServerLabels {
-    /// Where it is and since when it runs.
-    server: String,
-}
-
 /// Labels of what is told of each reader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReaderLabels {
     /// Its name in the config.
     pub reader: String,
-}
-
-/// How the store is doing.
-pub struct StoreMetrics {
-    /// 1 where callbacks are put off at once, because the store is known to take nothing.
-    pub refuses: Gauge,
-    /// Seconds since the last callback was committed; -1 before the first.
-    pub since_commit: Gauge,
-    /// 1 where what was accepted takes effect late.
-    pub applying_delayed: Gauge,
-    /// Reads that met a damaged part of the store.
-    pub damaged_reads: Gauge,
-    /// 1 where commits waited for a standby and do not any more.
-    pub replication_lost: Gauge,
-    /// The database server that takes writes.
-    server: Family<ServerLabels, Gauge>,
-    /// How often it was another one.
-    failovers: Gauge,
-}
-
-impl StoreMetrics {
-    fn register(registry: &mut Registry) -> Self {
-        let server = Family::default();
-        let help = "1 for the database server that takes writes";
-        registry.register("store_server", help, server.clone());
-        let mut gauge = |name: &str, help: &str| {
-            let gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
-        let help = "Seconds since the last callback was committed";
-        Self {
-            refuses: gauge("store_refuses", "1 where callbacks are put off at once"),
-            since_commit: gauge("store_seconds_since_commit", help),
-            applying_delayed: gauge("applying_delayed", "1 where callbacks take effect late"),
-            damaged_reads: gauge("store_damaged_reads", "Reads that met damage"),
-            replication_lost: gauge("store_replication_lost", "1 where no standby is waited for"),
-            failovers: gauge("store_failovers", "Times that another server took writes"),
-            server,
-        }
-    }
-
-    /// Shows which database server takes writes, and how often it was another one.
-    pub fn show_server(&self, server: String, failovers: i64) {
-        self.server.clear();
-        self.server.get_or_create(&ServerLabels { server }).set(1);
-        self.failovers.set(failovers);
-    }
 }
 
 /// What the operator's monitoring reads.
@@ -236,8 +185,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// Jobs in them.
     pub jobs: Gauge,
-    /// Time spent in them, in microseconds.
-    pub commit_micros: Gauge,
+    /// Time spent in them, in seconds.
+    commit_time: Gauge<f64, AtomicU64>,
     /// Notifications that are stored and not settled.
     pub unsettled: Gauge,
     /// Age of the oldest of them, in seconds.
@@ -297,6 +246,9 @@ impl Default for Metrics {
         let clock_skew = Gauge::default();
         let help = "Time by which this machine's clock is ahead of the database's";
         registry.register("clock_skew_seconds", help, clock_skew.clone());
+        let commit_time = Gauge::default();
+        let help = "Time spent in transactions since the start";
+        registry.register("store_commit_seconds", help, commit_time.clone());
         let help = "Reports of EPay with a member that cannot be read, by member";
         let invalid_reports = family(&mut registry, "epay_invalid", help);
         let store = StoreMetrics::register(&mut registry);
@@ -309,7 +261,7 @@ impl Default for Metrics {
             commits: gauge("store_commits", "Transactions since the start"),
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),
             jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
-            commit_micros: gauge("store_commit_microseconds", "Time spent in transactions"),
+            commit_time,
             unsettled: gauge(
                 "unsettled_callbacks",
                 "Stored notifications without effect yet",
@@ -347,6 +299,11 @@ impl Metrics {
         // For people to look at: no figure that anything is decided by.
         let millis = i32::try_from(ahead_millis).unwrap_or(i32::MAX);
         self.clock_skew.set(f64::from(millis) / 1_000.0);
+    }
+
+    /// Notes how long transactions have taken since the start.
+    pub fn set_commit_time(&self, spent: Duration) {
+        self.commit_time.set(spent.as_secs_f64());
     }
 
     /// Counts a request that was one too many.
@@ -388,6 +345,11 @@ impl Metrics {
             .token_expiry
             .get_or_create(&ReaderLabels { reader })
             .set(seconds);
+    }
+
+    /// Prometheus text, version 0.0.4.
+    pub fn encode_classic(&self) -> Result<String, std::fmt::Error> {
+        Ok(classic::of(&self.encode()?))
     }
 
     /// `OpenMetrics` text.

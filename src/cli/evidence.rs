@@ -151,6 +151,7 @@ fn examine(config: &Config, kept: &KeptRequest) -> anyhow::Result<Diagnosis> {
         &config.registry,
         &Subject {
             path: &kept.path,
+            reason: &kept.reason,
             headers: headers(kept),
             body: &kept.body_head,
             body_length: usize::try_from(kept.body_length)?,

@@ -30,6 +30,7 @@ mod token;
 mod trigger;
 mod verify;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,33 +81,41 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed terminal is no reason to fail in another way.
-            drop(error.print());
-            return if error.use_stderr() {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::SUCCESS
-            };
+            let printed = error.print();
+            if error.use_stderr() {
+                // A closed terminal is no reason to fail in another way.
+                return ExitCode::from(USAGE);
+            }
+            if let Err(error) = printed.and_then(|()| std::io::stdout().flush()) {
+                output::note(&error);
+            }
+            return output::finish(ExitCode::SUCCESS);
         }
     };
-    match cli.command {
-        Command::Serve(command) => command.run(),
-        Command::Demo(command) => command.run(),
-        Command::Trigger(command) => command.run(),
-        Command::Verify(command) => command.run(),
-        Command::CheckConfig(command) => command.run(),
-        Command::Audit(command) => command.run(),
-        Command::Backup(command) => command.run(),
-        Command::Restore(command) => command.run(),
-        Command::Selftest(command) => command.run(),
-        Command::Endpoint(command) => command.run(),
-        Command::Reload(command) => command.run(),
-        Command::Token(command) => command.run(),
-        Command::Explain(command) => command.run(),
-        Command::Evidence(command) => command.run(),
-        Command::Healthcheck(command) => command.run(),
-        Command::Store(command) => command.run(),
-        Command::Openapi(command) => command.run(),
+    output::finish(cli.command.run())
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Serve(command) => command.run(),
+            Self::Demo(command) => command.run(),
+            Self::Trigger(command) => command.run(),
+            Self::Verify(command) => command.run(),
+            Self::CheckConfig(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Backup(command) => command.run(),
+            Self::Restore(command) => command.run(),
+            Self::Selftest(command) => command.run(),
+            Self::Endpoint(command) => command.run(),
+            Self::Reload(command) => command.run(),
+            Self::Token(command) => command.run(),
+            Self::Explain(command) => command.run(),
+            Self::Evidence(command) => command.run(),
+            Self::Healthcheck(command) => command.run(),
+            Self::Store(command) => command.run(),
+            Self::Openapi(command) => command.run(),
+        }
     }
 }
 

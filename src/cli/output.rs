@@ -1,7 +1,8 @@
-//! What commands print. A reader that goes away (`| head`) is no error.
+//! What commands print. A reader that goes away (`| head`) is no error; an output that cannot be written is.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
@@ -21,11 +22,43 @@ impl Format {
     }
 }
 
-/// A line on stdout.
+/// Why the first line that was lost could not be written.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// A line on stdout. What cannot be written makes the command fail in the end, see [`finish`].
 pub fn line(text: impl AsRef<str>) {
+    if let Err(error) = write(text.as_ref()) {
+        note(&error);
+    }
+}
+
+/// A line on stdout of a service, which goes on serving where it cannot be written.
+pub fn announce(text: impl AsRef<str>) {
+    if let Err(error) = write(text.as_ref()) {
+        tracing::warn!(%error, "what is announced cannot be written to stdout");
+    }
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    drop(writeln!(out, "{}", text.as_ref()));
-    drop(out.flush());
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Remembers that something could not be written.
+pub fn note(error: &std::io::Error) {
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+/// The exit code of a command that ends with this one: 1 where a part of its output is lost, be it the only
+/// copy of a token or of a proof.
+pub fn finish(code: ExitCode) -> ExitCode {
+    match LOST.get() {
+        None => code,
+        Some(why) => fail(1, format!("the output could not be written: {why}")),
+    }
 }
 
 /// A line on stderr.

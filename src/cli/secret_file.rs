@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::config::refuse_blank;
+use crate::config::clean;
 
-/// The text of the file without the line break at its end, as the config reads `file:PATH`.
+/// The secret of the file, as the config reads `file:PATH`.
 pub fn read(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    refuse_blank(secret).map_err(|what| anyhow::anyhow!("{} {what}", path.display()))?;
+    let secret = clean(&text).map_err(|what| anyhow::anyhow!("{} {what}", path.display()))?;
     Ok(secret.to_owned())
 }
 
@@ -24,9 +23,9 @@ pub fn read_source(source: &str) -> Option<anyhow::Result<String>> {
     Some(read(Path::new(path)))
 }
 
-/// The text of the environment variable, as the config reads `env:NAME`.
+/// The secret of the environment variable, as the config reads `env:NAME`.
 pub fn read_variable(name: &str) -> anyhow::Result<String> {
-    let secret = std::env::var(name).with_context(|| format!("the variable {name}"))?;
-    refuse_blank(&secret).map_err(|what| anyhow::anyhow!("the variable {name} {what}"))?;
-    Ok(secret)
+    let text = std::env::var(name).with_context(|| format!("the variable {name}"))?;
+    let secret = clean(&text).map_err(|what| anyhow::anyhow!("the variable {name} {what}"))?;
+    Ok(secret.to_owned())
 }

@@ -84,9 +84,9 @@ impl Serve {
                     return output::fail(code, format!("{error:#}"));
                 }
             };
-            output::line(format!("listening public http://{}", service.public));
-            output::line(format!("listening internal http://{}", service.internal));
-            output::line("ready");
+            output::announce(format!("listening public http://{}", service.public));
+            output::announce(format!("listening internal http://{}", service.internal));
+            output::announce("ready");
             systemd::tell(State::Ready);
             match service.run_until(stop).await {
                 Ok(()) => ExitCode::SUCCESS,

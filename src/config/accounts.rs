@@ -95,6 +95,14 @@ impl<'a> AccountChecker<'a> {
         if self.section.app_id.as_deref() == Some("") {
             self.note("app_id", "is empty; give the app id or leave it out");
         }
+        for (name, value) in [
+            ("app_id", self.section.app_id.as_deref()),
+            ("merchant_no", self.section.merchant_no.as_deref()),
+        ] {
+            if value.is_some_and(|text| text.trim() != text) {
+                self.note(name, "begins or ends with white space; remove it");
+            }
+        }
         let audience = Audience {
             merchant_no: merchant_no?,
             app_id: self.section.app_id.clone(),

@@ -18,6 +18,7 @@ fn checker() -> Checker {
         problems: Vec::new(),
         warnings: Vec::new(),
         defaults: Vec::new(),
+        shown: Vec::new(),
         held: Vec::new(),
         audiences: std::collections::BTreeMap::new(),
     }

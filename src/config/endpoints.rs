@@ -1,15 +1,16 @@
 //! Endpoints that events are pushed to.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::Checker;
 use super::file::{EndpointSection, Text};
 use super::shared::Holder;
+use super::{Checker, Secret};
 use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Number;
-use crate::push::{Endpoint, EndpointUrl, Roots, Schedule};
+use crate::push::{Endpoint, EndpointUrl, Headers, Roots, Schedule};
 
 /// Endpoints of one service; each has threads of its own.
 const ENDPOINTS_MAX: usize = 32;
@@ -55,8 +56,8 @@ impl Checker {
             self.note(format!("{key}.name"), error.to_string());
         }
         let allow_private = self.permission(format!("{key}.allow_private"), section.allow_private);
-        let url = EndpointUrl::parse(&section.url, allow_private)
-            .map_err(|error| self.note(format!("{key}.url"), error.to_string()));
+        let url = self.endpoint_url(key, &section.url, allow_private);
+        let headers = self.endpoint_headers(key, section.headers.as_ref());
         let secrets = self.endpoint_secrets(key, &section.secrets);
         let kinds = self.kinds(key, section.events.as_ref());
         let roots = section.ca_file.as_ref().map(|file| self.roots(key, file));
@@ -79,7 +80,8 @@ impl Checker {
         let max_in_flight = self.max_in_flight(key, section.max_in_flight);
         Some(Endpoint {
             name: section.name.clone(),
-            url: url.ok()?,
+            url: url?,
+            headers: headers?,
             secrets: secrets?,
             kinds,
             allow_private,
@@ -92,6 +94,46 @@ impl Checker {
             disable_after,
             max_in_flight,
         })
+    }
+
+    /// Its address, written plainly or kept elsewhere because it holds a key.
+    fn endpoint_url(&mut self, key: &str, text: &str, allow_private: bool) -> Option<EndpointUrl> {
+        let key = format!("{key}.url");
+        let resolved = self.secret(&key, text)?;
+        let parsed = EndpointUrl::parse(resolved.expose(), allow_private);
+        let mut url = parsed
+            .map_err(|error| self.note(&key, error.to_string()))
+            .ok()?;
+        if Secret::is_elsewhere(text) {
+            url.hide();
+            self.shown.push((key, format!("{text} ({url})")));
+        }
+        Some(url)
+    }
+
+    /// What its gateway asks for. All of them or none: one that is missing would look like one that is wrong.
+    fn endpoint_headers(
+        &mut self,
+        key: &str,
+        given: Option<&BTreeMap<String, String>>,
+    ) -> Option<Headers> {
+        let mut headers = Headers::default();
+        let mut is_good = true;
+        for (name, text) in given.into_iter().flatten() {
+            let key = format!("{key}.headers.{name}");
+            let Some(value) = self.secret(&key, text) else {
+                is_good = false;
+                continue;
+            };
+            match headers.add(name, value.expose()) {
+                Ok(()) => self.hold(key, sha256(value.expose().as_bytes()), Holder::Endpoint),
+                Err(error) => {
+                    is_good = false;
+                    self.note(key, error.to_string());
+                }
+            }
+        }
+        is_good.then_some(headers)
     }
 
     fn max_in_flight(&mut self, key: &str, given: Option<Text<NonZeroU16>>) -> usize {

@@ -1,5 +1,6 @@
 //! The shape of the file. Unknown keys are refused: a misspelt guard must not be a missing one.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU64};
 
 use serde::{Deserialize, Deserializer};
@@ -105,6 +106,7 @@ pub(super) struct EndpointSection {
     pub name: String,
     pub url: String,
     pub secrets: Vec<String>,
+    pub headers: Option<BTreeMap<String, String>>,
     pub events: Option<Vec<String>>,
     pub allow_private: Option<Text<bool>>,
     pub ca_file: Option<String>,

@@ -1,12 +1,13 @@
 //! What an operator may see of a value: secrets are masked wherever they can be written, also inside an
 //! address. What is not known to be harmless is masked.
 
+use super::Secret;
 use crate::push::shown_url;
 
 /// What is shown instead of a secret.
 const MASK: &str = "********";
 /// Options of a database's address that hold no secret.
-const HARMLESS_OPTIONS: [&str; 14] = [
+const HARMLESS_OPTIONS: [&str; 16] = [
     "application_name",
     "channel_binding",
     "connect_timeout",
@@ -17,6 +18,8 @@ const HARMLESS_OPTIONS: [&str; 14] = [
     "keepalives_idle",
     "load_balance_hosts",
     "port",
+    "sslcert",
+    "sslkey",
     "sslmode",
     "sslrootcert",
     "target_session_attrs",
@@ -40,18 +43,19 @@ impl Shown {
     /// How the member `name` of the section `key` is shown.
     pub(super) fn of_member(self, name: &str, key: &str) -> Self {
         match name {
+            // What lies inside a secret is one.
+            _ if self == Self::Masked => self,
             "secret" | "secrets" | "path_secret" | "relay_secrets" | "tokens" | "token_sha256"
             | "headers" => Self::Masked,
             "url" if key == "store" => Self::Store,
             "url" => Self::Endpoint,
-            // What lies inside a secret is one.
             _ => self,
         }
     }
 
     /// The text as it is shown.
     pub(super) fn text(self, text: &str) -> String {
-        let is_elsewhere = text.starts_with("env:") || text.starts_with("file:");
+        let is_elsewhere = Secret::is_elsewhere(text);
         match self {
             Self::Plainly => text.to_owned(),
             // Where it comes from is no secret, and helps.

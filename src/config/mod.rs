@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 pub use fixed::Fixed;
 pub use readers::{RateLimit, Reader, Scope};
-pub use secret::{Secret, refuse_blank};
+pub use secret::{Secret, clean};
 pub use sources::Effective;
 
 use crate::crypto::TokenDigest;
@@ -166,6 +166,7 @@ impl Config {
             problems: Vec::new(),
             warnings: Vec::new(),
             defaults: Vec::new(),
+            shown: Vec::new(),
             held: Vec::new(),
             audiences: BTreeMap::new(),
             key_ends: Vec::new(),
@@ -183,6 +184,8 @@ struct Checker {
     problems: Vec<Problem>,
     warnings: Vec<String>,
     defaults: Vec<Effective>,
+    /// Keys whose value says more, and how it is shown.
+    shown: Vec<(String, String)>,
     /// Every key and secret so far, and where it is.
     held: Vec<Held>,
     /// How accounts that share one are told apart, by their place in the list.
@@ -250,7 +253,7 @@ impl Checker {
             feed,
             endpoints,
             warnings: self.warnings,
-            effective: sources::with_defaults(given, self.defaults),
+            effective: sources::with_defaults(sources::shown_as(given, &self.shown), self.defaults),
         })
     }
 
@@ -323,6 +326,12 @@ impl Checker {
         let (standby_key, standby) = ("store.require_synchronous", section.require_synchronous);
         match &mut store {
             StoreUrl::Postgres(url) => {
+                for name in url.ignored() {
+                    self.warnings.push(format!(
+                        "store.url: {name} has no effect; how long a server is waited for, and which one is \
+                         used, this program decides itself"
+                    ));
+                }
                 if self.permission(key, may_lose) {
                     url.accept_loss();
                 }
@@ -375,7 +384,12 @@ impl Checker {
             let Some(secret) = self.secret(&key, token) else {
                 continue;
             };
-            if secret.expose().trim().chars().count() < TOKEN_CHARS_MIN {
+            if !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {
+                let what = "holds white space or characters that no Authorization header carries; write the \
+                            token alone, without Bearer";
+                self.note(&key, what);
+            }
+            if secret.expose().chars().count() < TOKEN_CHARS_MIN {
                 self.warnings.push(format!(
                     "{key}: is shorter than {TOKEN_CHARS_MIN} characters and could be guessed; \
                      `openssl rand -hex 32` makes a good one"

@@ -17,6 +17,8 @@ use crate::domain::clock::Moment;
 const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// Most requests that a limit can name; beyond it there is nothing left to limit.
 const REQUESTS_MAX: u32 = 1_000_000;
+/// What is hashed by mistake where a variable was to hold the token.
+const NOTHING: [&str; 3] = ["", "\n", "\r\n"];
 /// Requests that a reader may have under way where the config does not say.
 const CONNECTIONS_DEFAULT: usize = 64;
 
@@ -163,9 +165,19 @@ impl Checker {
 
     /// One reader; `None` with a problem noted.
     fn reader(&mut self, key: &str, section: &ReaderSection) -> Option<Reader> {
-        let token = section.token_sha256.parse();
-        if token.is_err() {
-            let what = "must be 64 hex digits: printf %s TOKEN | sha256sum";
+        let text = section.token_sha256.trim();
+        let token = text.parse::<TokenDigest>();
+        let wrong = match &token {
+            Err(_) => Some("must be 64 hex digits: printf %s TOKEN | sha256sum"),
+            Ok(_) if text != section.token_sha256 => {
+                Some("begins or ends with white space; remove it")
+            }
+            Ok(digest) if NOTHING.iter().any(|nothing| digest.matches(nothing)) => {
+                Some("is the SHA-256 of no token at all: printf %s TOKEN | sha256sum")
+            }
+            Ok(_) => None,
+        };
+        if let Some(what) = wrong {
             self.note(format!("{key}.token_sha256"), what);
         }
         let mut scopes = Vec::new();

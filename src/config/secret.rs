@@ -5,6 +5,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::text::is_deceptive;
+
 /// A secret text; `Debug` and logs show `[redacted]`.
 #[derive(Clone)]
 pub struct Secret(SecretString);
@@ -30,13 +32,12 @@ impl Secret {
         } else {
             text.to_owned()
         };
-        refuse_blank(&value)?;
-        // An editor, or `echo` in a variable, ends it with a line break that is not part of the secret.
-        let value = value.trim_end_matches(['\r', '\n']);
-        if value != value.trim() {
-            return Err("begins or ends with white space; remove it".to_owned());
-        }
-        Ok(Self(SecretString::from(value)))
+        Ok(Self(SecretString::from(clean(&value)?)))
+    }
+
+    /// Whether it stands elsewhere than in the config itself.
+    pub fn is_elsewhere(text: &str) -> bool {
+        text.starts_with("env:") || text.starts_with("file:")
     }
 
     /// The secret itself.
@@ -45,18 +46,65 @@ impl Secret {
     }
 }
 
-/// White space alone guards nothing: a variable or a file was meant to be filled and was not. The error
-/// is a fragment that follows the name of the place.
-pub fn refuse_blank(secret: &str) -> Result<(), String> {
+/// The secret without what a file or a shell has put around it: a byte order mark before it, line breaks
+/// behind it. What else cannot be a part of it is refused, because a secret that cannot be sent guards in
+/// vain. The error is a fragment that follows the name of the place.
+pub fn clean(text: &str) -> Result<&str, String> {
+    let secret = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    let ends = [secret.chars().next(), secret.chars().next_back()];
     match secret.trim() {
-        "" if secret.is_empty() => Err("is empty".to_owned()),
+        "" if text.is_empty() => Err("is empty".to_owned()),
         "" => Err("holds nothing but white space".to_owned()),
-        _ => Ok(()),
+        trimmed if trimmed != secret => {
+            Err("begins or ends with white space; remove it".to_owned())
+        }
+        _ if secret.contains(char::is_control) => {
+            Err("holds a line break or another control character; a secret is one line".to_owned())
+        }
+        _ => match ends.into_iter().flatten().find(|c| is_deceptive(*c)) {
+            None => Ok(secret),
+            Some(c) => Err(format!(
+                "begins or ends with an invisible character (U+{:04X}); remove it",
+                u32::from(c)
+            )),
+        },
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_cleaned_of_what_a_file_adds_and_refused_with_anything_else_around_it() {
+        for text in ["SECRET", "SECRET\n", "SECRET\r\n\n", "\u{feff}SECRET\r\n"] {
+            assert_eq!(clean(text), Ok("SECRET"), "{text:?}");
+        }
+        for (text, why) in [
+            ("", "is empty"),
+            ("\n", "nothing but white space"),
+            ("\u{feff}", "nothing but white space"),
+            (" SECRET", "begins or ends with white space"),
+            ("SECRET ", "begins or ends with white space"),
+            ("\nSECRET", "begins or ends with white space"),
+            ("SECRET\u{a0}", "begins or ends with white space"),
+            ("\u{200b}SECRET", "(U+200B)"),
+            ("SECRET\u{2060}", "(U+2060)"),
+            ("SECRET\nSECRET", "a secret is one line"),
+            ("SEC\0RET", "a secret is one line"),
+        ] {
+            let error = clean(text).unwrap_err();
+            assert!(
+                error.contains(why) && !error.contains("SEC"),
+                "{text:?}: {error}"
+            );
+        }
     }
 }

@@ -111,6 +111,16 @@ pub(super) fn given(table: &Table) -> Vec<Effective> {
     values.collect()
 }
 
+/// Shows these keys in another way.
+pub(super) fn shown_as(mut values: Vec<Effective>, shown: &[(String, String)]) -> Vec<Effective> {
+    for value in &mut values {
+        if let Some((_, text)) = shown.iter().find(|(key, _)| *key == value.key) {
+            value.value.clone_from(text);
+        }
+    }
+    values
+}
+
 /// Puts each default behind what is given of its section.
 pub(super) fn with_defaults(
     mut values: Vec<Effective>,

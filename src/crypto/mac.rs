@@ -100,9 +100,9 @@ pub enum WebhookSecretError {
 /// Why no secret vouches for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookSignatureError {
-    /// A header is absent, empty or repeated.
-    #[error("a webhook-id, webhook-timestamp or webhook-signature header is missing")]
-    Missing,
+    /// The header of this name is absent or empty.
+    #[error("the {0} header is missing")]
+    Missing(&'static str),
     /// Longer than an id, or with characters (a full stop, white space) that blur the signed text.
     #[error("the webhook-id is not usable")]
     Id,
@@ -260,12 +260,14 @@ impl WebhookSecrets {
         now: Timestamp,
     ) -> Result<WebhookProof<'a>, WebhookSignatureError> {
         let (id, timestamp, signatures) = (message.id, message.timestamp, message.signature);
-        let given = |header: Option<&'a str>| header.filter(|text| !text.is_empty());
-        let (Some(id), Some(timestamp), Some(signatures)) =
-            (given(id), given(timestamp), given(signatures))
-        else {
-            return Err(WebhookSignatureError::Missing);
+        let given = |header: Option<&'a str>, name| {
+            header
+                .filter(|text| !text.is_empty())
+                .ok_or(WebhookSignatureError::Missing(name))
         };
+        let id = given(id, "webhook-id")?;
+        let timestamp = given(timestamp, "webhook-timestamp")?;
+        let signatures = given(signatures, "webhook-signature")?;
         if id.len() > MESSAGE_ID_CHARS_MAX || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'.')
         {
             return Err(WebhookSignatureError::Id);

@@ -4,6 +4,7 @@
 pub mod explain;
 mod manglings;
 mod paths;
+mod refused;
 mod relay;
 mod rewrite;
 pub mod signature;

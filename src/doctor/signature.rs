@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::manglings::{self, Undone};
-use super::{paths, relay as relay_mistakes};
+use super::{paths, refused, relay as relay_mistakes};
 use crate::domain::ids::Number;
-use crate::epay;
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 
@@ -18,6 +17,8 @@ use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 pub struct Subject<'a> {
     /// The path that it was sent to.
     pub path: &'a str,
+    /// The word for why it was refused.
+    pub reason: &'a str,
     /// Its headers, names in lower case.
     pub headers: HashMap<String, String>,
     /// Its body, as far as it was kept.
@@ -48,11 +49,16 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
+/// The part of a path that may be a secret, as evidence has it.
+const HIDDEN: &str = "…";
 /// What the diagnosis says where nothing was found.
 const UNEXPLAINED: &str = "none of the known manglings explains it";
 
 /// Examines a refused request with the keys that are configured now.
 pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
+    if let Some(says) = refused::unexamined(subject) {
+        return not_examined(says);
+    }
     if subject.body.len() < subject.body_length {
         let (kept, all) = (subject.body.len(), subject.body_length);
         return not_examined(format!(
@@ -61,8 +67,10 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
     }
     let mut parts = subject.path.trim_start_matches('/').split('/');
     let parts = (parts.next(), parts.next(), parts.next(), parts.next());
-    let findings = match parts {
-        (Some("callbacks"), Some(provider), Some(account), None) => {
+    let was_served = subject.reason != "not_found";
+    let mut findings = match parts {
+        _ if !was_served => Vec::new(),
+        (Some("callbacks"), Some(provider), Some(account), None | Some(HIDDEN)) => {
             callback(registry, subject, provider, account)
         }
         (Some("relays"), Some(provider), Some(account), Some(refund_no)) => {
@@ -73,11 +81,9 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
                 }
             }
         }
-        _ if subject.path.eq_ignore_ascii_case(epay::PATH) => return of_epay(subject),
         _ => Vec::new(),
     };
-    let mut findings = findings;
-    if !is_served(registry, parts)
+    if !(was_served && is_served(registry, parts))
         && let Some(meant) = paths::meant(registry, subject.path)
     {
         findings.push(Finding {
@@ -86,10 +92,9 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
             account: String::new(),
         });
     }
-    let says = match findings.first() {
-        Some(found) => format!("would verify if {}", found.would_verify_if),
-        None => UNEXPLAINED.to_owned(),
-    };
+    let explained = |found: &Finding| format!("would verify if {}", found.would_verify_if);
+    let says = findings.first().map_or(UNEXPLAINED.to_owned(), explained);
+    let says = refused::with_cause(says, subject);
     Diagnosis { says, findings }
 }
 
@@ -99,7 +104,7 @@ fn is_served(
     parts: (Option<&str>, Option<&str>, Option<&str>, Option<&str>),
 ) -> bool {
     match parts {
-        (Some("callbacks"), Some(provider), Some(account), None) => {
+        (Some("callbacks"), Some(provider), Some(account), None | Some(HIDDEN)) => {
             registry.find(provider, account).is_some()
         }
         (Some("relays"), Some(provider), Some(account), Some(_)) => {
@@ -107,15 +112,6 @@ fn is_served(
         }
         _ => false,
     }
-}
-
-/// An `EPay` caller sends a token that is not kept, so the service's own words are all there is.
-fn of_epay(subject: &Subject<'_>) -> Diagnosis {
-    let why = subject.headers.get("why").map(String::as_str);
-    not_examined(format!(
-        "has no signature to examine; a caller of EPay is known by its token and its address. Refused because {}",
-        why.unwrap_or("of what the log says")
-    ))
 }
 
 fn not_examined(says: String) -> Diagnosis {
@@ -198,8 +194,16 @@ fn of_account(
             account: account.to_owned(),
         }]
     };
+    if let Some(condition) = given_once(as_it_is, |attempt| {
+        attempt.with(|request| adapter.verify(request)).is_ok()
+    }) {
+        return found("header_given_twice", condition);
+    }
     let refusal = match as_it_is.with(|request| adapter.verify(request).map(drop)) {
-        Ok(()) => return found("none", taken_now()),
+        Ok(()) => {
+            let (mangling, condition) = refused::good_as_it_is(subject);
+            return found(mangling, condition);
+        }
         Err(refusal) => refusal,
     };
     let signed = as_it_is.with(|request| adapter.signed(request));
@@ -254,10 +258,16 @@ fn of_account(
     findings
 }
 
-fn taken_now() -> String {
-    "it came now: it is taken as it stands (its key or account was configured later, or it was refused \
-     for its Content-Type or Content-Encoding alone)"
-        .to_owned()
+/// The condition under which a request whose header is given twice would be taken.
+fn given_once(as_it_is: &Attempt<'_>, takes: impl Fn(&Attempt<'_>) -> bool) -> Option<String> {
+    let variants = refused::given_once(as_it_is.headers);
+    let (name, _) = variants.into_iter().find(|(_, headers)| {
+        takes(&Attempt {
+            headers,
+            ..*as_it_is
+        })
+    })?;
+    Some(format!("the {name} header stood once; it is given twice"))
 }
 
 /// Manglings of the signature, and of what it is about, that an account's key explains.
@@ -319,8 +329,11 @@ fn relay(
                 account: name.clone(),
             });
         };
-        if takes(relay, &at(subject.received_at)) {
-            add("none", taken_now());
+        if let Some(condition) = given_once(&on_time, |attempt| takes(relay, attempt)) {
+            add("header_given_twice", condition);
+        } else if takes(relay, &at(subject.received_at)) {
+            let (mangling, condition) = refused::good_as_it_is(subject);
+            add(mangling, condition);
         } else if takes(relay, &on_time) {
             let condition = "it had come within five minutes of its webhook-timestamp; a clock is wrong, \
                              or it was sent late or again";

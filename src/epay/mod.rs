@@ -47,6 +47,11 @@ pub use sample::{Sample, errcode_of, sample};
 /// The one path of this endpoint. Web API matches it without regard to case.
 pub const PATH: &str = "/api/WebInterface/EPay/Refund/EndSingle/Success";
 
+/// Whether a path is that of this endpoint: Web API also leaves out slashes at its end.
+pub fn is_served(path: &str) -> bool {
+    path.trim_end_matches('/').eq_ignore_ascii_case(PATH)
+}
+
 /// Deepest nesting of a request body, the root included. Only members nobody asked for nest.
 const DEPTH_MAX: usize = 16;
 /// Root element of a request in XML.

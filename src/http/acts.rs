@@ -22,6 +22,8 @@ struct Cause {
     reader: String,
     /// That is missing, where one is.
     scope: &'static str,
+    /// What was wrong with the token, where that is the reason.
+    why: &'static str,
 }
 
 /// What was refused and is not said yet.
@@ -39,12 +41,12 @@ pub struct Refusals(Mutex<HashMap<Cause, Unsaid>>);
 impl Refusals {
     /// Notes a refusal of whoever this is; the first of a cause is said at once.
     pub fn note(&self, app: &App, problem: &ApiError, reader: Option<&Reader>, peer: String) {
-        let (reason, scope) = match problem {
-            ApiError::Unauthorized => ("unauthorized", ""),
-            ApiError::TokenExpired(_) => ("token_expired", ""),
-            ApiError::RateLimited(_) => ("rate_limited", ""),
-            ApiError::TooManyConnections(_) => ("too_many_connections", ""),
-            ApiError::Forbidden(scope) => ("forbidden", *scope),
+        let (reason, scope, why) = match problem {
+            ApiError::Unauthorized(why) => ("unauthorized", "", *why),
+            ApiError::TokenExpired(_) => ("token_expired", "", ""),
+            ApiError::RateLimited(_) => ("rate_limited", "", ""),
+            ApiError::TooManyConnections(_) => ("too_many_connections", "", ""),
+            ApiError::Forbidden(scope) => ("forbidden", *scope, ""),
             _ => return,
         };
         let reader = reader.map_or(String::new(), |reader| reader.name.clone());
@@ -53,6 +55,7 @@ impl Refusals {
             reason,
             reader,
             scope,
+            why,
         };
         let mut unsaid = self.lock();
         let entry = unsaid.entry(cause.clone()).or_insert_with(|| Unsaid {
@@ -93,12 +96,14 @@ impl Unsaid {
             reason,
             reader,
             scope,
+            why,
         } = cause;
         let (count, peer) = (self.count, &self.peer);
         tracing::info!(
             reason,
             reader,
             scope,
+            why,
             peer,
             count,
             "requests of a reader were refused"

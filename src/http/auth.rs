@@ -8,11 +8,14 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
 use super::App;
-use super::body::single_header;
+use super::headers::{self, Odd, single_header};
 use super::limit::{Allowance, Limiter};
 use super::problem::ApiError;
 use crate::config::{RateLimit, Reader, Scope};
 use crate::domain::clock::Moment;
+
+/// Why a token that is well formed opens nothing.
+const UNKNOWN: &str = "the token is that of no reader";
 
 /// Every configured reader, and how often each has asked.
 pub struct Readers {
@@ -72,6 +75,16 @@ impl Readers {
         Some(Arc::clone(&found.reader))
     }
 
+    /// Why no reader has this token, as far as that can be told. `echo TOKEN | sha256sum` hashes the line
+    /// break as well.
+    fn why_unknown(&self, token: &str) -> &'static str {
+        if self.find(&format!("{token}\n")).is_some() {
+            return "the token_sha256 of the reader was made of the token and a line break: make it with \
+                    printf %s TOKEN | sha256sum";
+        }
+        UNKNOWN
+    }
+
     fn find(&self, token: &str) -> Option<&Known> {
         self.readers
             .iter()
@@ -82,6 +95,17 @@ impl Readers {
 /// The bearer token of a request.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
     single_header(request, header::AUTHORIZATION.as_str()).and_then(bearer_of)
+}
+
+/// Why a request has no bearer token, if it has none; nothing of what it sent instead.
+pub fn bearer_problem(request: &HttpRequest) -> Option<&'static str> {
+    match headers::only(request, header::AUTHORIZATION.as_str()) {
+        Ok(Some(value)) if bearer_of(value).is_some() => None,
+        Ok(Some(_)) => Some("Authorization is not Bearer and one token"),
+        Ok(None) => Some("Authorization is missing"),
+        Err(Odd::Repeated { .. }) => Some("Authorization is given twice"),
+        Err(Odd::NotText) => Some("Authorization is not plain ASCII"),
+    }
 }
 
 /// The token in the value of an `Authorization` header.
@@ -145,11 +169,16 @@ fn authorize(
     request: &HttpRequest,
     scope: Scope,
 ) -> Result<(Arc<Reader>, Option<Allowance>), Turned> {
-    let unknown = || (ApiError::Unauthorized, None, None);
-    let token = bearer(request).ok_or_else(unknown)?;
+    let unknown = |why| -> Turned { (ApiError::Unauthorized(why), None, None) };
+    let token = bearer(request).ok_or_else(|| {
+        // There is none, so there is a reason.
+        unknown(bearer_problem(request).unwrap_or(UNKNOWN))
+    })?;
     let rules = app.rules();
     let readers = &rules.readers;
-    let known = readers.find(token).ok_or_else(unknown)?;
+    let known = readers
+        .find(token)
+        .ok_or_else(|| unknown(readers.why_unknown(token)))?;
     let reader = &known.reader;
     let turned = |problem, allowance| (problem, allowance, Some(Arc::clone(reader)));
     if let Some(expired) = reader.expires_at.filter(|end| *end <= app.clock.now()) {

@@ -8,8 +8,9 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::body::{self, single_header};
-use super::error::{self, PublicError};
+use super::error::PublicError;
+use super::headers::{self, Lookup, not_json};
+use super::lost;
 use super::openapi::bodies::ProviderCallback;
 use super::openapi::responses::Refusing;
 use super::refusal;
@@ -17,8 +18,7 @@ use super::{App, Rules};
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
 use crate::intake::Notification;
-use crate::providers::text::printable;
-use crate::providers::{Arrival, Notice, Request};
+use crate::providers::{Arrival, Notice, Rejection, Request};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
 
@@ -42,10 +42,10 @@ const PATH: &str = "/callbacks/";
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let rules = app.rules();
     let Some(path) = split_path(&rules, request.path()) else {
-        return error::not_found();
+        return lost::no_path(&app, &request, payload).await;
     };
     if request.method() != Method::POST {
-        return error::only_post().await;
+        return lost::other_method(app, request, payload).await;
     }
     let body = match refusal::read_or_refuse(&app, &request, payload).await {
         Ok(body) => body,
@@ -98,18 +98,6 @@ fn split_path<'a>(rules: &Rules, path: &'a str) -> Option<CallbackPath<'a>> {
     })
 }
 
-/// A path as it may be logged and kept: whatever stands behind the account may be its secret.
-pub fn shown_path(path: &str) -> String {
-    let behind = path.strip_prefix(PATH).and_then(|rest| {
-        let account = rest.find('/')? + 1;
-        Some(PATH.len() + account + rest[account..].find('/')? + 1)
-    });
-    match behind {
-        Some(behind) => format!("{}…", printable(&path[..behind])),
-        None => printable(path),
-    }
-}
-
 /// A notification that is proven, and not stored yet.
 struct Verified<'a> {
     account: &'a Account,
@@ -127,7 +115,8 @@ fn verify<'a>(
 ) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
     let received_at = app.clock.now();
-    let (account, provider, notice) = rules.registry.verify(
+    let lookup = Lookup::new(request);
+    let verified = rules.registry.verify(
         path.provider,
         path.account,
         &Arrival {
@@ -135,11 +124,22 @@ fn verify<'a>(
             path_secret: path.secret,
         },
         &Request {
-            header: &|name| single_header(request, name),
+            header: &|name| lookup.get(name),
             body,
             now: moment_of_validity(received_at)?,
         },
-    )?;
+    );
+    let (account, provider, notice) = verified.map_err(|rejection| {
+        let (registry, provider, account) = (&rules.registry, path.provider, path.account);
+        if registry.find(provider, account).is_some() {
+            return named(rejection, &lookup);
+        }
+        of_no_account(
+            rejection,
+            registry.find_relay(provider, account).is_some(),
+            "the account takes no callbacks; its replies are relayed to /relays/",
+        )
+    })?;
     Ok(Verified {
         account,
         notice,
@@ -166,7 +166,7 @@ async fn accept(
         .accept(Notification {
             account: account.clone(),
             verified: notice.verified,
-            headers: body::kept_headers(request, kept_headers),
+            headers: headers::kept_headers(request, kept_headers),
             body,
             received_at,
         })
@@ -178,8 +178,7 @@ async fn accept(
 
 /// What holds for everything that a signature proves, callback or relay, before any is checked.
 pub fn check_head(request: &HttpRequest) -> Result<(), PublicError> {
-    if !body::is_json(request) {
-        let why = "send Content-Type: application/json";
+    if let Some(why) = not_json(request) {
         return Err(PublicError::UnsupportedMedia(why));
     }
     if !request.query_string().is_empty() {
@@ -188,6 +187,22 @@ pub fn check_head(request: &HttpRequest) -> Result<(), PublicError> {
         return Err(PublicError::Malformed(why.to_owned()));
     }
     Ok(())
+}
+
+/// A header that is there and could not be used is why an adapter found none: that is what is said then.
+pub fn named(rejection: Rejection, lookup: &Lookup<'_>) -> PublicError {
+    match (rejection, lookup.odd()) {
+        (Rejection::Unauthorized(_), Some(odd)) => PublicError::Unauthorized(odd),
+        (rejection, _) => rejection.into(),
+    }
+}
+
+/// Where no account has this name, but one of the other kind: where its messages go.
+pub fn of_no_account(rejection: Rejection, is_other_kind: bool, instead: &str) -> PublicError {
+    if is_other_kind {
+        return PublicError::Unauthorized(instead.to_owned());
+    }
+    rejection.into()
 }
 
 /// Counts a stored notification.

@@ -10,13 +10,13 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, header};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{HttpMessage as _, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
 use super::connections::Place;
 use super::places::ReaderPlace;
 
 /// The answer to a request that is not what it should be, for this reason.
-pub type Refuse = fn(&str) -> HttpResponse;
+pub type Refuse = fn(&HttpRequest, &str) -> HttpResponse;
 
 /// Lets a request through to its handler, or has it refused in the words of its listener.
 pub async fn guard(
@@ -36,7 +36,11 @@ pub async fn guard(
     // Content-Length says; another request may be in there.
     let is_unclear = asks_for_websocket(&request);
     let mut response = if is_unclear {
-        request.into_response(refuse("there is nothing to upgrade to"))
+        let refused = refuse(
+            request.request(),
+            "Upgrade: websocket is not served; there is nothing to upgrade to",
+        );
+        request.into_response(refused)
     } else {
         next.call(request).await?
     };

@@ -9,10 +9,11 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
-use super::auth::bearer;
-use super::body::{self, kept_header, single_header};
+use super::auth::{bearer, bearer_problem};
 use super::callback;
-use super::error::{self, PublicError};
+use super::error::PublicError;
+use super::headers::{self, content_type_as_sent, joined, kept_header, single_header};
+use super::lost;
 use super::openapi::bodies::{EpayReport, EpayResult};
 use super::openapi::responses::RefusingEpay;
 use super::refusal;
@@ -23,7 +24,7 @@ use crate::epay::{
     ResponseFormat,
 };
 use crate::intake::{Notification, Settled};
-use crate::providers::epay_caller::{self, EpayCaller};
+use crate::providers::epay_caller::{self, EpayCaller, UnknownCaller};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::InvalidReportLabels;
 
@@ -31,7 +32,7 @@ use crate::telemetry::InvalidReportLabels;
 const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
 
 /// The merchant's notification page reports a refund that succeeded; answered after both transactions.
-/// The path may be written in any case of letters.
+/// The path may be written in any case of letters, and with slashes at its end.
 #[utoipa::path(
     post, path = "/api/WebInterface/EPay/Refund/EndSingle/Success", operation_id = "report_epay_refund",
     tag = "public", security(("epay" = [])),
@@ -59,19 +60,19 @@ pub async fn receive_or_not_found(
         .get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("/api/"));
     if app.rules().epay.is_none() || !is_api {
-        return error::not_found();
+        return lost::no_path(&app, &request, payload).await;
     }
     let format = format(&request);
-    if !request.path().eq_ignore_ascii_case(epay::PATH) {
+    if !epay::is_served(request.path()) {
         let message = ErrorMessage::not_found(&request_uri(&request));
-        return message_response(StatusCode::NOT_FOUND, &message, format);
+        let error = PublicError::NotFound("nothing is served at this path but EPay's own");
+        let refused = lost::refused(&app, &request, payload, &error).await;
+        return with_body(refused, &message, format);
     }
     if request.method() != Method::POST {
         let message = ErrorMessage::method_not_allowed(request.method().as_str());
-        let mut response = message_response(StatusCode::METHOD_NOT_ALLOWED, &message, format);
-        let allow = header::HeaderValue::from_static("POST");
-        response.headers_mut().insert(header::ALLOW, allow);
-        return response;
+        let refused = lost::other_method(app, request, payload).await;
+        return with_body(refused, &message, format);
     }
     receive(&app, &request, payload, format).await
 }
@@ -86,7 +87,7 @@ async fn receive(
     // Asked only where the endpoint is on.
     let rules = app.rules();
     let Some(callers) = rules.epay.as_ref() else {
-        return error::not_found();
+        return lost::no_path(app, request, payload).await;
     };
     let caller = callers.identify(bearer(request), peer);
     let body = match refusal::read_or_refuse(app, request, payload).await {
@@ -96,7 +97,7 @@ async fn receive(
     let caller = match caller {
         Ok(caller) => caller,
         Err(unknown) => {
-            let error = PublicError::Unauthorized(unknown.to_string());
+            let error = PublicError::Unauthorized(why_unknown(request, unknown));
             refusal::note(app, request, &error, body).await;
             let message = ErrorMessage::unauthorized();
             return message_response(StatusCode::UNAUTHORIZED, &message, format);
@@ -107,7 +108,10 @@ async fn receive(
     let result = match epay::decode(content_type, &body) {
         Ok(report) => close_out(app, request, &caller, report, body).await,
         Err(DecodeError::UnsupportedMedia { message }) => {
-            let error = PublicError::UnsupportedMedia("unknown media type");
+            let sent = content_type_as_sent(request);
+            let error = PublicError::UnsupportedMedia(format!(
+                "{sent}; EPay reads JSON, XML, forms and BSON"
+            ));
             refusal::note(app, request, &error, body).await;
             let message = ErrorMessage(message);
             return message_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message, format);
@@ -205,7 +209,7 @@ fn notification(
     Notification {
         account: account(),
         verified: caller.vouch(claim, &body),
-        headers: body::kept_headers(request, &KEPT_HEADERS),
+        headers: headers::kept_headers(request, &KEPT_HEADERS),
         body,
         received_at: app.clock.now(),
     }
@@ -245,16 +249,6 @@ fn format(request: &HttpRequest) -> ResponseFormat {
     })
 }
 
-/// Repeated lines of one header mean the same as one line with commas.
-fn joined(request: &HttpRequest, name: &str) -> Option<String> {
-    let values: Vec<_> = request
-        .headers()
-        .get_all(name)
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    (!values.is_empty()).then(|| values.join(", "))
-}
-
 fn request_uri(request: &HttpRequest) -> String {
     // Not from forwarding headers, which anybody can send.
     let host = single_header(request, header::HOST.as_str()).unwrap_or_default();
@@ -263,10 +257,26 @@ fn request_uri(request: &HttpRequest) -> String {
     format!("http://{host}{target}")
 }
 
+/// What is wrong with the header that should name a caller.
+fn why_unknown(request: &HttpRequest, unknown: UnknownCaller) -> String {
+    match bearer_problem(request) {
+        Some(odd) if unknown == UnknownCaller::NoToken => format!("{unknown}: {odd}"),
+        _ => unknown.to_string(),
+    }
+}
+
 /// The status and headers of the error, its text in the caller's format.
 fn error_response(error: &PublicError, format: ResponseFormat) -> HttpResponse {
-    let (content_type, body) = ErrorMessage(error.text()).encode(format);
-    let mut response = error.response();
+    with_body(error.response(), &ErrorMessage(error.text()), format)
+}
+
+/// The same answer with this text.
+fn with_body(
+    mut response: HttpResponse,
+    message: &ErrorMessage,
+    format: ResponseFormat,
+) -> HttpResponse {
+    let (content_type, body) = message.encode(format);
     let headers = response.headers_mut();
     if let Ok(value) = header::HeaderValue::from_str(&content_type) {
         headers.insert(header::CONTENT_TYPE, value);

@@ -26,8 +26,12 @@ pub enum PublicError {
     TooSlow,
     /// 413: the body is too large.
     TooLarge,
+    /// 404: nothing is served there; what is, for evidence.
+    NotFound(&'static str),
+    /// 405: this method, where only POST is served.
+    MethodNotAllowed(String),
     /// 415: a content encoding or another media type.
-    UnsupportedMedia(&'static str),
+    UnsupportedMedia(String),
     /// 503: our own trouble; nothing is promised.
     Unavailable(StoreError),
 }
@@ -40,6 +44,8 @@ impl PublicError {
             Self::Unauthorized(_) => Some(Reason::Unauthorized),
             Self::TooSlow => Some(Reason::TooSlow),
             Self::TooLarge => Some(Reason::TooLarge),
+            Self::NotFound(_) => Some(Reason::NotFound),
+            Self::MethodNotAllowed(_) => Some(Reason::MethodNotAllowed),
             Self::UnsupportedMedia(_) => Some(Reason::UnsupportedMedia),
             Self::Unavailable(_) => None,
         }
@@ -53,12 +59,22 @@ impl PublicError {
     /// What whoever sent it may know.
     pub fn text(&self) -> String {
         match self {
-            Self::Malformed(why) => why.clone(),
+            Self::Malformed(why) | Self::UnsupportedMedia(why) => why.clone(),
             Self::Unauthorized(_) => "not authorized".to_owned(),
             Self::TooSlow => "the body did not arrive in time".to_owned(),
             Self::TooLarge => format!("the body is larger than {BODY_BYTES_MAX} bytes"),
-            Self::UnsupportedMedia(why) => (*why).to_owned(),
+            Self::NotFound(why) => (*why).to_owned(),
+            Self::MethodNotAllowed(method) => format!("{method}; only POST is served there"),
             Self::Unavailable(_) => "try again shortly".to_owned(),
+        }
+    }
+
+    /// The cause, for log and evidence.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Unauthorized(why) => why.clone(),
+            Self::Unavailable(error) => error.to_string(),
+            told => told.text(),
         }
     }
 
@@ -69,6 +85,8 @@ impl PublicError {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::UnsupportedMedia(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
@@ -76,13 +94,17 @@ impl PublicError {
         }
     }
 
-    /// The answer. 401 and 503 say no more than their word: the one must not help whoever tries, the
-    /// other has nothing to say.
+    /// The answer. 401, 404 and 503 say no more than their word: the first must not help one who tries,
+    /// the others have nothing to say.
     pub fn response(&self) -> HttpResponse {
         let (status, error) = self.parts();
         let mut response = HttpResponse::build(status);
         let message = match self {
-            Self::Unauthorized(_) => None,
+            Self::Unauthorized(_) | Self::NotFound(_) => None,
+            Self::MethodNotAllowed(_) => {
+                response.insert_header((header::ALLOW, "POST"));
+                None
+            }
             Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
                 None
@@ -138,31 +160,11 @@ pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
             PublicError::Malformed("the body is incomplete".to_owned()),
             read,
         ),
-        BodyError::Encoded => {
-            let why = "a Content-Encoding is not supported; send the bytes as they were signed";
-            (PublicError::UnsupportedMedia(why), Vec::new())
+        BodyError::Encoded(value, read) => {
+            let why = format!(
+                "Content-Encoding {value} changes the bytes; send them as they were signed"
+            );
+            (PublicError::UnsupportedMedia(why), read)
         }
     }
-}
-
-fn bare(status: StatusCode, error: &'static str) -> HttpResponse {
-    HttpResponse::build(status).json(RefusalBody {
-        error,
-        message: None,
-    })
-}
-
-/// 404 on the public listener, the same for every path.
-pub fn not_found() -> HttpResponse {
-    bare(StatusCode::NOT_FOUND, "not_found")
-}
-
-/// 405 where only POST is served.
-pub async fn only_post() -> HttpResponse {
-    HttpResponse::MethodNotAllowed()
-        .insert_header((header::ALLOW, "POST"))
-        .json(RefusalBody {
-            error: "method_not_allowed",
-            message: None,
-        })
 }

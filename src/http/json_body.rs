@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::{PublicError, of_body};
+use super::headers::not_json;
 use super::problem::ApiError;
 use crate::providers::json::Object;
 
@@ -17,8 +18,7 @@ pub async fn read<T: DeserializeOwned>(
     let body = body::read(request, payload)
         .await
         .map_err(|error| ApiError::Body(of_body(error).0))?;
-    if !body::is_json(request) {
-        let why = "send Content-Type: application/json";
+    if let Some(why) = not_json(request) {
         return Err(ApiError::Body(PublicError::UnsupportedMedia(why)));
     }
     // Refuses keys given twice, which the derived reader would take for unknown members only.

@@ -4,20 +4,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use super::App;
+use super::headers::joined;
 use super::problem::ApiError;
+use super::scrape::Format;
 use crate::domain::clock::Moment;
 use crate::push::EndpointStatus;
 use crate::store::{Replication, StoreError};
 use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
 
-/// Media type of `OpenMetrics` text.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Consumers that are shown at most.
 const CONSUMERS_MAX: u32 = 1_000;
 /// Longest wait of an answer for what the store says now; after it shows what was read before.
@@ -81,15 +82,15 @@ pub async fn keep(app: Data<App>) {
     }
 }
 
-/// `OpenMetrics` text.
+/// In the text format of Prometheus, or as `OpenMetrics` where `Accept` prefers that.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "service",
     security(()),
     responses(
-        (status = 200, description = "OpenMetrics; what the store was last seen to hold where it does not answer", body = String, content_type = "application/openmetrics-text")
+        (status = 200, description = "What the store was last seen to hold where it does not answer", content((String = "text/plain"), (String = "application/openmetrics-text")))
     )
 )]
-pub async fn metrics(app: Data<App>) -> HttpResponse {
+pub async fn metrics(app: Data<App>, request: HttpRequest) -> HttpResponse {
     let gauges = &app.gauges;
     let mut read = gauges.read.subscribe();
     let turn = gauges.asked.fetch_add(1, Ordering::AcqRel) + 1;
@@ -99,8 +100,16 @@ pub async fn metrics(app: Data<App>) -> HttpResponse {
     let age = read.borrow().at.elapsed().as_secs();
     app.metrics.store_read_age.set(count(age));
     show_process(&app);
-    match app.metrics.encode() {
-        Ok(text) => HttpResponse::Ok().content_type(OPENMETRICS).body(text),
+    let format = Format::wanted(joined(&request, header::ACCEPT.as_str()).as_deref());
+    let encoded = match format {
+        Format::OpenMetrics => app.metrics.encode(),
+        Format::Text => app.metrics.encode_classic(),
+    };
+    match encoded {
+        Ok(text) => HttpResponse::Ok()
+            .content_type(format.content_type())
+            .insert_header((header::VARY, "accept"))
+            .body(text),
         Err(error) => ApiError::from(StoreError::Statement(error.to_string())).response(),
     }
 }
@@ -151,7 +160,7 @@ fn show_process(app: &App) {
     let damaged = count(stats.damaged_reads);
     metrics.store.damaged_reads.set(damaged);
     metrics.jobs.set(count(stats.jobs));
-    metrics.commit_micros.set(count(stats.commit_micros));
+    metrics.set_commit_time(Duration::from_micros(stats.commit_micros));
     let dropped = app
         .evidence
         .as_ref()

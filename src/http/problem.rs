@@ -21,8 +21,8 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 /// Why a reader's request is not answered as asked.
 #[derive(Debug)]
 pub enum ApiError {
-    /// 401: no token, or one that is not known.
-    Unauthorized,
+    /// 401: no token, or one that is not known; which of them.
+    Unauthorized(&'static str),
     /// 401: the token was good until this moment.
     TokenExpired(Moment),
     /// 429: too many requests; seconds after which the next one is taken.
@@ -181,7 +181,7 @@ impl ApiError {
     /// The stable word.
     fn code(&self) -> Code {
         match self {
-            Self::Unauthorized => Code::Unauthorized,
+            Self::Unauthorized(_) => Code::Unauthorized,
             Self::TokenExpired(_) => Code::TokenExpired,
             Self::RateLimited(_) => Code::RateLimited,
             Self::TooManyConnections(_) => Code::TooManyConnections,
@@ -199,20 +199,19 @@ impl ApiError {
             Self::Body(PublicError::TooLarge) => Code::PayloadTooLarge,
             Self::Body(PublicError::TooSlow) => Code::RequestTimeout,
             Self::Body(PublicError::UnsupportedMedia(_)) => Code::UnsupportedMediaType,
-            Self::InvalidBody(_)
-            | Self::Body(PublicError::Malformed(_) | PublicError::Unauthorized(_)) => {
-                Code::InvalidBody
-            }
             Self::NoPlace
             | Self::HungUp
             | Self::Body(PublicError::Unavailable(_))
             | Self::Unavailable(_) => Code::Unavailable,
+            Self::InvalidBody(_) | Self::Body(_) => Code::InvalidBody,
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::Unauthorized => "send Authorization: Bearer TOKEN of a configured reader".into(),
+            Self::Unauthorized(why) => {
+                format!("{why}; send Authorization: Bearer TOKEN of a configured reader")
+            }
             Self::TokenExpired(moment) => {
                 format!("it expired at {moment}; ask the operator for another")
             }
@@ -234,7 +233,7 @@ impl ApiError {
             | Self::SequenceUnknown(detail)
             | Self::FeedRestarted { detail, .. } => detail.clone(),
             Self::InvalidConfig(errors) => errors.join("; "),
-            Self::Body(error) => error.word().replace('_', " "),
+            Self::Body(error) => error.text(),
             Self::Damaged => {
                 "it lies in a damaged part of the store; the operator's log has the details".into()
             }
@@ -280,7 +279,7 @@ impl ApiError {
 
     fn add_headers(&self, response: &mut HttpResponseBuilder) {
         match self {
-            Self::Unauthorized => {
+            Self::Unauthorized(_) => {
                 let challenge = HeaderValue::from_static("Bearer");
                 response.insert_header((header::WWW_AUTHENTICATE, challenge));
             }

@@ -61,8 +61,10 @@ impl<'a> Query<'a> {
     ) -> Result<Option<T>, ApiError> {
         self.text(name)
             .map(|text| {
-                read(text)
-                    .ok_or_else(|| ApiError::InvalidParameter(format!("{name} must be {expected}")))
+                read(text).ok_or_else(|| {
+                    let detail = format!("{name} must be {expected}{}", hint(text));
+                    ApiError::InvalidParameter(detail)
+                })
             })
             .transpose()
     }
@@ -79,11 +81,22 @@ impl<'a> Query<'a> {
 
     /// `wait`, such as `30s`.
     pub fn wait(&self) -> Result<Option<Duration>, ApiError> {
-        let expected = format!("a whole number of seconds from 0s to {WAIT_SECONDS_MAX}s");
+        let bare = self.text("wait").filter(|text| digits(text).is_some());
+        let instead = bare.map_or_else(String::new, |digits| format!("; write {digits}s"));
+        let expected = format!("a whole number of seconds from 0s to {WAIT_SECONDS_MAX}s{instead}");
         self.parsed("wait", &expected, |text| {
             let seconds = digits(text.strip_suffix('s')?)?.parse().ok()?;
             (seconds <= WAIT_SECONDS_MAX).then(|| Duration::from_secs(seconds))
         })
+    }
+}
+
+/// What has most likely happened to a value that cannot be read.
+fn hint(text: &str) -> &'static str {
+    if text.contains(' ') {
+        "; in a query a + means a space, so write it as %2B"
+    } else {
+        ""
     }
 }
 

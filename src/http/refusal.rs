@@ -1,29 +1,36 @@
 //! What is done about a request that is refused: counted, kept as evidence, logged. All within the
 //! budget of `budget.rs`; beyond it a refusal is only counted, and answered late.
 
-use actix_web::HttpRequest;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::App;
-use super::body::{self, kept_header};
+use super::body;
 use super::budget::PENALTY;
-use super::callback::shown_path;
 use super::connections::Place;
 use super::error::{PublicError, of_body};
+use super::headers::evident_header;
+use super::lost::shown_path;
 use super::peer::Peer;
 use crate::crypto;
 use crate::domain::ids::CallbackId;
+use crate::providers::text::printable;
 use crate::store::Hush;
 use crate::store::evidence::{HEAD_BYTES_MAX, Reason, RefusedRequest};
 use crate::telemetry::RefusalLabels;
 
 /// Lines about callbacks that could not be stored: the store's own line says why, once.
 static UNSTORED: Hush = Hush::new();
+/// Lines about requests that nothing serves, which anybody can send.
+static LOST: Hush = Hush::new();
 /// Headers kept as evidence. Whoever sent them may have made them up.
-const KEPT_HEADERS: [&str; 8] = [
+const KEPT_HEADERS: [&str; 11] = [
     "sign",
     "content-type",
     "content-encoding",
+    "content-length",
+    "transfer-encoding",
+    "upgrade",
     "user-agent",
     "webhook-id",
     "webhook-timestamp",
@@ -47,12 +54,37 @@ pub async fn read_or_refuse(
     }
 }
 
-/// Notes a refusal, and returns when it may be answered.
-pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
+/// Notes and answers a request that is refused for its head alone, at once: what follows it cannot be told.
+pub fn of_head(request: &HttpRequest, why: &str) -> HttpResponse {
+    let error = PublicError::Malformed(why.to_owned());
+    if let Some(app) = request.app_data::<Data<App>>() {
+        count(app, &error);
+        if is_within_budget(app, request) {
+            keep(app, request, shown_path(request.path()), &error, &[]);
+        }
+    }
+    error.response()
+}
+
+fn count(app: &App, error: &PublicError) {
     let labels = RefusalLabels {
         reason: error.word(),
     };
     app.metrics.refusals.get_or_create(&labels).inc();
+}
+
+fn is_within_budget(app: &App, request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(Peer::from);
+    let is_within = app.refusals.allows(peer, app.clock.now());
+    if !is_within {
+        app.metrics.late_refusals.inc();
+    }
+    is_within
+}
+
+/// Notes a refusal, and returns when it may be answered.
+pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
+    count(app, error);
     let path = shown_path(request.path());
     if let PublicError::Unavailable(trouble) = error {
         if let Some(kept_back) = UNSTORED.may_say() {
@@ -60,12 +92,10 @@ pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: V
         }
         return;
     }
-    let peer = request.peer_addr().map(Peer::from);
-    if app.refusals.allows(peer, app.clock.now()) {
+    if is_within_budget(app, request) {
         keep(app, request, path, error, &body);
         return;
     }
-    app.metrics.late_refusals.inc();
     drop(body);
     sit_out(app, request).await;
 }
@@ -74,25 +104,36 @@ fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, bod
     let Some(reason) = error.reason() else {
         return;
     };
-    let why = match error {
-        PublicError::Malformed(why) | PublicError::Unauthorized(why) => why.as_str(),
-        _ => reason.as_str(),
-    };
-    tracing::info!(
-        path,
-        reason = reason.as_str(),
-        why,
-        bytes = body.len(),
-        "a request was refused"
-    );
-    write(
-        app,
-        request,
-        reason,
-        path,
-        evidence_headers(request, why),
-        body,
-    );
+    let why = error.cause();
+    say(request, &path, reason, &why, body.len());
+    let headers = evidence_headers(request, &why);
+    write(app, request, reason, path, headers, body);
+}
+
+fn say(request: &HttpRequest, path: &str, reason: Reason, why: &str, bytes: usize) {
+    let reason_word = reason.as_str();
+    if !matches!(reason, Reason::NotFound | Reason::MethodNotAllowed) {
+        tracing::info!(
+            path,
+            reason = reason_word,
+            why,
+            bytes,
+            "a request was refused"
+        );
+        return;
+    }
+    if let Some(kept_back) = LOST.may_say() {
+        let method = printable(request.method().as_str());
+        tracing::warn!(
+            method,
+            path,
+            reason = reason_word,
+            why,
+            bytes,
+            kept_back,
+            "a request came to a URL that nothing serves"
+        );
+    }
 }
 
 /// Lists a notification that is stored and says nothing that could take effect, so that somebody looks at
@@ -157,7 +198,7 @@ fn evidence_headers(request: &HttpRequest, why: &str) -> String {
     let mut kept = serde_json::Map::new();
     kept.insert("why".to_owned(), why.into());
     for name in KEPT_HEADERS {
-        if let Some(value) = kept_header(request, name) {
+        if let Some(value) = evident_header(request, name) {
             kept.insert(name.to_owned(), value.into());
         }
     }

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::{self, single_header};
-use super::callback::{check_head, count, moment_of_validity};
+use super::callback::{check_head, count, moment_of_validity, named, of_no_account};
 use super::error::PublicError;
+use super::headers::{self, Lookup};
 use super::openapi::bodies::RelayedReply;
 use super::openapi::responses::Refusing;
 use super::refusal;
@@ -85,20 +85,32 @@ fn verify<'a>(
         .parse()
         .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;
     let received_at = app.clock.now();
-    let (account, relay, claim) = rules.registry.verify_relay(
+    let lookup = Lookup::new(request);
+    let verified = rules.registry.verify_relay(
         provider,
         account,
         &refund_no,
         &Request {
-            header: &|name| single_header(request, name),
+            header: &|name| lookup.get(name),
             body,
             now: moment_of_validity(received_at)?,
         },
-    )?;
+    );
+    let (account, relay, claim) = verified.map_err(|rejection| {
+        let registry = &rules.registry;
+        if registry.find_relay(provider, account).is_some() {
+            return named(rejection, &lookup);
+        }
+        of_no_account(
+            rejection,
+            registry.find(provider, account).is_some(),
+            "the account takes no relayed replies; its provider posts to /callbacks/",
+        )
+    })?;
     Ok(Verified {
         account,
         claim,
-        headers: body::kept_headers(request, relay.kept_headers()),
+        headers: headers::kept_headers(request, relay.kept_headers()),
         received_at,
     })
 }

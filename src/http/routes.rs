@@ -4,11 +4,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route, guard};
 
 use super::edge::Refuse;
-use super::error::PublicError;
 use super::problem::ApiError;
 use super::{
-    callback, callbacks, consumers, endpoints, epay, error, events, health, metrics, openapi,
-    orders, problem, refunds, relay, reload, stream,
+    callback, callbacks, consumers, endpoints, epay, events, health, lost, metrics, openapi,
+    orders, problem, refunds, refusal, relay, reload, stream,
 };
 
 /// One listener: what it serves, and how it refuses what no handler gets to see.
@@ -21,13 +20,13 @@ pub struct Side {
 /// What providers and `EPay` callers reach.
 pub const PUBLIC: Side = Side {
     routes: public,
-    refuse: |why| PublicError::Malformed(why.to_owned()).response(),
+    refuse: refusal::of_head,
 };
 
 /// What readers, operators and monitoring reach.
 pub const INTERNAL: Side = Side {
     routes: internal,
-    refuse: |why| ApiError::InvalidParameter(why.to_owned()).response(),
+    refuse: |_, why| ApiError::InvalidParameter(why.to_owned()).response(),
 };
 
 /// The `EPay` path is matched by the fallback, because
@@ -42,7 +41,7 @@ fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/relays/{provider}/{account}/{refund_no}")
                 .route(web::post().to(relay::receive))
-                .default_service(web::to(error::only_post)),
+                .default_service(web::to(lost::other_method)),
         )
         .default_service(web::to(epay::receive_or_not_found));
 }

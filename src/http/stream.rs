@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::http::{ConnectionType, Version, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::auth::admitted;
-use super::body::single_header;
 use super::connections::Place;
 use super::events::{after, epoch, sequence};
+use super::headers::only;
 use super::openapi::responses::Following;
 use super::problem::ApiError;
 use super::query::Query;
@@ -25,6 +25,7 @@ use super::{App, Rules};
 use crate::config::{Reader, Scope};
 use crate::domain::clock::Clock;
 use crate::feed::{Event, Feed, OpenStream, Position};
+use crate::providers::text::printable;
 use crate::store::StoreError;
 
 /// Where a reader that comes back says what it has seen.
@@ -91,34 +92,44 @@ async fn answer(
         is_open: false,
         _counted: app.feed.open_stream(),
     };
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // nginx would gather what is meant to arrive at once.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(stream::unfold(follower, Follower::next)))
+        .streaming(stream::unfold(follower, Follower::next));
+    if request.version() < Version::HTTP_11 {
+        // It knows no chunks: the end of the connection is the end of the stream.
+        let head = response.head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// `EPOCH:NUMBER`, or the number alone; an empty one says nothing, as browsers have it.
 fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, ApiError> {
-    let mut values = request.headers().get_all(LAST_EVENT_ID);
-    match (values.next(), values.next()) {
-        (None, _) => return Ok(None),
-        (Some(only), None) if only.is_empty() => return Ok(None),
-        _ => {}
+    let refused = |what: String| {
+        let detail = format!("Last-Event-ID {what}; it is the id of an event of this stream");
+        ApiError::InvalidParameter(detail)
+    };
+    match only(request, LAST_EVENT_ID) {
+        Ok(None | Some("")) => Ok(None),
+        Ok(Some(text)) => position(text)
+            .map(Some)
+            .ok_or_else(|| refused(format!("is {:?}", printable(text)))),
+        Err(odd) => Err(refused(odd.to_string())),
     }
-    let last = single_header(request, LAST_EVENT_ID).and_then(|text| {
-        let (epoch, number) = match text.rsplit_once(':') {
-            Some(("", _)) => return None,
-            Some((epoch, number)) => (Some(epoch.to_owned()), number),
-            None => (None, text),
-        };
-        let after = sequence(number)?;
-        Some(Position { after, epoch })
-    });
-    let detail = "Last-Event-ID must be given once and be the id of an event of this stream";
-    last.map(Some)
-        .ok_or_else(|| ApiError::InvalidParameter(detail.to_owned()))
+}
+
+fn position(text: &str) -> Option<Position> {
+    let (epoch, number) = match text.rsplit_once(':') {
+        Some(("", _)) => return None,
+        Some((epoch, number)) => (Some(epoch.to_owned()), number),
+        None => (None, text),
+    };
+    let after = sequence(number)?;
+    Some(Position { after, epoch })
 }
 
 /// One reader's place in the feed.

@@ -6,8 +6,11 @@
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! refused as evidence for this one.
 
+use jiff::Timestamp;
+
+use super::text::printable;
 use super::{Form, Rejection, Request, VerifiedClaim};
-use crate::crypto::{self, WebhookMessage, WebhookSecrets};
+use crate::crypto::{self, WebhookMessage, WebhookSecrets, WebhookSignatureError};
 use crate::domain::claim::Claim;
 use crate::domain::ids::Number;
 
@@ -30,6 +33,22 @@ pub const FORM: Form = Form {
     proof: "Standard Webhooks, HMAC-SHA256 over webhook-id, webhook-timestamp and the whole body",
     acknowledgement: None,
 };
+
+/// The cause with the value that it is about, for log and evidence; a signature is never shown.
+fn why(error: WebhookSignatureError, message: &WebhookMessage<'_>, now: Timestamp) -> String {
+    let shown = |value: Option<&str>| printable(value.unwrap_or_default());
+    match error {
+        WebhookSignatureError::Id => format!("{error}: {:?}", shown(message.id)),
+        WebhookSignatureError::Timestamp => format!("{error}: {:?}", shown(message.timestamp)),
+        WebhookSignatureError::OutsideTolerance => {
+            let (said, now) = (shown(message.timestamp), now.as_second());
+            format!("{error}: it is {said}, and here it is {now}")
+        }
+        WebhookSignatureError::Missing(_)
+        | WebhookSignatureError::TooMany
+        | WebhookSignatureError::Mismatch => error.to_string(),
+    }
+}
 
 /// A provider whose replies are relayed.
 pub trait RelayedProvider: Send + Sync {
@@ -65,7 +84,7 @@ impl RelayAccount {
         let proof = self
             .secrets
             .verify(&message, request.now)
-            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+            .map_err(|error| Rejection::Unauthorized(why(error, &message, request.now)))?;
         let claim = self.provider.read(refund_no, request.body)?;
         Ok(VerifiedClaim::of_message(
             claim,
@@ -102,7 +121,6 @@ mod tests {
     use super::*;
     use crate::crypto::WebhookSecret;
     use crate::providers::quickpay::{Quickpay, Sample, sample};
-    use jiff::Timestamp;
 
     const SECONDS: i64 = 1_768_642_434;
 

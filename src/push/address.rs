@@ -15,8 +15,12 @@ use ureq::unversioned::transport::NextTimeout;
 const URL_CHARS_MAX: usize = 2_000;
 
 /// Where an endpoint is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointUrl(Uri);
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl {
+    uri: Uri,
+    /// It came from a variable or a file of its own, so that all of it but the host may be a secret.
+    is_secret: bool,
+}
 
 /// Why a text is no address of an endpoint. Worded to follow the name of the config key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,34 +48,55 @@ impl EndpointUrl {
             return Err(EndpointUrlError::UserInfo);
         }
         match uri.scheme_str() {
-            Some("https") => Ok(Self(uri)),
-            Some("http") if allow_private => Ok(Self(uri)),
+            Some("https") => Ok(Self::plain(uri)),
+            Some("http") if allow_private => Ok(Self::plain(uri)),
             Some("http") => Err(EndpointUrlError::NotHttps),
             _ => Err(EndpointUrlError::Shape),
         }
     }
 
+    const fn plain(uri: Uri) -> Self {
+        Self {
+            uri,
+            is_secret: false,
+        }
+    }
+
+    /// From now on only its host is shown.
+    pub fn hide(&mut self) {
+        self.is_secret = true;
+    }
+
     pub(super) fn uri(&self) -> &Uri {
-        &self.0
+        &self.uri
     }
 }
 
 /// An address with `mask` for its query; `None` where it is none, or holds a user or password.
 pub fn shown_url(text: &str, mask: &str) -> Option<String> {
     let url = EndpointUrl::parse(text, true).ok()?;
-    Some(match url.0.query() {
+    Some(match url.uri.query() {
         None => url.to_string(),
         Some(_) => format!("{url}?{mask}"),
     })
 }
 
 impl fmt::Display for EndpointUrl {
-    /// Without the query, which may hold what is nobody's business.
+    /// Without the query, which may hold a key, and without the path of a hidden one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, authority) = (self.0.scheme_str(), self.0.authority());
+        let (scheme, authority) = (self.uri.scheme_str(), self.uri.authority());
         write!(f, "{}://", scheme.unwrap_or_default())?;
         authority.map_or(Ok(()), |authority| write!(f, "{authority}"))?;
-        f.write_str(self.0.path())
+        if self.is_secret {
+            return f.write_str("/********");
+        }
+        f.write_str(self.uri.path())
+    }
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -13,7 +13,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error};
 
 use super::Served;
-use super::address::CheckedResolver;
+use super::address::{CheckedResolver, REFUSED};
 use crate::domain::clock::{Clock, Moment};
 use crate::feed::Event;
 use crate::store::StoreError;
@@ -217,16 +217,18 @@ impl Courier {
         let endpoint = &self.served.endpoint;
         let (id, seconds) = (event.id.to_string(), now.as_millis() / 1_000);
         let body = event.json.as_bytes();
-        let request = Request::post(endpoint.url.uri())
+        let mut request = Request::post(endpoint.url.uri())
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", seconds)
             .header(
                 "webhook-signature",
                 endpoint.secrets.sign(&id, seconds, body),
-            )
-            .body(body)?;
-        let mut answer = self.agent.run(request)?;
+            );
+        for (name, value) in endpoint.headers.map() {
+            request = request.header(name, value);
+        }
+        let mut answer = self.agent.run(request.body(body)?)?;
         let retry_after = retry_after(answer.headers(), now);
         // The status decides; what follows is read for the connection's sake alone.
         let body = answer.body_mut().as_reader();
@@ -255,7 +257,9 @@ fn describe(error: &Error) -> String {
     let text = match error {
         Error::Timeout(_) => "it did not answer in time".to_owned(),
         Error::HostNotFound => "its name is not known".to_owned(),
-        Error::BadUri(why) => why.clone(),
+        Error::BadUri(why) if why == REFUSED => why.clone(),
+        // Its words may quote the address, which may hold a key.
+        Error::BadUri(_) | Error::Http(_) => "the request cannot be made".to_owned(),
         other => other.to_string(),
     };
     text.chars()

@@ -7,6 +7,7 @@ use crate::domain::event::EventKind;
 
 use super::address::EndpointUrl;
 use super::delivery::Roots;
+use super::headers::Headers;
 
 /// Pauses between attempts that Standard Webhooks recommends: about three days in all.
 const PAUSES_SECONDS: [u64; 9] = [
@@ -28,6 +29,8 @@ pub struct Endpoint {
     pub name: String,
     /// Where it is.
     pub url: EndpointUrl,
+    /// What it asks for besides the signature.
+    pub headers: Headers,
     /// What events are signed with; two while one takes the place of the other.
     pub secrets: WebhookSecrets,
     /// The kinds that it wants; empty: all.
@@ -51,6 +54,7 @@ impl Endpoint {
         let proof = |of: &Self| of.secrets.sign("", 0, b"");
         self.name == other.name
             && self.url == other.url
+            && self.headers == other.headers
             && self.kinds == other.kinds
             && self.allow_private == other.allow_private
             && self.roots == other.roots

@@ -12,6 +12,7 @@ use crate::domain::ids::{EventId, RefundId};
 use crate::feed::Event;
 use crate::push::address::EndpointUrl;
 use crate::push::endpoint::Schedule;
+use crate::push::headers::Headers;
 
 /// The pauses of the tests' endpoint; no jitter that shortens or lengthens them by more than a tenth.
 const PAUSES: [u64; 2] = [10, 100];
@@ -24,6 +25,7 @@ fn endpoint() -> Endpoint {
     Endpoint {
         name: "erp".to_owned(),
         url: EndpointUrl::parse("https://erp.example.com/", false).unwrap(),
+        headers: Headers::default(),
         secrets: WebhookSecrets::new(vec![secret]).unwrap(),
         kinds: Vec::new(),
         allow_private: false,

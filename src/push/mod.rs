@@ -28,6 +28,7 @@ mod address;
 mod backlog;
 mod delivery;
 mod endpoint;
+mod headers;
 mod ledger;
 mod roster;
 mod worker;
@@ -44,6 +45,7 @@ use crate::store::{EndpointRow, Lane, Store, StoreError};
 pub use address::{EndpointUrl, EndpointUrlError, shown_url};
 pub use delivery::{Roots, RootsError};
 pub use endpoint::{Endpoint, Schedule};
+pub use headers::{HeaderError, Headers};
 
 /// The endpoints of this process.
 pub struct Push {

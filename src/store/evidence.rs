@@ -80,18 +80,24 @@ pub enum Reason {
     TooLarge,
     /// A content encoding or another media type.
     UnsupportedMedia,
+    /// Sent to a URL that nothing serves.
+    NotFound,
+    /// Not a POST.
+    MethodNotAllowed,
     /// Kept as a notification, but it says nothing that could take effect (`EPay`, errcode 1).
     InvalidContent,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::TooSlow,
         Self::TooLarge,
         Self::UnsupportedMedia,
+        Self::NotFound,
+        Self::MethodNotAllowed,
         Self::InvalidContent,
     ];
 
@@ -103,6 +109,8 @@ impl Reason {
             Self::TooSlow => "too_slow",
             Self::TooLarge => "too_large",
             Self::UnsupportedMedia => "unsupported_media",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::InvalidContent => "invalid_content",
         }
     }

@@ -41,6 +41,12 @@ pub enum StoreUrlError {
          sqlite:data/refunds.db, or sqlite:/var/lib/refunds.db with one slash"
     )]
     Slashes,
+    /// `sqlite:PATH?mode=rwc`: the options would be a part of the file's name.
+    #[error(
+        "has options behind a ?, which SQLite's locks and syncing do not leave to anybody; write the path \
+         alone, such as sqlite:data/refunds.db"
+    )]
+    Options,
     /// A part of a `PostgreSQL` URL is wrong.
     #[error(transparent)]
     Postgres(#[from] PostgresUrlError),
@@ -65,6 +71,7 @@ impl StoreUrl {
             // be named after the URI and let a second service in.
             _ if path.starts_with("file:") => Err(StoreUrlError::Uri),
             _ if path.starts_with("//") => Err(StoreUrlError::Slashes),
+            _ if path.contains('?') => Err(StoreUrlError::Options),
             _ => Ok(Self::Sqlite(base.join(path))),
         }
     }
@@ -110,6 +117,8 @@ mod tests {
             ("sqlite:file:zz.db?nolock=1", "SQLite URI"),
             ("sqlite:file:///var/lib/x.db", "SQLite URI"),
             ("sqlite://dir/x.db", "one slash"),
+            ("sqlite:q.db?mode=rwc", "options behind a ?"),
+            ("sqlite:///var/lib/q.db?mode=rwc", "options behind a ?"),
             ("file:zz.db", "sqlite:PATH"),
         ] {
             for base in ["", "base"] {

@@ -104,6 +104,20 @@ fn a_store_goes_to_postgresql_and_back_and_is_the_same() {
 }
 
 #[test]
+fn a_service_that_calls_itself_something_else_is_still_one() {
+    let database = Postgres::shared().database();
+    let url = format!("{}?application_name=rr-one", database.url());
+    let config = ConfigBuilder::bare(Engine::Sqlite).on(&database);
+    let server = Server::start(&config.variable("REFUND_RECEIVER__STORE__URL", &url));
+    let to = sqlite_url(&server.folder().path().join("live.db"));
+    refused(
+        &copy(&database.url(), &to),
+        Some(1),
+        "stop the service first",
+    );
+}
+
+#[test]
 fn a_copy_that_was_cut_off_is_not_served_and_is_finished_by_the_same_command() {
     let (server, _) = filled();
     let from = sqlite_url(&server.folder().path().join("refunds.db"));

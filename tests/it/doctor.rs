@@ -225,7 +225,7 @@ fn a_request_refused_for_its_media_type_alone_is_said_to_be_good() {
     let sign = provider_key().sign(SAMPLE.as_bytes());
     let headers = [("content-type", "text/plain"), ("sign", sign.as_str())];
     assert_eq!(server.post(MAIN, &headers, SAMPLE).status, 415);
-    explained(&server, 1, "none");
+    explained(&server, 1, "header_refused");
 }
 
 #[test]

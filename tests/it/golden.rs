@@ -226,7 +226,7 @@ const REFUSED_CALLBACKS: &[Row] = &[
         content_type: "text/plain",
         status: 415,
         answer:
-            br#"{"error":"unsupported_media_type","message":"send Content-Type: application/json"}"#,
+            br#"{"error":"unsupported_media_type","message":"Content-Type is \"text/plain\"; send Content-Type: application/json"}"#,
         ..CALLBACK
     },
 ];

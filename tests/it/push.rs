@@ -14,6 +14,7 @@ use crate::harness::relay::{self, signature};
 use crate::harness::{ConfigBuilder, Server, now, wait_for};
 
 mod faults;
+mod gateway;
 mod operating;
 
 /// The secrets before their Base64, as `relay` has them.

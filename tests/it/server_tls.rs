@@ -1,5 +1,6 @@
 //! TLS between the service and its database: whose certificate is believed, by `sslmode`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
@@ -7,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::harness::folder::Folder;
 use crate::harness::payermax::Notice;
 use crate::harness::postgres::Database;
+use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
 
 fn openssl(folder: &Path, arguments: &[&str]) {
@@ -32,10 +34,16 @@ fn encrypted() -> &'static (Folder, Arc<Database>) {
         folder.write("names", "subjectAltName=DNS:localhost\n");
         let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -extfile names";
         openssl(path, &sign.split(' ').collect::<Vec<_>>());
+        certify(path, "certified", "ca", "");
+        folder.write("version-3", "basicConstraints=CA:FALSE\n");
+        certify(path, "paired", "ca", " -extfile version-3");
+        let other = [&["req", "-x509"], &new_key[..], &["other.key", "-out", "other.pem", "-subj", "/CN=other"]];
+        openssl(path, &other.concat());
+        certify(path, "stranger", "other", "");
         let postgres = Postgres::own(&[]);
         // The server reads its key only where nobody else can.
         let directory: String = postgres.query("SHOW data_directory")[0].get(0);
-        for file in ["server.key", "server.pem"] {
+        for file in ["server.key", "server.pem", "ca.pem"] {
             let inside = Path::new(&directory).join(file);
             std::fs::copy(path.join(file), &inside).expect("our own server's folder");
             let reference = format!("--reference={directory}/PG_VERSION");
@@ -46,14 +54,37 @@ fn encrypted() -> &'static (Folder, Arc<Database>) {
         }
         postgres.set("ssl_cert_file", "server.pem");
         postgres.set("ssl_key_file", "server.key");
+        postgres.set("ssl_ca_file", "ca.pem");
+        let rules = Path::new(&directory).join("pg_hba.conf");
+        let usual = std::fs::read_to_string(&rules).expect("our own server's folder");
+        let certified = "hostssl all certified all cert\nhost all certified all reject\n";
+        std::fs::write(&rules, format!("{certified}{usual}")).expect("our own server's folder");
         postgres.set("ssl", "on");
+        postgres.execute("CREATE ROLE certified LOGIN IN ROLE refunds");
         let database = postgres.database();
         (folder, database)
     })
 }
 
+/// A key and a certificate for this name, signed by that root; of X.509's first version but for `more`.
+fn certify(folder: &Path, name: &str, root: &str, more: &str) {
+    for command in [
+        format!("req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+        format!(
+            "x509 -req -in {name}.csr -CA {root}.pem -CAkey {root}.key -CAcreateserial -out {name}.pem{more}"
+        ),
+    ] {
+        openssl(folder, &command.split(' ').collect::<Vec<_>>());
+    }
+}
+
 /// A service that reaches the server by this name and with these parameters.
 fn reaching(host: &str, parameters: &str) -> Server {
+    reaching_as("", host, parameters)
+}
+
+/// The same as this role; empty for the usual one.
+fn reaching_as(role: &str, host: &str, parameters: &str) -> Server {
     let (folder, database) = encrypted();
     let port = database
         .url()
@@ -67,8 +98,14 @@ fn reaching(host: &str, parameters: &str) -> Server {
         .expect("before the database")
         .to_owned();
     let url = database.url_at(&format!("{host}:{port}"));
-    let parameters =
-        parameters.replace("ROOT", &folder.path().join("ca.pem").display().to_string());
+    let url = if role.is_empty() {
+        url
+    } else {
+        url.replace("://refunds@", &format!("://{role}@"))
+    };
+    let parameters = parameters
+        .replace("ROOT", &folder.path().join("ca.pem").display().to_string())
+        .replace("FOLDER", &folder.path().display().to_string());
     let config = ConfigBuilder::bare(Engine::Sqlite)
         .usual_accounts()
         .on(database)
@@ -109,5 +146,154 @@ fn another_name_and_an_unknown_root_are_refused() {
     ] {
         let said = reaching(host, parameters).refused_start();
         assert!(said.contains(why), "{host}{parameters}: {said}");
+    }
+}
+
+#[test]
+fn verify_ca_believes_its_root_whatever_the_name() {
+    for host in ["localhost", "127.0.0.1"] {
+        let mut server = reaching(host, "?sslmode=verify-ca&sslrootcert=ROOT");
+        server.restart();
+        server.notified(&Notice::new("R-ca", "REFUND_SUCCESS"));
+        assert_eq!(server.terminate().code(), Some(0));
+    }
+    let other = "?sslmode=verify-ca&sslrootcert=FOLDER/other.pem";
+    let said = reaching("localhost", other).refused_start();
+    assert!(said.contains("UnknownIssuer"), "{said}");
+}
+
+#[test]
+fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let shown = |name: &str| {
+        format!(
+            "?sslmode=verify-full&sslrootcert=ROOT&sslcert=FOLDER/{name}.pem&sslkey=FOLDER/{name}.key"
+        )
+    };
+    let mut server = reaching_as("certified", "localhost", &shown("certified"));
+    server.restart();
+    server.notified(&Notice::new("R-certified", "REFUND_SUCCESS"));
+    let database = &encrypted().1;
+    let known: i64 = database.query(
+        "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+         WHERE usename = 'certified' AND client_dn = '/CN=certified'",
+    )[0]
+    .get(0);
+    assert!(known > 0, "connections are known by their certificate");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    let without = "?sslmode=verify-full&sslrootcert=ROOT";
+    for (parameters, why) in [(without, "certificate"), (&shown("stranger"), "UnknownCA")] {
+        let said = reaching_as("certified", "localhost", parameters).refused_start();
+        assert!(said.contains(why), "{parameters}: {said}");
+    }
+}
+
+/// What `check-config` says of a store's URL, with its exit code.
+fn checked(url: &str) -> (Option<i32>, String) {
+    let (folder, _) = encrypted();
+    let here = Folder::new();
+    let url = url.replace("FOLDER", &folder.path().display().to_string());
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ninternal_listen = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\n"
+    );
+    let output = Command::new(PROGRAM)
+        .args(["check-config", "--config"])
+        .arg(here.write("refunds.toml", config))
+        .output()
+        .expect("the program can be started");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn what_a_url_asks_for_is_done_or_named() {
+    let (folder, _) = encrypted();
+    let open = folder.write(
+        "open.key",
+        std::fs::read(folder.path().join("certified.key")).expect("made"),
+    );
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("our own file");
+    let pem = "sslcert=FOLDER/certified.pem";
+    for (parameters, words) in [
+        ("sslmode=verify-ca".to_owned(), "sslrootcert=FILE"),
+        (
+            "sslmode=verify-ca&sslrootcert=system".to_owned(),
+            "sslrootcert=FILE",
+        ),
+        (
+            "sslmode=require&sslrootcert=FOLDER/ca.pem".to_owned(),
+            "verify-ca",
+        ),
+        (format!("sslmode=require&{pem}"), "sslcert without sslkey"),
+        (
+            "sslmode=require&sslkey=FOLDER/certified.key".to_owned(),
+            "sslkey without sslcert",
+        ),
+        (
+            format!("sslmode=disable&{pem}&sslkey=FOLDER/certified.key"),
+            "sslmode=disable",
+        ),
+        (
+            format!("sslmode=require&{pem}&sslkey=FOLDER/open.key"),
+            "chmod 600",
+        ),
+        (
+            format!("sslmode=require&{pem}&sslkey=FOLDER/ca.pem"),
+            "sslkey",
+        ),
+        (
+            format!("sslmode=require&{pem}&sslkey=FOLDER/missing.key"),
+            "sslkey",
+        ),
+        (
+            format!("sslmode=require&{pem}&sslkey=FOLDER/server.key")
+                .replace("certified.pem", "paired.pem"),
+            "do not fit",
+        ),
+        ("sslmode=require&sslpassword=x".to_owned(), "sslpassword"),
+        (
+            "sslmode=require&gssencmode=disable".to_owned(),
+            "gssencmode",
+        ),
+        (
+            "sslmode=require&target_session_attrs=standby".to_owned(),
+            "target_session_attrs",
+        ),
+        ("sslmode=verify".to_owned(), "verify-ca"),
+    ] {
+        let (code, said) = checked(&format!("postgres://u:WORD@h/db?{parameters}"));
+        assert_eq!(code, Some(2), "{parameters}: {said}");
+        let is_named = said.contains("store.url") && said.contains(words);
+        assert!(is_named && !said.contains("WORD"), "{parameters}: {said}");
+    }
+    let (code, said) =
+        checked("postgres://u:p@h/db?sslmode=disable&application_name=rr-one&connect_timeout=20");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("connect_timeout has no effect"), "{said}");
+    assert!(!said.contains("application_name"), "{said}");
+    let escaped = "postgres://u@h/db?sslmode=verify-ca&sslrootcert=FOLDER%2Fca.pem";
+    assert_eq!(checked(escaped).0, Some(0), "as libpq reads it");
+    let (code, said) = checked("sqlite:q.db?mode=rwc");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("options behind a ?"), "{said}");
+}
+
+#[test]
+fn connections_have_the_name_that_the_url_gives_them() {
+    for (parameters, name) in [
+        ("", "refund-receiver"),
+        ("?application_name=rr-one", "rr-one"),
+    ] {
+        let mut server = reaching("localhost", parameters);
+        server.restart();
+        server.notified(&Notice::new("R-named", "REFUND_SUCCESS"));
+        let database = &encrypted().1;
+        let named: i64 = database.query(&format!(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE application_name = '{name}' AND datname = current_database()"
+        ))[0]
+            .get(0);
+        assert!(named > 0, "{parameters}");
+        assert_eq!(server.terminate().code(), Some(0));
     }
 }

@@ -73,6 +73,7 @@ const CRATES: [(&str, &[&str]); 15] = [
             "src/cli/client.rs",
             "src/push/delivery.rs",
             "src/push/address.rs",
+            "src/push/headers.rs",
         ],
     ),
     ("rustix", &["src/cli/backup/", "src/cli/listen.rs"]),

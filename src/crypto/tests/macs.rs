@@ -124,9 +124,9 @@ fn every_part_is_covered_by_the_signature_or_refused() {
         (ID, "1649367553", &v2, Mismatch),
         (ID, "1649367553", &SIGNATURE[..8], Mismatch),
         (ID, "1649367553", "v1,", Mismatch),
-        (ID, "1649367553", "", Missing),
-        (ID, "", SIGNATURE, Missing),
-        ("", "1649367553", SIGNATURE, Missing),
+        (ID, "1649367553", "", Missing("webhook-signature")),
+        (ID, "", SIGNATURE, Missing("webhook-timestamp")),
+        ("", "1649367553", SIGNATURE, Missing("webhook-id")),
         ("a.b", "1649367553", SIGNATURE, Id),
         ("a b", "1649367553", SIGNATURE, Id),
         (&long, "1649367553", SIGNATURE, Id),
@@ -143,7 +143,10 @@ fn every_part_is_covered_by_the_signature_or_refused() {
     changed.body = b"{}";
     assert_eq!(secrets.verify(&changed, at(SECONDS)), Err(Mismatch));
     changed.id = None;
-    assert_eq!(secrets.verify(&changed, at(SECONDS)), Err(Missing));
+    assert_eq!(
+        secrets.verify(&changed, at(SECONDS)),
+        Err(Missing("webhook-id"))
+    );
 }
 
 #[test]

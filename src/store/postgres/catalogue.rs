@@ -6,6 +6,9 @@ use super::Postgres;
 
 /// Number of the lock under which a schema is created or stepped up; any number that only we use.
 const SCHEMA_LOCK: i64 = 0x5265_6675_6e64_5278;
+/// The lock that every connection of this program shares, so that they know each other whatever they call
+/// themselves.
+const PRESENCE_LOCK: i64 = 0x5265_6675_6e64_5250;
 
 /// One line for each column, constraint and index of a schema, named relative to it.
 const DESCRIBE: &str = "-- describe_schema
@@ -43,10 +46,17 @@ impl Postgres {
     /// How many other connections of this program are on the database.
     pub(in super::super) fn count_others(&mut self) -> Result<i64, StoreError> {
         let sql = "-- count_others
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'refund-receiver' AND pid <> pg_backend_pid()";
-        count(self, sql, &[])
+SELECT count(*) FROM pg_stat_activity a
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND (a.application_name = 'refund-receiver'
+  OR a.pid IN (SELECT l.pid FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.database = a.datid
+               AND (l.classid::bigint << 32) + l.objid::bigint = $1))";
+        count(self, sql, &[PRESENCE_LOCK.into()])
     }
+}
+
+/// Has a connection share the lock of this program until it ends.
+pub(super) fn show_presence() -> String {
+    format!("SELECT pg_advisory_lock_shared({PRESENCE_LOCK})")
 }
 
 /// How many tables there are; all of them, or those with this name.

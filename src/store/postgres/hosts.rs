@@ -30,6 +30,9 @@ const UNANSWERED_MAX: Duration = Duration::from_secs(10);
 /// Quiet time after which the system asks whether the other end is there, and its pause between three tries.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2));
 
+/// What a connection calls itself where the URL does not say.
+const PROGRAM: &str = "refund-receiver";
+
 /// Lines about servers that do not take writes while another one does.
 static PASSED_OVER: Hush = Hush::new();
 
@@ -205,7 +208,7 @@ fn alone(config: &Config, index: usize) -> (String, Config) {
         .ssl_negotiation(config.get_ssl_negotiation())
         .channel_binding(config.get_channel_binding())
         .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .application_name("refund-receiver")
+        .application_name(config.get_application_name().unwrap_or(PROGRAM))
         .connect_timeout(REACH_MAX)
         .tcp_user_timeout(UNANSWERED_MAX)
         .keepalives(true)

@@ -12,6 +12,7 @@ mod guard;
 mod hosts;
 mod indexes;
 mod listen;
+mod options;
 mod outlook;
 mod session;
 mod tls;

@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Row, Statement};
 use super::super::cancel::Cancel;
 use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
 use super::super::{StoreError, monotonic};
+use super::catalogue::show_presence;
 use super::guard::{self, Notices};
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
@@ -110,7 +111,11 @@ impl Session {
             let durable = if url.may_lose_commits { "" } else { DURABLE };
             let first_answers = async {
                 client
-                    .batch_execute(&format!("{SETTINGS}{durable}{}", limits.settings))
+                    .batch_execute(&format!(
+                        "{SETTINGS}{durable}{}; {}",
+                        limits.settings,
+                        show_presence()
+                    ))
                     .await?;
                 guard::check_server(&client, url).await
             };

@@ -1,5 +1,5 @@
-//! The URL of a PostgreSQL database, in libpq's words: several hosts for failover, `sslmode` and
-//! `sslrootcert` for TLS. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+//! The URL of a PostgreSQL database, in libpq's words: several hosts for failover, `sslmode`, `sslrootcert`,
+//! `sslcert` and `sslkey` for TLS. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
 
 use std::fmt;
 use std::path::Path;
@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
 use super::hosts::{Connected, Hosts, NoHost};
+use super::options::Options;
 use super::outlook::Outlook;
 use super::tls::{self, Trust};
 
@@ -25,6 +26,7 @@ pub struct PostgresUrl {
     tls: MakeRustlsConnect,
     shown: String,
     is_unchecked: bool,
+    ignored: Vec<&'static str>,
     /// What is known of its servers.
     pub(super) outlook: Arc<Outlook>,
     /// Nothing is acknowledged that is on one machine only.
@@ -43,7 +45,9 @@ pub enum PostgresUrlError {
     #[error("names no {0}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     Missing(&'static str),
     /// A word that `sslmode` does not know.
-    #[error("has an sslmode that is not known; there are disable, prefer, require, verify-full")]
+    #[error(
+        "has an sslmode that is not known; there are disable, prefer, require, verify-ca, verify-full"
+    )]
     SslMode,
     /// Nothing says whether whoever is on the way may read and answer.
     #[error(
@@ -52,27 +56,43 @@ pub enum PostgresUrlError {
     )]
     NoSslMode,
     /// Roots without a mode that uses them.
-    #[error("has sslrootcert without sslmode=verify-full, so nothing would be verified")]
+    #[error(
+        "has sslrootcert without sslmode=verify-full or verify-ca, so nothing would be verified"
+    )]
     UnusedRoots,
-    /// The root certificates cannot be used.
-    #[error("has sslrootcert: {0}")]
-    Roots(String),
+    /// Without a name, everybody with a certificate of any authority would be believed.
+    #[error(
+        "has sslmode=verify-ca without the root certificates of its server; name them with \
+         sslrootcert=FILE, or write verify-full"
+    )]
+    NoRoots,
+    /// A certificate without its key, or the other way round.
+    #[error("has {0} without {1}; a client certificate needs both")]
+    HalfIdentity(&'static str, &'static str),
+    /// A certificate that nothing would show.
+    #[error("has sslcert and sslmode=disable, so the certificate would not be shown")]
+    UnusedIdentity,
+    /// Something that libpq does and this program does not.
+    #[error("has {0}, which this program does not know; remove it")]
+    Unsupported(&'static str),
+    /// A server that takes no writes is asked for.
+    #[error(
+        "has target_session_attrs for a server that is read; the store is written, so write read-write"
+    )]
+    ReadsOnly,
+    /// Certificates or a key that cannot be used.
+    #[error("has {0}")]
+    Tls(String),
 }
 
 impl PostgresUrl {
-    /// Reads a URL; a relative `sslrootcert` is relative to `base`.
+    /// Reads a URL; relative files of certificates are relative to `base`.
     pub(in super::super) fn parse(text: &str, base: &Path) -> Result<Self, PostgresUrlError> {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
-        let (mut rest, mut sslmode, mut roots) = (Vec::new(), None, None);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslmode", value)) => sslmode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(value),
-                _ => rest.push(pair),
-            }
-        }
-        let trust = trust(sslmode, roots, base)?;
-        let mut config: Config = format!("{address}?{}", rest.join("&"))
+        let options = Options::parse(query)?;
+        let (trust, identity) = (options.trust(base)?, options.identity(base)?);
+        let sslmode = options.sslmode.as_deref();
+        let mut config: Config = format!("{address}?{}", options.rest)
             .parse()
             .map_err(|error: tokio_postgres::Error| malformed(&error))?;
         if config.get_hosts().is_empty() {
@@ -87,14 +107,15 @@ impl PostgresUrl {
         }
         config.ssl_mode(match sslmode {
             Some("disable") => SslMode::Disable,
-            Some("require" | "verify-full") => SslMode::Require,
+            Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
             _ => SslMode::Prefer,
         });
         let hosts = Hosts::of(&config);
-        let tls = tls::connector(&trust).map_err(PostgresUrlError::Roots)?;
+        let tls = tls::connector(&trust, identity.as_ref()).map_err(PostgresUrlError::Tls)?;
         Ok(Self {
             shown: shown(&config, &hosts),
             is_unchecked: !is_local && trust == Trust::Anybody,
+            ignored: options.ignored,
             hosts: Arc::new(hosts),
             tls,
             outlook: Arc::default(),
@@ -116,6 +137,11 @@ impl PostgresUrl {
     /// Whether the server may be somebody else's, as its certificate is not checked.
     pub fn is_unchecked(&self) -> bool {
         self.is_unchecked
+    }
+
+    /// Parameters that have no effect, as this program decides about them.
+    pub fn ignored(&self) -> &[&'static str] {
+        &self.ignored
     }
 
     /// Connects to the first server that takes writes.
@@ -141,20 +167,6 @@ impl PostgresUrl {
             StoreError::Open(what) => StoreError::Open(format!("{self}: {what}")),
             other => other,
         }
-    }
-}
-
-fn trust(
-    sslmode: Option<&str>,
-    roots: Option<&str>,
-    base: &Path,
-) -> Result<Trust, PostgresUrlError> {
-    match (sslmode, roots) {
-        (Some("verify-full"), None | Some("system")) => Ok(Trust::SystemRoots),
-        (Some("verify-full"), Some(path)) => Ok(Trust::Roots(base.join(path))),
-        (_, Some(_)) => Err(PostgresUrlError::UnusedRoots),
-        (None | Some("disable" | "prefer" | "require"), None) => Ok(Trust::Anybody),
-        (Some(_), None) => Err(PostgresUrlError::SslMode),
     }
 }
 

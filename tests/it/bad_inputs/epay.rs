@@ -150,7 +150,6 @@ fn callers() -> Vec<Row> {
     );
     rows.push(Row::new(name, request, Becomes::Refused(413)));
     for (name, path) in [
-        ("epay: a slash behind", format!("{PATH}/")),
         ("epay: a part more", format!("{PATH}/x")),
         (
             "epay: an escaped letter",

@@ -1,0 +1,130 @@
+//! Headers that an endpoint asks for besides the signature, such as the key of a gateway in front of it. Their
+//! values are secrets; their names can be none of those that carry the message or the connection.
+
+use std::fmt;
+
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers of one endpoint.
+const HEADERS_MAX: usize = 16;
+/// Longest value.
+const VALUE_CHARS_MAX: usize = 4_096;
+/// What belongs to one connection (RFC 9110 §7.6.1), and what the client says of it.
+const OF_CONNECTION: [&str; 13] = [
+    "connection",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// Beginnings of those that describe the body, or prove it.
+const OF_MESSAGE: [&str; 2] = ["content-", "webhook-"];
+
+/// Why a header is not taken. Worded to follow the name of the config key; shows no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// No name of a header.
+    #[error("is no name of a header")]
+    Name,
+    /// It would change how the message is sent or read.
+    #[error(
+        "is a header of the message or the connection, which this program sets itself; remove it"
+    )]
+    Reserved,
+    /// Names have no case.
+    #[error("is given twice; names of headers have no case")]
+    Twice,
+    /// More than any gateway asks for.
+    #[error("is one too many; an endpoint has {HEADERS_MAX} at most")]
+    TooMany,
+    /// Nothing that a header can hold.
+    #[error("must be printable ASCII of at most {VALUE_CHARS_MAX} characters")]
+    Value,
+}
+
+/// The headers; `Debug` shows names alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(HeaderMap);
+
+impl Headers {
+    /// Adds one.
+    pub fn add(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Name)?;
+        let is_of_message = OF_MESSAGE
+            .iter()
+            .any(|begin| name.as_str().starts_with(begin));
+        if is_of_message || OF_CONNECTION.contains(&name.as_str()) {
+            return Err(HeaderError::Reserved);
+        }
+        if self.0.contains_key(&name) {
+            return Err(HeaderError::Twice);
+        }
+        if self.0.len() >= HEADERS_MAX {
+            return Err(HeaderError::TooMany);
+        }
+        let is_plain = value.len() <= VALUE_CHARS_MAX
+            && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        let mut value = HeaderValue::from_str(value).map_err(|_| HeaderError::Value)?;
+        if !is_plain {
+            return Err(HeaderError::Value);
+        }
+        value.set_sensitive(true);
+        self.0.insert(name, value);
+        Ok(())
+    }
+
+    pub(super) fn map(&self) -> &HeaderMap {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_carries_the_message_is_no_header_of_an_endpoint() {
+        let added = |name: &str| Headers::default().add(name, "v");
+        for good in [
+            "X-Api-Key",
+            "Authorization",
+            "Ocp-Apim-Subscription-Key",
+            "Cookie",
+            "User-Agent",
+        ] {
+            assert_eq!(added(good), Ok(()), "{good}");
+        }
+        for reserved in [
+            "Host",
+            "CONTENT-TYPE",
+            "content-length",
+            "Webhook-Id",
+            "TE",
+            "Connection",
+        ] {
+            assert_eq!(added(reserved), Err(HeaderError::Reserved), "{reserved}");
+        }
+        for bad in ["", "a b", "a:b", "ä"] {
+            assert_eq!(added(bad), Err(HeaderError::Name), "{bad}");
+        }
+        let mut headers = Headers::default();
+        assert_eq!(headers.add("X-Key", "SECRET"), Ok(()));
+        assert_eq!(headers.add("x-key", "SECRET"), Err(HeaderError::Twice));
+        assert_eq!(headers.add("X-Other", "a\r\nb"), Err(HeaderError::Value));
+        assert!(!format!("{headers:?}").contains("SECRET"));
+    }
+}
