@@ -2,6 +2,7 @@
 
 mod classic;
 mod limits;
+mod notifications;
 mod readers;
 mod reloads;
 mod store;
@@ -23,6 +24,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use limits::LimitMetrics;
+pub use notifications::{AccountLabels, NotificationMetrics};
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
 pub use store::StoreMetrics;
@@ -191,8 +193,8 @@ pub struct Metrics {
     pub unsettled: Gauge,
     /// Age of the oldest of them, in seconds.
     pub unsettled_age: Gauge,
-    /// Refunds with an open question.
-    pub attention: Gauge,
+    /// What asks for a person, or for nothing.
+    pub notifications: NotificationMetrics,
     /// Close-outs that are tried again.
     pub close_outs_pending: Gauge,
     /// Close-outs that wait for an operator.
@@ -226,12 +228,10 @@ where
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("refund_receiver");
-        let callbacks = Family::default();
         let help = "Notifications stored and acknowledged";
-        registry.register("callbacks", help, callbacks.clone());
-        let refusals = Family::default();
+        let callbacks = family(&mut registry, "callbacks", help);
         let help = "Requests refused on the public listener";
-        registry.register("refusals", help, refusals.clone());
+        let refusals = family(&mut registry, "refusals", help);
         let late_refusals = Counter::default();
         registry.register(
             "late_refusals",
@@ -267,7 +267,6 @@ impl Default for Metrics {
                 "Stored notifications without effect yet",
             ),
             unsettled_age: gauge("unsettled_age_seconds", "Age of the oldest of them"),
-            attention: gauge("attention_refunds", "Refunds with an open question"),
             close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),
             close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
             last_sequence: gauge("last_event_sequence", "Number of the last event"),
@@ -286,6 +285,7 @@ impl Default for Metrics {
             ),
             clock_skew,
             limits,
+            notifications: NotificationMetrics::register(&mut registry),
             reloads: ReloadMetrics::register(&mut registry),
             readers: ReaderMetrics::register(&mut registry),
             registry,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::claim::{Claim, CloseOutKey};
 use crate::epay;
-use crate::providers::{Registry, Rejection, Request, VerifiedClaim, epay_caller};
+use crate::providers::{About, Registry, Rejection, Request, VerifiedClaim, epay_caller};
 use crate::store::AuditedCallback;
 
 /// What is wrong with a notification; `None` where the config cannot tell.
@@ -37,13 +37,16 @@ pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Ve
     }
     let stored = callback.claim.as_deref();
     let stored: Option<Claim> = stored.and_then(|claim| serde_json::from_str(claim).ok());
-    if stored != claim {
+    let is_earlier = stored.as_ref().zip(claim.as_ref());
+    let is_earlier = is_earlier.is_some_and(|(stored, now)| stored.is_earlier_reading_of(now));
+    if stored != claim && !is_earlier {
         problems.push("its bytes do not say what is stored as its claim".to_owned());
     }
     Some(problems)
 }
 
-/// `None` where neither account nor key is configured any more.
+/// `None` where neither account nor key is configured any more, and where an earlier release stored what is not about a
+/// refund.
 fn verify<'a>(
     callback: &'a AuditedCallback,
     registry: &Registry,
@@ -56,8 +59,14 @@ fn verify<'a>(
     };
     let (provider, name) = (&callback.account.provider, &callback.account.name);
     if let Some(adapter) = registry.find(provider, name) {
-        let has_key = adapter.has_key(&callback.key_id);
-        return has_key.then(|| adapter.verify(&request).map(|notice| notice.verified));
+        if !adapter.has_key(&callback.key_id) {
+            return None;
+        }
+        return match adapter.verify(&request).map(|notice| notice.about) {
+            Ok(About::Refund(verified)) => Some(Ok(*verified)),
+            Ok(About::SomethingElse) => None,
+            Err(why) => Some(Err(why)),
+        };
     }
     let relay = registry.find_relay(provider, name)?;
     let refund_no = callback.refund_no.parse().ok()?;

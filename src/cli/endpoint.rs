@@ -116,7 +116,7 @@ fn recover(
         None => json!({}),
     };
     // A name is plain text of the characters that a path takes; anything else is no endpoint's.
-    name.parse::<crate::domain::ids::Number>()
+    name.parse::<crate::domain::ids::Name>()
         .map_err(|error| anyhow::anyhow!("the name {error}"))?;
     let path = format!("/v1/endpoints/{name}/recover");
     let endpoint = service.ask(token, "POST", &path, body.to_string().as_bytes())?;

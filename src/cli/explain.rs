@@ -235,6 +235,7 @@ fn print_table(one: &Value) {
         ("refund number", plain(&claim["refund_no"])),
         ("order number", plain(&claim["order_no"])),
         ("amount", money),
+        ("cannot be used", unreadable(&claim["unreadable"])),
         ("verdict", plain(&one["verdict"])),
         ("rule", plain(&why["rule"])),
         ("why", plain(&why["why"])),
@@ -247,6 +248,19 @@ fn print_table(one: &Value) {
     for (name, value) in rows {
         output::line(format!("{name:<16} {value}"));
     }
+}
+
+/// The members that cannot be used, each with its reason.
+fn unreadable(members: &Value) -> String {
+    let members = members.as_array().map(Vec::as_slice).unwrap_or_default();
+    let named: Vec<_> = members
+        .iter()
+        .map(|one| format!("{} {}", plain(&one["member"]), plain(&one["why"])))
+        .collect();
+    if named.is_empty() {
+        return plain(&Value::Null);
+    }
+    named.join("; ")
 }
 
 fn close_out(close_out: &Value) -> String {

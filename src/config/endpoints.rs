@@ -9,7 +9,7 @@ use super::shared::Holder;
 use super::{Checker, Secret};
 use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
-use crate::domain::ids::Number;
+use crate::domain::ids::Name;
 use crate::push::{Endpoint, EndpointUrl, Headers, Roots, Schedule};
 
 /// Endpoints of one service; each has threads of its own.
@@ -52,7 +52,7 @@ impl Checker {
     }
 
     fn endpoint(&mut self, key: &str, section: &EndpointSection) -> Option<Endpoint> {
-        if let Err(error) = section.name.parse::<Number>() {
+        if let Err(error) = section.name.parse::<Name>() {
             self.note(format!("{key}.name"), error.to_string());
         }
         let allow_private = self.permission(format!("{key}.allow_private"), section.allow_private);

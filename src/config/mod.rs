@@ -433,11 +433,7 @@ impl Checker {
                 provider: section.provider.clone(),
                 name: section.account.clone(),
             };
-            if section
-                .account
-                .parse::<crate::domain::ids::Number>()
-                .is_err()
-            {
+            if section.account.parse::<crate::domain::ids::Name>().is_err() {
                 let what =
                     "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
                 self.note(format!("{key}.account"), what);

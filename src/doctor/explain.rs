@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
+use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{CallbackId, Number, RefundId};
 use crate::domain::money::Money;
 use crate::domain::refund::Refund;
@@ -99,6 +100,29 @@ pub struct ClaimView<'a> {
     /// A doubt that did not stop it from taking effect.
     #[schema(required)]
     doubt: Option<Reason>,
+    /// Members that cannot be used, and why.
+    unreadable: Vec<UnreadableView<'a>>,
+}
+
+/// A member that cannot be used, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnreadableMember)]
+struct UnreadableView<'a> {
+    /// Its name, with those of the objects around it.
+    #[schema(example = "data.outTradeNo")]
+    member: &'a str,
+    /// What is wrong with it, worded to follow its name.
+    #[schema(example = "has more than 64 characters")]
+    why: String,
+}
+
+impl<'a> From<&'a Unreadable> for UnreadableView<'a> {
+    fn from(unreadable: &'a Unreadable) -> Self {
+        Self {
+            member: &unreadable.member,
+            why: unreadable.flaw.to_string(),
+        }
+    }
 }
 
 impl<'a> From<&'a Claim> for ClaimView<'a> {
@@ -119,6 +143,7 @@ impl<'a> From<&'a Claim> for ClaimView<'a> {
             failure: claim.failure.as_ref(),
             finished_at: claim.finished_at,
             doubt: claim.doubt,
+            unreadable: claim.unreadable.iter().map(UnreadableView::from).collect(),
         }
     }
 }
@@ -136,8 +161,8 @@ pub struct Explanation {
     /// The rule of the state machine that decided; `null` while it has not taken effect.
     #[schema(required)]
     rule: Option<&'static str>,
-    /// The rule in one sentence.
-    why: &'static str,
+    /// The rule in one sentence, and the members that cannot be used.
+    why: String,
     #[schema(required)]
     status_before: Option<Status>,
     #[schema(required)]
@@ -244,11 +269,22 @@ impl Findings {
             form: form.map(|form| form.name),
             proof: form.map(|form| form.proof),
             rule: step.as_ref().map(|step| step.rule.as_str()),
-            why,
+            why: self.with_unreadable(why),
             status_before: step.as_ref().and_then(|step| step.before),
             status_after: step.as_ref().map(|step| step.after),
             acknowledgement: form.and_then(|form| self.acknowledgement(form, step.as_ref())),
         }
+    }
+
+    /// The sentence, with what cannot be used in the notification.
+    fn with_unreadable(&self, why: &str) -> String {
+        let claim = self.claim.as_ref();
+        let unreadable = claim.map_or(&[][..], |claim| &claim.unreadable);
+        let named: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
+        if named.is_empty() {
+            return why.to_owned();
+        }
+        format!("{why}: {}", named.join("; "))
     }
 
     /// The step of the history that this notification was; `None` where it has not taken effect, or

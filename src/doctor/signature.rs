@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::manglings::{self, Undone};
 use super::{paths, refused, relay as relay_mistakes};
-use crate::domain::ids::Number;
+use crate::domain::number::{CHARS_MAX_UNDOCUMENTED, Number};
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 
@@ -74,7 +74,7 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
             callback(registry, subject, provider, account)
         }
         (Some("relays"), Some(provider), Some(account), Some(refund_no)) => {
-            match refund_no.parse() {
+            match Number::from_path_part(refund_no, CHARS_MAX_UNDOCUMENTED) {
                 Ok(refund_no) => relay(registry, subject, (provider, account), &refund_no),
                 Err(error) => {
                     return not_examined(format!("the refund number in the path {error}"));
@@ -353,7 +353,10 @@ fn relay(
             let name = format!("{}/{}", other.provider, other.name);
             findings.push(Finding {
                 mangling: "other_account",
-                would_verify_if: format!("it were sent to /relays/{name}/{}", refund_no.as_str()),
+                would_verify_if: format!(
+                    "it were sent to /relays/{name}/{}",
+                    refund_no.to_path_part()
+                ),
                 account: name,
             });
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::clock::Moment;
+use super::flaw::Unreadable;
 use super::ids::Number;
 use super::money::{Amount, Money};
 
@@ -235,6 +236,10 @@ pub struct Claim {
     pub finished_at: Option<Moment>,
     /// A doubt of the adapter that does not stop the claim from taking effect.
     pub doubt: Option<Reason>,
+    /// Members that cannot be used; not empty where the content is invalid, unless a release up to schema 2 read
+    /// it, which noted none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
     /// Whether this provider reuses a refund number for a second try after a failure.
     pub retry_reopens: bool,
     /// What to close out on the order's side (`EPay`).
@@ -242,19 +247,28 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim of authentic bytes in which nothing can be read but, at most, which refund they are about:
+    /// The claim of authentic bytes in which nothing can be used but, at most, which refund they are about:
     /// somebody has to look.
-    pub fn unreadable(refund_no: Option<RefundNo>) -> Self {
+    pub fn unreadable(refund_no: Option<RefundNo>, why: Unreadable) -> Self {
+        Self {
+            unreadable: vec![why],
+            ..Self::of(refund_no, Outcome::Unclear(Reason::InvalidContent))
+        }
+    }
+
+    /// A claim that says nothing else.
+    pub fn of(refund_no: Option<RefundNo>, outcome: Outcome) -> Self {
         Self {
             refund_no,
             provider_refund_no: None,
             order_no: None,
-            outcome: Outcome::Unclear(Reason::InvalidContent),
+            outcome,
             provider_status: None,
             money: None,
             failure: None,
             finished_at: None,
             doubt: None,
+            unreadable: Vec::new(),
             retry_reopens: false,
             close_out: None,
         }
@@ -262,21 +276,48 @@ impl Claim {
 
     /// The `EPay` claim: the call itself says that the money has moved.
     pub fn epay_success(key: CloseOutKey, amount: Amount) -> Self {
-        Self {
-            refund_no: Some(key.refund_no()),
-            provider_refund_no: None,
-            order_no: None,
-            outcome: Outcome::Reported(Status::Succeeded),
-            provider_status: None,
+        let outcome = Outcome::Reported(Status::Succeeded);
+        let claim = Self {
             money: Some(Money {
                 amount,
                 currency: super::money::Currency::CNY,
             }),
-            failure: None,
-            finished_at: None,
-            doubt: None,
-            retry_reopens: false,
+            ..Self::of(Some(key.refund_no()), outcome)
+        };
+        Self {
             close_out: Some(key),
+            ..claim
         }
+    }
+
+    /// Whether this is what an earlier release read from bytes of which `now` is read today: it noted no member that
+    /// cannot be used, and held an outcome up for any of them.
+    pub fn is_earlier_reading_of(&self, now: &Self) -> bool {
+        let held = self.outcome == Outcome::Unclear(Reason::InvalidContent);
+        let mut expected = now.clone();
+        expected.unreadable.clear();
+        if expected.doubt == Some(Reason::InvalidContent) {
+            expected.doubt = None;
+        }
+        if held {
+            // What it could not read it left out, and of a failure that it held up it told nothing.
+            expected.outcome = self.outcome;
+            (expected.failure, expected.finished_at) = (None, self.finished_at);
+            expected.doubt = self.doubt;
+            keep_known(self.refund_no.as_ref(), &mut expected.refund_no);
+            keep_known(
+                self.provider_refund_no.as_ref(),
+                &mut expected.provider_refund_no,
+            );
+            keep_known(self.order_no.as_ref(), &mut expected.order_no);
+            keep_known(self.money.as_ref(), &mut expected.money);
+        }
+        self.unreadable.is_empty() && *self == expected
+    }
+}
+
+fn keep_known<T>(known: Option<&T>, expected: &mut Option<T>) {
+    if known.is_none() {
+        *expected = None;
     }
 }

@@ -1,7 +1,7 @@
 //! Money without floating point: digits in, an integer of 1/10 000 major unit, digits out.
 //!
-//! Providers write amounts in four ways (JSON number, JSON string, minor-unit integer, decimal
-//! string); each adapter brings its own spelling to the one strict grammar of [`Amount::parse`].
+//! Providers write amounts in many ways (JSON number, JSON string, minor-unit integer, with or without an exponent,
+//! separators or superfluous zeros). [`super::decimal`] reads all of them; the limits of an amount stand here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,11 @@ use std::str::FromStr;
 use iso_currency::Currency as Iso4217;
 use serde::{Deserialize, Serialize};
 
+use super::decimal::{Decimal, Spelling};
+use super::flaw::Flaw;
+
 /// Decimals kept; the finest unit a provider documents (PayerMax `refundAmount`: 20 digits, 4 decimals).
-const SCALE_DIGITS: usize = 4;
+pub const DECIMALS_MAX: u8 = 4;
 /// One major unit, in 1/10 000.
 const MAJOR_UNIT: i128 = 10_000;
 /// Most integer digits accepted: `NUMERIC(18,2)` of the EPay tables leaves sixteen.
@@ -23,66 +26,54 @@ const INTEGER_DIGITS_MAX: usize = 16;
 #[serde(into = "String", try_from = "String")]
 pub struct Amount(i128);
 
-/// Why a text is not an amount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AmountError {
-    /// Not `digits` or `digits.digits`; signs, exponents, separators and leading zeros are refused.
-    #[error("not a plain decimal number")]
-    Syntax,
-    /// More integer digits or decimals than any currency here needs.
-    #[error("too many digits")]
-    Range,
-}
-
 impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// Reads `(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?`, in major units.
-    pub fn parse(text: &str) -> Result<Self, AmountError> {
-        let (integer, fraction) = match text.split_once('.') {
-            Some((integer, fraction)) => (integer, Some(fraction)),
-            None => (text, None),
-        };
-        let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !all_digits(integer) || (integer.len() > 1 && integer.starts_with('0')) {
-            return Err(AmountError::Syntax);
+    /// Reads plain digits in major units, as they are stored; nothing at all is an amount, too.
+    pub fn parse(text: &str) -> Result<Self, Flaw> {
+        let decimal = Decimal::parse(text, Spelling::Text).ok_or(Flaw::NotDecimal)?;
+        Self::within(&decimal, DECIMALS_MAX)
+    }
+
+    /// Reads what was refunded or paid, in major units: more than nothing, and no finer than so many decimals.
+    pub fn read(text: &str, spelling: Spelling, decimals_max: u8) -> Result<Self, Flaw> {
+        let decimal = Decimal::parse(text, spelling).ok_or(Flaw::NotDecimal)?;
+        Self::within(&decimal, decimals_max)?.not_zero()
+    }
+
+    /// Reads the same as a count of the smallest unit, `digits` of which make a decimal: `("10000", 2)` is 100.00.
+    pub fn read_minor(text: &str, spelling: Spelling, digits: u8) -> Result<Self, Flaw> {
+        let decimal = Decimal::parse(text, spelling).ok_or(Flaw::NotDecimal)?;
+        if decimal.fraction_digits() > 0 {
+            return Err(Flaw::NotWhole);
         }
-        let fraction = match fraction {
-            Some(digits) if !all_digits(digits) => return Err(AmountError::Syntax),
-            Some(digits) if digits.len() > SCALE_DIGITS => return Err(AmountError::Range),
-            Some(digits) => digits,
-            None => "",
-        };
-        if integer.len() > INTEGER_DIGITS_MAX {
-            return Err(AmountError::Range);
+        Self::within(&decimal.shifted(-i32::from(digits)), DECIMALS_MAX)?.not_zero()
+    }
+
+    /// The limits of every amount.
+    fn within(decimal: &Decimal, decimals_max: u8) -> Result<Self, Flaw> {
+        if decimal.is_negative() {
+            return Err(Flaw::NotPositive);
         }
-        let digits = integer
-            .bytes()
-            .chain(fraction.bytes())
-            .chain(std::iter::repeat_n(b'0', SCALE_DIGITS - fraction.len()));
+        let decimals_max = decimals_max.min(DECIMALS_MAX);
+        if decimal.fraction_digits() > usize::from(decimals_max) {
+            return Err(Flaw::TooPrecise(decimals_max));
+        }
+        if decimal.integer_digits() > INTEGER_DIGITS_MAX {
+            return Err(Flaw::TooLarge);
+        }
+        let units = decimal.digits(usize::from(DECIMALS_MAX));
         Ok(Self(
-            digits.fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0')),
+            units.fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0')),
         ))
     }
 
-    /// Reads an integer count of minor units (`[0-9]+`, no leading zero), `digits` of which make a
-    /// decimal: `("10000", 2)` is 100.00.
-    pub fn parse_minor(text: &str, digits: u8) -> Result<Self, AmountError> {
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !plain || (text.len() > 1 && text.starts_with('0')) {
-            return Err(AmountError::Syntax);
+    fn not_zero(self) -> Result<Self, Flaw> {
+        if self.is_zero() {
+            return Err(Flaw::NotPositive);
         }
-        let digits = usize::from(digits);
-        if digits > SCALE_DIGITS {
-            return Err(AmountError::Range);
-        }
-        if digits == 0 {
-            return Self::parse(text);
-        }
-        let padded = format!("{text:0>width$}", width = digits + 1);
-        let (integer, fraction) = padded.split_at(padded.len() - digits);
-        Self::parse(&format!("{integer}.{fraction}"))
+        Ok(self)
     }
 
     /// Whether it is nothing at all; no provider refunds zero.
@@ -131,8 +122,8 @@ impl From<Amount> for String {
 }
 
 impl TryFrom<String> for Amount {
-    type Error = AmountError;
-    fn try_from(text: String) -> Result<Self, AmountError> {
+    type Error = Flaw;
+    fn try_from(text: String) -> Result<Self, Flaw> {
         Self::parse(&text)
     }
 }
@@ -207,29 +198,56 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_plain_decimals_are_amounts() {
+    fn amounts_are_exact_decimals_within_their_limits() {
         for (text, shown) in [
             ("0", "0"),
             ("10000", "10000"),
             ("0.1", "0.1"),
             ("1.50", "1.5"),
+            ("10000.000000000", "10000"),
+            ("007.10", "7.1"),
             ("9999999999999999.9999", "9999999999999999.9999"),
         ] {
-            assert_eq!(
-                Amount::parse(text).map(|a| a.to_string()),
-                Ok(shown.to_owned()),
-                "{text}"
-            );
+            let amount = Amount::parse(text).map(|amount| amount.to_string());
+            assert_eq!(amount, Ok(shown.to_owned()), "{text}");
         }
         for text in [
-            "", "-1", "+1", "1e3", "1_000", "1,000", "01", "1.", ".5", " 1", "0x10", "１２",
-            "1.0.0", "NaN",
+            "", "+1", "1e3", "1_000", "1,000", "1.", ".5", " 1", "0x10", "１２", "1.0.0", "NaN",
         ] {
-            assert_eq!(Amount::parse(text), Err(AmountError::Syntax), "{text}");
+            assert_eq!(Amount::parse(text), Err(Flaw::NotDecimal), "{text}");
         }
-        for text in ["12345678901234567", "1.00001"] {
-            assert_eq!(Amount::parse(text), Err(AmountError::Range), "{text}");
+        for (text, flaw) in [
+            ("-1", Flaw::NotPositive),
+            ("12345678901234567", Flaw::TooLarge),
+            ("1.00001", Flaw::TooPrecise(4)),
+        ] {
+            assert_eq!(Amount::parse(text), Err(flaw), "{text}");
         }
+    }
+
+    #[test]
+    fn an_exponent_of_a_json_number_is_an_exact_decimal() {
+        let read = |text| Amount::read(text, Spelling::JsonNumber, 4).map(|it| it.to_string());
+        for (text, shown) in [
+            ("1.0E7", "10000000"),
+            ("1e3", "1000"),
+            ("12550e-2", "125.5"),
+            ("1.2345678E+7", "12345678"),
+            ("9007199254740993.1e0", "9007199254740993.1"),
+            ("0.00001E2", "0.001"),
+        ] {
+            assert_eq!(read(text), Ok(shown.to_owned()), "{text}");
+        }
+        assert_eq!(read("1e16"), Err(Flaw::TooLarge));
+        assert_eq!(read("1e-5"), Err(Flaw::TooPrecise(4)));
+        assert_eq!(read("1e400"), Err(Flaw::NotDecimal));
+        for nothing in ["0", "-0", "0e0", "0.00", "-1E2"] {
+            assert_eq!(read(nothing), Err(Flaw::NotPositive), "{nothing}");
+        }
+        assert_eq!(
+            Amount::read("0.001", Spelling::Text, 2),
+            Err(Flaw::TooPrecise(2))
+        );
     }
 
     #[test]
@@ -237,19 +255,25 @@ mod tests {
         for (text, digits, shown) in [
             ("10000", 2, "100.00"),
             ("1", 2, "0.01"),
-            ("0", 2, "0.00"),
             ("10000", 0, "10000.00"),
             ("1234", 3, "1.234"),
+            ("1.0E6", 2, "10000.00"),
+            ("10000.00", 2, "100.00"),
         ] {
-            let amount = Amount::parse_minor(text, digits).map(|a| a.to_text(2));
-            assert_eq!(amount, Ok(shown.to_owned()), "{text} {digits}");
+            let amount = Amount::read_minor(text, Spelling::JsonNumber, digits);
+            let shown_as = amount.map(|amount| amount.to_text(2));
+            assert_eq!(shown_as, Ok(shown.to_owned()), "{text} {digits}");
         }
-        for text in ["", "1.0", "-1", "007"] {
-            assert_eq!(
-                Amount::parse_minor(text, 2),
-                Err(AmountError::Syntax),
-                "{text}"
-            );
+        for (text, flaw) in [
+            ("", Flaw::NotDecimal),
+            ("1.5", Flaw::NotWhole),
+            ("15e-1", Flaw::NotWhole),
+            ("-1", Flaw::NotPositive),
+            ("0", Flaw::NotPositive),
+            ("1e18", Flaw::TooLarge),
+        ] {
+            let read = Amount::read_minor(text, Spelling::JsonNumber, 2);
+            assert_eq!(read, Err(flaw), "{text}");
         }
     }
 

@@ -25,6 +25,9 @@ pub struct Attention {
     pub since: Moment,
     /// The notification that raised it.
     pub callback_id: CallbackId,
+    /// Members of that notification that cannot be used; with `invalid_content` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// Our record of one refund.
@@ -139,7 +142,10 @@ impl Refund {
                 self.raise_doubt(claim, callback_id, now);
             }
             (Verdict::Conflict, _) => self.raise(Reason::Conflict, callback_id, now),
-            (Verdict::Questioned(reason), _) => self.raise(reason, callback_id, now),
+            (Verdict::Questioned(reason), _) => {
+                self.raise(reason, callback_id, now);
+                self.raise_unreadable(claim, callback_id, now);
+            }
             (Verdict::Applied | Verdict::Repeat | Verdict::Stale, _) => {}
         }
         if verdict != Verdict::Stale && verdict != Verdict::Repeat {
@@ -157,7 +163,23 @@ impl Refund {
                 reason,
                 since,
                 callback_id,
+                members: Vec::new(),
             });
+        }
+    }
+
+    /// Asks about the members of a notification that cannot be used.
+    fn raise_unreadable(&mut self, claim: &Claim, callback_id: CallbackId, since: Moment) {
+        if claim.unreadable.is_empty() {
+            return;
+        }
+        let reason = Reason::InvalidContent;
+        self.raise(reason, callback_id, since);
+        let mut open = self.attention.iter_mut();
+        let open = open.find(|open| open.reason == reason && open.callback_id == callback_id);
+        if let Some(open) = open {
+            let members = claim.unreadable.iter().map(|one| one.member.clone());
+            open.members = members.collect();
         }
     }
 
@@ -237,6 +259,7 @@ impl Refund {
         if let Some(reason) = claim.doubt {
             self.raise(reason, callback_id, since);
         }
+        self.raise_unreadable(claim, callback_id, since);
     }
 }
 

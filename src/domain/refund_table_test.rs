@@ -25,17 +25,15 @@ fn claim(said: &str, money: &str, retry: &str) -> Claim {
         None => Outcome::Reported(Status::from_word(said).expect(said)),
     };
     Claim {
-        refund_no: Some(RefundNo::from("R1".parse::<Number>().unwrap())),
         provider_refund_no: Some("T1".parse().unwrap()),
         order_no: Some("P1".parse().unwrap()),
-        outcome,
         provider_status: Some(said.to_owned()),
         money,
-        failure: None,
-        finished_at: None,
-        doubt: None,
         retry_reopens: retry == "yes",
-        close_out: None,
+        ..Claim::of(
+            Some(RefundNo::from("R1".parse::<Number>().unwrap())),
+            outcome,
+        )
     }
 }
 

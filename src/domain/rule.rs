@@ -78,7 +78,9 @@ impl Rule {
             Self::Unclear(Reason::OutcomeUnknown) => {
                 "the provider itself does not know how the refund ended, so the status did not move"
             }
-            Self::Unclear(_) => "a member is missing or malformed, so the status did not move",
+            Self::Unclear(_) => {
+                "a member that its outcome needs cannot be used, so the status did not move"
+            }
             Self::OtherNumbers => "it names another order or provider's refund number than known",
             Self::OtherCurrency => {
                 "it names another currency than known, so it did not end the refund"

@@ -6,19 +6,19 @@
 
 use std::fmt;
 
+use crate::domain::decimal::{Decimal, Spelling};
+use crate::domain::flaw::Flaw;
 use crate::domain::money::Amount;
-use crate::domain::text::is_deceptive;
+use crate::domain::number::check_visible;
 
-use super::decimal::{Decimal, Spelling};
 use super::request::{EndSingle, Problem};
 
 /// Most UTF-16 code units of a `batchno` (`varchar(200)` in the original's tables).
 const BATCHNO_UNITS_MAX: usize = 200;
 /// Most UTF-16 code units of a `trandeno` (`varchar(100)`).
 const TRANDENO_UNITS_MAX: usize = 100;
-/// Decimals and integer digits of a `refundmoney` (`NUMERIC(18,2)`).
-const MONEY_DECIMALS_MAX: usize = 2;
-const MONEY_INTEGER_DIGITS_MAX: usize = 16;
+/// Decimals of a `refundmoney` (`NUMERIC(18,2)`).
+const MONEY_DECIMALS_MAX: u8 = 2;
 
 /// A member of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,12 +205,10 @@ fn identifier(given: Given, units_max: usize) -> Result<String, Fault> {
     if text.encode_utf16().count() > units_max {
         return Err(Fault::TooLong(units_max));
     }
-    if text.chars().any(is_deceptive) {
-        return Err(Fault::NotPrintable);
-    }
-    if text.trim() != text {
-        return Err(Fault::OuterSpace);
-    }
+    check_visible(&text).map_err(|flaw| match flaw {
+        Flaw::OuterSpace => Fault::OuterSpace,
+        _ => Fault::NotPrintable,
+    })?;
     Ok(text)
 }
 
@@ -223,24 +221,15 @@ fn without_slash(text: String) -> Result<String, Fault> {
 }
 
 fn money(given: &Given, spelling: Spelling) -> Result<Amount, Fault> {
-    let decimal = match given {
-        Given::Text(text) => Decimal::parse(text, spelling),
-        Given::Number(text) => Decimal::parse(text, Spelling::JsonNumber),
-        Given::Null | Given::Bool(_) | Given::Unusable => None,
-    }
-    .ok_or(Fault::NotNumber)?;
-    if decimal.is_negative() {
-        return Err(Fault::NotPositive);
-    }
-    if decimal.fraction_digits() > MONEY_DECIMALS_MAX {
-        return Err(Fault::TooPrecise);
-    }
-    if decimal.integer_digits() > MONEY_INTEGER_DIGITS_MAX {
-        return Err(Fault::TooLarge);
-    }
-    let amount = Amount::parse(&decimal.to_string()).map_err(|_| Fault::NotNumber)?;
-    if amount.is_zero() {
-        return Err(Fault::NotPositive);
-    }
-    Ok(amount)
+    let amount = match given {
+        Given::Text(text) => Amount::read(text, spelling, MONEY_DECIMALS_MAX),
+        Given::Number(text) => Amount::read(text, Spelling::JsonNumber, MONEY_DECIMALS_MAX),
+        Given::Null | Given::Bool(_) | Given::Unusable => return Err(Fault::NotNumber),
+    };
+    amount.map_err(|flaw| match flaw {
+        Flaw::NotPositive => Fault::NotPositive,
+        Flaw::TooPrecise(_) => Fault::TooPrecise,
+        Flaw::TooLarge => Fault::TooLarge,
+        _ => Fault::NotNumber,
+    })
 }

@@ -20,7 +20,6 @@
 //! * a member given twice with different values is refused; the original takes the last one in
 //!   JSON and BSON and the first one in XML and forms, so nobody can say what the sender meant.
 
-mod decimal;
 mod errcode;
 mod media;
 mod members;

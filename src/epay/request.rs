@@ -10,9 +10,9 @@ use std::fmt;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+use crate::domain::decimal::Spelling;
 use crate::domain::money::Amount;
 
-use super::decimal::Spelling;
 use super::media::{Charset, MediaRange, MediaType, Syntax};
 use super::members::{Fault, Member, Members};
 use super::{request_bson, request_form, request_json, request_xml};

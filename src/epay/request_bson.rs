@@ -5,7 +5,8 @@
 
 use bson::raw::{RawBsonRef, RawDocument};
 
-use super::decimal::Decimal;
+use crate::domain::decimal::{Decimal, Spelling};
+
 use super::members::{Given, Member, Members};
 use super::request::BodyFault;
 
@@ -39,10 +40,11 @@ fn given(member: Member, value: RawBsonRef<'_>) -> Given {
 const DOUBLE_DIGITS: usize = 15;
 
 /// The only place where money is a floating point number: BSON's own writers of `decimal` produce
-/// doubles, so there is nothing else to read. It leaves at once as 15 decimal digits. An identifier
+/// doubles, so there is nothing else to read. It leaves at once as its first 15 significant digits, rounded, which
+/// is what the original's conversion keeps and what turns 0.30000000000000004 back into 0.3. An identifier
 /// that needs more digits than that has lost some already and could be anybody's.
 fn double(member: Member, number: f64) -> Given {
-    let Some(decimal) = Decimal::from_double(number) else {
+    let Some(decimal) = Decimal::parse(&format!("{number:.14e}"), Spelling::JsonNumber) else {
         return Given::Unusable;
     };
     let digits = decimal.to_string();

@@ -5,7 +5,7 @@
 
 use super::{Feed, Position};
 use crate::domain::clock::{Clock, Moment};
-use crate::domain::ids::Number;
+use crate::domain::ids::Name;
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
 
 /// Consumers that one reader may have, so that a name made anew at each start is noticed.
@@ -93,7 +93,7 @@ impl Feed {
     pub async fn consumer(
         &self,
         reader: &str,
-        name: &Number,
+        name: &Name,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
         let key = (reader.to_owned(), name.as_str().to_owned());
@@ -115,7 +115,7 @@ impl Feed {
     pub async fn ack(
         &self,
         reader: &str,
-        name: &Number,
+        name: &Name,
         upto: &Position,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
@@ -140,7 +140,7 @@ impl Feed {
     pub async fn seek(
         &self,
         reader: &str,
-        name: &Number,
+        name: &Name,
         to: SeekTo,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
@@ -152,7 +152,7 @@ impl Feed {
     }
 
     /// Forgets a consumer.
-    pub async fn forget_consumer(&self, reader: &str, name: &Number) -> Result<(), ConsumerError> {
+    pub async fn forget_consumer(&self, reader: &str, name: &Name) -> Result<(), ConsumerError> {
         let key = (reader.to_owned(), name.as_str().to_owned());
         let deleted = self
             .store
@@ -175,7 +175,7 @@ impl Feed {
     async fn change(
         &self,
         reader: &str,
-        name: &Number,
+        name: &Name,
         clock: &dyn Clock,
         new: New,
         place: impl Fn(&mut Tx<'_>, i64) -> Result<Result<i64, ConsumerError>, StoreError>

@@ -2,16 +2,27 @@
 
 use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
 use crate::domain::clock::Moment;
-use crate::domain::ids::{CallbackId, EventId, Number, RefundId};
-use crate::domain::money::{Amount, Currency};
+use crate::domain::decimal::Spelling;
+use crate::domain::ids::{CallbackId, EventId, Name, Number, RefundId};
+use crate::domain::money::{Amount, Currency, DECIMALS_MAX};
+use crate::domain::text::is_deceptive;
 use crate::providers::network::Network;
-use crate::providers::text::{is_printable, printable};
+use crate::providers::text::printable;
 
 pub(super) fn values(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     amount(&text);
     if let Ok(number) = text.parse::<Number>() {
-        assert!(number.as_str() == text && text.is_ascii() && text.len() <= 64);
+        assert_eq!(number.as_str(), text, "exactly as it was sent");
+        assert!((1..=128).contains(&text.chars().count()) && text.trim() == text);
+        assert!(!text.chars().any(is_deceptive), "{text:?}");
+        assert_eq!(
+            Number::from_path_part(&number.to_path_part(), 128),
+            Ok(number)
+        );
+    }
+    if let Ok(name) = text.parse::<Name>() {
+        assert!(name.as_str() == text && text.parse::<Number>().is_ok());
     }
     if let Ok(moment) = text.parse::<Moment>() {
         let shown = moment.to_string();
@@ -40,33 +51,37 @@ pub(super) fn values(bytes: &[u8]) {
     let shown = printable(&text);
     assert_eq!(printable(&shown), shown, "what is printable stays as it is");
     assert!(shown.chars().count() <= 256);
-    assert!(!is_printable(&text) || text.starts_with(&shown));
+    assert!(text.chars().any(is_deceptive) || text.starts_with(&shown));
 }
 
-/// The grammar, character by character, and no rounding on any way back.
+/// No rounding on any way, and one reading in every spelling.
 fn amount(text: &str) {
-    let Ok(amount) = Amount::parse(text) else {
-        return;
-    };
-    let (integer, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    assert!(digits(integer) && digits(fraction), "{text}");
-    assert!((1..=16).contains(&integer.len()) && (1..=4).contains(&fraction.len()));
-    assert!(integer == "0" || !integer.starts_with('0'));
-    for decimals in 0..=4 {
-        let shown = amount.to_text(decimals);
-        assert_eq!(Amount::parse(&shown), Ok(amount), "{text} shown as {shown}");
+    for spelling in [
+        Spelling::Text,
+        Spelling::JsonNumber,
+        Spelling::Grouped,
+        Spelling::Float,
+        Spelling::XmlDecimal,
+    ] {
+        let Ok(amount) = Amount::read(text, spelling, DECIMALS_MAX) else {
+            continue;
+        };
+        assert!(!amount.is_zero(), "{text}");
+        for decimals in 0..=4 {
+            let shown = amount.to_text(decimals);
+            assert_eq!(Amount::parse(&shown), Ok(amount), "{text} shown as {shown}");
+        }
+        let minor: String = amount.to_text(4).chars().filter(|c| *c != '.').collect();
+        let minor = Amount::read_minor(&minor, Spelling::Text, 4);
+        assert_eq!(minor, Ok(amount), "{text}");
+        if spelling == Spelling::Text {
+            assert_eq!(Amount::parse(text), Ok(amount));
+            assert!(
+                text.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
+                "{text}"
+            );
+        }
     }
-    let minor = format!("{integer}{fraction:0<4}");
-    let minor = match minor.trim_start_matches('0') {
-        "" => "0",
-        digits => digits,
-    };
-    assert_eq!(
-        Amount::parse_minor(minor, 4),
-        Ok(amount),
-        "{text} as {minor}"
-    );
 }
 
 pub(super) fn keys(bytes: &[u8]) {

@@ -8,6 +8,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::elsewhere;
 use super::error::PublicError;
 use super::headers::{self, Lookup, not_json};
 use super::lost;
@@ -18,7 +19,7 @@ use super::{App, Rules};
 use crate::domain::claim::Account;
 use crate::domain::clock::Moment;
 use crate::intake::Notification;
-use crate::providers::{Arrival, Notice, Rejection, Request};
+use crate::providers::{About, Arrival, Notice, Rejection, Request};
 use crate::store::{StoreError, Stored};
 use crate::telemetry::CallbackLabels;
 
@@ -148,7 +149,8 @@ fn verify<'a>(
     })
 }
 
-/// Stores it; when this returns `Ok`, it is on disk and may be acknowledged.
+/// Stores it; when this returns `Ok`, it is on disk and may be acknowledged, unless it is about something else than a
+/// refund: then it may be acknowledged at once.
 async fn accept(
     app: &App,
     request: &HttpRequest,
@@ -161,11 +163,15 @@ async fn accept(
         kept_headers,
         received_at,
     } = verified;
+    let About::Refund(verified) = notice.about else {
+        elsewhere::note(app, account);
+        return Ok(notice.acknowledgement);
+    };
     let accepted = app
         .intake
         .accept(Notification {
             account: account.clone(),
-            verified: notice.verified,
+            verified: *verified,
             headers: headers::kept_headers(request, kept_headers),
             body,
             received_at,

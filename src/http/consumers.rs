@@ -19,7 +19,7 @@ use super::problem::ApiError;
 use super::query::Query;
 use crate::config::{Reader, Scope};
 use crate::domain::clock::Moment;
-use crate::domain::ids::Number;
+use crate::domain::ids::Name;
 use crate::feed::{FeedError, Position};
 use crate::store::ConsumerRow;
 
@@ -264,7 +264,7 @@ async fn answer_forget(
 }
 
 /// An acknowledgement is not noted: it is how every page ends.
-fn note(app: &App, reader: &Reader, act: Act, name: &Number, how: &str) {
+fn note(app: &App, reader: &Reader, act: Act, name: &Name, how: &str) {
     acts::note(
         app,
         &reader.name,
@@ -274,7 +274,7 @@ fn note(app: &App, reader: &Reader, act: Act, name: &Number, how: &str) {
     );
 }
 
-fn parse_name(text: &str) -> Result<Number, ApiError> {
+fn parse_name(text: &str) -> Result<Name, ApiError> {
     text.parse()
         .map_err(|error| ApiError::InvalidParameter(format!("the consumer's name {error}")))
 }

@@ -187,7 +187,11 @@ async fn read(app: &App) -> Result<(), StoreError> {
     let age = oldest.map_or(0, |since| app.clock.now().as_millis() - since.as_millis());
     metrics.unsettled.set(unsettled);
     metrics.unsettled_age.set(age / 1_000);
-    metrics.attention.set(attention);
+    for (reason, refunds) in attention {
+        metrics
+            .notifications
+            .show_attention(reason.as_str(), refunds);
+    }
     metrics.close_outs_pending.set(pending);
     metrics.close_outs_parked.set(parked);
     metrics.last_sequence.set(last_sequence);

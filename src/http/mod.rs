@@ -11,6 +11,7 @@ mod callbacks;
 pub mod connections;
 mod consumers;
 pub mod edge;
+mod elsewhere;
 mod endpoints;
 mod epay;
 mod error;
@@ -25,6 +26,7 @@ pub mod metrics;
 pub mod openapi;
 mod order_change;
 mod orders;
+mod path;
 mod peer;
 mod places;
 mod problem;
@@ -49,6 +51,7 @@ use tokio::sync::{mpsc, watch};
 pub use acts::{Refusals, say_refusals};
 pub use auth::Readers;
 pub use budget::RefusalBudget;
+pub use elsewhere::Elsewhere;
 pub use metrics::Gauges;
 pub use places::ReaderPlaces;
 pub use reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
@@ -86,6 +89,8 @@ pub struct App {
     pub places: Arc<ReaderPlaces>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
+    /// Notifications about something else, until it is said.
+    pub elsewhere: Elsewhere,
     /// Counters.
     pub metrics: Metrics,
     /// Those of them that are read from the store.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,11 +17,14 @@ use super::auth::admitted;
 use super::json_body;
 use super::openapi::responses::{NotModified, ReadingOne, Registering};
 use super::order_change;
+use super::path::last_number;
 use super::problem::ApiError;
 use super::query::Query;
 use crate::config::{Reader, Scope};
+use crate::domain::decimal::Spelling;
 use crate::domain::ids::Number;
 use crate::domain::money::Amount;
+use crate::domain::number::{CHARS_MAX, check_visible};
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
 use crate::domain::view::OrderView;
 use crate::intake::{Registered, Registration, RegistrationError};
@@ -33,6 +36,11 @@ const ENTRIES_MAX: usize = 200;
 const TRANDENO_CHARS_MAX: usize = 100;
 /// Longest batch number, in characters (document 003).
 const BATCHNO_CHARS_MAX: usize = 200;
+
+/// Decimals of an amount.
+const YUAN_DECIMALS: u8 = 2;
+/// Longest amount that is documented; superfluous zeros are taken.
+const YUAN_CHARS_MAX: usize = 40;
 
 /// The body of a registration.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -94,7 +102,7 @@ fn batchno() -> Schema {
 
 /// What [`name`] takes: printable, not blank, none of `without`.
 fn name_text(chars_max: usize, without: &str) -> Schema {
-    let hidden = r"\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff";
+    let hidden = r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff";
     let blank = r"\s\u2028\u2029";
     let any = format!("[^{hidden}{without}]*");
     ObjectBuilder::new()
@@ -106,10 +114,11 @@ fn name_text(chars_max: usize, without: &str) -> Schema {
 
 /// What [`yuan`] takes.
 fn yuan_text() -> Schema {
-    let from_one = r"[1-9][0-9]{0,15}(\.[0-9]{1,2}0{0,2})?";
-    let below_one = r"0\.(0[1-9]|[1-9][0-9]?)0{0,2}";
+    let from_one = r"0*[1-9][0-9]{0,15}(\.[0-9]{1,2}0*)?";
+    let below_one = r"0+\.(0[1-9]|[1-9][0-9]?)0*";
     ObjectBuilder::new()
         .schema_type(Type::String)
+        .max_length(Some(YUAN_CHARS_MAX))
         .pattern(Some(format!("^({from_one}|{below_one})$")))
         .build()
 }
@@ -118,25 +127,21 @@ fn yuan_text() -> Schema {
 #[utoipa::path(
     get, path = "/v1/orders/{order_no}", operation_id = "get_order", tag = "orders",
     security(("reader" = ["refunds:read"])),
-    params(("order_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified,
         ReadingOne
     )
 )]
-pub async fn get(app: Data<App>, request: HttpRequest, order_no: Path<String>) -> HttpResponse {
-    let answer = answer_get(&app, &request, &order_no);
+pub async fn get(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = answer_get(&app, &request);
     admitted(&app, &request, Scope::RefundsRead, |_| answer).await
 }
 
-async fn answer_get(
-    app: &App,
-    request: &HttpRequest,
-    order_no: &str,
-) -> Result<HttpResponse, ApiError> {
+async fn answer_get(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let order_no: Number = order_no.parse().map_err(|_| ApiError::NotFound("order"))?;
+    let order_no = last_number(request, CHARS_MAX).map_err(|_| ApiError::NotFound("order"))?;
     app.intake.caught_up().await;
     let order = app
         .store
@@ -150,17 +155,12 @@ async fn answer_get(
 #[utoipa::path(
     put, path = "/v1/orders/{order_no}", operation_id = "put_order", tag = "orders",
     security(("reader" = ["orders:write"])),
-    params(("order_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$")),
+    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1")),
     request_body = OrderBody,
     responses((status = 200, description = "The order as it now stands", body = OrderView), Registering)
 )]
-pub async fn put(
-    app: Data<App>,
-    request: HttpRequest,
-    order_no: Path<String>,
-    payload: Payload,
-) -> HttpResponse {
-    let answer = |reader| answer_put(&app, &request, reader, &order_no, payload);
+pub async fn put(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let answer = |reader| answer_put(&app, &request, reader, payload);
     admitted(&app, &request, Scope::OrdersWrite, answer).await
 }
 
@@ -168,13 +168,11 @@ async fn answer_put(
     app: &App,
     request: &HttpRequest,
     reader: Arc<Reader>,
-    order_no: &str,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let order_no: Number = order_no
-        .parse()
-        .map_err(|error| ApiError::InvalidParameter(format!("order_no {error}")))?;
+    let order_no = last_number(request, CHARS_MAX)
+        .map_err(|flaw| ApiError::InvalidParameter(format!("order_no {flaw}")))?;
     let body = json_body::read(request, payload).await?;
     let registration = registration(order_no, body)?;
     match app.intake.register(registration).await? {
@@ -249,16 +247,11 @@ fn refuse_twice<'a>(
 
 /// A number as `EPay` writes it: any printable text, bounded; no `/` in a batch number.
 fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError> {
-    let printable = crate::providers::text::is_printable(&text);
-    let length = text.chars().count();
-    if !printable || !(1..=chars_max).contains(&length) || text.trim().is_empty() {
-        let detail = format!("{member} must be 1 to {chars_max} printable characters");
+    if !(1..=chars_max).contains(&text.chars().count()) || text.trim().is_empty() {
+        let detail = format!("{member} must be 1 to {chars_max} characters");
         return Err(ApiError::InvalidBody(detail));
     }
-    if text.trim() != text {
-        let detail = format!("{member} must not begin or end with white space");
-        return Err(ApiError::InvalidBody(detail));
-    }
+    check_visible(&text).map_err(|flaw| ApiError::InvalidBody(format!("{member} {flaw}")))?;
     if member == "batchno" && text.contains('/') {
         return Err(ApiError::InvalidBody(
             "batchno must not contain /".to_owned(),
@@ -269,12 +262,8 @@ fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError
 
 /// More than nothing, at most two decimals.
 fn yuan(text: &str) -> Result<Amount, ApiError> {
-    Amount::parse(text)
-        .ok()
-        .filter(|amount| !amount.is_zero() && amount.decimals() <= 2)
-        .ok_or_else(|| {
-            let detail =
-                "amount must be a text such as \"30.00\": more than 0, two decimals at most";
-            ApiError::InvalidBody(detail.to_owned())
-        })
+    Amount::read(text, Spelling::Text, YUAN_DECIMALS).map_err(|flaw| {
+        let detail = format!("amount {flaw}; it is a text such as \"30.00\"");
+        ApiError::InvalidBody(detail)
+    })
 }

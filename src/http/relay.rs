@@ -11,11 +11,13 @@ use super::error::PublicError;
 use super::headers::{self, Lookup};
 use super::openapi::bodies::RelayedReply;
 use super::openapi::responses::Refusing;
+use super::path::last_number;
 use super::refusal;
 use super::{App, Rules};
 use crate::domain::claim::{Account, Status};
 use crate::domain::clock::Moment;
-use crate::domain::ids::{Number, RefundId};
+use crate::domain::ids::RefundId;
+use crate::domain::number::CHARS_MAX_UNDOCUMENTED;
 use crate::intake::{Notification, Settled};
 use crate::providers::{Request, VerifiedClaim};
 use crate::store::StoreError;
@@ -27,7 +29,7 @@ use crate::store::StoreError;
     params(
         ("provider" = String, Path, example = "quickpay"),
         ("account" = String, Path, example = "store-1"),
-        ("refund_no" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "R-1"),
+        ("refund_no" = String, Path, min_length = 1, max_length = 128, description = "The merchant's number of the refund, percent-encoded: a slash in it is %2F", example = "R-1"),
         ("webhook-id" = String, Header, description = "Names the message"),
         ("webhook-timestamp" = String, Header, description = "Seconds since 1970 at which it was signed")
     ),
@@ -77,13 +79,13 @@ fn verify<'a>(
     app: &App,
     rules: &'a Rules,
     request: &HttpRequest,
-    (provider, account, refund_no): &(String, String, String),
+    (provider, account, _): &(String, String, String),
     body: &[u8],
 ) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
-    let refund_no: Number = refund_no
-        .parse()
-        .map_err(|error| PublicError::Malformed(format!("the refund number {error}")))?;
+    // No document of a relayed provider limits the merchant's own number.
+    let refund_no = last_number(request, CHARS_MAX_UNDOCUMENTED)
+        .map_err(|flaw| PublicError::Malformed(format!("the refund number of the path {flaw}")))?;
     let received_at = app.clock.now();
     let lookup = Lookup::new(request);
     let verified = rules.registry.verify_relay(

@@ -5,9 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use crate::domain::claim::{Account, Claim};
+use crate::domain::claim::{Account, Claim, RefundNo};
 use crate::domain::clock::Moment;
+use crate::domain::flaw::Unreadable;
 use crate::domain::ids::CallbackId;
+use crate::domain::number::is_plain;
 use crate::faults::{crash_point, planted};
 use crate::providers::VerifiedClaim;
 use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
@@ -70,6 +72,7 @@ impl Intake {
             id,
             account: account.clone(),
             refund_no: claim.as_ref().and_then(|claim| claim.refund_no.clone()),
+            was_without_number: claim.as_ref().is_some_and(was_without_number),
             delivery_key,
             key_id,
             headers,
@@ -80,6 +83,9 @@ impl Intake {
         };
         let stored = store_callback(&self.store, callback, began).await?;
         crash_point!("accepted-not-answered");
+        if let (Stored::New, Some(claim)) = (stored, &claim) {
+            warn_of_unreadable(id, &account, claim);
+        }
         Ok(Accepted {
             id: match stored {
                 Stored::New => id,
@@ -93,6 +99,28 @@ impl Intake {
             stored,
         })
     }
+}
+
+/// One line for what cannot be used in a notification: the members and why, never their values.
+fn warn_of_unreadable(id: CallbackId, account: &Account, claim: &Claim) {
+    if claim.unreadable.is_empty() {
+        return;
+    }
+    let why: Vec<_> = claim.unreadable.iter().map(Unreadable::to_string).collect();
+    tracing::warn!(
+        callback_id = %id,
+        provider = account.provider,
+        account = account.name,
+        why = why.join("; "),
+        "a member of an authentic callback cannot be used; it is null, with a question"
+    );
+}
+
+/// Whether releases up to schema 2 read no refund number in this. `EPay`'s pairs were always read, and a relay's path
+/// with such a number was refused.
+fn was_without_number(claim: &Claim) -> bool {
+    let number = claim.refund_no.as_ref().map(RefundNo::as_str);
+    claim.close_out.is_none() && number.is_some_and(|number| !is_plain(number))
 }
 
 async fn store_callback(

@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 16;
 pub struct JsonError(String);
 
 /// A JSON object whose members are still text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Object<'a> {
     members: Vec<(Cow<'a, str>, &'a RawValue)>,
 }

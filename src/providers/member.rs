@@ -1,26 +1,158 @@
-//! Members of a provider's JSON, brought into our words where several providers need the same.
+//! Members of a provider's JSON, brought into our words, and what is noted of those that cannot be used.
 
-use super::json::Value;
+use std::borrow::Cow;
+
+use super::json::{Object, Value};
 use super::text::printable;
-use crate::domain::claim::Failure;
-use crate::domain::ids::{NotANumber, Number};
+use crate::domain::claim::{Claim, Failure, Outcome, Reason, Status};
+use crate::domain::decimal::Spelling;
+use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::money::Amount;
+use crate::domain::number::{self, Number};
 
-/// A number that the claim needs: text or plain digits. `None` where absent or malformed: `1e3` and
-/// `1000` are one number to JSON and two to us, so neither sign, point nor exponent is taken.
-pub(super) fn number(value: &Value<'_>) -> Option<Number> {
-    match value {
-        Value::Text(text) => text.parse().ok(),
-        Value::Number(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
-        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Nested(_) => None,
+/// How a member with a number is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NumberRule {
+    /// Longest text.
+    pub chars_max: usize,
+    /// Whether its absence is a flaw.
+    pub is_always_sent: bool,
+    /// Whether a JSON number is taken, too: of digits alone, because `1e3` and `1000` are one number to JSON and
+    /// two to us.
+    pub may_be_digits: bool,
+}
+
+impl NumberRule {
+    /// A text that is always there, of a length that documents limit.
+    pub(super) const TEXT: Self = Self {
+        chars_max: number::CHARS_MAX,
+        is_always_sent: true,
+        may_be_digits: false,
+    };
+    /// The same, or digits.
+    pub(super) const TEXT_OR_DIGITS: Self = Self {
+        may_be_digits: true,
+        ..Self::TEXT
+    };
+    /// The same, and it may be missing.
+    pub(super) const OPTIONAL: Self = Self {
+        is_always_sent: false,
+        ..Self::TEXT_OR_DIGITS
+    };
+
+    /// The same where no document limits the length.
+    pub(super) const fn of_any_length(self) -> Self {
+        Self {
+            chars_max: number::CHARS_MAX_UNDOCUMENTED,
+            ..self
+        }
     }
 }
 
-/// A number that the claim can do without: absent, `null` and empty are no error.
-pub(super) fn optional_number(value: &Value<'_>) -> Result<Option<Number>, NotANumber> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Text(text) if text.is_empty() => Ok(None),
-        other => number(other).map(Some).ok_or(NotANumber),
+/// Reads the members of one object; notes those that cannot be used.
+pub(super) struct Members<'o, 'a> {
+    object: &'o Object<'a>,
+    /// What stands before the name of each in our notes.
+    within: &'static str,
+    unreadable: Vec<Unreadable>,
+}
+
+impl<'o, 'a> Members<'o, 'a> {
+    pub(super) fn of(object: &'o Object<'a>, within: &'static str) -> Self {
+        Self {
+            object,
+            within,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The value of a member, whatever it is.
+    pub(super) fn get(&self, name: &str) -> Value<'a> {
+        self.object.get(name)
+    }
+
+    /// A text that is always sent.
+    pub(super) fn text(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let flaw = match self.get(name) {
+            Value::Text(text) => return Some(text),
+            Value::Null => Flaw::Missing,
+            Value::Bool(_) | Value::Number(_) | Value::Nested(_) => Flaw::NotText,
+        };
+        self.note(name, flaw);
+        None
+    }
+
+    /// A number of a refund, an order or a payment.
+    pub(super) fn number(&mut self, name: &str, rule: NumberRule) -> Option<Number> {
+        let read = match self.get(name) {
+            Value::Null => Err(Flaw::Missing),
+            Value::Text(text) => Number::read(&text, rule.chars_max),
+            Value::Number(digits) if rule.may_be_digits => {
+                let is_plain = digits.bytes().all(|b| b.is_ascii_digit());
+                let plain = is_plain.then_some(digits).ok_or(Flaw::NotDigits);
+                plain.and_then(|digits| Number::read(digits, rule.chars_max))
+            }
+            _ if rule.may_be_digits => Err(Flaw::NotDigits),
+            Value::Number(_) | Value::Bool(_) | Value::Nested(_) => Err(Flaw::NotText),
+        };
+        self.noted(name, read, rule.is_always_sent)
+    }
+
+    /// An amount, as text or as a JSON number; `read` knows its unit. Where it is not needed, nothing at all is as
+    /// good as none.
+    pub(super) fn amount(
+        &mut self,
+        name: &str,
+        is_needed: bool,
+        read: impl Fn(&str, Spelling) -> Result<Amount, Flaw>,
+    ) -> Option<Amount> {
+        let is_zero = |digits: &str| digits.bytes().all(|b| b"0.".contains(&b));
+        let read = match self.get(name) {
+            Value::Null => Err(Flaw::Missing),
+            Value::Text(text) if text.is_empty() => Err(Flaw::Missing),
+            Value::Text(text) if !is_needed && is_zero(&text) => Err(Flaw::Missing),
+            Value::Number(digits) if !is_needed && is_zero(digits) => Err(Flaw::Missing),
+            Value::Text(text) => read(&text, Spelling::Text),
+            Value::Number(digits) => read(digits, Spelling::JsonNumber),
+            Value::Bool(_) | Value::Nested(_) => Err(Flaw::NotDecimal),
+        };
+        self.noted(name, read, is_needed)
+    }
+
+    /// Notes that a member cannot be used.
+    pub(super) fn note(&mut self, name: &str, flaw: Flaw) {
+        let member = format!("{}{name}", self.within);
+        self.unreadable.push(Unreadable::new(member, flaw));
+    }
+
+    fn noted<T>(&mut self, name: &str, read: Result<T, Flaw>, is_always_sent: bool) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(Flaw::Missing) if !is_always_sent => None,
+            Err(flaw) => {
+                self.note(name, flaw);
+                None
+            }
+        }
+    }
+
+    /// The claim with all that was noted. Only a success needs its money; no outcome needs any other member that was
+    /// read here, so whatever else cannot be used is left out, with a question.
+    pub(super) fn judged(self, claim: Claim) -> Claim {
+        let has_succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
+        let outcome = if has_succeeded && claim.money.is_none() {
+            Outcome::Unclear(Reason::InvalidContent)
+        } else {
+            claim.outcome
+        };
+        let is_reported = matches!(outcome, Outcome::Reported(_));
+        let doubt = (is_reported && !self.unreadable.is_empty()).then_some(Reason::InvalidContent);
+        Claim {
+            outcome,
+            doubt: claim.doubt.filter(|_| is_reported).or(doubt),
+            unreadable: self.unreadable,
+            ..claim
+        }
     }
 }
 
@@ -41,23 +173,47 @@ pub(super) fn failure(code: Option<String>, message: Option<String>) -> Option<F
 mod tests {
     use super::*;
 
+    fn number(token: &str, rule: NumberRule) -> (Option<String>, Vec<Flaw>) {
+        let text = format!(r#"{{"n":{token}}}"#);
+        let object = Object::parse(text.as_bytes()).unwrap();
+        let mut members = Members::of(&object, "data.");
+        let number = members.number("n", rule).map(String::from);
+        assert!(members.unreadable.iter().all(|it| it.member == "data.n"));
+        (
+            number,
+            members.unreadable.iter().map(|it| it.flaw).collect(),
+        )
+    }
+
     #[test]
     fn an_optional_number_may_be_missing_but_not_malformed() {
-        let text = |text: &'static str| Value::Text(text.into());
-        assert_eq!(optional_number(&Value::Null), Ok(None));
-        assert_eq!(optional_number(&text("")), Ok(None));
-        assert_eq!(optional_number(&text("R-1")), Ok("R-1".parse().ok()));
-        assert_eq!(optional_number(&Value::Number("17")), Ok("17".parse().ok()));
-        for bad in [
-            text(" "),
-            text("a/b"),
-            Value::Bool(true),
-            Value::Nested("[]"),
-            Value::Number("1e3"),
-            Value::Number("-1"),
-            Value::Number("1.0"),
-        ] {
-            assert_eq!(optional_number(&bad), Err(NotANumber), "{bad:?}");
+        let read = |token| number(token, NumberRule::OPTIONAL);
+        for nothing in ["null", r#""""#] {
+            assert_eq!(read(nothing), (None, vec![]));
         }
+        for (token, text) in [(r#""a/b 1""#, "a/b 1"), ("17", "17"), (r#""1e3""#, "1e3")] {
+            assert_eq!(read(token), (Some(text.to_owned()), vec![]));
+        }
+        for (token, flaw) in [
+            (r#"" ""#, Flaw::OuterSpace),
+            ("true", Flaw::NotDigits),
+            ("[]", Flaw::NotDigits),
+            ("1e3", Flaw::NotDigits),
+            ("-1", Flaw::NotDigits),
+            ("1.0", Flaw::NotDigits),
+        ] {
+            assert_eq!(read(token), (None, vec![flaw]), "{token}");
+        }
+    }
+
+    #[test]
+    fn what_is_always_sent_is_missed() {
+        for nothing in ["null", r#""""#] {
+            assert_eq!(
+                number(nothing, NumberRule::TEXT),
+                (None, vec![Flaw::Missing])
+            );
+        }
+        assert_eq!(number("17", NumberRule::TEXT), (None, vec![Flaw::NotText]));
     }
 }

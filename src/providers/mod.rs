@@ -25,7 +25,7 @@ use jiff::Timestamp;
 pub use verified::VerifiedClaim;
 
 use crate::crypto::KeyRing;
-use crate::domain::claim::{Account, Claim};
+use crate::domain::claim::Account;
 use crate::domain::ids::Number;
 use relay::RelayAccount;
 
@@ -50,11 +50,20 @@ pub enum Rejection {
     Unauthorized(String),
 }
 
+/// What a verified notification is about.
+#[derive(Debug)]
+pub enum About {
+    /// A refund: what it says, with the proof.
+    Refund(Box<VerifiedClaim>),
+    /// A payment, a payout: whatever else comes to the same URL. It has no effect here.
+    SomethingElse,
+}
+
 /// A verified notification and how its sender wants to be answered.
 #[derive(Debug)]
 pub struct Notice {
-    /// What it says, with the proof.
-    pub verified: VerifiedClaim,
+    /// What it is about.
+    pub about: About,
     /// The exact success body, `application/json`.
     pub acknowledgement: &'static str,
 }
@@ -115,7 +124,7 @@ pub trait Provider: Send + Sync {
 
     /// Whether a verified request may come this way and say this, where the account is told apart by more
     /// than its signature.
-    fn admits(&self, arrival: &Arrival<'_>, _claim: Option<&Claim>) -> Result<(), Rejection> {
+    fn admits(&self, arrival: &Arrival<'_>, _about: &About) -> Result<(), Rejection> {
         match arrival.path_secret {
             None => Ok(()),
             Some(_) => Err(Rejection::Unauthorized(
@@ -185,7 +194,7 @@ impl Registry {
         let (account, adapter, notice) = self
             .callbacks
             .verify(provider, account, |adapter| adapter.verify(request))?;
-        adapter.admits(arrival, notice.verified.claim())?;
+        adapter.admits(arrival, &notice.about)?;
         Ok((account, adapter.as_ref(), notice))
     }
 

@@ -20,11 +20,6 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Whether a text can be stored and shown as it is.
-pub fn is_printable(text: &str) -> bool {
-    !text.chars().any(is_deceptive)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

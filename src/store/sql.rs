@@ -1,6 +1,8 @@
 //! Every statement of the program. One text serves every engine; each begins with its name, so that
 //! a log of the database leads back to here, and its parameters appear in the order of their numbers.
 
+use crate::domain::claim::Reason;
+
 /// The columns of a refund with its close-out, in the order that `tx::refunds` reads them.
 macro_rules! refund_columns {
     () => {
@@ -304,8 +306,18 @@ SELECT epoch FROM feed_epoch";
 pub(super) const RENEW_EPOCH: &str = "-- renew_epoch
 UPDATE feed_epoch SET epoch = $1";
 
-pub(super) const COUNT_ATTENTION: &str = "-- count_attention
-SELECT count(*) FROM (SELECT 1 FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open";
+/// One column for each reason, in their order.
+pub(super) fn count_attention() -> String {
+    let columns = Reason::ALL.map(|reason| {
+        let reason = reason.as_str();
+        format!("count(CASE WHEN attention LIKE '%\"reason\":\"{reason}\"%' THEN 1 END)")
+    });
+    format!(
+        "-- count_attention
+SELECT {} FROM (SELECT attention FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open",
+        columns.join(", ")
+    )
+}
 
 pub(super) const EVENT_TIME: &str = "-- event_time
 SELECT occurred_at FROM events WHERE sequence = $1";

@@ -14,6 +14,7 @@ mod epay;
 mod epay_json;
 mod framing;
 mod members;
+mod needed;
 mod orders;
 mod reading;
 mod relay_signature;

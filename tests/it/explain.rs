@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::config::{FEED_TOKEN, READER_TOKEN};
-use crate::harness::payermax::{ACK, Notice};
+use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::relay;
 use crate::harness::server::PROGRAM;
@@ -186,5 +186,58 @@ fn the_command_says_the_same_beside_a_running_service_over_http_and_after_its_en
         let output = explain(&server, wrong);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains(READER_TOKEN));
+    }
+}
+
+#[test]
+fn a_member_that_cannot_be_used_is_named_by_the_explanation_the_log_and_the_metric() {
+    let server = Server::usual(ENGINE);
+    let body = Notice::new("R-1b", "REFUND_SUCCESS").text();
+    let body = body.replace("P-R-1b", "P-secret-word\u{200b}");
+    server.notify(MAIN, &body).expect(200, ACK);
+    let held = Notice::new("R-1c", "REFUND_SUCCESS").amount("\"abc\"");
+    server.notified(&held);
+    let refund = server.settled("R-1b");
+    let one = &explained(&server, &refund)[0];
+    let why = "holds a character that cannot be seen";
+    assert_eq!(
+        one["claim"]["unreadable"],
+        serde_json::json!([{"member": "data.outTradeNo", "why": why}])
+    );
+    let named = format!("data.outTradeNo {why}");
+    assert!(
+        text(&one["explanation"]["why"]).ends_with(&named),
+        "{one:#}"
+    );
+    let held = &explained(&server, &server.settled("R-1c"))[0];
+    let why = text(&held["explanation"]["why"]);
+    assert!(
+        why.contains("data.refundAmount is not a decimal number"),
+        "{why}"
+    );
+
+    let config = server.config_path();
+    let config = config.to_str().expect("a plain path");
+    let table = explain(&server, &[&text(&refund["id"]), "--config", config]).stdout;
+    assert!(String::from_utf8_lossy(&table).contains(&named));
+
+    let log = server.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(&named)).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    for part in ["WARN", "cb_", "payermax", "main"] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+    assert!(!log.contains("secret-word"), "no value is logged");
+
+    server.notified(&Notice::new("R-1d", "REFUND_REVERSED"));
+    server.settled("R-1d");
+    let metrics = server.get_with("/metrics", &[]);
+    for (reason, count) in [
+        ("invalid_content", 2),
+        ("status_unknown", 1),
+        ("conflict", 0),
+    ] {
+        let line = format!("refund_receiver_attention_refunds{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.text().contains(&line), "{line}");
     }
 }

@@ -4,8 +4,10 @@ use serde_json::json;
 
 use super::ENGINE;
 use crate::harness::Server;
-use crate::harness::keys::{other_key, provider_key};
-use crate::harness::paycools::{FLAT, FLAT_ACK, OPEN_API_ACK, PARAM, PATH, config, envelope, flat};
+use crate::harness::keys::{other_key, provider_key, sha1_hex};
+use crate::harness::paycools::{
+    FLAT, FLAT_ACK, OPEN_API_ACK, PARAM, PATH, SECRET, config, envelope, flat,
+};
 use crate::harness::payermax::UNAUTHORIZED;
 use crate::harness::reader::attention;
 
@@ -172,4 +174,83 @@ fn a_cancelled_refund_is_canceled_in_each_spelling() {
         assert_eq!(server.settled(status)["status"], "canceled", "{status}");
     }
     assert_eq!(server.event_types(), ["refund.canceled"; 3]);
+}
+
+/// A flat body of a failed refund with this text, as the provider signs it; nothing in the text is escaped twice.
+fn failed_with(refund_no: &str, message: &str) -> String {
+    let signed = format!(
+        "eventName=payment.refund.failed&failedCode=-10009&failedMessage={message}&mchRefundOrderId={refund_no}\
+         &originalTransactionId=R2&refundAmount=10000&refundStatus=FAILED&refundTransactionId=C4&secret={SECRET}"
+    );
+    json!({
+        "eventName": "payment.refund.failed", "mchRefundOrderId": refund_no, "refundTransactionId": "C4",
+        "originalTransactionId": "R2", "refundAmount": 10000, "refundStatus": "FAILED", "failedCode": -10009,
+        "failedMessage": message, "sign": sha1_hex(&signed),
+    })
+    .to_string()
+}
+
+#[test]
+fn a_line_break_in_a_flat_body_is_no_ambiguity_and_takes_effect() {
+    let server = Server::start(&config(ENGINE));
+    for (refund_no, message) in [
+        ("CC-13", "Channel Refund Failed\nplease retry"),
+        ("CC-15", "a\tb = c & d\u{0}"),
+    ] {
+        server
+            .post_json(PATH, failed_with(refund_no, message))
+            .expect(200, FLAT_ACK);
+        let refund = server.settled(refund_no);
+        assert_eq!(refund["status"], "failed", "{refund}");
+        assert_eq!(refund["failure"]["code"], "-10009");
+        assert_eq!(attention(&refund), Vec::<String>::new());
+    }
+    server.assert_audit_is_clean(None);
+}
+
+#[test]
+fn a_flat_body_whose_text_could_be_read_in_two_ways_is_kept_and_asked_about() {
+    let server = Server::start(&config(ENGINE));
+    let body = failed_with("CC-14", "see https://bank.example/err?code=51&lang=en");
+    for _ in 0..2 {
+        server.post_json(PATH, &body).expect(200, FLAT_ACK);
+    }
+    let refund = server.settled("CC-14");
+    assert_eq!(refund["status"], "pending");
+    assert_eq!(attention(&refund), ["invalid_content"]);
+    assert_eq!(refund["attention"][0]["members"], json!(["failedMessage"]));
+    for member in ["amount", "order_no", "provider_refund_no", "failure"] {
+        assert_eq!(refund[member], json!(null), "{member}");
+    }
+    assert_eq!(
+        server.verdicts(&refund),
+        ["invalid"],
+        "the second one is a repeat"
+    );
+    // With a wrong digest it is refused.
+    server
+        .post_json(PATH, body.replace("lang=en", "lang=de"))
+        .expect(401, UNAUTHORIZED);
+    server.assert_audit_is_clean(None);
+}
+
+#[test]
+fn a_body_made_from_a_recorded_one_cannot_take_its_place() {
+    let server = Server::start(&config(ENGINE));
+    let good = r#""refundReason":"refund reson","#;
+    assert!(FLAT.contains(good));
+    // The same text: a member moves into the value before it.
+    let crafted = FLAT
+        .replace(r#","refundReturnTime":"2022-05-31 09:38:06""#, "")
+        .replace(
+            "refund reson",
+            "refund reson&refundReturnTime=2022-05-31 09:38:06",
+        );
+    server.post_json(PATH, crafted).expect(200, FLAT_ACK);
+    assert_eq!(server.settled("CCP20220428011068111")["status"], "pending");
+    server.post_json(PATH, FLAT).expect(200, FLAT_ACK);
+    let refund = server.settled("CCP20220428011068111");
+    assert_eq!(refund["status"], "succeeded");
+    assert_eq!(refund["amount"], "100.00");
+    server.assert_audit_is_clean(None);
 }

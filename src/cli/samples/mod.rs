@@ -74,7 +74,7 @@ fn refuse(system: &str, told: &Told<'_>, without_word: &[Status], has: &str) -> 
 
 /// Decimal text as a count of the smallest unit, `digits` of which make a decimal.
 fn minor_units(amount: &str, digits: u8) -> anyhow::Result<u64> {
-    let parsed = Amount::parse(amount).map_err(|why| anyhow::anyhow!("amount {amount}: {why}"))?;
+    let parsed = Amount::parse(amount).map_err(|why| anyhow::anyhow!("amount {amount} {why}"))?;
     anyhow::ensure!(
         parsed.decimals() <= digits,
         "amount {amount}: this system has {digits} decimals"

@@ -23,7 +23,7 @@ pub struct Paycools<'a> {
 
 impl Sender for Paycools<'_> {
     fn prepare(&self, told: &Told<'_>) -> anyhow::Result<Prepared> {
-        // The flat form cannot be signed with whatever text in it.
+        // The service would not take it for one.
         for number in [told.refund_no, told.order_no] {
             number
                 .parse::<Number>()

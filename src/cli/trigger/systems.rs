@@ -13,6 +13,7 @@ use crate::cli::secret_file;
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
 use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::number::{CHARS_MAX_UNDOCUMENTED, Number};
 use crate::epay::MediaType;
 
 /// Signs with this where no key is given; anybody has it, so `serve` must never trust it.
@@ -88,6 +89,12 @@ fn fresh(prefix: &str) -> String {
     format!("{prefix}{}", SystemClock.new_uuid().simple())
 }
 
+/// A number as the service takes it.
+fn number(text: &str) -> anyhow::Result<Number> {
+    text.parse()
+        .map_err(|flaw| anyhow::anyhow!("number {text:?} {flaw}"))
+}
+
 impl Trigger {
     /// The URL and what goes there.
     pub(super) fn prepare(&self) -> anyhow::Result<(String, Prepared)> {
@@ -150,12 +157,15 @@ impl Trigger {
         match (parts.as_slice(), self.refund_no.as_deref()) {
             ([_, _], given) => {
                 let refund_no = given.map_or_else(|| fresh("R"), str::to_owned);
-                Ok((format!("{to}/{refund_no}"), refund_no))
+                let part = number(&refund_no)?.to_path_part();
+                Ok((format!("{to}/{part}"), refund_no))
             }
-            ([_, _, named], None) => Ok((to.to_owned(), (*named).to_owned())),
-            ([_, _, named], Some(given)) => {
-                anyhow::ensure!(*named == given, "--to and --refund-no name two refunds");
-                Ok((to.to_owned(), given.to_owned()))
+            ([_, _, named], given) => {
+                let named = Number::from_path_part(named, CHARS_MAX_UNDOCUMENTED)
+                    .map_err(|flaw| anyhow::anyhow!("the refund number of --to {flaw}"))?;
+                let fits = given.is_none_or(|given| given == named.as_str());
+                anyhow::ensure!(fits, "--to and --refund-no name two refunds");
+                Ok((to.to_owned(), named.into()))
             }
             _ => anyhow::bail!(
                 "--to must end in /relays/PROVIDER/ACCOUNT or /relays/PROVIDER/ACCOUNT/REFUND_NO"

@@ -3,7 +3,7 @@
 //! unknown outcome: to call it a failure would invite a second refund.
 
 use super::super::json::{Object, Value};
-use super::super::member::{failure, optional_number, shown};
+use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::ids::Number;
 use crate::domain::money::{Amount, Currency, Money};
@@ -40,28 +40,22 @@ pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
         Value::Nested(text) => Object::parse(text.as_bytes()).ok(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
     };
-    let member = |name: &str| response.as_ref().map_or(Value::Null, |it| it.get(name));
-    let code = member("RETURN_CODE");
-    let said = outcome(&reply.get("success"), code.text());
-    let money = money(&member("AMOUNT"));
-    let order_no = optional_number(&member("ORDER_NUM"));
-    let has_succeeded = said == Outcome::Reported(Status::Succeeded);
-    let complete = order_no.is_ok() && (money.is_some() || !has_succeeded);
-    Claim {
-        order_no: order_no.ok().flatten(),
-        outcome: if complete {
-            said
-        } else {
-            Outcome::Unclear(Reason::InvalidContent)
-        },
+    let nothing = Object::default();
+    let mut members = Members::of(response.as_ref().unwrap_or(&nothing), "response.");
+    let code = members.get("RETURN_CODE");
+    let outcome = outcome(&reply.get("success"), code.text());
+    let has_succeeded = outcome == Outcome::Reported(Status::Succeeded);
+    let claim = Claim {
+        order_no: members.number("ORDER_NUM", NumberRule::OPTIONAL),
         provider_status: shown(&code),
-        money,
-        failure: (complete && said == Outcome::Reported(Status::Failed))
-            .then(|| failure(shown(&code), shown(&member("RETURN_MSG"))))
+        money: money(&mut members, has_succeeded),
+        failure: (outcome == Outcome::Reported(Status::Failed))
+            .then(|| failure(shown(&code), shown(&members.get("RETURN_MSG"))))
             .flatten(),
         retry_reopens: true,
-        ..Claim::unreadable(Some(RefundNo::from(refund_no.clone())))
-    }
+        ..Claim::of(Some(RefundNo::from(refund_no.clone())), outcome)
+    };
+    members.judged(claim)
 }
 
 /// The bank's list of codes is longer than any document that could be found: a code that is not
@@ -84,11 +78,12 @@ fn is_refusal(code: &str) -> bool {
 }
 
 /// Yuan with at most two decimals; more than nothing.
-fn money(amount: &Value<'_>) -> Option<Money> {
-    let amount = Amount::parse(amount.text_or_digits()?).ok()?;
+fn money(members: &mut Members<'_, '_>, is_needed: bool) -> Option<Money> {
     let currency = Currency::CNY;
-    (!amount.is_zero() && amount.decimals() <= currency.minor_digits())
-        .then_some(Money { amount, currency })
+    let amount = members.amount("AMOUNT", is_needed, |text, spelling| {
+        Amount::read(text, spelling, currency.minor_digits())
+    })?;
+    Some(Money { amount, currency })
 }
 
 #[cfg(test)]
@@ -198,37 +193,49 @@ mod tests {
     }
 
     #[test]
-    fn a_success_needs_a_plain_amount_in_yuan() {
+    fn a_success_needs_an_amount_in_yuan_and_a_refusal_does_not() {
         let amount = r#""AMOUNT":"0.01","REQ"#;
-        for bad in [
-            "null",
-            r#""""#,
-            r#""0.00""#,
-            r#""-0.01""#,
-            r#""0.001""#,
-            r#""1,000.00""#,
-            "1e2",
+        for (bad, is_noted) in [
+            ("null", false),
+            (r#""""#, false),
+            (r#""0.00""#, false),
+            (r#""-0.01""#, true),
+            (r#""0.001""#, true),
+            (r#""1,000.00""#, true),
+            (r#""1e2""#, true),
         ] {
             let text = SUCCEEDED.replace(amount, &format!(r#""AMOUNT":{bad},"REQ"#));
             assert_ne!(text, SUCCEEDED);
+            let held = read(&text);
             assert_eq!(
-                read(&text).outcome,
+                held.outcome,
                 Outcome::Unclear(Reason::InvalidContent),
                 "{bad}"
             );
+            assert_eq!(held.unreadable[0].member, "response.AMOUNT", "{bad}");
+            let refused = text
+                .replace(r#""success":true"#, r#""success":false"#)
+                .replace(r#""000000""#, r#""0130Z110B144""#);
+            let claim = read(&refused);
+            assert_eq!(claim.outcome, Outcome::Reported(Status::Failed), "{bad}");
+            assert_eq!(!claim.unreadable.is_empty(), is_noted, "{bad}");
         }
-        for good in ["0.01", r#""0.0100""#] {
+        for good in ["0.01", "1e-2", r#""0.0100""#, r#""0.010000000""#] {
             let text = SUCCEEDED.replace(amount, &format!(r#""AMOUNT":{good},"REQ"#));
             assert_eq!(read(&text), read(SUCCEEDED), "{good}");
         }
     }
 
     #[test]
-    fn the_order_number_may_be_missing_but_not_malformed() {
+    fn the_order_number_may_be_missing_and_one_that_cannot_be_used_is_left_out() {
         let order = r#""ORDER_NUM":"202112071619204953""#;
         let missing = read(&SUCCEEDED.replace(order, r#""ORDER_NUM":null"#));
         assert_eq!(missing.outcome, Outcome::Reported(Status::Succeeded));
-        let malformed = read(&SUCCEEDED.replace(order, r#""ORDER_NUM":"2021 1207""#));
-        assert_eq!(malformed.outcome, Outcome::Unclear(Reason::InvalidContent));
+        assert_eq!(missing.unreadable, []);
+        let malformed = read(&SUCCEEDED.replace(order, r#""ORDER_NUM":"2021\n""#));
+        assert_eq!(malformed.outcome, Outcome::Reported(Status::Succeeded));
+        assert_eq!(malformed.doubt, Some(Reason::InvalidContent));
+        assert_eq!(malformed.order_no, None);
+        assert_eq!(malformed.unreadable[0].member, "response.ORDER_NUM");
     }
 }

@@ -1,11 +1,12 @@
 //! The text that a flat callback is signed over: `a=1&b=2&…&secret=`, members in the order of their
 //! names, `sign` and everything empty left out, values as they stand in the JSON.
 //!
-//! The provider escapes nothing, so a digest could vouch for two different sets of members:
-//! `{"a":"1&b=2"}` and `{"a":"1","b":"2"}` make one text. Bodies that would allow this are refused.
-//! What is left has one reading: a piece between two `&` begins a member exactly if it holds a `=`.
+//! The provider escapes nothing, so a digest may vouch for several sets of members: `{"a":"1&b=2"}` and
+//! `{"a":"1","b":"2"}` make one text. Bodies that allow this are told apart here. The text of any other
+//! has one reading: a piece between two `&` begins a member exactly if it holds a `=`.
 
 use super::super::json::{Object, Value};
+use super::super::text::printable;
 
 /// Stands between the last member and the secret.
 const BEFORE_SECRET: &str = "secret=";
@@ -17,18 +18,13 @@ const SIGN: &str = "sign";
 #[error("an object or array inside a flat callback")]
 pub(super) struct NestedValue;
 
-/// A body whose digest would prove nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Ambiguous {
-    /// No name that `PayCools` documents needs anything but letters and digits.
-    #[error("a member's name is not made of letters, digits and _ - .")]
-    Name,
-    /// `&` and, behind it, `=`: part of the value could as well be a member of its own.
-    #[error("a value could be read as several members")]
-    Value,
-    /// Line breaks, NUL and their like.
-    #[error("a value holds a control character")]
-    ControlCharacter,
+/// The text up to the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SignedText {
+    /// The text.
+    pub(super) text: String,
+    /// The first member of which a part could as well be a member of its own.
+    pub(super) ambiguous: Option<String>,
 }
 
 /// Refuses objects and arrays: how they would be signed is not documented.
@@ -39,9 +35,10 @@ pub(super) fn check_shape(body: &Object<'_>) -> Result<(), NestedValue> {
     if nested { Err(NestedValue) } else { Ok(()) }
 }
 
-/// The text up to the secret itself.
-pub(super) fn signed_text(body: &Object<'_>) -> Result<String, Ambiguous> {
+/// Makes the text that a body is signed over.
+pub(super) fn signed_text(body: &Object<'_>) -> SignedText {
     let mut pairs = Vec::new();
+    let mut ambiguous = None;
     for (name, value) in body.members() {
         let value = match value {
             Value::Text(text) => text,
@@ -52,8 +49,9 @@ pub(super) fn signed_text(body: &Object<'_>) -> Result<String, Ambiguous> {
         if name == SIGN || value.is_empty() {
             continue;
         }
-        check_name(name)?;
-        check_value(&value)?;
+        if ambiguous.is_none() && is_ambiguous(name, &value) {
+            ambiguous = Some(printable(name));
+        }
         pairs.push((name, value));
     }
     pairs.sort_unstable();
@@ -64,26 +62,14 @@ pub(super) fn signed_text(body: &Object<'_>) -> Result<String, Ambiguous> {
         }
     }
     text.push_str(BEFORE_SECRET);
-    Ok(text)
+    SignedText { text, ambiguous }
 }
 
-fn check_name(name: &str) -> Result<(), Ambiguous> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
-    if !name.is_empty() && name.bytes().all(plain) {
-        Ok(())
-    } else {
-        Err(Ambiguous::Name)
-    }
-}
-
-fn check_value(value: &str) -> Result<(), Ambiguous> {
-    if value.chars().any(char::is_control) {
-        return Err(Ambiguous::ControlCharacter);
-    }
-    if value.split('&').skip(1).any(|piece| piece.contains('=')) {
-        return Err(Ambiguous::Value);
-    }
-    Ok(())
+/// A name that holds a separator, or a value with an `&` and, behind it, a `=`. What else stands in either (a line
+/// break, say) cannot be taken for a separator.
+fn is_ambiguous(name: &str, value: &str) -> bool {
+    let holds_member = value.split('&').skip(1).any(|piece| piece.contains('='));
+    name.is_empty() || name.contains(['&', '=']) || holds_member
 }
 
 #[cfg(test)]
@@ -93,8 +79,10 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn signed(body: &str) -> Result<String, Ambiguous> {
-        signed_text(&Object::parse(body.as_bytes()).unwrap())
+    /// The text, or the member that makes it ambiguous.
+    fn signed(body: &str) -> Result<String, String> {
+        let signed = signed_text(&Object::parse(body.as_bytes()).unwrap());
+        signed.ambiguous.map_or(Ok(signed.text), Err)
     }
 
     #[test]
@@ -105,43 +93,45 @@ mod tests {
             &refundAmount=10000&refundCreateTime=2022-05-31 09:38:06&refundReason=refund reson\
             &refundReturnTime=2022-05-31 09:38:06&refundStatus=COMPLETE\
             &refundTransactionId=C4X20220428011068485&secret=";
-        assert_eq!(signed(body).as_deref(), Ok(expected));
+        assert_eq!(signed(body), Ok(expected.to_owned()));
     }
 
     #[test]
     fn values_keep_their_literal_text_and_nothing_is_dropped_but_null_and_empty() {
         let body =
             r#"{"z":0,"b":100.00,"B":-10009,"sign":"x","a":null,"e":"","f":false,"s":"\u0041 b"}"#;
-        assert_eq!(
-            signed(body).as_deref(),
-            Ok("B=-10009&b=100.00&f=false&s=A b&z=0&secret=")
-        );
+        let expected = "B=-10009&b=100.00&f=false&s=A b&z=0&secret=";
+        assert_eq!(signed(body), Ok(expected.to_owned()));
     }
 
     #[test]
-    fn what_a_digest_cannot_tell_apart_is_refused() {
-        assert_eq!(signed(r#"{"a":"1&b=2"}"#), Err(Ambiguous::Value));
-        assert_eq!(signed(r#"{"a":"x & y & z="}"#), Err(Ambiguous::Value));
-        assert_eq!(signed(r#"{"a":"1\nb"}"#), Err(Ambiguous::ControlCharacter));
-        assert_eq!(
-            signed(r#"{"a":"\u0000"}"#),
-            Err(Ambiguous::ControlCharacter)
-        );
-        for name in ["a=1&b", "a&b", "a=", "", "а", "a b"] {
-            assert_eq!(
-                signed(&format!(r#"{{"{name}":"2"}}"#)),
-                Err(Ambiguous::Name),
-                "{name}"
-            );
+    fn what_a_digest_cannot_tell_apart_is_named() {
+        for body in [
+            r#"{"a":"1&b=2"}"#,
+            r#"{"a":"x & y & z="}"#,
+            r#"{"a":"https://b.example/?c=1&d=2"}"#,
+            r#"{"a":"Tom & Jerry = two"}"#,
+        ] {
+            assert_eq!(signed(body), Err("a".to_owned()), "{body}");
         }
-        assert_eq!(
-            signed(r#"{"a":"Tom & Jerry = two"}"#),
-            Err(Ambiguous::Value)
-        );
-        assert_eq!(
-            signed(r#"{"a":"x=y & z"}"#).as_deref(),
-            Ok("a=x=y & z&secret=")
-        );
+        for name in ["a=1&b", "a&b", "a=", ""] {
+            let body = format!(r#"{{"{name}":"2"}}"#);
+            assert_eq!(signed(&body), Err(name.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_separator_makes_no_doubt() {
+        for (value, text) in [
+            (r"x=y & z", "x=y & z"),
+            (r"1\r\nb", "1\r\nb"),
+            (r"1\u0000", "1\0"),
+            (r"a=1?b=2", "a=1?b=2"),
+        ] {
+            let expected = format!("a={text}&secret=");
+            assert_eq!(signed(&format!(r#"{{"a":"{value}"}}"#)), Ok(expected));
+        }
+        assert_eq!(signed(r#"{"名 a":"1"}"#), Ok("名 a=1&secret=".to_owned()));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What tells accounts apart that `PayCools` signs for with one key: its callbacks name no merchant.
 
 use crate::crypto::TokenDigest;
-use crate::domain::claim::{Claim, RefundNo};
+use crate::domain::claim::RefundNo;
 use crate::providers::network::Network;
-use crate::providers::{Arrival, Rejection};
+use crate::providers::{About, Arrival, Rejection};
 
 /// What must hold beside the signature; everything that is set must.
 #[derive(Clone, Debug, Default)]
@@ -51,12 +51,9 @@ impl Guards {
             && self.allow_from.iter().all(disjoint)
     }
 
-    /// Refuses what comes on another way, or is about another account's refund.
-    pub(super) fn admit(
-        &self,
-        arrival: &Arrival<'_>,
-        claim: Option<&Claim>,
-    ) -> Result<(), Rejection> {
+    /// Refuses what comes on another way, or is about another account's refund. What is about none has no number
+    /// that could begin in any way.
+    pub(super) fn admit(&self, arrival: &Arrival<'_>, about: &About) -> Result<(), Rejection> {
         let refuse = |why: &str| Err(Rejection::Unauthorized(why.to_owned()));
         let fits = match (&self.path_secret, arrival.path_secret) {
             (None, None) => true,
@@ -70,6 +67,10 @@ impl Guards {
         if !self.allow_from.is_empty() && !arrival.peer.is_some_and(is_allowed) {
             return refuse("signed, but sent from outside allow_from");
         }
+        let About::Refund(verified) = about else {
+            return Ok(());
+        };
+        let claim = verified.claim();
         let number = claim.and_then(|claim| claim.refund_no.as_ref());
         let begins = |prefix: &String| {
             number.is_some_and(|number: &RefundNo| number.as_str().starts_with(prefix.as_str()))

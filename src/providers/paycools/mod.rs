@@ -23,10 +23,13 @@ pub use wire::Locale;
 use super::json::{Object, Value};
 use super::verified::SignedPart;
 use super::{
-    Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim, payermax,
+    About, Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim,
+    payermax,
 };
 use crate::crypto::{KeyRing, SuffixSecret};
 use crate::domain::claim::Claim;
+use crate::domain::flaw::{Flaw, Unreadable};
+use canonical::SignedText;
 
 /// The word under which its refunds are kept.
 pub const PROVIDER: &str = "paycools";
@@ -39,6 +42,7 @@ const SECRET_ID: &str = "secret";
 /// Names of the forms in delivery keys; stored ones are made with them.
 const OPEN_API: &str = "paycools open-api";
 const FLAT: &str = "paycools flat";
+const FLAT_AMBIGUOUS: &str = "paycools flat, ambiguous";
 
 /// One `PayCools` account.
 #[derive(Debug)]
@@ -82,17 +86,25 @@ impl Paycools {
             let why = "signed, but as a notification of PayerMax, whose key this should not be";
             return Err(Rejection::Unauthorized(why.to_owned()));
         }
+        let acknowledgement = ACK_OPEN_API;
+        if content.as_ref().is_some_and(wire::is_about_something_else) {
+            return Ok(Notice {
+                about: About::SomethingElse,
+                acknowledgement,
+            });
+        }
         let claim = content.map_or_else(
-            || Claim::unreadable(None),
+            || Claim::unreadable(None, Unreadable::new("param", Flaw::NotObject)),
             |content| wire::claim(&content, self.locale),
         );
         let part = SignedPart {
             form: OPEN_API,
             text: param,
         };
+        let verified = VerifiedClaim::of_part(claim, key_id, part, request.body);
         Ok(Notice {
-            verified: VerifiedClaim::of_part(claim, key_id, part, request.body),
-            acknowledgement: ACK_OPEN_API,
+            about: About::Refund(Box::new(verified)),
+            acknowledgement,
         })
     }
 
@@ -104,19 +116,25 @@ impl Paycools {
     ) -> Result<Notice, Rejection> {
         canonical::check_shape(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let secret = self.secret.as_ref().ok_or_else(|| no_key("flat"))?;
-        let text = canonical::signed_text(body)
-            .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let signed = canonical::signed_text(body);
         secret
-            .verify_sha1_hex(&text, sign)
+            .verify_sha1_hex(&signed.text, sign)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
-        let claim = wire::claim(body, self.locale);
-        let part = SignedPart {
-            form: FLAT,
-            text: &text,
+        let acknowledgement = ACK_FLAT;
+        if wire::is_about_something_else(body) {
+            return Ok(Notice {
+                about: About::SomethingElse,
+                acknowledgement,
+            });
+        }
+        let claim = match &signed.ambiguous {
+            None => wire::claim(body, self.locale),
+            Some(member) => wire::doubtful_claim(body, member),
         };
+        let verified = VerifiedClaim::of_part(claim, SECRET_ID, flat_part(&signed), request.body);
         Ok(Notice {
-            verified: VerifiedClaim::of_part(claim, SECRET_ID, part, request.body),
-            acknowledgement: ACK_FLAT,
+            about: About::Refund(Box::new(verified)),
+            acknowledgement,
         })
     }
 }
@@ -127,8 +145,9 @@ impl Paycools {
 pub(crate) fn unproven(body: &[u8], locale: Locale) -> Option<(Claim, Option<String>)> {
     let body = Object::parse(body).ok()?;
     let is_flat = canonical::check_shape(&body).is_ok();
-    let text = canonical::signed_text(&body).ok().filter(|_| is_flat);
-    Some((wire::claim(&body, locale), text))
+    let signed = Some(canonical::signed_text(&body));
+    let plain = signed.filter(|signed| is_flat && signed.ambiguous.is_none());
+    Some((wire::claim(&body, locale), plain.map(|signed| signed.text)))
 }
 
 /// The key of a delivery of these bytes, as far as their shape tells; proves nothing.
@@ -138,9 +157,20 @@ pub(super) fn delivery_digest(body: &[u8]) -> Option<[u8; 32]> {
         let (form, text) = (OPEN_API, param);
         return Some(SignedPart { form, text }.digest());
     }
-    let text = canonical::signed_text(&body).ok()?;
-    let (form, text) = (FLAT, text.as_str());
-    Some(SignedPart { form, text }.digest())
+    Some(flat_part(&canonical::signed_text(&body)).digest())
+}
+
+/// A text with more than one reading is another delivery than the same text with one: a body that is made from a
+/// recorded callback must not take its place.
+fn flat_part(signed: &SignedText) -> SignedPart<'_> {
+    SignedPart {
+        form: if signed.ambiguous.is_some() {
+            FLAT_AMBIGUOUS
+        } else {
+            FLAT
+        },
+        text: &signed.text,
+    }
 }
 
 impl Provider for Paycools {
@@ -159,8 +189,8 @@ impl Provider for Paycools {
         ))
     }
 
-    fn admits(&self, arrival: &Arrival<'_>, claim: Option<&Claim>) -> Result<(), Rejection> {
-        self.guards.admit(arrival, claim)
+    fn admits(&self, arrival: &Arrival<'_>, about: &About) -> Result<(), Rejection> {
+        self.guards.admit(arrival, about)
     }
 
     fn has_secret_path(&self) -> bool {
@@ -189,7 +219,7 @@ impl Provider for Paycools {
             Value::Text(param) => param.into_owned().into_bytes(),
             // Not what the provider documents, but the text that it would have put there.
             Value::Nested(param) => param.as_bytes().to_vec(),
-            _ => canonical::signed_text(&body).ok()?.into_bytes(),
+            _ => canonical::signed_text(&body).text.into_bytes(),
         };
         Some(Signed {
             message,

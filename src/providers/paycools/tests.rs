@@ -52,8 +52,15 @@ fn verify(body: &str) -> Result<Notice, Rejection> {
     verify_with(&account(true, true), body)
 }
 
+fn verified(notice: Notice) -> VerifiedClaim {
+    match notice.about {
+        About::Refund(verified) => *verified,
+        About::SomethingElse => panic!("about a refund"),
+    }
+}
+
 fn claim(notice: Notice) -> Claim {
-    notice.verified.into_parts().0.unwrap()
+    verified(notice).into_parts().0.unwrap()
 }
 
 fn envelope(param: &str) -> String {
@@ -148,7 +155,7 @@ fn a_changed_or_missing_signature_is_refused() {
 }
 
 #[test]
-fn a_digest_cannot_be_reused_for_other_members() {
+fn a_digest_that_vouches_for_other_members_as_well_leaves_everything_open() {
     // Both make the text that the good body was signed over.
     let hidden = FLAT
         .replace(r#","refundReturnTime":"2022-05-31 09:38:06""#, "")
@@ -156,8 +163,46 @@ fn a_digest_cannot_be_reused_for_other_members() {
             "refund reson",
             "refund reson&refundReturnTime=2022-05-31 09:38:06",
         );
-    assert_unauthorized(&verify(&hidden));
+    let key = |body: &str| verified(verify(body).unwrap()).into_parts().2;
+    assert_ne!(
+        key(&hidden),
+        key(FLAT),
+        "it does not take the place of the good body"
+    );
+    assert_eq!(
+        delivery_digest(hidden.as_bytes()).as_ref(),
+        Some(key(&hidden).digest())
+    );
+    let claim = claim(verify(&hidden).unwrap());
+    assert_eq!(claim.outcome, Outcome::Unclear(Reason::InvalidContent));
+    assert_eq!(claim.unreadable[0].member, "refundReason");
+    assert_eq!((claim.money, claim.order_no), (None, None));
+    assert!(claim.refund_no.is_some());
     assert_malformed(&verify(&FLAT.replace("10000", "[10000]")));
+}
+
+#[test]
+fn a_line_break_in_a_text_is_no_other_reading() {
+    let body = FLAT.replace("refund reson", "refund\\nreson");
+    let text = canonical::signed_text(&Object::parse(body.as_bytes()).unwrap()).text;
+    let sign = secret().sha1_hex(&text);
+    let body = body.replace("fdce83e0c687242089e2e63df3d71ea48270fc2c", &sign);
+    assert_eq!(
+        claim(verify(&body).unwrap()).outcome,
+        Outcome::Reported(Status::Succeeded)
+    );
+}
+
+#[test]
+fn an_event_about_something_else_is_verified_and_has_no_effect() {
+    let param = PARAM.replace("payment.refund.success", "payment.success");
+    let notice = verify(&envelope(&param)).unwrap();
+    assert!(matches!(notice.about, About::SomethingElse));
+    assert_eq!(notice.acknowledgement, ACK_OPEN_API);
+    assert_unauthorized(&verify(&envelope(&param).replace("10000", "10001")));
+    assert_unauthorized(&verify(
+        &FLAT.replace("payment.refund.success", "payment.success"),
+    ));
 }
 
 #[test]
@@ -223,7 +268,7 @@ proptest! {
         content["refundAmount"] = json!(amount);
         content[&extra] = json!(value);
         let unsigned = content.to_string();
-        let text = canonical::signed_text(&Object::parse(unsigned.as_bytes()).unwrap()).unwrap();
+        let text = canonical::signed_text(&Object::parse(unsigned.as_bytes()).unwrap()).text;
         content["sign"] = json!(secret().sha1_hex(&text));
         prop_assert!(verify(&content.to_string()).is_ok());
 

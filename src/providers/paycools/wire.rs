@@ -1,14 +1,15 @@
 //! `PayCools`' JSON, read into claims; the members are the same in both forms. What is missing or
-//! malformed inside an authentic body never refuses it: the claim becomes unclear, and a person
-//! looks at it.
+//! malformed inside an authentic body never refuses it: it is left out, with a question, and only an outcome that
+//! needs it waits for a person.
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use super::super::json::{Object, Value};
-use super::super::member::{failure, number, shown};
+use super::super::json::Object;
+use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
+use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, Currency, Money};
 
 /// What callbacks leave out, because it is the same for all of an account.
@@ -22,32 +23,52 @@ pub struct Locale {
     pub utc_offset: Offset,
 }
 
+/// The member with the merchant's number of the refund.
+const REFUND_NO: &str = "mchRefundOrderId";
+
+/// Whether its `eventName` tells of something else than a refund; every callback of a URL is told apart by it.
+pub(super) fn is_about_something_else(content: &Object<'_>) -> bool {
+    let event = content.get("eventName");
+    event.text().is_some_and(|event| {
+        let is_named = !event.is_empty();
+        is_named && !event.to_ascii_lowercase().contains("refund")
+    })
+}
+
+/// The claim of members that could be others: which refund they are about, and nothing else that might stick to it.
+pub(super) fn doubtful_claim(content: &Object<'_>, member: &str) -> Claim {
+    let number = Members::of(content, "").number(REFUND_NO, NumberRule::TEXT_OR_DIGITS);
+    let why = Unreadable::new(member, Flaw::Ambiguous);
+    Claim::unreadable(number.map(RefundNo::from), why)
+}
+
 /// Reads the members of `param` or of a flat body.
 pub(super) fn claim(content: &Object<'_>, locale: Locale) -> Claim {
-    let status = content.get("refundStatus");
-    let refund_no = number(&content.get("mchRefundOrderId"));
-    let provider_refund_no = number(&content.get("refundTransactionId"));
-    let order_no = number(&content.get("originalTransactionId"));
-    let money = money(&content.get("refundAmount"), locale);
-    let complete = refund_no.is_some()
-        && provider_refund_no.is_some()
-        && order_no.is_some()
-        && money.is_some();
-    let (outcome, doubt) = status
-        .text()
-        .filter(|text| complete && !text.is_empty())
-        .zip(Event::of(&content.get("eventName")))
-        .map_or(
-            (Outcome::Unclear(Reason::InvalidContent), None),
-            |(word, event)| judge(status_of(word), event),
-        );
-    Claim {
-        refund_no: refund_no.map(RefundNo::from),
-        provider_refund_no,
-        order_no,
-        outcome,
-        provider_status: shown(&status),
-        money,
+    let mut members = Members::of(content, "");
+    let event = match members.text("eventName").as_deref() {
+        Some("") => {
+            members.note("eventName", Flaw::Missing);
+            None
+        }
+        event => event.map(Event::of),
+    };
+    let (outcome, doubt) = match members.text("refundStatus").as_deref() {
+        None => (Outcome::Unclear(Reason::InvalidContent), None),
+        Some("") => {
+            members.note("refundStatus", Flaw::Missing);
+            (Outcome::Unclear(Reason::InvalidContent), None)
+        }
+        Some(word) => judge(status_of(word), event),
+    };
+    let refund_no = members.number(REFUND_NO, NumberRule::TEXT_OR_DIGITS);
+    let unlimited = NumberRule::TEXT_OR_DIGITS.of_any_length();
+    let is_final = matches!(outcome, Outcome::Reported(status) if status.is_final());
+    let returned = content.get("refundReturnTime");
+    let claim = Claim {
+        provider_refund_no: members.number("refundTransactionId", unlimited),
+        order_no: members.number("originalTransactionId", NumberRule::TEXT_OR_DIGITS),
+        provider_status: shown(&content.get("refundStatus")),
+        money: money(&mut members, locale),
         failure: match outcome {
             Outcome::Reported(Status::Failed) => failure(
                 shown(&content.get("failedCode")),
@@ -55,17 +76,14 @@ pub(super) fn claim(content: &Object<'_>, locale: Locale) -> Claim {
             ),
             Outcome::Reported(_) | Outcome::Unclear(_) => None,
         },
-        finished_at: match outcome {
-            Outcome::Reported(status) if status.is_final() => content
-                .get("refundReturnTime")
-                .text()
-                .and_then(|text| time(text, locale.utc_offset)),
-            Outcome::Reported(_) | Outcome::Unclear(_) => None,
-        },
+        finished_at: returned
+            .text()
+            .filter(|_| is_final)
+            .and_then(|text| time(text, locale.utc_offset)),
         doubt,
-        retry_reopens: false,
-        close_out: None,
-    }
+        ..Claim::of(refund_no.map(RefundNo::from), outcome)
+    };
+    members.judged(claim)
 }
 
 /// What `eventName` says.
@@ -78,13 +96,12 @@ enum Event {
 }
 
 impl Event {
-    /// `None` where there is no event, or one about something else than refunds.
-    fn of(value: &Value<'_>) -> Option<Self> {
-        match value.text()?.strip_prefix("payment.refund.")? {
-            "success" => Some(Self::Refund(Status::Succeeded)),
-            "failed" => Some(Self::Refund(Status::Failed)),
-            "cancel" => Some(Self::Refund(Status::Canceled)),
-            _ => Some(Self::Unlisted),
+    fn of(event: &str) -> Self {
+        match event.strip_prefix("payment.refund.") {
+            Some("success") => Self::Refund(Status::Succeeded),
+            Some("failed") => Self::Refund(Status::Failed),
+            Some("cancel") => Self::Refund(Status::Canceled),
+            Some(_) | None => Self::Unlisted,
         }
     }
 }
@@ -103,22 +120,30 @@ fn status_of(word: &str) -> Option<Status> {
 
 /// The status decides. The documents' own sample of a failed refund carries the event of a
 /// successful one, so that contradiction is believed, with a doubt; any other is not acted upon.
-/// No listed event goes with a pending refund, so an unlisted one does.
-fn judge(status: Option<Status>, event: Event) -> (Outcome, Option<Reason>) {
+/// No listed event goes with a pending refund, so an unlisted one does; without an event that can be read the status
+/// stands alone.
+fn judge(status: Option<Status>, event: Option<Event>) -> (Outcome, Option<Reason>) {
     match (status, event) {
-        (Some(status), Event::Refund(said)) if status == said => (Outcome::Reported(status), None),
-        (Some(Status::Failed), Event::Refund(Status::Succeeded)) => {
+        (Some(status), None) => (Outcome::Reported(status), None),
+        (Some(status), Some(Event::Refund(said))) if status == said => {
+            (Outcome::Reported(status), None)
+        }
+        (Some(Status::Failed), Some(Event::Refund(Status::Succeeded))) => {
             (Outcome::Reported(Status::Failed), Some(Reason::Conflict))
         }
-        (Some(Status::Pending), Event::Unlisted) => (Outcome::Reported(Status::Pending), None),
+        (Some(Status::Pending), Some(Event::Unlisted)) => {
+            (Outcome::Reported(Status::Pending), None)
+        }
         _ => (Outcome::Unclear(Reason::StatusUnknown), None),
     }
 }
 
 /// A whole number of the account's smallest unit; more than nothing.
-fn money(amount: &Value<'_>, locale: Locale) -> Option<Money> {
-    let amount = Amount::parse_minor(amount.text_or_digits()?, locale.minor_digits).ok()?;
-    (!amount.is_zero()).then_some(Money {
+fn money(members: &mut Members<'_, '_>, locale: Locale) -> Option<Money> {
+    let amount = members.amount("refundAmount", true, |text, spelling| {
+        Amount::read_minor(text, spelling, locale.minor_digits)
+    })?;
+    Some(Money {
         amount,
         currency: locale.currency,
     })
@@ -286,50 +311,86 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_malformed_member_makes_the_claim_unclear() {
-        for (member, malformed) in [
-            (
-                r#""eventName":"payment.refund.success""#,
-                r#""eventName":"payment.success""#,
-            ),
-            (
-                r#""mchRefundOrderId":"18184914989277184""#,
-                r#""mchRefundOrderId":"a b""#,
-            ),
-            (
-                r#""refundTransactionId":"1818491499290169344""#,
-                r#""refundTransactionId":"""#,
-            ),
-            (
-                r#""originalTransactionId":"CU508022434763373688""#,
-                r#""originalTransactionId":[]"#,
-            ),
-            (r#""refundAmount":10000"#, r#""refundAmount":"1e4""#),
-            (r#""refundStatus":"COMPLETE""#, r#""refundStatus":"""#),
+    fn what_the_outcome_does_not_need_is_left_out_and_named() {
+        for (member, good, malformed) in [
+            ("eventName", r#""payment.refund.success""#, "7"),
+            ("mchRefundOrderId", r#""18184914989277184""#, r#"" a""#),
+            ("refundTransactionId", r#""1818491499290169344""#, r#""""#),
+            ("originalTransactionId", r#""CU508022434763373688""#, "[]"),
         ] {
-            assert!(PARAM.contains(member), "{member}");
-            for bad in [malformed, r#""x":1"#] {
-                let claim = read(&PARAM.replace(member, bad));
-                assert_eq!(
-                    claim.outcome,
-                    Outcome::Unclear(Reason::InvalidContent),
-                    "{bad}"
-                );
+            let good = format!(r#""{member}":{good}"#);
+            assert!(PARAM.contains(&good), "{good}");
+            for bad in [format!(r#""{member}":{malformed}"#), r#""x":1"#.to_owned()] {
+                let claim = read(&PARAM.replace(&good, &bad));
+                assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded), "{bad}");
+                assert_eq!(claim.doubt, Some(Reason::InvalidContent), "{bad}");
+                assert_eq!(claim.unreadable[0].member, member, "{bad}");
             }
         }
-        for amount in ["0", "-1", "10000.00", "1e4", "\"\"", "\" 1\"", "true"] {
-            let text = PARAM.replace(
-                r#""refundAmount":10000"#,
-                &format!(r#""refundAmount":{amount}"#),
-            );
+    }
+
+    #[test]
+    fn a_success_needs_its_amount_and_each_outcome_its_status() {
+        let with_amount = |token: &str| {
+            let amount = format!(r#""refundAmount":{token}"#);
+            PARAM.replace(r#""refundAmount":10000"#, &amount)
+        };
+        for amount in [
+            "0", "-1", "1.5", "\"1e4\"", "\"\"", "\" 1\"", "true", "null",
+        ] {
+            let text = with_amount(amount);
+            let held = read(&text);
             assert_eq!(
-                read(&text).outcome,
+                held.outcome,
                 Outcome::Unclear(Reason::InvalidContent),
                 "{amount}"
             );
+            assert_eq!(held.unreadable[0].member, "refundAmount", "{amount}");
+            let failed = text
+                .replace("refund.success", "refund.failed")
+                .replace("COMPLETE", "FAILED");
+            assert_eq!(
+                read(&failed).outcome,
+                Outcome::Reported(Status::Failed),
+                "{amount}"
+            );
         }
-        let quoted = PARAM.replace(r#""refundAmount":10000"#, r#""refundAmount":"10000""#);
-        assert_eq!(read(&quoted).money, read(PARAM).money);
+        for amount in ["\"10000\"", "1.0E4", "10000.000", "\"0010000.00\""] {
+            assert_eq!(
+                read(&with_amount(amount)).money,
+                read(PARAM).money,
+                "{amount}"
+            );
+        }
+        for status in [r#""refundStatus":"""#, r#""refundStatus":1"#, r#""x":1"#] {
+            let claim = read(&PARAM.replace(r#""refundStatus":"COMPLETE""#, status));
+            assert_eq!(
+                claim.outcome,
+                Outcome::Unclear(Reason::InvalidContent),
+                "{status}"
+            );
+            assert_eq!(claim.unreadable[0].member, "refundStatus", "{status}");
+        }
+    }
+
+    #[test]
+    fn an_event_about_something_else_is_known_by_its_name() {
+        let is_else = |event: &str| {
+            let text = format!(r#"{{"eventName":{event},"refundStatus":"COMPLETE"}}"#);
+            is_about_something_else(&Object::parse(text.as_bytes()).unwrap())
+        };
+        for event in [r#""payment.success""#, r#""payout.failed""#] {
+            assert!(is_else(event), "{event}");
+        }
+        for event in [
+            r#""payment.refund.new""#,
+            r#""REFUND.success""#,
+            r#""""#,
+            "null",
+            "7",
+        ] {
+            assert!(!is_else(event), "{event}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! * new: `notifyType` and `data`; acknowledged by `{"code":"SUCCESS","msg":"Success"}`
 //! * v2.1: flat, `merchantId`, `refundId`, numeric `status`; `{"bizCode":"0000","message":"success"}`
 //!
+//! What is about something else (another `notifyType`) comes to the same URL; it is verified and acknowledged alike.
+//!
 //! Both are signed RSASSA-PKCS1-v1_5 with SHA-256 over the whole body as transmitted, in the header
 //! `sign` as standard Base64 (signature rules, docs.payermax.com).
 
@@ -14,10 +16,12 @@ pub use sample::{Sample, sample};
 use std::borrow::Cow;
 
 use super::json::Object;
-use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
+use super::{About, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::KeyRing;
+#[cfg(any(test, fuzzing))]
 use crate::domain::claim::Claim;
 use crate::faults::planted;
+use wire::Shape;
 
 /// Acknowledges a notification of the new generation.
 pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
@@ -54,10 +58,10 @@ impl Payermax {
         }
     }
 
-    /// The claim and the acknowledgement, or why this merchant is not meant.
-    fn read(&self, body: &Object<'_>) -> Result<(Claim, &'static str), Rejection> {
+    /// Refuses what is meant for another merchant.
+    fn check_audience(&self, shape: Shape, body: &Object<'_>) -> Result<(), Rejection> {
         let audience = &self.audience;
-        if wire::is_new(body) {
+        if matches!(shape, Shape::New | Shape::OtherNew) {
             let app = Some(body.get("appId"))
                 .filter(|app| app.text().is_some())
                 .unwrap_or_else(|| body.get("merchantAppId"));
@@ -67,41 +71,40 @@ impl Payermax {
             if body.has("merchantNo") || audience.app_id.is_none() || self.is_strict {
                 audience.check_merchant(body.get("merchantNo").text())?;
             }
-            return Ok((wire::claim_of_new(body), ACK_NEW));
+            return Ok(());
         }
         audience.check_merchant(body.get("merchantId").text())?;
         if self.is_strict && audience.app_id.is_some() {
             let why = "signed, but v2.1 names no app, and another account shares the key";
             return Err(Rejection::Unauthorized(why.to_owned()));
         }
-        Ok((wire::claim_of_v21(body), ACK_V21))
+        Ok(())
     }
 }
 
 /// Whether this is PayerMax's kind of notification, whoever signed it.
 pub(super) fn is_notification(body: &Object<'_>) -> bool {
-    wire::is_new(body) || wire::is_v21(body)
+    Shape::of(body).is_some()
 }
 
 /// What a body says, whoever wrote it: for fuzzing, which cannot sign.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn unproven_claim(body: &[u8]) -> Option<Claim> {
     let body = Object::parse(body).ok()?;
-    if wire::is_new(&body) {
-        return Some(wire::claim_of_new(&body));
+    match Shape::of(&body)? {
+        Shape::New => Some(wire::claim_of_new(&body)),
+        Shape::V21 => Some(wire::claim_of_v21(&body)),
+        Shape::OtherNew | Shape::OtherV21 => None,
     }
-    wire::is_v21(&body).then(|| wire::claim_of_v21(&body))
 }
 
 impl Provider for Payermax {
     fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
-        if !is_notification(&body) {
-            return Err(Rejection::Malformed(
-                "neither a refund notification nor one of v2.1".to_owned(),
-            ));
-        }
+        let shape = Shape::of(&body).ok_or_else(|| {
+            Rejection::Malformed("neither a refund notification nor one of v2.1".to_owned())
+        })?;
         let signature = (request.header)(SIGN_HEADER);
         let mut signed = Cow::Borrowed(request.body);
         if planted!("sabotage-reserialise") {
@@ -111,9 +114,22 @@ impl Provider for Payermax {
             .keys
             .verify(&signed, signature, request.now)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
-        let (claim, acknowledgement) = self.read(&body)?;
+        self.check_audience(shape, &body)?;
+        let refund = |claim| {
+            About::Refund(Box::new(VerifiedClaim::of_body(
+                Some(claim),
+                key_id,
+                request.body,
+            )))
+        };
+        let (about, acknowledgement) = match shape {
+            Shape::New => (refund(wire::claim_of_new(&body)), ACK_NEW),
+            Shape::V21 => (refund(wire::claim_of_v21(&body)), ACK_V21),
+            Shape::OtherNew => (About::SomethingElse, ACK_NEW),
+            Shape::OtherV21 => (About::SomethingElse, ACK_V21),
+        };
         Ok(Notice {
-            verified: VerifiedClaim::of_body(Some(claim), key_id, request.body),
+            about,
             acknowledgement,
         })
     }
@@ -124,12 +140,11 @@ impl Provider for Payermax {
 
     fn form(&self, body: &[u8]) -> Option<Form> {
         let body = Object::parse(body).ok()?;
-        let (name, acknowledgement) = if wire::is_new(&body) {
-            ("refund notification", ACK_NEW)
-        } else if wire::is_v21(&body) {
-            ("refund notification of v2.1", ACK_V21)
-        } else {
-            return None;
+        let (name, acknowledgement) = match Shape::of(&body)? {
+            Shape::New => ("refund notification", ACK_NEW),
+            Shape::V21 => ("refund notification of v2.1", ACK_V21),
+            Shape::OtherNew => ("notification about something else", ACK_NEW),
+            Shape::OtherV21 => ("notification of v2.1 about something else", ACK_V21),
         };
         Some(Form {
             name,

@@ -1,29 +1,50 @@
-//! PayerMax's JSON, read into claims. What is missing or malformed inside an authentic body never
-//! refuses it: the claim becomes unclear, and a person looks at it.
+//! PayerMax's JSON, read into claims. What is missing or malformed inside an authentic body never refuses it: it is
+//! left out, with a question, and only an outcome that needs it waits for a person.
 //!
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
 use super::super::json::{Object, Value};
-use super::super::member::{failure, shown};
-use super::super::text::printable;
+use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
-use crate::domain::ids::Number;
-use crate::domain::money::{Amount, Money};
+use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
 
 /// The only `notifyType` that is about refunds.
 const NOTIFY_TYPE: &str = "REFUND";
 
-/// Whether it has the shape of the new generation.
-pub(super) fn is_new(body: &Object<'_>) -> bool {
-    body.get("notifyType").text() == Some(NOTIFY_TYPE)
-        && matches!(body.get("data"), Value::Nested(text) if text.starts_with('{'))
+/// What a body is, as far as its shape tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A refund notification of the new generation.
+    New,
+    /// One of v2.1.
+    V21,
+    /// A notification of the new generation about something else.
+    OtherNew,
+    /// One of v2.1.
+    OtherV21,
 }
 
-/// Whether it has the shape of v2.1.
-pub(super) fn is_v21(body: &Object<'_>) -> bool {
-    let members = ["merchantId", "refundId", "status"];
-    members.iter().all(|name| body.contains(name)) && !body.contains("notifyType")
+impl Shape {
+    pub(super) fn of(body: &Object<'_>) -> Option<Self> {
+        match body.get("notifyType").text() {
+            Some(NOTIFY_TYPE) => {
+                let has_data =
+                    matches!(body.get("data"), Value::Nested(text) if text.starts_with('{'));
+                has_data.then_some(Self::New)
+            }
+            Some(_) => Some(Self::OtherNew),
+            None if body.contains("notifyType") || !body.contains("merchantId") => None,
+            None if body.contains("refundId") && body.contains("status") => Some(Self::V21),
+            // A refund of which a member is missing is not something else.
+            None => {
+                let mut names = body.members().map(|(name, _)| name);
+                let is_refund = names.any(|name| name.starts_with("refund"));
+                (!is_refund).then_some(Self::OtherV21)
+            }
+        }
+    }
 }
 
 /// Reads `data`. `code` is never asked: a failed refund may carry any code, and the documents say
@@ -35,108 +56,89 @@ pub(super) fn claim_of_new(body: &Object<'_>) -> Claim {
     };
     let Some(data) = data else {
         // A body whose `data` is no object cannot get here; a claim that says nothing is the safe answer.
-        return Claim::unreadable(None);
+        return Claim::unreadable(None, Unreadable::new("data", Flaw::NotObject));
     };
-    let status = data.get("status");
-    let outcome = match status.text() {
-        Some("REFUND_SUCCESS") => Some(Outcome::Reported(Status::Succeeded)),
-        Some("REFUND_FAILED") => Some(Outcome::Reported(Status::Failed)),
-        Some("REFUND_PENDING") => Some(Outcome::Reported(Status::Pending)),
-        Some(_) => Some(Outcome::Unclear(Reason::StatusUnknown)),
-        None => None,
+    let mut data = Members::of(&data, "data.");
+    let outcome = match data.text("status").as_deref() {
+        Some("REFUND_SUCCESS") => Outcome::Reported(Status::Succeeded),
+        Some("REFUND_FAILED") => Outcome::Reported(Status::Failed),
+        Some("REFUND_PENDING") => Outcome::Reported(Status::Pending),
+        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
+        None => Outcome::Unclear(Reason::InvalidContent),
     };
-    let provider_refund_no = number(&data.get("refundTradeNo"));
-    Fields {
-        refund_no: number(&data.get("outRefundNo")),
-        order_no: number(&data.get("outTradeNo")),
-        provider_refund_no: provider_refund_no.clone(),
-        others_are_valid: provider_refund_no.is_some(),
-        outcome,
-        provider_status: status.text_or_digits().map(printable),
-        money: money(&data.get("refundAmount"), &data.get("refundCurrency")),
-        failure: failure(shown(&body.get("code")), shown(&body.get("msg"))),
+    let refund_no = data.number("outRefundNo", NumberRule::TEXT);
+    let claim = Claim {
+        provider_refund_no: data.number("refundTradeNo", NumberRule::TEXT),
+        order_no: data.number("outTradeNo", NumberRule::TEXT),
+        provider_status: provider_status(&data.get("status")),
+        money: money(&mut data, "refundAmount", "refundCurrency"),
+        failure: of_failed(outcome, || {
+            failure(shown(&body.get("code")), shown(&body.get("msg")))
+        }),
         finished_at: data.get("refundFinishTime").text().and_then(time),
-    }
-    .into_claim()
+        ..Claim::of(refund_no.map(RefundNo::from), outcome)
+    };
+    data.judged(claim)
 }
 
 /// Reads the flat body. `tradeNo` is the number of the payment, not of the refund, so v2.1 gives no
 /// provider's number of the refund.
 pub(super) fn claim_of_v21(body: &Object<'_>) -> Claim {
+    let mut members = Members::of(body, "");
     let status = body.get("status");
     let outcome = match status.text_or_digits() {
-        Some("1") => Some(Outcome::Reported(Status::Succeeded)),
-        Some("2") => Some(Outcome::Reported(Status::Failed)),
-        Some("0") => Some(Outcome::Reported(Status::Pending)),
-        Some(_) => Some(Outcome::Unclear(Reason::StatusUnknown)),
-        None => None,
-    };
-    Fields {
-        refund_no: number(&body.get("refundId")),
-        order_no: number(&body.get("orderId")),
-        provider_refund_no: None,
-        others_are_valid: true,
-        outcome,
-        provider_status: status.text_or_digits().map(printable),
-        money: money(&body.get("refundAmount"), &body.get("currency")),
-        failure: failure(shown(&body.get("errorCode")), shown(&body.get("errorMsg"))),
-        finished_at: None,
-    }
-    .into_claim()
-}
-
-/// Members of either generation, each `None` where missing or malformed.
-struct Fields {
-    refund_no: Option<Number>,
-    order_no: Option<Number>,
-    provider_refund_no: Option<Number>,
-    others_are_valid: bool,
-    outcome: Option<Outcome>,
-    provider_status: Option<String>,
-    money: Option<Money>,
-    failure: Option<Failure>,
-    finished_at: Option<Moment>,
-}
-
-impl Fields {
-    /// Every documented member is needed; one missing makes the whole claim unclear.
-    fn into_claim(self) -> Claim {
-        let complete = self.refund_no.is_some()
-            && self.order_no.is_some()
-            && self.money.is_some()
-            && self.others_are_valid;
-        let outcome = self
-            .outcome
-            .filter(|_| complete)
-            .unwrap_or(Outcome::Unclear(Reason::InvalidContent));
-        Claim {
-            refund_no: self.refund_no.map(RefundNo::from),
-            provider_refund_no: self.provider_refund_no,
-            order_no: self.order_no,
-            outcome,
-            provider_status: self.provider_status,
-            money: self.money,
-            failure: match outcome {
-                Outcome::Reported(Status::Failed) => self.failure,
-                Outcome::Reported(_) | Outcome::Unclear(_) => None,
-            },
-            finished_at: self.finished_at,
-            doubt: None,
-            retry_reopens: false,
-            close_out: None,
+        Some("1") => Outcome::Reported(Status::Succeeded),
+        Some("2") => Outcome::Reported(Status::Failed),
+        Some("0") => Outcome::Reported(Status::Pending),
+        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
+        None => {
+            let is_missing = status == Value::Null;
+            members.note(
+                "status",
+                if is_missing {
+                    Flaw::Missing
+                } else {
+                    Flaw::NotDigits
+                },
+            );
+            Outcome::Unclear(Reason::InvalidContent)
         }
-    }
+    };
+    let refund_no = members.number("refundId", NumberRule::TEXT);
+    let claim = Claim {
+        order_no: members.number("orderId", NumberRule::TEXT),
+        provider_status: provider_status(&status),
+        money: money(&mut members, "refundAmount", "currency"),
+        failure: of_failed(outcome, || {
+            failure(shown(&body.get("errorCode")), shown(&body.get("errorMsg")))
+        }),
+        ..Claim::of(refund_no.map(RefundNo::from), outcome)
+    };
+    members.judged(claim)
 }
 
-fn number(value: &Value<'_>) -> Option<Number> {
-    value.text()?.parse().ok()
+fn provider_status(status: &Value<'_>) -> Option<String> {
+    status.text_or_digits().map(super::super::text::printable)
+}
+
+fn of_failed(outcome: Outcome, why: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
+    (outcome == Outcome::Reported(Status::Failed))
+        .then(why)
+        .flatten()
 }
 
 /// A JSON number or string in major units; more than nothing.
-fn money(amount: &Value<'_>, currency: &Value<'_>) -> Option<Money> {
-    let amount = Amount::parse(amount.text_or_digits()?).ok()?;
-    let currency = currency.text()?.parse().ok()?;
-    (!amount.is_zero()).then_some(Money { amount, currency })
+fn money(members: &mut Members<'_, '_>, amount: &str, currency: &str) -> Option<Money> {
+    let amount = members.amount(amount, true, |text, spelling| {
+        Amount::read(text, spelling, DECIMALS_MAX)
+    });
+    let code = members.text(currency);
+    let read: Option<Currency> = code.as_deref().and_then(|code| code.parse().ok());
+    if code.is_some() && read.is_none() {
+        members.note(currency, Flaw::NotCurrency);
+    }
+    let (amount, currency) = (amount?, read?);
+    Some(Money { amount, currency })
 }
 
 /// RFC 3339, or the same without an offset, which the documents define as UTC. Any other spelling
@@ -154,14 +156,14 @@ fn time(text: &str) -> Option<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::Number;
 
     fn claim(text: &str) -> Claim {
         let body = Object::parse(text.as_bytes()).unwrap();
-        if is_new(&body) {
-            claim_of_new(&body)
-        } else {
-            assert!(is_v21(&body), "{text}");
-            claim_of_v21(&body)
+        match Shape::of(&body) {
+            Some(Shape::New) => claim_of_new(&body),
+            Some(Shape::V21) => claim_of_v21(&body),
+            other => panic!("{other:?}: {text}"),
         }
     }
 
@@ -193,40 +195,88 @@ mod tests {
         );
     }
 
+    const GOOD: [&str; 6] = [
+        r#""outRefundNo":"R1""#,
+        r#""refundTradeNo":"T1""#,
+        r#""outTradeNo":"P1""#,
+        r#""refundAmount":1"#,
+        r#""refundCurrency":"IDR""#,
+        r#""status":"REFUND_SUCCESS""#,
+    ];
+
     #[test]
-    fn a_missing_or_malformed_member_makes_the_claim_unclear() {
-        let good = [
-            (r#""outRefundNo":"R1""#, r#""outRefundNo":"a b""#),
-            (r#""refundTradeNo":"T1""#, r#""refundTradeNo":7"#),
-            (r#""outTradeNo":"P1""#, r#""outTradeNo":null"#),
-            (r#""refundAmount":1"#, r#""refundAmount":1e3"#),
-            (r#""refundCurrency":"IDR""#, r#""refundCurrency":"idr""#),
-            (r#""status":"REFUND_SUCCESS""#, r#""status":true"#),
-        ];
-        let whole = good.map(|member| member.0).join(",");
-        assert_eq!(
-            new_with(&format!("{{{whole}}}")).outcome,
-            Outcome::Reported(Status::Succeeded)
-        );
-        for (member, malformed) in good {
-            for bad in [malformed, r#""x":1"#] {
-                let data = format!("{{{}}}", whole.replace(member, bad));
-                assert_eq!(
-                    new_with(&data).outcome,
-                    Outcome::Unclear(Reason::InvalidContent),
-                    "{data}"
-                );
+    fn what_no_outcome_needs_is_left_out_and_named() {
+        let whole = GOOD.join(",");
+        for (member, malformed) in [
+            ("outRefundNo", r#""R\u0000""#),
+            ("refundTradeNo", "7"),
+            ("outTradeNo", "null"),
+        ] {
+            let good = GOOD.into_iter().find(|good| good.contains(member)).unwrap();
+            for bad in [format!(r#""{member}":{malformed}"#), r#""x":1"#.to_owned()] {
+                let claim = new_with(&format!("{{{}}}", whole.replace(good, &bad)));
+                assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded), "{bad}");
+                assert_eq!(claim.doubt, Some(Reason::InvalidContent), "{bad}");
+                let named: Vec<_> = claim.unreadable.iter().map(|it| &it.member).collect();
+                assert_eq!(named, [&format!("data.{member}")], "{bad}");
             }
         }
     }
 
     #[test]
-    fn amounts_are_plain_digits_of_more_than_nothing() {
+    fn a_success_needs_its_money_and_a_failure_needs_nothing_but_its_status() {
+        let whole = GOOD.join(",");
+        for (good, bad) in [
+            (GOOD[3], r#""refundAmount":"abc""#),
+            (GOOD[3], r#""x":1"#),
+            (GOOD[4], r#""refundCurrency":"idr""#),
+            (GOOD[4], r#""x":1"#),
+        ] {
+            let text = format!("{{{}}}", whole.replace(good, bad));
+            let held = new_with(&text);
+            assert_eq!(
+                held.outcome,
+                Outcome::Unclear(Reason::InvalidContent),
+                "{bad}"
+            );
+            assert_eq!((held.money, held.unreadable.len()), (None, 1), "{bad}");
+            for (word, status) in [
+                ("REFUND_FAILED", Status::Failed),
+                ("REFUND_PENDING", Status::Pending),
+            ] {
+                let claim = new_with(&text.replace("REFUND_SUCCESS", word));
+                assert_eq!(claim.outcome, Outcome::Reported(status), "{bad}");
+                assert_eq!(claim.doubt, Some(Reason::InvalidContent), "{bad}");
+            }
+        }
+        let bare = new_with(r#"{"status":"REFUND_FAILED"}"#);
+        assert_eq!(bare.outcome, Outcome::Reported(Status::Failed));
+        assert_eq!(bare.unreadable.len(), 5);
+        let nothing = new_with("{}");
+        assert_eq!(nothing.outcome, Outcome::Unclear(Reason::InvalidContent));
+    }
+
+    #[test]
+    fn amounts_are_exact_decimals_of_more_than_nothing() {
+        let with = |amount: &str| {
+            let amount = format!(r#""refundAmount":{amount}"#);
+            new_with(&format!("{{{}}}", GOOD.join(",").replace(GOOD[3], &amount)))
+        };
+        for (good, shown) in [
+            ("1e3", "1000.00"),
+            ("1.0E7", "10000000.00"),
+            ("\"10000.000000000\"", "10000.00"),
+            ("10000.000000000", "10000.00"),
+            ("\"0010.5\"", "10.50"),
+        ] {
+            let money = with(good).money.map(Money::amount_text);
+            assert_eq!(money.as_deref(), Some(shown), "{good}");
+        }
         for bad in [
             "0",
             "\"0.00\"",
             "-1",
-            "1e3",
+            "\"1e3\"",
             "\"+1\"",
             "\"1,000\"",
             "1.00001",
@@ -234,14 +284,39 @@ mod tests {
             "true",
             "[1]",
         ] {
-            let data = format!(
-                r#"{{"outRefundNo":"R","refundTradeNo":"T","outTradeNo":"P","refundAmount":{bad},"refundCurrency":"IDR","status":"REFUND_SUCCESS"}}"#
-            );
+            let claim = with(bad);
             assert_eq!(
-                new_with(&data).outcome,
+                claim.outcome,
                 Outcome::Unclear(Reason::InvalidContent),
                 "{bad}"
             );
+            assert_eq!(claim.unreadable[0].member, "data.refundAmount", "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_about_refunds_is_one() {
+        let shape = |text: &str| Shape::of(&Object::parse(text.as_bytes()).unwrap());
+        for (text, expected) in [
+            (r#"{"notifyType":"REFUND","data":{}}"#, Some(Shape::New)),
+            (
+                r#"{"notifyType":"PAYMENT","data":{"outRefundNo":"R"}}"#,
+                Some(Shape::OtherNew),
+            ),
+            (r#"{"notifyType":"REFUND"}"#, None),
+            (r#"{"notifyType":1,"merchantId":"M"}"#, None),
+            (
+                r#"{"merchantId":"M","refundId":"R","status":1}"#,
+                Some(Shape::V21),
+            ),
+            (
+                r#"{"merchantId":"M","tradeNo":"T","status":1}"#,
+                Some(Shape::OtherV21),
+            ),
+            (r#"{"merchantId":"M","refundAmount":"1","status":1}"#, None),
+            (r#"{"tradeNo":"T","status":1}"#, None),
+        ] {
+            assert_eq!(shape(text), expected, "{text}");
         }
     }
 

@@ -3,9 +3,10 @@
 //! failure, so a failure here may still turn into a success.
 
 use super::super::json::{Object, Value};
-use super::super::member::{failure, optional_number, shown};
+use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
+use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::ids::Number;
 use crate::domain::money::{Amount, Currency, Money};
 
@@ -19,43 +20,46 @@ pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
     let data = match reply.get("data") {
         Value::Null => "{}",
         Value::Nested(text) => text,
-        Value::Bool(_) | Value::Number(_) | Value::Text(_) => return unusable(refund_no),
+        Value::Bool(_) | Value::Number(_) | Value::Text(_) => {
+            return unusable(refund_no, "data", Flaw::NotObject);
+        }
     };
     let Ok(data) = Object::parse(data.as_bytes()) else {
-        return unusable(refund_no);
+        return unusable(refund_no, "data", Flaw::NotObject);
     };
-    let named = optional_number(&data.get("refund_order_no"));
-    if named.is_ok_and(|named| named.is_none_or(|named| named == *refund_no)) {
-        claim_of(refund_no, reply, &data)
-    } else {
-        // The reply is about another refund; nothing in it may stick to this one.
-        unusable(refund_no)
+    // The signature does not cover the path, so a number that stands in the reply must be the same.
+    match data.get("refund_order_no") {
+        Value::Null => {}
+        named => match named.text_or_digits() {
+            Some("") => {}
+            Some(named) if named == refund_no.as_str() => {}
+            // The reply is about another refund; nothing in it may stick to this one.
+            _ => return unusable(refund_no, "data.refund_order_no", Flaw::OtherRefund),
+        },
     }
+    claim_of(refund_no, reply, &data)
 }
 
 fn claim_of(refund_no: &Number, reply: &Object<'_>, data: &Object<'_>) -> Claim {
+    let mut members = Members::of(data, "data.");
     let status = data.get("transaction_status");
     let is_accepted = reply.get("code").text() == Some(CODE_SUCCESS);
-    let said = outcome(status.text(), is_accepted);
-    let money = money(&data.get("refund_amount"));
-    let order_no = optional_number(&data.get("order_no"));
-    let provider_refund_no = optional_number(&data.get("refund_transaction_no"));
-    let has_succeeded = said == Outcome::Reported(Status::Succeeded);
-    let complete =
-        order_no.is_ok() && provider_refund_no.is_ok() && (money.is_some() || !has_succeeded);
-    let is_final = matches!(said, Outcome::Reported(status) if status.is_final());
-    Claim {
+    let outcome = outcome(status.text(), is_accepted);
+    let is_final = matches!(outcome, Outcome::Reported(status) if status.is_final());
+    let has_succeeded = outcome == Outcome::Reported(Status::Succeeded);
+    let money = money(&mut members, has_succeeded);
+    let order_no = members.number("order_no", NumberRule::OPTIONAL);
+    let provider_refund_no = members.number(
+        "refund_transaction_no",
+        NumberRule::OPTIONAL.of_any_length(),
+    );
+    let claim = Claim {
         // A second try may get a number of its own, so only the try that succeeded names one.
-        provider_refund_no: provider_refund_no.ok().flatten().filter(|_| has_succeeded),
-        order_no: order_no.ok().flatten(),
-        outcome: if complete {
-            said
-        } else {
-            Outcome::Unclear(Reason::InvalidContent)
-        },
+        provider_refund_no: provider_refund_no.filter(|_| has_succeeded),
+        order_no,
         provider_status: shown(&status),
         money,
-        failure: (complete && said == Outcome::Reported(Status::Failed))
+        failure: (outcome == Outcome::Reported(Status::Failed))
             .then(|| why(reply, data))
             .flatten(),
         finished_at: data
@@ -63,8 +67,10 @@ fn claim_of(refund_no: &Number, reply: &Object<'_>, data: &Object<'_>) -> Claim 
             .text()
             .and_then(|text| text.parse::<Moment>().ok())
             .filter(|_| is_final),
-        ..unusable(refund_no)
-    }
+        retry_reopens: true,
+        ..Claim::of(Some(RefundNo::from(refund_no.clone())), outcome)
+    };
+    members.judged(claim)
 }
 
 /// Success needs both words; a failure is believed whatever the call's own `code` is.
@@ -79,21 +85,22 @@ fn outcome(status: Option<&str>, is_accepted: bool) -> Outcome {
     }
 }
 
-/// A claim that only says that somebody has to look.
-fn unusable(refund_no: &Number) -> Claim {
+/// A claim that only says that a person has to look.
+fn unusable(refund_no: &Number, member: &str, flaw: Flaw) -> Claim {
+    let why = Unreadable::new(member, flaw);
     Claim {
         retry_reopens: true,
-        ..Claim::unreadable(Some(RefundNo::from(refund_no.clone())))
+        ..Claim::unreadable(Some(RefundNo::from(refund_no.clone())), why)
     }
 }
 
 /// Whole fen; more than nothing.
-fn money(amount: &Value<'_>) -> Option<Money> {
-    let amount = Amount::parse_minor(amount.text_or_digits()?, FEN_DIGITS).ok()?;
-    (!amount.is_zero()).then_some(Money {
-        amount,
-        currency: Currency::CNY,
-    })
+fn money(members: &mut Members<'_, '_>, is_needed: bool) -> Option<Money> {
+    let amount = members.amount("refund_amount", is_needed, |text, spelling| {
+        Amount::read_minor(text, spelling, FEN_DIGITS)
+    })?;
+    let currency = Currency::CNY;
+    Some(Money { amount, currency })
 }
 
 /// What `data` says, or else the envelope.
@@ -209,49 +216,72 @@ mod tests {
 
     #[test]
     fn a_reply_about_another_refund_leaves_no_trace_on_this_one() {
-        for other in [r#""T01-S02-0004""#, r#""a b""#, "{}"] {
+        let this = "T01-S02-0003".parse().unwrap();
+        let expected = unusable(&this, "data.refund_order_no", Flaw::OtherRefund);
+        for other in [
+            r#""T01-S02-0004""#,
+            r#""a b""#,
+            r#""T01-S02-0003 ""#,
+            "{}",
+            "true",
+        ] {
             let claim = read(&REFUNDED.replace(r#""T01-S02-0003""#, other));
-            assert_eq!(claim, unusable(&"T01-S02-0003".parse().unwrap()), "{other}");
+            assert_eq!(claim, expected, "{other}");
         }
     }
 
     #[test]
     fn only_a_success_needs_its_amount() {
-        for amount in ["null", "0", "-1", "12.34", "1e3", "\"\"", "true"] {
-            let text = REFUNDED.replace(
-                r#""refund_amount":1234"#,
-                &format!(r#""refund_amount":{amount}"#),
-            );
+        let with = |amount: &str| {
+            let amount = format!(r#""refund_amount":{amount}"#);
+            REFUNDED.replace(r#""refund_amount":1234"#, &amount)
+        };
+        for (amount, is_noted) in [
+            ("null", false),
+            ("0", false),
+            ("\"\"", false),
+            ("-1", true),
+            ("12.34", true),
+            ("true", true),
+        ] {
+            let held = read(&with(amount));
             assert_eq!(
-                read(&text).outcome,
+                held.outcome,
                 Outcome::Unclear(Reason::InvalidContent),
                 "{amount}"
             );
-            let paying = read(&text.replace("REFUNDED", "PAYING"));
-            assert_eq!(
-                paying.outcome,
-                Outcome::Reported(Status::Pending),
-                "{amount}"
-            );
-            assert_eq!(paying.money, None);
+            assert_eq!(held.unreadable[0].member, "data.refund_amount", "{amount}");
+            for (word, status) in [
+                ("PAYING", Status::Pending),
+                ("REFUNDFAILED", Status::Failed),
+            ] {
+                let claim = read(&with(amount).replace("REFUNDED", word));
+                assert_eq!(claim.outcome, Outcome::Reported(status), "{amount}");
+                assert_eq!(claim.money, None);
+                assert_eq!(!claim.unreadable.is_empty(), is_noted, "{amount}");
+            }
         }
+        assert_eq!(read(&with("1.234e3")), read(REFUNDED));
     }
 
     #[test]
-    fn numbers_may_be_missing_but_not_malformed() {
+    fn a_number_that_cannot_be_used_is_left_out_and_one_that_is_missing_is_not_missed() {
         for member in ["order_no", "refund_order_no", "refund_transaction_no"] {
             let missing = read(&REFUNDED.replace(&format!(r#""{member}""#), r#""x""#));
+            assert_eq!(missing.outcome, Outcome::Reported(Status::Succeeded));
+            assert_eq!(missing.unreadable, [], "{member}");
+        }
+        for member in ["order_no", "refund_transaction_no"] {
+            let text = REFUNDED.replace(&format!(r#""{member}":""#), &format!(r#""{member}":" "#));
+            let claim = read(&text);
             assert_eq!(
-                missing.outcome,
+                claim.outcome,
                 Outcome::Reported(Status::Succeeded),
                 "{member}"
             );
-            let text = REFUNDED.replace(&format!(r#""{member}":""#), &format!(r#""{member}":"/ "#));
-            assert_eq!(
-                read(&text).outcome,
-                Outcome::Unclear(Reason::InvalidContent),
-                "{member}"
-            );
+            assert_eq!(claim.doubt, Some(Reason::InvalidContent), "{member}");
+            let why = Unreadable::new(format!("data.{member}"), Flaw::OuterSpace);
+            assert_eq!(claim.unreadable, [why]);
         }
     }
 

@@ -6,7 +6,7 @@
 mod wire;
 
 use super::json::Object;
-use super::{Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
+use super::{About, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
 use crate::crypto::KeyRing;
 
 const SIGN_HEADER: &str = "stub-sign";
@@ -22,8 +22,9 @@ impl Provider for Stub {
         let sign = (request.header)(SIGN_HEADER);
         let verified = self.0.verify(request.body, sign, request.now);
         let key_id = verified.map_err(|error| Rejection::Unauthorized(error.to_string()))?;
+        let verified = VerifiedClaim::of_body(Some(wire::claim(&body)), key_id, request.body);
         Ok(Notice {
-            verified: VerifiedClaim::of_body(Some(wire::claim(&body)), key_id, request.body),
+            about: About::Refund(Box::new(verified)),
             acknowledgement: ACK,
         })
     }
@@ -85,7 +86,10 @@ mod tests {
             })
         };
         let notice = verify(BODY, Some(&sign)).unwrap();
-        let (claim, key_id, _) = notice.verified.into_parts();
+        let About::Refund(verified) = notice.about else {
+            panic!("about a refund");
+        };
+        let (claim, key_id, _) = verified.into_parts();
         let claim = claim.unwrap();
         assert_eq!((key_id.as_str(), notice.acknowledgement), ("k", ACK));
         assert_eq!(claim.refund_no.as_ref().map(RefundNo::as_str), Some("R-1"));

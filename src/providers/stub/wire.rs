@@ -1,31 +1,39 @@
 //! The stub's JSON, read into claims: `refund`, `state`, `amount` in major units, `currency`.
 
 use super::super::json::Object;
-use super::super::member::{number, shown};
+use super::super::member::{Members, NumberRule};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::money::{Amount, Money};
+use crate::domain::flaw::Flaw;
+use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
 
-/// Reads an authentic body; what is missing in it makes the claim unclear, never an error.
+/// Reads an authentic body; what cannot be used in it is left out and noted, never an error.
 pub(super) fn claim(body: &Object<'_>) -> Claim {
-    let refund_no = number(&body.get("refund")).map(RefundNo::from);
-    let money = money(body);
-    let outcome = match body.get("state").text() {
-        _ if refund_no.is_none() || money.is_none() => Outcome::Unclear(Reason::InvalidContent),
+    let mut members = Members::of(body, "");
+    let state = members.text("state");
+    let outcome = match state.as_deref() {
         Some("DONE") => Outcome::Reported(Status::Succeeded),
         Some("REFUSED") => Outcome::Reported(Status::Failed),
         Some(_) => Outcome::Unclear(Reason::StatusUnknown),
         None => Outcome::Unclear(Reason::InvalidContent),
     };
-    Claim {
-        outcome,
-        provider_status: shown(&body.get("state")),
-        money,
-        ..Claim::unreadable(refund_no)
-    }
+    let refund_no = members.number("refund", NumberRule::TEXT);
+    let claim = Claim {
+        provider_status: state.as_deref().map(super::super::text::printable),
+        money: money(&mut members),
+        ..Claim::of(refund_no.map(RefundNo::from), outcome)
+    };
+    members.judged(claim)
 }
 
-fn money(body: &Object<'_>) -> Option<Money> {
-    let amount = Amount::parse(body.get("amount").text_or_digits()?).ok()?;
-    let currency = body.get("currency").text()?.parse().ok()?;
-    (!amount.is_zero()).then_some(Money { amount, currency })
+fn money(members: &mut Members<'_, '_>) -> Option<Money> {
+    let amount = members.amount("amount", true, |text, spelling| {
+        Amount::read(text, spelling, DECIMALS_MAX)
+    });
+    let code = members.text("currency")?;
+    let currency: Option<Currency> = code.parse().ok();
+    if currency.is_none() {
+        members.note("currency", Flaw::NotCurrency);
+    }
+    let (amount, currency) = (amount?, currency?);
+    Some(Money { amount, currency })
 }

@@ -19,6 +19,8 @@ pub struct NewCallback {
     pub account: Account,
     /// The refund that it names, if any.
     pub refund_no: Option<RefundNo>,
+    /// Whether releases up to schema 2 took its refund number for none, and stored it so.
+    pub was_without_number: bool,
     /// What makes two deliveries the same one.
     pub delivery_key: DeliveryKey,
     /// Which key or token verified it.

@@ -21,13 +21,10 @@ impl Tx<'_> {
         {
             return Ok(known);
         }
-        if let DeliveryKey::Part { body, .. } = &callback.delivery_key
-            && self.is_delivery(callback, body)?
-        {
-            let known = self.count_delivery(callback, body)?;
-            return known.ok_or(StoreError::Locked);
-        }
         let refund_no = number_or_empty(callback.refund_no.as_ref());
+        if let Some(known) = self.known_to_earlier_releases(callback, refund_no)? {
+            return Ok(known);
+        }
         let inserted = self.execute(
             sql::INSERT_CALLBACK,
             &[
@@ -48,19 +45,47 @@ impl Tx<'_> {
         if inserted == 1 {
             return Ok(Stored::New);
         }
-        let known = self.count_delivery(callback, callback.delivery_key.digest())?;
+        let known = self.count_delivery(callback, refund_no, callback.delivery_key.digest())?;
         known.ok_or_else(|| match callback.delivery_key {
             DeliveryKey::Message(_) => locked_after_a_note(),
             DeliveryKey::Body(_) | DeliveryKey::Part { .. } => StoreError::Locked,
         })
     }
 
-    /// Whether a delivery is stored under this key, locked or not.
-    fn is_delivery(&mut self, callback: &NewCallback, key: &[u8; 32]) -> Result<bool, StoreError> {
+    /// What earlier releases stored under another key or number, counted.
+    fn known_to_earlier_releases(
+        &mut self,
+        callback: &NewCallback,
+        refund_no: &str,
+    ) -> Result<Option<Stored>, StoreError> {
+        let of_body = match &callback.delivery_key {
+            DeliveryKey::Part { body, .. } => Some(body),
+            DeliveryKey::Body(_) | DeliveryKey::Message(_) => None,
+        };
+        let none = callback.was_without_number.then_some("");
+        let digest = Some(callback.delivery_key.digest());
+        for (number, key) in [(Some(refund_no), of_body), (none, of_body), (none, digest)] {
+            if let (Some(number), Some(key)) = (number, key)
+                && self.is_delivery(callback, number, key)?
+            {
+                let known = self.count_delivery(callback, number, key)?;
+                return known.map(Some).ok_or(StoreError::Locked);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a delivery is stored under this number and key, locked or not.
+    fn is_delivery(
+        &mut self,
+        callback: &NewCallback,
+        refund_no: &str,
+        key: &[u8; 32],
+    ) -> Result<bool, StoreError> {
         let params = [
             callback.account.provider.as_str().into(),
             callback.account.name.as_str().into(),
-            number_or_empty(callback.refund_no.as_ref()).into(),
+            refund_no.into(),
             key.into(),
         ];
         let found = self
@@ -69,10 +94,11 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
-    /// Counts a delivery that is stored under this key; `None` where none is, or where it is locked.
+    /// Counts a delivery that is stored under this number and key; `None` where none is, or where it is locked.
     fn count_delivery(
         &mut self,
         callback: &NewCallback,
+        refund_no: &str,
         key: &[u8; 32],
     ) -> Result<Option<Stored>, StoreError> {
         self.snapshot().first(
@@ -81,7 +107,7 @@ impl Tx<'_> {
                 callback.received_at.as_millis().into(),
                 callback.account.provider.as_str().into(),
                 callback.account.name.as_str().into(),
-                number_or_empty(callback.refund_no.as_ref()).into(),
+                refund_no.into(),
                 key.into(),
             ],
             read_known,

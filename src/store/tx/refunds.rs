@@ -5,7 +5,7 @@ use super::super::{StoreError, sql};
 use super::callbacks::uuid;
 use super::close_outs::read_close_out;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
-use crate::domain::claim::{Account, RefundNo, Status};
+use crate::domain::claim::{Account, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{Number, RefundId};
@@ -139,12 +139,16 @@ impl Snapshot<'_> {
         self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
     }
 
-    /// How many refunds have an open question, up to `COUNTED_MAX`.
-    pub fn count_attention(&mut self) -> Result<i64, StoreError> {
-        let found = self.first(sql::COUNT_ATTENTION, &[COUNTED_MAX.into()], |row| {
-            row.integer(0)
+    /// How many refunds have an open question of each reason, among the first `COUNTED_MAX` with any.
+    pub fn count_attention(&mut self) -> Result<Vec<(Reason, i64)>, StoreError> {
+        let sql = sql::count_attention();
+        let counts = self.first(&sql, &[COUNTED_MAX.into()], |row| {
+            let reasons = Reason::ALL.into_iter().enumerate();
+            let counts =
+                reasons.map(|(column, reason)| Ok((reason, row.opt_integer(column)?.unwrap_or(0))));
+            counts.collect::<Result<Vec<_>, StoreError>>()
         })?;
-        Ok(found.unwrap_or(0))
+        Ok(counts.unwrap_or_default())
     }
 }
 

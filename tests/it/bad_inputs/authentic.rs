@@ -9,7 +9,7 @@ use super::systems::{
     Members, SYSTEMS, System, flat, param, payermax, payermax_envelope, quoted, system,
 };
 use crate::harness::keys::sha256_hex;
-use crate::harness::paycools::OPEN_API_ACK;
+use crate::harness::paycools::{FLAT_ACK, OPEN_API_ACK};
 use crate::harness::payermax::{ACK, MAIN};
 
 pub fn rows() -> Vec<Row> {
@@ -28,6 +28,11 @@ pub fn rows() -> Vec<Row> {
 
 pub const fn invalid(ack: &'static str) -> Becomes {
     asked(ack, "pending", "invalid_content")
+}
+
+/// A member that the outcome does not need cannot be used: a question, and the status takes effect.
+pub const fn left_out(system: &System) -> Becomes {
+    asked(system.ack, "succeeded", "invalid_content")
 }
 
 pub const fn asked(ack: &'static str, status: &'static str, reason: &'static str) -> Becomes {
@@ -303,7 +308,7 @@ const HISTORIES: [(&str, Said, Said, Becomes); 14] = [
     (
         "an unreadable amount after success",
         &[],
-        &[("refundAmount", "1e3")],
+        &[("refundAmount", "\"abc\"")],
         asked(ACK, "succeeded", "invalid_content"),
     ),
     ("the very same bytes", &[], &[], SILENT),
@@ -351,7 +356,7 @@ fn outer_copy() -> Row {
     .with("amount", "100.00")
 }
 
-/// A digest over `a=1&b=2` vouches for two bodies; the one with the smuggled member is refused.
+/// A digest over `a=1&b=2` vouches for two bodies; the one with the smuggled member changes nothing.
 fn hidden_member() -> Row {
     let name = "a member hidden in the value of another";
     let good = (system("paycools flat").good)(&number(name)).without("refundStatus");
@@ -359,5 +364,5 @@ fn hidden_member() -> Row {
         "refundReturnTime",
         "\"2026-01-17 17:33:54&refundStatus=COMPLETE\"",
     );
-    Row::new(name, flat(&hidden), Becomes::Refused(401))
+    Row::new(name, flat(&hidden), invalid(FLAT_ACK)).with("amount", json!(null))
 }

@@ -308,11 +308,6 @@ fn inner() -> Vec<Row> {
             r#""data":null,"x":{"#,
         ),
         (
-            "payermax: another kind of notification",
-            r#""REFUND","#,
-            r#""PAYMENT","#,
-        ),
-        (
             "payermax: no kind of notification",
             r#""notifyType":"REFUND","#,
             "",

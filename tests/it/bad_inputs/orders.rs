@@ -68,7 +68,7 @@ const NUMBERS: [(&str, &str); 13] = [
 ];
 
 /// What no amount is, as JSON tokens.
-const AMOUNTS: [&str; 18] = [
+const AMOUNTS: [&str; 17] = [
     "1.00",
     "null",
     r#""""#,
@@ -80,7 +80,6 @@ const AMOUNTS: [&str; 18] = [
     r#""1e3""#,
     r#""1_000""#,
     r#""1,000""#,
-    r#""01""#,
     r#""1.""#,
     r#"" 1""#,
     r#""１""#,
@@ -90,10 +89,13 @@ const AMOUNTS: [&str; 18] = [
 ];
 
 /// Order numbers in the path.
-const PATHS: [(&str, &str); 5] = [
+const PATHS: [(&str, &str); 8] = [
     ("a NUL", "P%00"),
-    ("a blank", "P%201"),
+    ("a blank at the end", "P%20"),
+    ("a no-break space", "P%C2%A01"),
     ("invalid UTF-8", "P%ff"),
+    ("an overlong slash", "P%c0%af"),
+    ("half an escape", "P%2"),
     ("a look-alike", "%D0%A0-1"),
     (
         "65 characters",

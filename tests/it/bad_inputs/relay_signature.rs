@@ -13,14 +13,14 @@ const REFUSED: Becomes = Becomes::Refused(401);
 
 /// Ends of the path that are no refund number.
 const TAILS: [(&str, &str); 6] = [
-    ("an escaped slash", "R%2F1"),
+    ("half an escape", "R%2"),
     ("a NUL", "R%00"),
-    ("a blank", "R%201"),
+    ("a blank at the end", "R%20"),
     ("invalid UTF-8", "R%ff"),
     ("a look-alike", "%D0%A0-1"),
     (
-        "65 characters",
-        "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR",
+        "129 characters",
+        "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR",
     ),
 ];
 

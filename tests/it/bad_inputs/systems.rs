@@ -270,9 +270,10 @@ fn nmanagement(no: &str) -> Members {
 }
 
 fn nmanagement_reply(response: &Members) -> String {
+    let text = response.text();
+    let success = !text.contains("0130Z110B144");
     format!(
-        r#"{{"status":200,"success":true,"msg":"退款成功","msgDev":null,"response":{}}}"#,
-        response.text()
+        r#"{{"status":200,"success":{success},"msg":"退款成功","msgDev":null,"response":{text}}}"#
     )
 }
 

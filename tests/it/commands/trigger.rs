@@ -11,7 +11,7 @@ use crate::harness::epay::PATH as EPAY;
 use crate::harness::keys::provider_key;
 use crate::harness::paycools::{self, FLAT_ACK, OPEN_API_ACK};
 use crate::harness::payermax::{ACK, MAIN, OLD, OLD_ACK};
-use crate::harness::reader::attention;
+use crate::harness::reader::{attention, percent_encoded};
 use crate::harness::relay::{self, NMANAGEMENT, QUICKPAY};
 use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Server, wait_for};
@@ -72,7 +72,8 @@ fn believed(output: &Output, answer: &str) {
 
 /// The refund of this provider and number.
 fn refund(server: &Server, provider: &str, refund_no: &str) -> Value {
-    let query = format!("provider={provider}&refund_no={refund_no}");
+    let number = percent_encoded(refund_no);
+    let query = format!("provider={provider}&refund_no={number}");
     wait_for("the triggered refund", || server.refunds(&query).pop())
 }
 
@@ -85,7 +86,7 @@ const RELAYED: &str = r#""status":"succeeded"}"#;
 /// System, path, key file, further arguments, part of the answer, and the refund it makes.
 type Believed<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a str, &'a str);
 
-const BELIEVED: [Believed<'_>; 8] = [
+const BELIEVED: [Believed<'_>; 10] = [
     (
         "payermax",
         MAIN,
@@ -143,6 +144,22 @@ const BELIEVED: [Believed<'_>; 8] = [
         "quickpay store-1 100.00 CNY",
     ),
     (
+        "quickpay",
+        QUICKPAY,
+        "relay.secret",
+        &["--refund-no", "INV/2025/订单 1"],
+        RELAYED,
+        "quickpay store-1 100.00 CNY",
+    ),
+    (
+        "nmanagement",
+        "/relays/nmanagement/ccb/INV%2F2025%2F2",
+        "bank.secret",
+        &["--refund-no", "INV/2025/2"],
+        RELAYED,
+        "nmanagement ccb 100.00 CNY",
+    ),
+    (
         "nmanagement",
         "/relays/nmanagement/ccb/R-1",
         "bank.secret",
@@ -167,6 +184,8 @@ fn a_running_server_believes_every_system() {
         assert_eq!(shown.join(" "), stored, "{system} with key `{key}`");
     }
     refund(&server, "nmanagement", "R-1");
+    refund(&server, "nmanagement", "INV/2025/2");
+    refund(&server, "quickpay", "INV/2025/订单 1");
 }
 
 #[test]
@@ -296,8 +315,8 @@ fn what_cannot_be_signed_or_addressed_is_exit_2_and_one_line() {
             "paycools",
             paycools::PATH,
             "sender.pem",
-            &["--refund-no", "a b"],
-            "a b",
+            &["--refund-no", "a b "],
+            "white space",
         ),
         (
             "paycools-flat",

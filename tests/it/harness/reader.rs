@@ -86,8 +86,7 @@ impl Server {
     /// The refund of this number, once it is there and everything said about it is settled.
     #[track_caller]
     pub fn settled(&self, refund_no: &str) -> Value {
-        let query = format!("refund_no={}", refund_no.replace('/', "%2F"));
-        self.settled_by(&query)
+        self.settled_by(&format!("refund_no={}", percent_encoded(refund_no)))
     }
 
     /// The only refund that `query` finds, once everything said about it is settled.
@@ -100,12 +99,23 @@ impl Server {
                 "more than one refund of {query}: {found:#?}"
             );
             let id = text(&found.first()?["id"]);
-            let settled = self
-                .callbacks(&id)
-                .iter()
-                .all(|row| !row["verdict"].is_null());
-            settled.then(|| self.get(&format!("/v1/refunds/{id}")).expect_json(200))
+            self.is_settled(&id)
+                .then(|| self.get(&format!("/v1/refunds/{id}")).expect_json(200))
         })
+    }
+
+    /// This refund, once everything said about it is settled.
+    #[track_caller]
+    pub fn settled_by_id(&self, id: &str) -> Value {
+        wait_for(&format!("{id} to be settled"), || {
+            self.is_settled(id).then_some(())
+        });
+        self.get(&format!("/v1/refunds/{id}")).expect_json(200)
+    }
+
+    fn is_settled(&self, id: &str) -> bool {
+        let rows = self.callbacks(id);
+        rows.iter().all(|row| !row["verdict"].is_null())
     }
 
     /// Every notification of a refund, in the order of the listing.
@@ -167,6 +177,17 @@ impl Server {
             .map(|event| text(&event["type"]))
             .collect()
     }
+}
+
+/// A text as a part of a path or a value in a query.
+pub fn percent_encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 /// The text of a JSON string.

@@ -1,20 +1,20 @@
-//! The many spellings of a number that .NET accepts, brought to plain digits by moving characters.
-//!
-//! No spelling goes through binary floating point, with one exception that cannot be avoided: a
-//! BSON double *is* one when it arrives, see [`Decimal::from_double`].
+//! The one reader of decimal numbers: the spellings in which systems write them, brought to plain digits by moving
+//! characters. None goes through binary floating point.
 
 use std::fmt;
 
-/// Most digits of one number, zeros that an exponent adds included; money needs 18.
+/// Most digits of one number as it is written, without superfluous zeros; money needs 20.
 const DIGITS_MAX: usize = 64;
 /// Greatest exponent, up or down.
 const EXPONENT_MAX: i32 = 64;
 
 /// How numbers are written at some place of some format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling {
-    /// A bare number in JSON: `3`, `3.`, `.5`, `1e2`, `0x1F`. A leading zero is refused: the
-    /// original reads `010` as octal, and whoever sent it as money meant ten.
+pub enum Spelling {
+    /// A text of a provider, or of our own side: `3`, `3.50`, `0003.5000000`; no sign, no exponent, no separator.
+    Text,
+    /// A bare number in JSON: `3`, `1e2`, `1.0E7`; with what .NET takes beyond that: `3.`, `.5`, `0x1F`. A leading
+    /// zero is refused: the original of `EPay` reads `010` as octal, and a sender of money meant ten.
     JsonNumber,
     /// A string in JSON or BSON: `" 3.5 "`, `"+3"`, `"1,234.50"`. The commas must part groups of
     /// three digits: the original ignores them anywhere and makes 350 of `3,50`.
@@ -27,7 +27,7 @@ pub(super) enum Spelling {
 
 /// A decimal number of any size and sign, without superfluous zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub struct Decimal {
     negative: bool,
     integer: String,
     fraction: String,
@@ -35,16 +35,16 @@ pub(super) struct Decimal {
 
 impl Decimal {
     /// Reads a number; `None` if the text is none in this spelling, or an absurdly long one.
-    pub(super) fn parse(text: &str, spelling: Spelling) -> Option<Self> {
+    pub fn parse(text: &str, spelling: Spelling) -> Option<Self> {
         let text = match spelling {
-            Spelling::JsonNumber => text,
+            Spelling::Text | Spelling::JsonNumber => text,
             Spelling::Grouped | Spelling::Float | Spelling::XmlDecimal => {
                 text.trim_matches([' ', '\t', '\r', '\n'])
             }
         };
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
-            None if spelling == Spelling::JsonNumber => (false, text),
+            None if matches!(spelling, Spelling::Text | Spelling::JsonNumber) => (false, text),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         if spelling == Spelling::JsonNumber && !negative && is_hexadecimal(unsigned) {
@@ -53,53 +53,65 @@ impl Decimal {
         }
         let (mantissa, exponent) = match spelling {
             Spelling::JsonNumber | Spelling::Float => split_exponent(unsigned)?,
-            Spelling::Grouped | Spelling::XmlDecimal => (unsigned, 0),
+            Spelling::Text | Spelling::Grouped | Spelling::XmlDecimal => (unsigned, 0),
         };
         let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let is_open = integer.is_empty() || (fraction.is_empty() && mantissa.ends_with('.'));
+        if spelling == Spelling::Text && is_open {
+            return None;
+        }
         let integer = match spelling {
             Spelling::Grouped => join_groups(integer)?,
             Spelling::JsonNumber if integer.len() > 1 && integer.starts_with('0') => return None,
-            Spelling::JsonNumber | Spelling::Float | Spelling::XmlDecimal => integer.to_owned(),
+            Spelling::Text | Spelling::JsonNumber | Spelling::Float | Spelling::XmlDecimal => {
+                integer.to_owned()
+            }
         };
-        let length = integer.len() + fraction.len();
-        if length == 0 || length > DIGITS_MAX || !all_digits(&integer) || !all_digits(fraction) {
+        let is_empty = integer.is_empty() && fraction.is_empty();
+        if is_empty || !all_digits(&integer) || !all_digits(fraction) {
             return None;
         }
-        Some(Self::shifted(negative, &integer, fraction, exponent))
+        let plain = Self::normal(negative, &integer, fraction);
+        if plain.integer.len() + plain.fraction.len() > DIGITS_MAX {
+            return None;
+        }
+        Some(plain.shifted(exponent))
     }
 
-    /// The decimal a BSON double stands for: its first 15 significant digits, rounded, which is
-    /// what the original's conversion keeps and what turns 0.30000000000000004 back into 0.3.
-    /// `None` for infinities, what is no number and what is beyond all money.
-    pub(super) fn from_double(value: f64) -> Option<Self> {
-        Self::parse(&format!("{value:.14e}"), Spelling::JsonNumber)
-    }
-
-    pub(super) const fn is_negative(&self) -> bool {
+    /// Whether it is less than zero.
+    pub const fn is_negative(&self) -> bool {
         self.negative
     }
 
     /// Digits before the decimal point, at least one.
-    pub(super) const fn integer_digits(&self) -> usize {
+    pub const fn integer_digits(&self) -> usize {
         self.integer.len()
     }
 
     /// Digits after the decimal point, the last of them not zero.
-    pub(super) const fn fraction_digits(&self) -> usize {
+    pub const fn fraction_digits(&self) -> usize {
         self.fraction.len()
     }
 
-    /// Moves the decimal point; `exponent` is at most [`EXPONENT_MAX`] either way.
-    fn shifted(negative: bool, integer: &str, fraction: &str, exponent: i32) -> Self {
-        let zeros = "0".repeat(exponent.unsigned_abs() as usize);
-        if exponent < 0 {
-            let padded = format!("{zeros}{integer}");
-            let (kept, moved) = padded.split_at(integer.len());
-            return Self::normal(negative, kept, &format!("{moved}{fraction}"));
+    /// All digits as ASCII, those after the decimal point filled up with zeros to `decimals`.
+    pub fn digits(&self, decimals: usize) -> impl Iterator<Item = u8> {
+        let zeros = decimals.saturating_sub(self.fraction.len());
+        let digits = self.integer.bytes().chain(self.fraction.bytes());
+        digits.chain(std::iter::repeat_n(b'0', zeros))
+    }
+
+    /// Moves the decimal point to the right, or to the left; by [`EXPONENT_MAX`] places at most.
+    #[must_use]
+    pub fn shifted(self, places: i32) -> Self {
+        let zeros = "0".repeat(places.clamp(-EXPONENT_MAX, EXPONENT_MAX).unsigned_abs() as usize);
+        if places < 0 {
+            let padded = format!("{zeros}{}", self.integer);
+            let (kept, moved) = padded.split_at(self.integer.len());
+            return Self::normal(self.negative, kept, &format!("{moved}{}", self.fraction));
         }
-        let padded = format!("{fraction}{zeros}");
+        let padded = format!("{}{zeros}", self.fraction);
         let (moved, kept) = padded.split_at(zeros.len());
-        Self::normal(negative, &format!("{integer}{moved}"), kept)
+        Self::normal(self.negative, &format!("{}{moved}", self.integer), kept)
     }
 
     fn normal(negative: bool, integer: &str, fraction: &str) -> Self {

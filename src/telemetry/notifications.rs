@@ -1,0 +1,49 @@
+//! What came that asks for a person, or for nothing.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Labels of what is counted for each account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AccountLabels {
+    /// The system.
+    pub provider: String,
+    /// The account there.
+    pub account: String,
+}
+
+/// Labels of open questions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QuestionLabels {
+    /// One of the reasons for a question.
+    reason: &'static str,
+}
+
+/// What came that asks for a person, or for nothing.
+pub struct NotificationMetrics {
+    /// Authentic notifications about something else than refunds.
+    pub elsewhere: Family<AccountLabels, Counter>,
+    attention: Family<QuestionLabels, Gauge>,
+}
+
+impl NotificationMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let help = "Authentic notifications about something else than refunds";
+        let elsewhere = super::family(registry, "other_notifications", help);
+        let help = "Refunds with an open question, by its reason";
+        Self {
+            elsewhere,
+            attention: super::family(registry, "attention_refunds", help),
+        }
+    }
+
+    /// Shows how many refunds have an open question of this reason.
+    pub fn show_attention(&self, reason: &'static str, refunds: i64) {
+        self.attention
+            .get_or_create(&QuestionLabels { reason })
+            .set(refunds);
+    }
+}
