@@ -5,6 +5,7 @@ use super::TOKEN_CHARS_MIN;
 use super::accounts::AccountChecker;
 use super::shared::Holder;
 use crate::crypto::{PUBLISHED_TEST_KEY, SuffixSecret, TokenDigest, VerifyingKey, sha256};
+use crate::domain::number::Number;
 use crate::providers::paycools::Guards;
 
 /// Characters of a secret in a path: short ones could be tried out.
@@ -21,12 +22,11 @@ impl AccountChecker<'_> {
             .as_ref()
             .map(|text| self.path_secret(text));
         let prefix = section.refund_no_prefix.clone();
-        let is_plain = |text: &String| {
-            (1..=PREFIX_CHARS_MAX).contains(&text.len())
-                && text.bytes().all(|b| b.is_ascii_alphanumeric())
-        };
-        if prefix.as_ref().is_some_and(|prefix| !is_plain(prefix)) {
-            let what = "must be 1 to 32 letters and digits, as refund numbers are made of them";
+        let flaw = prefix
+            .as_ref()
+            .map(|text| Number::read(text, PREFIX_CHARS_MAX));
+        if let Some(Err(flaw)) = flaw {
+            let what = format!("{flaw}; it is how refund numbers begin, in 1 to 32 characters");
             self.note("refund_no_prefix", what);
             return None;
         }
