@@ -11,12 +11,15 @@ use super::limit;
 use crate::domain::clock::Moment;
 use crate::feed::{ConsumerError, FeedError};
 use crate::push::RecoverError;
-use crate::store::StoreError;
+use crate::store::{Hush, StoreError};
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The type of a 429 (draft-ietf-httpapi-ratelimit-headers-09, section on problem types).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/// Lines about readers whom the store cannot answer.
+static UNANSWERED: Hush = Hush::new();
 
 /// Why a reader's request is not answered as asked.
 #[derive(Debug)]
@@ -247,8 +250,10 @@ impl ApiError {
         let mut response = HttpResponse::build(code.status());
         response.content_type(MEDIA_TYPE);
         self.add_headers(&mut response);
-        if let Self::Unavailable(error) = self {
-            tracing::error!(%error, "a reader could not be answered");
+        if let Self::Unavailable(error) = self
+            && let Some(kept_back) = UNANSWERED.may_say()
+        {
+            tracing::error!(%error, kept_back, "a reader could not be answered");
         }
         let (epoch, last_sequence) = match self {
             Self::FeedRestarted { epoch, last, .. } => (Some(epoch.clone()), Some(*last)),

@@ -11,7 +11,7 @@ use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
 use crate::faults::crash_point;
-use crate::store::{DueCallback, Lane, StoreError};
+use crate::store::{DueCallback, Hush, Lane, StoreError};
 
 /// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
 const PASS_MAX: u32 = 256;
@@ -28,6 +28,16 @@ const ALL: Moment = Moment::from_millis(i64::MAX);
 /// How long before its time work is taken over at start where other instances may be at it. They have had
 /// the first second after accepting it for themselves.
 const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
+
+/// Lines of each cause: a store that is away meets every pass, and all that a pass has taken.
+static CALLBACKS_FAILED: Hush = Hush::new();
+static CLOSE_OUTS_FAILED: Hush = Hush::new();
+static CLOSE_OUT_WAITS: Hush = Hush::new();
+static CLOSE_OUT_UNTRIED: Hush = Hush::new();
+static CLOSE_OUT_STAYS: Hush = Hush::new();
+static SETTLING_WAITS: Hush = Hush::new();
+static UNSETTLED: Hush = Hush::new();
+static SETTLING_STAYS: Hush = Hush::new();
 
 impl Intake {
     /// Settles what an earlier process left behind. Called before the first request is answered, so that
@@ -88,7 +98,7 @@ impl Intake {
         loop {
             let passed = self.settle_due(self.clock.now()).await;
             // They are acknowledged and readers wait for them: no pause while more is due.
-            if !is_full_pass(passed, "callbacks") {
+            if !is_full_pass(passed, &CALLBACKS_FAILED, "callbacks") {
                 tokio::time::sleep(PERIOD).await;
             }
         }
@@ -98,7 +108,7 @@ impl Intake {
         loop {
             let began = Instant::now();
             let passed = self.close_out_due(self.clock.now()).await;
-            if is_full_pass(passed, "close-outs") {
+            if is_full_pass(passed, &CLOSE_OUTS_FAILED, "close-outs") {
                 // A mass of them (orders that are a day late) leaves the disk to callbacks most of the time.
                 tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
             } else {
@@ -176,10 +186,14 @@ impl Intake {
             return true;
         };
         if is_in_the_way(&error) {
-            tracing::info!(%refund_id, %error, "a close-out has to wait");
+            if let Some(kept_back) = CLOSE_OUT_WAITS.may_say() {
+                tracing::info!(%refund_id, %error, kept_back, "a close-out has to wait");
+            }
             return false;
         }
-        tracing::warn!(%refund_id, %error, "a close-out could not be tried");
+        if let Some(kept_back) = CLOSE_OUT_UNTRIED.may_say() {
+            tracing::warn!(%refund_id, %error, kept_back, "a close-out could not be tried");
+        }
         let until = self.clock.now().plus(RetryPolicy::LONGEST_PAUSE);
         let put_off = self
             .store
@@ -187,8 +201,10 @@ impl Intake {
                 tx.defer_close_out(refund_id, until)
             })
             .await;
-        if let Err(error) = put_off {
-            tracing::warn!(%refund_id, %error, "a close-out could not be put off");
+        if let Err(error) = put_off
+            && let Some(kept_back) = CLOSE_OUT_STAYS.may_say()
+        {
+            tracing::warn!(%refund_id, %error, kept_back, "a close-out could not be put off");
         }
         false
     }
@@ -214,12 +230,16 @@ impl Intake {
                 return true;
             }
             Err(error) if is_in_the_way(&error) => {
-                tracing::info!(callback_id = %id, %error, "applying a callback has to wait");
+                if let Some(kept_back) = SETTLING_WAITS.may_say() {
+                    tracing::info!(callback_id = %id, %error, kept_back, "applying a callback has to wait");
+                }
                 return false;
             }
             Err(error) => error,
         };
-        tracing::warn!(callback_id = %id, %error, attempts, "a callback could not be settled");
+        if let Some(kept_back) = UNSETTLED.may_say() {
+            tracing::warn!(callback_id = %id, %error, attempts, kept_back, "a callback could not be settled");
+        }
         let until = self.clock.now().plus(RetryPolicy::pause(attempts + 1));
         let put_off = self
             .store
@@ -227,8 +247,10 @@ impl Intake {
                 tx.defer_settle(id, until)
             })
             .await;
-        if let Err(error) = put_off {
-            tracing::warn!(callback_id = %id, %error, "settling could not be put off");
+        if let Err(error) = put_off
+            && let Some(kept_back) = SETTLING_STAYS.may_say()
+        {
+            tracing::warn!(callback_id = %id, %error, kept_back, "settling could not be put off");
         }
         false
     }
@@ -240,11 +262,13 @@ fn is_in_the_way(error: &StoreError) -> bool {
 }
 
 /// Whether as many were due as a pass takes and any of them got on: then more may be due already.
-fn is_full_pass(passed: Result<(usize, usize), StoreError>, what: &str) -> bool {
+fn is_full_pass(passed: Result<(usize, usize), StoreError>, hush: &Hush, what: &str) -> bool {
     match passed {
         Ok((found, done)) => found == PASS_MAX as usize && done > 0,
         Err(error) => {
-            tracing::warn!(%error, "resuming {what} failed; it is tried again");
+            if let Some(kept_back) = hush.may_say() {
+                tracing::warn!(%error, kept_back, "resuming {what} failed; it is tried again");
+            }
             false
         }
     }

@@ -16,13 +16,15 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, Number, RefundId};
 use crate::domain::refund::{Refund, Verdict};
 use crate::faults::crash_point;
-use crate::store::{DueCallback, Lane, Locked, StoreError, Stored, Tx, read_claim};
+use crate::store::{DueCallback, Hush, Lane, Locked, StoreError, Stored, Tx, read_claim};
 
 /// Longest time from the beginning of accepting until a caller hears what became of its notification. One
 /// who waits longer has gone, and resume does what is left.
 const ANSWER_MAX: Duration = Duration::from_millis(4_500);
 /// How often it is looked at what another worker was faster with, before the caller hears of it.
 const ATTEMPTS_MAX: u32 = 3;
+/// Lines about applying that could not be queued.
+static LEFT: Hush = Hush::new();
 
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,8 +141,10 @@ impl Intake {
                     })
             }
         };
-        if let Err(error) = queued {
-            tracing::warn!(%error, "settling is left to resume");
+        if let Err(error) = queued
+            && let Some(kept_back) = LEFT.may_say()
+        {
+            tracing::warn!(%error, kept_back, "settling is left to resume");
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::harness::mute::Mute;
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::postgres::Database;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server, now, wait_for};
@@ -176,4 +177,58 @@ fn nothing_is_acknowledged_on_one_copy_where_a_standby_is_required() {
         .notify(MAIN, Notice::new("R-one-copy", "REFUND_SUCCESS").text())
         .expect(200, ACK);
     assert_eq!(server.refunds("refund_no=R-one-copy").len(), 1);
+}
+
+/// What PostgreSQL says to a start-up message that it likes: no password is asked for, and it is ready.
+const GREETING: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+
+#[test]
+fn each_step_of_connecting_has_its_own_limit_and_the_error_names_server_and_step() {
+    let [no_start_up, no_role] = [Mute::after(b""), Mute::after(GREETING)];
+    let primary = Postgres::own(&[]);
+    let (database, standby) = (primary.database(), primary.standby("second"));
+    let servers = [
+        no_start_up.address(),
+        no_role.address(),
+        "127.0.0.1:1".to_owned(),
+        standby.address(),
+        primary.address(),
+    ];
+    let url = format!("{}?sslmode=disable", database.url_at(&servers.join(",")));
+    let config = ConfigBuilder::bare(Engine::Sqlite)
+        .usual_accounts()
+        .on(&database)
+        .variable("REFUND_RECEIVER__STORE__URL", &url);
+    let started = now();
+    let server = Server::start(&config);
+    assert!(started.elapsed() < Duration::from_secs(8), "{started:?}");
+    let log = server.log();
+    for (server, said) in servers.iter().zip([
+        "start-up: no answer within 1.5 s",
+        "role check: no answer within 1.0 s",
+        "connection: error connecting to server: Connection refused",
+        "role check: it does not take writes",
+    ]) {
+        let line = format!("{server}: {said}");
+        assert!(log.contains(&line), "`{line}` is not in:\n{log}");
+    }
+    server.notified(&Notice::new("R-past-them", "REFUND_SUCCESS"));
+}
+
+#[test]
+fn a_server_that_is_silent_in_the_handshake_of_tls_is_named_with_it() {
+    let no_tls = Mute::after(b"S");
+    let config = ConfigBuilder::bare(Engine::Sqlite)
+        .usual_accounts()
+        .on(&Postgres::shared().database())
+        .variable("REFUND_RECEIVER__STORE__WAIT_AT_START", "1s");
+    let mut server = Server::stopped(&config);
+    let url = format!(
+        "postgres://refunds@{}/refunds?sslmode=require",
+        no_tls.address()
+    );
+    server.set_variable("REFUND_RECEIVER__STORE__URL", Some(&url));
+    let said = server.refused_start();
+    let line = format!("{}: TLS: no answer within ", no_tls.address());
+    assert!(said.contains(&line), "{said}");
 }

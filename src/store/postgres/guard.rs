@@ -8,11 +8,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
-use super::super::StoreError;
+use super::super::{Hush, StoreError};
 use super::PostgresUrl;
 
 /// The first `PostgreSQL` that is still looked after by its makers.
 const VERSION_MIN: i64 = 140_000;
+
+/// Lines about what servers say without being asked.
+static WARNED: Hush = Hush::new();
 
 /// What the server said without being asked, as far as it matters.
 #[derive(Debug, Default)]
@@ -39,7 +42,9 @@ impl Notices {
     fn note(&self, notice: &DbError) {
         // Its words may quote what is stored.
         let (code, routine) = (notice.code().code(), notice.routine());
-        tracing::warn!(code, routine, "the database server warns");
+        if let Some(kept_back) = WARNED.may_say() {
+            tracing::warn!(code, routine, kept_back, "the database server warns");
+        }
         // The words are translated, the name of the server's function is not.
         let is_of_replication = |routine: &str| routine.starts_with("SyncRep");
         if *notice.code() == SqlState::WARNING && notice.routine().is_none_or(is_of_replication) {

@@ -4,24 +4,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{Hush, StoreError, monotonic};
+use super::steps::{self, Failed, REACH_MAX, TlsStream};
 
-pub(super) type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-pub(super) type Connected = (Client, Connection<Socket, TlsStream>);
-
-/// Longest time for reaching an address.
-const REACH_MAX: Duration = Duration::from_secs(1);
-/// Longest time for everything until a server has said whether it takes writes. The kernel of a frozen one
-/// still lets itself be reached.
-const HOST_MAX: Duration = Duration::from_millis(2_500);
-/// The same for one that did not answer the last time.
+/// Longest time for a step of one that did not answer the last time.
 const SILENT_MAX: Duration = Duration::from_secs(1);
 /// How long that is remembered.
 const SILENT_FOR: Duration = Duration::from_secs(10);
@@ -49,6 +39,14 @@ struct Memory {
     silent_until: Vec<Option<Instant>>,
     /// The one that took writes the last time.
     last: usize,
+}
+
+/// A connection to a server that takes writes.
+pub(super) struct Connected {
+    pub client: Client,
+    pub connection: Connection<Socket, TlsStream>,
+    /// The server's name in the URL.
+    pub name: String,
 }
 
 /// Why no server could be used.
@@ -82,10 +80,9 @@ impl Hosts {
         let mut failed = Vec::new();
         for (index, is_silent) in self.order() {
             let (name, config) = &self.each[index];
-            let limit = if is_silent { SILENT_MAX } else { HOST_MAX };
-            let started = monotonic();
-            let error = match timeout(limit, config.connect(tls.clone())).await {
-                Ok(Ok(connected)) => {
+            let at_most = if is_silent { SILENT_MAX } else { Duration::MAX };
+            match steps::connect(config, tls, at_most).await {
+                Ok((client, connection)) => {
                     self.note(index, true);
                     if !failed.is_empty()
                         && let Some(kept_back) = PASSED_OVER.may_say()
@@ -93,15 +90,19 @@ impl Hosts {
                         let error = no_host(failed).error;
                         tracing::info!(%error, server = name, kept_back, "servers were passed over");
                     }
-                    return Ok(connected);
+                    return Ok(Connected {
+                        client,
+                        connection,
+                        name: name.clone(),
+                    });
                 }
-                Ok(Err(error)) => Some(error),
-                Err(_) => None,
-            };
-            if error.is_none() || started.elapsed() >= REACH_MAX {
-                self.note(index, false);
+                Err(error) => {
+                    if error.is_silent {
+                        self.note(index, false);
+                    }
+                    failed.push((name, error));
+                }
             }
-            failed.push((name, error));
         }
         Err(no_host(failed))
     }
@@ -134,18 +135,11 @@ impl Hosts {
 }
 
 /// All errors in one, each with its server.
-fn no_host(failed: Vec<(&String, Option<tokio_postgres::Error>)>) -> NoHost {
-    let crowded =
-        |error: &tokio_postgres::Error| error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS);
-    let is_crowded = failed
-        .iter()
-        .any(|(_, error)| error.as_ref().is_some_and(crowded));
+fn no_host(failed: Vec<(&String, Failed)>) -> NoHost {
+    let is_crowded = failed.iter().any(|(_, failed)| failed.is_crowded);
     let mut errors: Vec<(&String, StoreError)> = failed
         .into_iter()
-        .map(|(name, error)| {
-            let silent = || StoreError::Away("no answer in time".to_owned());
-            (name, error.map_or_else(silent, StoreError::from))
-        })
+        .map(|(name, failed)| (name, failed.error))
         .collect();
     let text = |error: &StoreError| match error {
         StoreError::Away(text) | StoreError::Open(text) => text.clone(),
@@ -207,7 +201,7 @@ fn alone(config: &Config, index: usize) -> (String, Config) {
         .ssl_mode(config.get_ssl_mode())
         .ssl_negotiation(config.get_ssl_negotiation())
         .channel_binding(config.get_channel_binding())
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
+        .target_session_attrs(TargetSessionAttrs::Any)
         .application_name(config.get_application_name().unwrap_or(PROGRAM))
         .connect_timeout(REACH_MAX)
         .tcp_user_timeout(UNANSWERED_MAX)

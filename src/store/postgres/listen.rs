@@ -95,7 +95,7 @@ async fn listen_for_ever(url: &PostgresUrl, counter: &Counter) {
 
 /// Listens until the connection is lost, or leads to a server that does not take writes any more.
 async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> {
-    let (client, mut connection) = url.connect().await.map_err(|none| {
+    let connected = url.connect().await.map_err(|none| {
         if none.is_crowded {
             url.outlook.forget();
         } else {
@@ -103,6 +103,7 @@ async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> 
         }
         none.error
     })?;
+    let (client, mut connection) = (connected.client, connected.connection);
     let (heard, mut news) = mpsc::unbounded_channel();
     let driven = tokio::spawn(async move {
         while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
@@ -117,13 +118,13 @@ async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> 
         }
     });
     let result = async {
-        let server = within(guard::identity(&client)).await?;
+        let server = within("identity", guard::identity(&client)).await?;
         url.outlook.found(&server);
         let listen = format!("LISTEN {EVENTS_CHANNEL}");
-        within(async { Ok(client.batch_execute(&listen).await?) }).await?;
+        within("LISTEN", async { Ok(client.batch_execute(&listen).await?) }).await?;
         loop {
             // First what was committed before we listened, or unheard since.
-            counter.raise(within(look(&client, url)).await?);
+            counter.raise(within("look", look(&client, url)).await?);
             let again_at = Instant::now() + LOOK_AGAIN;
             while let Ok(news) = timeout_at(again_at, news.recv()).await {
                 match news {
@@ -138,13 +139,22 @@ async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> 
     driven.abort();
     // Whether it takes writes is not known until the next connection.
     url.outlook.forget();
-    result
+    result.map_err(|error| match error {
+        StoreError::Away(what) => StoreError::Away(format!("{}: {what}", connected.name)),
+        other => other,
+    })
 }
 
-async fn within<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(ANSWER_MAX, answer)
-        .await
-        .unwrap_or_else(|_| Err(StoreError::Away("no answer in time".to_owned())))
+async fn within<T>(
+    step: &str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(ANSWER_MAX, answer).await.unwrap_or_else(|_| {
+        let limit = ANSWER_MAX.as_secs_f32();
+        Err(StoreError::Away(format!(
+            "{step}: no answer within {limit:.1} s"
+        )))
+    })
 }
 
 /// The feed's counter, and whether the server is still what it was.

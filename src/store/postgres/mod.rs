@@ -15,6 +15,7 @@ mod listen;
 mod options;
 mod outlook;
 mod session;
+mod steps;
 mod tls;
 mod url;
 mod value;

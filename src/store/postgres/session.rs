@@ -19,13 +19,14 @@ use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
 use super::super::{StoreError, monotonic};
 use super::catalogue::show_presence;
 use super::guard::{self, Notices};
+use super::hosts::Connected;
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
 
-/// Longest time for making a connection, and for most answers.
+/// Longest time for most answers.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// Longest time for the first answers of a new connection.
-const FIRST_ANSWER_MAX: Duration = Duration::from_millis(2_500);
+/// Longest time for each of the first answers of a new connection.
+const FIRST_ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// An answer usually comes sooner; from here on it is asked whether it can come at all.
 const SOON: Duration = Duration::from_secs(1);
 /// Statements kept prepared; above the number that the program has, lists with filters included.
@@ -104,24 +105,21 @@ impl Session {
         purpose: Purpose,
     ) -> Result<Self, StoreError> {
         let opened = async {
-            let (client, connection) = url.connect().await.map_err(|none| none.error)?;
+            let Connected {
+                client,
+                connection,
+                name,
+            } = url.connect().await.map_err(|none| none.error)?;
             let notices = Arc::new(Notices::default());
             let connection = tokio::spawn(guard::drive(connection, Arc::clone(&notices)));
             let limits = purpose.limits();
             let durable = if url.may_lose_commits { "" } else { DURABLE };
-            let first_answers = async {
-                client
-                    .batch_execute(&format!(
-                        "{SETTINGS}{durable}{}; {}",
-                        limits.settings,
-                        show_presence()
-                    ))
-                    .await?;
-                guard::check_server(&client, url).await
-            };
-            let server = timeout(FIRST_ANSWER_MAX, first_answers)
-                .await
-                .unwrap_or_else(|_| Err(no_answer(FIRST_ANSWER_MAX)))?;
+            let (own, shown) = (limits.settings, show_presence());
+            let settings = format!("{SETTINGS}{durable}{own}; {shown}");
+            let set = async { Ok(client.batch_execute(&settings).await?) };
+            first_answer(&name, "settings", set).await?;
+            let check = guard::check_server(&client, url);
+            let server = first_answer(&name, "check of the server", check).await?;
             Ok(Self {
                 client: Arc::new(client),
                 connection,
@@ -134,10 +132,9 @@ impl Session {
                 outlook: Arc::clone(&url.outlook),
             })
         };
-        let within = runtime.block_on(async { timeout(ANSWER_MAX, opened).await });
-        within
-            .unwrap_or_else(|_| Err(no_answer(ANSWER_MAX)))
-            .map_err(|error| url.at(error))
+        runtime
+            .block_on(opened)
+            .map_err(|error: StoreError| url.at(error))
     }
 
     /// Whether another server takes writes by now.
@@ -363,6 +360,19 @@ impl Drop for Session {
     fn drop(&mut self) {
         // The task would end only when the server answers; a frozen one does not.
         self.connection.abort();
+    }
+}
+
+/// One of the first answers of a new connection; an error names the server and what it was asked for.
+async fn first_answer<T>(
+    server: &str,
+    step: &str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(FIRST_ANSWER_MAX, answer).await;
+    match answer.unwrap_or_else(|_| Err(no_answer(FIRST_ANSWER_MAX))) {
+        Err(StoreError::Away(what)) => Err(StoreError::Away(format!("{server}: {step}: {what}"))),
+        answer => answer,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod http;
 pub mod injection;
 pub mod keys;
 pub mod ledger;
+pub mod mute;
 pub mod paycools;
 pub mod payermax;
 pub mod postgres;
