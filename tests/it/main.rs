@@ -40,6 +40,7 @@ mod selftest;
 mod server_faults;
 mod server_tls;
 mod shared_feed;
+mod spares;
 mod sqlite_file;
 mod stalls;
 mod start_waits;

@@ -139,7 +139,10 @@ fn nginx_passes_to_both_receivers() {
     let conf = std::fs::read_to_string(written).expect("the script writes it");
     let [public, _] = ports();
     for name in RECEIVERS {
-        assert!(conf.contains(&format!("server {name}:{public};")), "{conf}");
+        assert!(
+            conf.contains(&format!("server {name}:{public} max_fails")),
+            "{conf}"
+        );
     }
     assert!(!conf.contains("server 127.0.0.1"), "{conf}");
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::folder::Folder;
-use super::{Server, wait_for};
+use super::patroni::Patroni;
+use super::{Postgres, Server, wait_for};
 
-/// A running proxy in front of a server's public listener.
+/// A running proxy in front of the public listeners of two servers, or of PostgreSQL.
 #[derive(Debug)]
 pub struct Front {
     child: Child,
@@ -18,16 +19,18 @@ pub struct Front {
 }
 
 impl Front {
-    /// nginx with `deploy/proxy/nginx.conf`.
+    /// nginx with `deploy/proxy/nginx.conf` in front of one server, which stands for both.
     pub fn nginx(server: &Server) -> Self {
+        Self::nginx_of([server; 2])
+    }
+
+    /// nginx in front of two.
+    pub fn nginx_of(servers: [&Server; 2]) -> Self {
         let folder = Folder::new();
         let listen = free_address();
-        let site = shipped(
-            "nginx.conf",
-            "listen 80;",
-            &format!("listen {listen};"),
-            server,
-        );
+        let mut replaced = addresses(servers);
+        replaced.push(("listen 80;".to_owned(), format!("listen {listen};")));
+        let site = shipped("nginx.conf", &replaced);
         folder.write("site.conf", site);
         let path = folder.path().display();
         // What a distribution's nginx.conf has around the sites, in a folder of our own.
@@ -46,20 +49,55 @@ impl Front {
         Self::start(command, "nginx-light", folder, &listen)
     }
 
-    /// `HAProxy` with `deploy/proxy/haproxy.cfg`.
+    /// `HAProxy` with `deploy/proxy/haproxy.cfg` in front of one server, which stands for both.
     pub fn haproxy(server: &Server) -> Self {
-        let folder = Folder::new();
+        Self::haproxy_of([server; 2])
+    }
+
+    /// `HAProxy` in front of two.
+    pub fn haproxy_of(servers: [&Server; 2]) -> Self {
         let listen = free_address();
-        let config = shipped(
-            "haproxy.cfg",
-            "bind :80\n",
-            &format!("bind {listen}\n"),
-            server,
-        );
-        let config = folder.write("haproxy.cfg", config);
+        let mut replaced = addresses(servers);
+        for (port, server) in [("8081", servers[0]), ("8083", servers[1])] {
+            let (_, internal) = server.internal_url.rsplit_once(':').expect("a port");
+            replaced.push((
+                format!("check port {port}"),
+                format!("check port {internal}"),
+            ));
+        }
+        replaced.push(("bind :80\n".to_owned(), format!("bind {listen}\n")));
+        Self::haproxy_with("haproxy.cfg", &replaced, &listen)
+    }
+
+    /// `HAProxy` with `deploy/proxy/haproxy-database.cfg` in front of a server of PostgreSQL for each health check.
+    pub fn databases(servers: &[(&Postgres, &Patroni)]) -> Self {
+        let listen = free_address();
+        let mut replaced = vec![("bind 127.0.0.1:5432".to_owned(), format!("bind {listen}"))];
+        for number in 1..=3 {
+            let line = format!("192.0.2.1{number}:5432 check port 8008");
+            let by = match servers.get(number - 1) {
+                Some((server, patroni)) => {
+                    format!("{} check port {}", server.address(), patroni.port())
+                }
+                // A machine that is not there.
+                None => "127.0.0.1:1 check port 1".to_owned(),
+            };
+            replaced.push((line, by));
+        }
+        Self::haproxy_with("haproxy-database.cfg", &replaced, &listen)
+    }
+
+    fn haproxy_with(file: &str, replaced: &[(String, String)], listen: &str) -> Self {
+        let folder = Folder::new();
+        let config = folder.write(file, shipped(file, replaced));
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-f").arg(config);
-        Self::start(command, "haproxy", folder, &listen)
+        Self::start(command, "haproxy", folder, listen)
+    }
+
+    /// `ADDRESS:PORT`.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     fn start(mut command: Command, package: &str, folder: Folder, listen: &str) -> Self {
@@ -108,17 +146,21 @@ impl Drop for Front {
     }
 }
 
+/// The addresses of two instances, as the files have them, and those of two servers.
+fn addresses(servers: [&Server; 2]) -> Vec<(String, String)> {
+    let files = ["127.0.0.1:8080", "127.0.0.1:8082"].map(str::to_owned);
+    let own = servers.map(|server| server.public_url.trim_start_matches("http://").to_owned());
+    files.into_iter().zip(own).collect()
+}
+
 /// A file of `deploy/proxy` with the addresses of a test.
-fn shipped(name: &str, listen: &str, by: &str, server: &Server) -> String {
+fn shipped(name: &str, replaced: &[(String, String)]) -> String {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/proxy");
     let text = std::fs::read_to_string(folder.join(name)).expect("the file is part of the product");
-    let upstream = server.public_url.trim_start_matches("http://");
-    [(listen, by), ("127.0.0.1:8080", upstream)]
-        .iter()
-        .fold(text, |text, (old, new)| {
-            assert_eq!(text.matches(old).count(), 1, "{name} has `{old}` once");
-            text.replace(old, new)
-        })
+    replaced.iter().fold(text, |text, (old, new)| {
+        assert!(text.contains(old), "{name} has `{old}`");
+        text.replace(old, new)
+    })
 }
 
 /// An address that was free a moment ago.

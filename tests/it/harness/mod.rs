@@ -15,6 +15,7 @@ pub mod injection;
 pub mod keys;
 pub mod ledger;
 pub mod mute;
+pub mod patroni;
 pub mod paycools;
 pub mod payermax;
 pub mod postgres;

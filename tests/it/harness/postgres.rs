@@ -142,6 +142,15 @@ impl Postgres {
         self.set_synchronous(&[]);
     }
 
+    /// Whether it is there and takes writes. A frozen one says nothing until it is thawed.
+    pub fn is_primary(&self) -> bool {
+        let asked = self.client("postgres").and_then(|mut client| {
+            let row = client.query_one("SELECT NOT pg_is_in_recovery()", &[])?;
+            Ok(row.get(0))
+        });
+        asked.unwrap_or(false)
+    }
+
     /// Changes a setting of the running server; those that need a restart wait for one.
     pub fn set(&self, name: &str, value: &str) {
         self.execute(&format!("ALTER SYSTEM SET {name} = '{value}'"));

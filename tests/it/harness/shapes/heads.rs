@@ -174,11 +174,16 @@ pub(super) fn asks(table: &mut Table) {
     table.row("asks before it sends", "100 200", |bent| {
         bent.host().header("Expect: 100-continue").length()
     });
-    table.row("asks before it sends too much", "100 413", |bent| {
-        bent.host()
-            .header("Expect: 100-continue\r\nContent-Length: 70000")
-            .body(b"")
-    });
+    // Proxies wait for the whole body, which does not come.
+    table.mixed(
+        "asks before it sends too much",
+        ["100 413", "100.", "100 408"],
+        |bent| {
+            bent.host()
+                .header("Expect: 100-continue\r\nContent-Length: 70000")
+                .body(b"")
+        },
+    );
     for encoding in ["gzip", "br", "zstd", "deflate"] {
         table.row("a content encoding", "415", |bent| {
             bent.host()
@@ -223,7 +228,7 @@ pub(super) fn sizes(table: &mut Table) {
     table.row("8 KiB of headers", "200", |bent| {
         bent.host().header(&many(8, 1_000)).length()
     });
-    table.mixed("one header of 20 KiB", ["200", "400", "400"], |bent| {
+    table.mixed("one header of 20 KiB", ["200", "400", "200"], |bent| {
         bent.host().header(&many(1, 20_000)).length()
     });
     table.mixed(
