@@ -11,8 +11,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::{Hush, StoreError, monotonic};
 use super::steps::{self, Failed, REACH_MAX, TlsStream};
 
-/// Longest time for a step of one that did not answer the last time.
-const SILENT_MAX: Duration = Duration::from_secs(1);
+/// Longest time for a step of one that did not answer the last time: the search for the new primary waits
+/// for it in each round.
+const SILENT_MAX: Duration = Duration::from_millis(500);
 /// How long that is remembered.
 const SILENT_FOR: Duration = Duration::from_secs(10);
 /// Unanswered data after which the system gives a connection up.
