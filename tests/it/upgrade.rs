@@ -7,9 +7,9 @@ use std::process::Command;
 
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::ledger::{Ledger, mixed, register_orders};
-use crate::harness::payermax::{ACK, MAIN, SAMPLE};
+use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE};
 use crate::harness::server::PROGRAM;
-use crate::harness::{ConfigBuilder, Engine, Postgres, Server, epay, wait_for};
+use crate::harness::{ConfigBuilder, Engine, Postgres, Server, epay, paycools, wait_for};
 
 /// Names the program of the last release; `tests/run` builds and sets it.
 const LAST_RELEASE: &str = "REFUND_LAST_RELEASE";
@@ -174,6 +174,72 @@ fn what_the_last_release_stored_is_known_again_by_the_same_bytes() {
         before,
         "nothing new came, and nothing happened"
     );
+}
+
+/// The last release read no number in `INV/2025/1`, so it stored what named one under none, and held it up.
+#[test]
+fn what_the_last_release_stored_without_its_number_is_a_repeat_and_takes_no_effect_again() {
+    let database = Postgres::shared().database();
+    let with_paycools = |config| paycools::accounts(config);
+    for config in [
+        with_paycools(ConfigBuilder::new(Engine::Sqlite)),
+        with_paycools(ConfigBuilder::bare(Engine::Postgres).usual_accounts()).on(&database),
+    ] {
+        let mut server = Server::stopped(&config);
+        server.use_program(last_release());
+        server.restart();
+        let odd_refund = Notice::new("INV/2025/1", "REFUND_SUCCESS").text();
+        let odd_order = Notice::new("R-1", "REFUND_SUCCESS")
+            .text()
+            .replace("P-R-1", "INV/2025/1");
+        let odd_amount = Notice::new("R-2", "REFUND_FAILED").amount("1.0E2").text();
+        let param = paycools::PARAM.replace("18184914989277184", "INV/2025/2");
+        let members = [
+            ("eventName", "payment.refund.success"),
+            ("mchRefundOrderId", "INV/2025/3"),
+            ("refundTransactionId", "C-3"),
+            ("originalTransactionId", "P-3"),
+            ("refundAmount", "10000"),
+            ("refundStatus", "COMPLETE"),
+        ];
+        let flat = paycools::flat(&members);
+        let send = |server: &Server| {
+            for body in [&odd_refund, &odd_order, &odd_amount] {
+                server.notify(MAIN, body).expect(200, ACK);
+            }
+            server
+                .post_param(paycools::PATH, &param)
+                .expect(200, paycools::OPEN_API_ACK);
+            server
+                .post_json(paycools::PATH, &flat)
+                .expect(200, paycools::FLAT_ACK);
+            server.wait_until_settled();
+        };
+        send(&server);
+        assert_eq!(server.terminate().code(), Some(0));
+        server.use_program(PROGRAM.into());
+        server.restart();
+        let before = server.kept();
+        assert_eq!(before.callbacks, 5);
+        send(&server);
+        assert_eq!(
+            server.kept(),
+            before,
+            "nothing new came, and nothing happened"
+        );
+        assert_eq!(
+            server
+                .refunds("status=pending&attention=invalid_content")
+                .len(),
+            5
+        );
+        server.assert_audit_is_clean(None);
+        // The same fact in other bytes is new, and takes effect.
+        let again = odd_refund.replace("09:33:54", "09:33:55");
+        server.notify(MAIN, again).expect(200, ACK);
+        assert_eq!(server.settled("INV/2025/1")["status"], "succeeded");
+        server.assert_audit_is_clean(None);
+    }
 }
 
 /// Provider, account, headers and body of every notification that a store holds and that may come again.
