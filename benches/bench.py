@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 RELEASE, KEPT = TARGET / "release", TARGET / "compare"
 PREPARED = 400_000
-SCHEMA_VERSION = max(int(step.stem) for step in (ROOT / "schema").glob("*.sql"))
+SCHEMA_VERSION = max(int(step.stem) for step in (ROOT / "schema").glob("[0-9].sql"))
 TOKEN = "bench"
 MERCHANT_NO = "020213827212251"
 START_MS = 1_760_000_000_000
@@ -51,7 +51,9 @@ def fill(path, rows, with_callbacks=False):
     """A store with this many refunds, and where wanted with a callback and an event for each."""
     store = sqlite3.connect(path)
     store.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;" + (ROOT / "schema.sql").read_text())
-    store.execute("INSERT INTO schema_version VALUES (?, 0)", (SCHEMA_VERSION,))
+    for table in ("schema_version", "schema_expanded"):
+        store.execute(f"INSERT INTO {table} VALUES (?, 0)", (SCHEMA_VERSION,))
+    store.execute("INSERT INTO feed_epoch (epoch) VALUES ('measured')")
     store.executemany(
         "INSERT INTO refunds (id, provider, account, refund_no, received_at, provider_refund_no, order_no,"
         " status, provider_status, amount, currency, attention, updated_at)"
@@ -122,17 +124,17 @@ def get_json(url):
     return json.loads(get(url))
 
 
-def prepare():
-    """Builds what is measured and signs the callbacks, once; gives the public key and their file."""
+def prepare(count=PREPARED):
+    """Builds what is measured and signs so many callbacks, once; gives the public key and their file."""
     build = ["cargo", "build", "--release", "--bin", "refund-receiver", "--example", "load", "--example", "verify_only"]
     subprocess.run(build, cwd=ROOT, check=True)
     KEPT.mkdir(parents=True, exist_ok=True)
-    private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"requests-{PREPARED}.txt"
+    private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"requests-{count}.txt"
     if not public.exists():
         rsa = ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private]
         subprocess.run(rsa, check=True)
         subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
-    sign = ["--mode", "prepare", "--key", private, "--prepare", str(PREPARED), "--prepared", prepared]
+    sign = ["--mode", "prepare", "--key", private, "--prepare", str(count), "--prepared", prepared]
     subprocess.run([RELEASE / "examples/load", *sign], check=True)
     return public, prepared
 
