@@ -100,7 +100,7 @@ impl Decimal {
         digits.chain(std::iter::repeat_n(b'0', zeros))
     }
 
-    /// Moves the decimal point to the right, or to the left; by [`EXPONENT_MAX`] places at most.
+    /// Moves the decimal point to the right, or to the left; by `EXPONENT_MAX` places at most.
     #[must_use]
     pub fn shifted(self, places: i32) -> Self {
         let zeros = "0".repeat(places.clamp(-EXPONENT_MAX, EXPONENT_MAX).unsigned_abs() as usize);
