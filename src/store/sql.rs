@@ -58,13 +58,16 @@ WHERE id = (SELECT id FROM callbacks
                         WHERE provider = $2 AND account = $3 AND message_key = $4) /* skip locked */)
 RETURNING id, settled_at";
 
+/// Here and below a row that is named by its key is unsettled where it has no verdict, which the table's CHECK says
+/// is the same. `settled_at IS NULL` is the condition of the index of all unsettled rows: a server that has seen that
+/// one empty reads all of it for each of them, and slower the further applying lags.
 pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback
 UPDATE callbacks SET refund_id = $1, verdict = $2, settled_at = $3
-WHERE id = $4 AND settled_at IS NULL";
+WHERE id = $4 AND verdict IS NULL";
 
 pub(super) const DEFER_SETTLE: &str = "-- defer_settle
 UPDATE callbacks SET settle_after = $1, settle_attempts = settle_attempts + 1
-WHERE id = $2 AND settled_at IS NULL";
+WHERE id = $2 AND verdict IS NULL";
 
 pub(super) const LEASE_UNSETTLED: &str = "-- lease_unsettled
 UPDATE callbacks SET settle_after = $1
@@ -80,7 +83,7 @@ SELECT min(settle_after) FROM callbacks WHERE settled_at IS NULL";
 
 pub(super) const UNSETTLED_CALLBACK: &str = "-- unsettled_callback
 SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
-WHERE id = $1 AND settled_at IS NULL";
+WHERE id = $1 AND verdict IS NULL";
 
 pub(super) const SETTLED_CALLBACK: &str = "-- settled_callback
 SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NULL";
@@ -220,8 +223,9 @@ UPDATE close_outs SET state = 'pending', next_at = $1
 WHERE state <> 'done'
   AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $2)";
 
+/// A pending one is neither parked nor done; `state = 'pending'` would let a server read the index of all open ones.
 pub(super) const DEFER_CLOSE_OUT: &str = "-- defer_close_out
-UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state = 'pending'";
+UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state <> 'parked' AND errcode <> 0";
 
 /// Every limit has an order here and elsewhere: without one a server takes any way to the first rows, through the
 /// whole table where it expects to meet them soon.
