@@ -4,6 +4,8 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::{Engine, Server};
 
@@ -41,6 +43,13 @@ fn kinds() -> [(&'static str, Vec<u8>); 5] {
 
 #[test]
 fn every_connection_with_as_much_as_it_may_send_stays_within_the_bound() {
+    // The crowd is in this process, which needs as many files as the service.
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the hard limit anybody may");
     let server = Server::usual(Engine::Sqlite);
     let addresses = [&server.public_url, &server.internal_url]
         .map(|url| url.trim_start_matches("http://").to_owned());
