@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::harness::config::check_file;
 use crate::harness::folder::Folder;
 use crate::harness::server::PROGRAM;
 
@@ -134,11 +135,7 @@ fn a_database_file_has_its_evidence_beside_it() {
         "sqlite:data/refunds.db",
     );
     folder.write("refunds.toml", file);
-    let output = Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(folder.path().join("refunds.toml"))
-        .output()
-        .expect("the program can be started");
+    let output = check_file(&folder.path().join("refunds.toml"), &[]);
     let text = String::from_utf8(output.stdout).expect("text");
     let store: Vec<_> = text
         .lines()

@@ -135,13 +135,7 @@ fn the_official_standard_webhooks_libraries_sign_a_relay() {
 #[test]
 fn the_official_standard_webhooks_libraries_verify_a_push() {
     let receiver = Receiver::start(|_| Answer::status(204));
-    let config = ConfigBuilder::new(Engine::Sqlite)
-        .file("push.secret", &relay::text(relay::SECRET))
-        .toml(&format!(
-            "[[endpoints]]\nname = \"erp\"\nurl = \"{}\"\nsecrets = [\"file:push.secret\"]\n\
-             allow_private = true\n",
-            receiver.url()
-        ));
+    let config = ConfigBuilder::new(Engine::Sqlite).pushing_to(&receiver.url());
     let server = Server::start(&config);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     let pushed = wait_for("a push", || receiver.pushed().first().cloned());

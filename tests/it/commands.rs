@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ENGINE;
-use crate::harness::config::EPAY_TOKEN;
+use crate::harness::config::{EPAY_TOKEN, check};
 use crate::harness::folder::Folder;
 use crate::harness::keys::{TestKey, provider_key};
 use crate::harness::payermax::{ACK, MAIN, SAMPLE};
@@ -34,18 +34,6 @@ fn stderr(output: &Output) -> String {
 /// The written form of a relay's secret.
 fn relay_secret(secret: &[u8]) -> String {
     format!("whsec_{}", STANDARD.encode(secret))
-}
-
-/// Runs `check-config` over this configuration in a folder of its own.
-fn check(config: &ConfigBuilder) -> Output {
-    let folder = Folder::new();
-    config.write(&folder);
-    Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(folder.path().join("refund-receiver.toml"))
-        .envs(config.environment.iter().cloned())
-        .output()
-        .expect("the program can be started")
 }
 
 /// Asserts exit 2 and a single line on stderr that holds each of `words`.

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::harness::config::check_file;
 use crate::harness::folder::Folder;
 use crate::harness::keys::provider_key;
 use crate::harness::server::PROGRAM;
@@ -87,11 +88,7 @@ fn lay_out(folder: &Folder, config: &str) {
 }
 
 fn check_config(folder: &Folder) -> Output {
-    Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(folder.path().join("refund-receiver.toml"))
-        .output()
-        .expect("the program can be started")
+    check_file(&folder.path().join("refund-receiver.toml"), &[])
 }
 
 fn make_secrets(folder: &Path) -> Output {

@@ -2,7 +2,7 @@
 //! asks the command what would have had to be different.
 
 use std::fmt::Write as _;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -14,21 +14,9 @@ use crate::harness::paycools::{self, PARAM};
 use crate::harness::payermax::{MAIN, Notice, OLD, SAMPLE};
 use crate::harness::reader::text;
 use crate::harness::relay;
-use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Server};
 
 const UNEXPLAINED: &str = "none of the known manglings explains it";
-
-fn evidence(server: &Server, arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
-        .arg("evidence")
-        .args(arguments)
-        .arg("--config")
-        .arg(server.config_path())
-        .env("TEST_NEXT_RELAY_SECRET", relay::text(relay::NEXT_SECRET))
-        .output()
-        .expect("the program can be started")
-}
 
 fn lines(output: &Output) -> Vec<Value> {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -38,20 +26,10 @@ fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// The newest of `count` refused requests, with its diagnosis.
-#[track_caller]
-fn newest(server: &Server, count: usize) -> Value {
-    server.evidence_of(count);
-    let listed = evidence(server, &["list", "--limit", "1", "--output", "json"]);
-    let id = lines(&listed)[0]["id"].to_string();
-    let shown = evidence(server, &["show", &id, "--output", "json"]);
-    lines(&shown)[0].clone()
-}
-
 /// Asserts that the newest refused request is explained by this mangling first.
 #[track_caller]
 fn explained(server: &Server, count: usize, mangling: &str) {
-    let shown = newest(server, count);
+    let shown = server.newest_of_refused(count);
     let found = &shown["diagnosis"]["findings"][0]["mangling"];
     assert_eq!(found, mangling, "{shown:#}");
     let says = text(&shown["diagnosis"]["says"]);
@@ -60,7 +38,7 @@ fn explained(server: &Server, count: usize, mangling: &str) {
 
 #[track_caller]
 fn unexplained(server: &Server, count: usize, says: &str) {
-    let shown = newest(server, count);
+    let shown = server.newest_of_refused(count);
     let said = text(&shown["diagnosis"]["says"]);
     assert!(said.starts_with(says), "{said}");
     assert_eq!(shown["diagnosis"]["findings"], Value::Array(Vec::new()));
@@ -417,7 +395,7 @@ fn a_path_that_is_almost_right_is_named() {
             401,
             "{path}"
         );
-        let shown = newest(&server, number + 1);
+        let shown = server.newest_of_refused(number + 1);
         let findings = shown["diagnosis"]["findings"].to_string();
         assert!(
             findings.contains("it were sent to /callbacks/payermax/main"),
@@ -440,7 +418,7 @@ fn a_refused_epay_caller_is_told_apart_by_what_was_wrong() {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(authorization.map(|value| ("authorization", value)));
         assert_eq!(server.post(path, &headers, body).status, 401);
-        let shown = newest(&server, number + 1);
+        let shown = server.newest_of_refused(number + 1);
         let (said, kept) = (text(&shown["diagnosis"]["says"]), text(&shown["why"]));
         assert!(said.contains(why) && kept.contains(why), "{said}\n{kept}");
     }
@@ -459,7 +437,7 @@ fn refused_requests_are_listed_by_time_reason_and_path() {
     }
     let list = |filter: &[&str]| {
         let arguments = [&["list", "--output", "json"], filter].concat();
-        let rows = lines(&evidence(&server, &arguments));
+        let rows = lines(&server.evidence_command(&arguments));
         rows.iter()
             .map(|row| text(&row["path"]))
             .collect::<Vec<_>>()
@@ -472,7 +450,7 @@ fn refused_requests_are_listed_by_time_reason_and_path() {
     assert_eq!(list(&["--since", "2020-01-01T00:00:00Z"]).len(), 3);
 
     let stdout = |arguments: &[&str]| {
-        let output = evidence(&server, arguments);
+        let output = server.evidence_command(arguments);
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let table = stdout(&["list"]);
@@ -481,10 +459,13 @@ fn refused_requests_are_listed_by_time_reason_and_path() {
     for expected in [MAIN, "sign: AAAA", SAMPLE, UNEXPLAINED] {
         assert!(shown.contains(expected), "`{expected}` in: {shown}");
     }
-    let unknown = evidence(&server, &["show", "99"]);
+    let unknown = server.evidence_command(&["show", "99"]);
     let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert_eq!(unknown.status.code(), Some(1), "{said}");
     assert_eq!(said, "error: no refused request is kept as 99\n");
     assert!(unknown.stdout.is_empty(), "{unknown:?}");
-    assert_eq!(evidence(&server, &["show", "x"]).status.code(), Some(2));
+    assert_eq!(
+        server.evidence_command(&["show", "x"]).status.code(),
+        Some(2)
+    );
 }

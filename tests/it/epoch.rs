@@ -10,7 +10,7 @@ use crate::harness::http::{raw_status, raw_until};
 use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::receiver::{Answer, Pushed, Receiver};
-use crate::harness::{ConfigBuilder, Reply, Server, relay, wait_for};
+use crate::harness::{ConfigBuilder, Reply, Server, wait_for};
 
 /// Events in the store, and those that a restore leaves.
 const EVENTS: usize = 9;
@@ -130,14 +130,7 @@ fn a_place_beyond_the_last_event_is_unknown_everywhere() {
 #[test]
 fn whoever_read_further_than_a_restored_store_goes_is_told_and_skips_nothing() {
     let receiver = Receiver::start(|_| Answer::status(200));
-    let endpoint = format!(
-        "[[endpoints]]\nname = \"erp\"\nurl = \"{}\"\nsecrets = [\"file:push.secret\"]\n\
-         allow_private = true\n",
-        receiver.url()
-    );
-    let config = ConfigBuilder::new(ENGINE)
-        .file("push.secret", &relay::text(relay::SECRET))
-        .toml(&endpoint);
+    let config = ConfigBuilder::new(ENGINE).pushing_to(&receiver.url());
     let mut server = Server::start(&config);
     notify(&server, 0..EVENTS);
     let old = text(&page(&server, "after=0").expect_json(200)["epoch"]);

@@ -1,8 +1,6 @@
 //! Requests that nothing serves: a URL that a provider was given wrongly, or another method. Nothing below our
 //! paths disappears without a trace.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::ENGINE;
@@ -12,7 +10,6 @@ use crate::harness::http::{raw, raw_status};
 use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::payermax::{MAIN, SAMPLE};
 use crate::harness::reader::text;
-use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Server};
 
 /// A signed callback with this request line, byte for byte.
@@ -24,25 +21,6 @@ fn sent(line: &str, more: &str) -> Vec<u8> {
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{SAMPLE}"
     )
     .into_bytes()
-}
-
-/// What `evidence show` says of the newest refused request.
-#[track_caller]
-fn newest(server: &Server) -> Value {
-    let run = |arguments: &[&str]| {
-        let output = Command::new(PROGRAM)
-            .arg("evidence")
-            .args(arguments)
-            .args(["--output", "json", "--config"])
-            .arg(server.config_path())
-            .output()
-            .expect("the program can be started");
-        assert!(output.status.success(), "{output:?}");
-        let said = String::from_utf8(output.stdout).expect("text");
-        serde_json::from_str::<Value>(said.trim()).expect("one line of JSON")
-    };
-    let id = run(&["list", "--limit", "1"])["id"].to_string();
-    run(&["show", &id])
 }
 
 fn counted(server: &Server, reason: &str) -> u64 {
@@ -85,7 +63,7 @@ fn what_is_posted_to_a_url_that_nothing_serves_is_counted_kept_and_said() {
             ("not_found", *path)
         );
         assert_eq!(newest_kept.body_sha256, sha256_hex(SAMPLE.as_bytes()));
-        let shown = newest(&server);
+        let shown = server.newest_refused();
         let says = format!(
             "{} {}",
             text(&shown["why"]),
@@ -136,7 +114,7 @@ fn another_method_leaves_the_same_traces() {
             "{path}"
         );
         server.evidence_of(number + 1);
-        let shown = newest(&server);
+        let shown = server.newest_refused();
         assert_eq!(shown["reason"], "method_not_allowed", "{shown:#}");
         let says = text(&shown["diagnosis"]["says"]);
         assert!(says.contains("POST") && says.contains(method), "{says}");
@@ -150,7 +128,7 @@ fn another_method_leaves_the_same_traces() {
     let upgrade = sent(&format!("POST {MAIN}"), "Upgrade: websocket\r\n");
     assert_eq!(raw_status(&raw(&server.public_url, &upgrade)), 400);
     server.evidence_of(urls.len() + 1);
-    let shown = newest(&server);
+    let shown = server.newest_refused();
     assert_eq!(shown["headers"]["upgrade"], "websocket", "{shown:#}");
     assert_eq!(counted(&server, "malformed"), 1);
 }
@@ -178,7 +156,7 @@ fn a_path_that_is_off_says_so() {
     let reply = server.post(epay::PATH, &[("content-type", "application/json")], "{}");
     assert_eq!(reply.status, 404);
     server.evidence_of(1);
-    let shown = newest(&server);
+    let shown = server.newest_refused();
     let why = text(&shown["why"]);
     assert!(why.contains("[epay]"), "{why}");
 }

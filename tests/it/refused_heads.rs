@@ -1,8 +1,6 @@
 //! A sender that is refused for a header is told why: the answer, the log, the evidence and the diagnosis name the same
 //! cause, with the value; the body is kept. What changes nothing about the bytes is no reason to refuse them.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::ENGINE;
@@ -13,29 +11,7 @@ use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::payermax::{ACK, MAIN, SAMPLE};
 use crate::harness::reader::text;
 use crate::harness::relay::{self, QUICKPAY, signature, timestamp};
-use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Server};
-
-/// The newest of `count` refused requests, with its diagnosis.
-#[track_caller]
-fn newest(server: &Server, count: usize) -> Value {
-    server.evidence_of(count);
-    let run = |arguments: &[&str]| {
-        let output = Command::new(PROGRAM)
-            .arg("evidence")
-            .args(arguments)
-            .args(["--output", "json", "--config"])
-            .arg(server.config_path())
-            .env("TEST_NEXT_RELAY_SECRET", relay::text(relay::NEXT_SECRET))
-            .output()
-            .expect("the program can be started");
-        assert!(output.status.success(), "{output:?}");
-        let said = String::from_utf8(output.stdout).expect("text");
-        serde_json::from_str::<Value>(said.trim()).expect("one line of JSON")
-    };
-    let id = run(&["list", "--limit", "1"])["id"].to_string();
-    run(&["show", &id])
-}
 
 /// The `why` of the last line in the log about a refused request.
 fn logged(server: &Server) -> String {
@@ -83,7 +59,7 @@ fn a_header_that_is_refused_is_named_with_its_value_and_the_body_is_kept() {
         let answer = server.post(MAIN, &headers, SAMPLE).expect_json(415);
         let message = text(&answer["message"]);
         assert!(message.contains(said), "{message}");
-        let shown = newest(&server, number + 1);
+        let shown = server.newest_of_refused(number + 1);
         assert_eq!(shown["why"], message.as_str(), "{shown:#}");
         assert_eq!(logged(&server), message);
         assert_eq!(shown["body"], SAMPLE, "{shown:#}");
@@ -156,7 +132,7 @@ fn a_header_that_is_given_twice_says_so_and_both_are_kept() {
         }
         let answer = raw(&server.public_url, format!("{head}\r\n{body}").as_bytes());
         assert_eq!(raw_status(&answer), 401, "{doubled}: {answer}");
-        let shown = newest(&server, number + 1);
+        let shown = server.newest_of_refused(number + 1);
         let expected = format!("the {doubled} header is given twice, with the same value");
         assert_eq!(shown["why"], expected.as_str(), "{shown:#}");
         assert_eq!(logged(&server), expected);
@@ -194,7 +170,7 @@ fn a_relay_is_refused_with_the_header_that_is_missing_or_the_value_that_is_wrong
     {
         let reply = server.relay_as(&path, body, id, time, signed);
         assert_eq!(reply.status, 401, "{said}");
-        let why = text(&newest(&server, number + 1)["why"]);
+        let why = text(&server.newest_of_refused(number + 1)["why"]);
         assert!(
             why.contains(said) && logged(&server) == why,
             "{said}: {why}"
@@ -249,7 +225,7 @@ fn an_authorization_that_is_given_twice_or_hashed_wrongly_says_so_and_is_shown_n
         raw_status(&raw(&server.public_url, request.as_bytes())),
         401
     );
-    let shown = newest(&server, 1);
+    let shown = server.newest_of_refused(1);
     assert!(text(&shown["why"]).contains("given twice"), "{shown:#}");
     let log = server.log();
     assert!(log.contains("Authorization is given twice"), "{log}");

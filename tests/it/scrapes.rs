@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use crate::harness::payermax::{MAIN, Notice, SAMPLE};
 use crate::harness::receiver::{Answer, Receiver};
-use crate::harness::relay;
 use crate::harness::{ConfigBuilder, Engine, Reply, Server, wait_for};
 
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -15,13 +14,7 @@ const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A server that has something to tell in every family.
 fn busy(receiver: &Receiver) -> Server {
-    let config = ConfigBuilder::new(Engine::Sqlite)
-        .file("push.secret", &relay::text(relay::SECRET))
-        .toml(&format!(
-            "[[endpoints]]\nname = \"erp\"\nurl = \"{}\"\nsecrets = [\"file:push.secret\"]\n\
-             allow_private = true\n",
-            receiver.url()
-        ));
+    let config = ConfigBuilder::new(Engine::Sqlite).pushing_to(&receiver.url());
     let server = Server::start(&config);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     server.post_signed(MAIN, SAMPLE, "AAAA");

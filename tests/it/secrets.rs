@@ -1,12 +1,12 @@
 //! Secrets with something stray around them: line breaks and byte order marks that a file or a shell adds are
 //! taken away, everything else is refused by name at the start, wherever the secret comes from.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::harness::config::check_file;
 use crate::harness::folder::Folder;
 use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::relay;
-use crate::harness::server::PROGRAM;
 
 /// A place of a secret in the config, the section that it is in, and a secret that is good there.
 struct Place {
@@ -86,12 +86,8 @@ fn check(place: &Place, written: &str, content: &str) -> Output {
     );
     let path = folder.write("refunds.toml", config);
     folder.write("the.secret", content);
-    Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(path)
-        .env("THE_SECRET", content)
-        .output()
-        .expect("the program can be started")
+    let variable = ("THE_SECRET".to_owned(), content.to_owned());
+    check_file(&path, &[variable])
 }
 
 #[test]
@@ -167,11 +163,7 @@ fn what_can_never_match_is_refused_by_name() {
             "[server]\nlisten = \"127.0.0.1:0\"\ninternal_listen = \"127.0.0.1:0\"\n\
              [store]\nurl = \"sqlite:refunds.db\"\n{toml}"
         );
-        let output = Command::new(PROGRAM)
-            .args(["check-config", "--config"])
-            .arg(folder.write("refunds.toml", config))
-            .output()
-            .expect("the program can be started");
+        let output = check_file(&folder.write("refunds.toml", config), &[]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{toml}: {said}");
         assert!(said.contains(key), "{toml}: {said}");

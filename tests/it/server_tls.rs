@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use crate::harness::config::check_file;
 use crate::harness::folder::Folder;
 use crate::harness::payermax::Notice;
 use crate::harness::postgres::Database;
-use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
 
 fn openssl(folder: &Path, arguments: &[&str]) {
@@ -196,11 +196,7 @@ fn checked(url: &str) -> (Option<i32>, String) {
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\ninternal_listen = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\n"
     );
-    let output = Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(here.write("refunds.toml", config))
-        .output()
-        .expect("the program can be started");
+    let output = check_file(&here.write("refunds.toml", config), &[]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), said)
 }

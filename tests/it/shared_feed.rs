@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
 use crate::harness::receiver::{Answer, Receiver};
-use crate::harness::{ConfigBuilder, Engine, Server, relay, wait_for};
+use crate::harness::{ConfigBuilder, Engine, Server, wait_for};
 
 #[test]
 fn an_event_of_one_instance_wakes_readers_of_another() {
@@ -120,14 +120,7 @@ fn a_consumer_is_the_same_wherever_it_is_read() {
 fn an_endpoint_is_served_by_one_instance_and_taken_over_when_that_dies() {
     const EACH: usize = 15;
     let receiver = Receiver::start(|_| Answer::status(200));
-    let toml = format!(
-        "[[endpoints]]\nname = \"erp\"\nurl = \"{}\"\nsecrets = [\"file:push.secret\"]\n\
-         allow_private = true\n",
-        receiver.url()
-    );
-    let config = ConfigBuilder::new(Engine::Postgres)
-        .file("push.secret", &relay::text(relay::SECRET))
-        .toml(&toml);
+    let config = ConfigBuilder::new(Engine::Postgres).pushing_to(&receiver.url());
     let mut instances = [Server::start(&config), Server::start(&config)];
     let notify = |server: &Server, round: usize| {
         for number in 0..EACH {

@@ -1,11 +1,14 @@
 //! The configuration of one test server: TOML text and the files it names.
 
 use std::path::Path;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use super::folder::Folder;
 use super::keys::{TestKey, provider_key, sha256_hex};
 use super::postgres::{Database, Postgres};
+use super::relay;
+use super::server::PROGRAM;
 
 /// `merchantNo` and `appId` of the new-generation account `payermax/main`.
 pub const MERCHANT_NO: &str = "020213827212251";
@@ -148,6 +151,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// An endpoint `erp` at this address that is pushed every event.
+    pub fn pushing_to(self, url: &str) -> Self {
+        self.file("push.secret", &relay::text(relay::SECRET))
+            .toml(&format!(
+                "[[endpoints]]\nname = \"erp\"\nurl = \"{url}\"\nsecrets = [\"file:push.secret\"]\n\
+             allow_private = true\n"
+            ))
+    }
+
     /// Turns the `EPay` endpoint on.
     pub fn with_epay(mut self) -> Self {
         self.epay = true;
@@ -198,4 +210,24 @@ impl ConfigBuilder {
             sha256_hex(FEED_TOKEN),
         )
     }
+}
+
+/// What `check-config` says of this configuration in a folder of its own.
+pub fn check(config: &ConfigBuilder) -> Output {
+    let folder = Folder::new();
+    config.write(&folder);
+    check_file(
+        &folder.path().join("refund-receiver.toml"),
+        &config.environment,
+    )
+}
+
+/// What `check-config` says of this file, with these variables.
+pub fn check_file(path: &Path, environment: &[(String, String)]) -> Output {
+    Command::new(PROGRAM)
+        .args(["check-config", "--config"])
+        .arg(path)
+        .envs(environment.iter().cloned())
+        .output()
+        .expect("the program can be started")
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod config;
 pub mod disk;
 pub mod epay;
+pub mod evidence;
 pub mod faulty;
 pub mod folder;
 pub mod front;

@@ -1,25 +1,13 @@
 //! Endpoints behind a gateway: headers that it wants, and addresses that hold a key.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
 use super::*;
-use crate::harness::config::READER_TOKEN;
-use crate::harness::folder::Folder;
+use crate::harness::config::{READER_TOKEN, check};
 use crate::harness::server::PROGRAM;
 
 const KEY: &str = "key-of-the-gateway-0123456789";
 const SIGNED: &str = "SECRETSIG-0123456789";
-
-fn check(config: &ConfigBuilder) -> Output {
-    let folder = Folder::new();
-    config.write(&folder);
-    Command::new(PROGRAM)
-        .args(["check-config", "--config"])
-        .arg(folder.path().join("refund-receiver.toml"))
-        .envs(config.environment.iter().cloned())
-        .output()
-        .expect("the program can be started")
-}
 
 /// Everything that an operator or a reader can see of a server.
 fn seen(server: &Server) -> String {

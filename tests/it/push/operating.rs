@@ -3,8 +3,7 @@
 use std::process::{Command, Output};
 
 use super::*;
-use crate::harness::config::READER_TOKEN;
-use crate::harness::folder::Folder;
+use crate::harness::config::{READER_TOKEN, check};
 use crate::harness::server::PROGRAM;
 
 /// `refund-receiver endpoint …` with the operator's token in a variable.
@@ -185,15 +184,7 @@ fn an_endpoint_that_guards_nothing_stops_the_start() {
         let (member, _) = wrong.split_once(" =").expect("a member");
         let kept = LINES.into_iter().filter(|line| !line.starts_with(member));
         let lines: Vec<_> = kept.chain([wrong]).collect();
-        let folder = Folder::new();
-        config()
-            .toml(&format!("[[endpoints]]\n{}\n", lines.join("\n")))
-            .write(&folder);
-        let checked = Command::new(PROGRAM)
-            .args(["check-config", "--config"])
-            .arg(folder.path().join("refund-receiver.toml"))
-            .output()
-            .expect("it can be started");
+        let checked = check(&config().toml(&format!("[[endpoints]]\n{}\n", lines.join("\n"))));
         let said = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert_eq!(checked.status.code(), Some(2), "{wrong}: {said}");
         let expected = format!("error: endpoints[0].{key}: ");
