@@ -140,11 +140,7 @@ impl EndpointMetrics {
     }
 
     fn register(registry: &mut Registry) -> Self {
-        let mut family = |name: &str, help: &str| {
-            let family = Family::<EndpointLabels, Gauge>::default();
-            registry.register(name, help, family.clone());
-            family
-        };
+        let mut family = |name: &str, help: &str| registered(registry, name, help);
         Self {
             lag: family("endpoint_lag_events", "Events not delivered, not parked"),
             parked: family("endpoint_parked_events", "Events that are tried again"),
@@ -215,48 +211,37 @@ pub struct Metrics {
     pub readers: ReaderMetrics,
 }
 
-/// A family of metrics, registered.
-fn family<L, M>(registry: &mut Registry, name: &str, help: &str) -> Family<L, M>
+/// A metric, registered.
+fn registered<M>(registry: &mut Registry, name: &str, help: &str) -> M
 where
-    Family<L, M>: prometheus_client::registry::Metric + Clone + Default,
+    M: prometheus_client::registry::Metric + Clone + Default,
 {
-    let family = Family::default();
-    registry.register(name, help, family.clone());
-    family
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("refund_receiver");
         let help = "Notifications stored and acknowledged";
-        let callbacks = family(&mut registry, "callbacks", help);
+        let callbacks = registered(&mut registry, "callbacks", help);
         let help = "Requests refused on the public listener";
-        let refusals = family(&mut registry, "refusals", help);
-        let late_refusals = Counter::default();
-        registry.register(
-            "late_refusals",
-            "Requests refused beyond the budget, without evidence",
-            late_refusals.clone(),
-        );
-        let consumer_lag = Family::default();
+        let refusals = registered(&mut registry, "refusals", help);
+        let help = "Requests refused beyond the budget, without evidence";
+        let late_refusals = registered(&mut registry, "late_refusals", help);
         let help = "Events that a consumer has not acknowledged";
-        registry.register("consumer_lag_events", help, consumer_lag.clone());
+        let consumer_lag = registered(&mut registry, "consumer_lag_events", help);
         let endpoints = EndpointMetrics::register(&mut registry);
         let limits = LimitMetrics::register(&mut registry);
-        let clock_skew = Gauge::default();
         let help = "Time by which this machine's clock is ahead of the database's";
-        registry.register("clock_skew_seconds", help, clock_skew.clone());
-        let commit_time = Gauge::default();
+        let clock_skew = registered(&mut registry, "clock_skew_seconds", help);
         let help = "Time spent in transactions since the start";
-        registry.register("store_commit_seconds", help, commit_time.clone());
+        let commit_time = registered(&mut registry, "store_commit_seconds", help);
         let help = "Reports of EPay with a member that cannot be read, by member";
-        let invalid_reports = family(&mut registry, "epay_invalid", help);
+        let invalid_reports = registered(&mut registry, "epay_invalid", help);
         let store = StoreMetrics::register(&mut registry);
-        let mut gauge = |name: &str, help: &str| {
-            let gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
+        let mut gauge = |name: &str, help: &str| registered(&mut registry, name, help);
         Self {
             commits: gauge("store_commits", "Transactions since the start"),
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),

@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::ReaderLabels;
+use super::{ReaderLabels, registered};
 
 /// What each reader uses of its limits.
 pub(super) struct LimitMetrics {
@@ -21,18 +21,14 @@ pub(super) struct LimitMetrics {
 
 impl LimitMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let limited = Family::default();
         let help = "Requests of readers above their limit";
-        registry.register("limited_requests", help, limited.clone());
-        let turned_away = Family::default();
+        let limited = registered(registry, "limited_requests", help);
         let help = "Requests of readers that had too many under way";
-        registry.register("turned_away_requests", help, turned_away.clone());
-        let connections = Family::default();
+        let turned_away = registered(registry, "turned_away_requests", help);
         let help = "Requests that a reader has under way, open streams among them";
-        registry.register("reader_connections", help, connections.clone());
-        let token_expiry = Family::default();
+        let connections = registered(registry, "reader_connections", help);
         let help = "Time until the token of a reader expires";
-        registry.register("reader_token_expiry_seconds", help, token_expiry.clone());
+        let token_expiry = registered(registry, "reader_token_expiry_seconds", help);
         Self {
             limited,
             turned_away,

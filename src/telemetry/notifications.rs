@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::registered;
+
 /// Labels of what is counted for each account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct AccountLabels {
@@ -32,11 +34,11 @@ pub struct NotificationMetrics {
 impl NotificationMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let help = "Authentic notifications about something else than refunds";
-        let elsewhere = super::family(registry, "other_notifications", help);
+        let elsewhere = registered(registry, "other_notifications", help);
         let help = "Refunds with an open question, by its reason";
         Self {
             elsewhere,
-            attention: super::family(registry, "attention_refunds", help),
+            attention: registered(registry, "attention_refunds", help),
         }
     }
 

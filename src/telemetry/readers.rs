@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::registered;
+
 /// Labels of a counter of refusals.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusedLabels {
@@ -45,18 +47,11 @@ pub struct ReaderMetrics {
 
 impl ReaderMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let refused = Family::default();
         let help = "Requests refused on the internal listener";
-        registry.register("reader_requests_refused", help, Family::clone(&refused));
-        let acts = Family::default();
-        registry.register(
-            "reader_acts",
-            "What readers have changed",
-            Family::clone(&acts),
-        );
-        let key_expiry = Family::default();
+        let refused = registered(registry, "reader_requests_refused", help);
+        let acts = registered(registry, "reader_acts", "What readers have changed");
         let help = "Time until a key of an account is believed no more";
-        registry.register("key_expires_in_seconds", help, Family::clone(&key_expiry));
+        let key_expiry = registered(registry, "key_expires_in_seconds", help);
         Self {
             refused,
             acts,

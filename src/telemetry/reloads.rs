@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::registered;
+
 /// Labels of a counter of reloads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
@@ -22,14 +24,9 @@ pub struct ReloadMetrics {
 
 impl ReloadMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let outcomes = Family::<OutcomeLabels, Counter>::default();
         let help = "Times that the config was read again";
-        registry.register("reloads", help, outcomes.clone());
-        let mut gauge = |name: &str, help: &str| {
-            let gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
+        let outcomes: Family<OutcomeLabels, Counter> = registered(registry, "reloads", help);
+        let mut gauge = |name: &str, help: &str| registered(registry, name, help);
         let last_success = gauge(
             "last_reload_success_timestamp_seconds",
             "When the config in effect was read",

@@ -5,6 +5,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::registered;
+
 /// Labels of the database server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServerLabels {
@@ -32,14 +34,9 @@ pub struct StoreMetrics {
 
 impl StoreMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let server = Family::default();
         let help = "1 for the database server that takes writes";
-        registry.register("store_server", help, server.clone());
-        let mut gauge = |name: &str, help: &str| {
-            let gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
+        let server = registered(registry, "store_server", help);
+        let mut gauge = |name: &str, help: &str| registered(registry, name, help);
         let help = "Seconds since the last callback was committed";
         Self {
             refuses: gauge("store_refuses", "1 where callbacks are put off at once"),
