@@ -26,8 +26,8 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::corrected::CorrectedClock;
 use crate::feed::Feed;
 use crate::http::{
-    App, Elsewhere, Gauges, ReaderPlaces, RefusalBudget, Refusals, Reload, metrics, reload_channel,
-    routes, say_refusals,
+    App, Gauges, ReaderPlaces, RefusalBudget, Refusals, Reload, metrics, reload_channel, routes,
+    say_refusals,
 };
 use crate::intake::Intake;
 use crate::push::Push;
@@ -163,7 +163,6 @@ impl Service {
             evidence: open_evidence(&config),
             refusals: RefusalBudget::default(),
             reader_refusals: Refusals::default(),
-            elsewhere: Elsewhere::default(),
             rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
             reloads,
             places: ReaderPlaces::new(listen::places_of_readers(connections)),

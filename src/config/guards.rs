@@ -1,6 +1,8 @@
 //! What guards an account beside its keys: the settings that tell accounts apart, and the warnings where
 //! they are missing or weak.
 
+use std::ops::RangeInclusive;
+
 use super::TOKEN_CHARS_MIN;
 use super::accounts::AccountChecker;
 use super::shared::Holder;
@@ -9,9 +11,15 @@ use crate::domain::number::Number;
 use crate::providers::paycools::Guards;
 
 /// Characters of a secret in a path: short ones could be tried out.
-const PATH_SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
+const PATH_SECRET_CHARS: RangeInclusive<usize> = 16..=128;
 /// Longest beginning of a refund number; the numbers themselves have up to 32 characters.
 const PREFIX_CHARS_MAX: usize = 32;
+
+/// Whether a part of a path could be the secret of an account, or begins with one.
+pub fn could_be_path_secret(part: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    part.len() >= *PATH_SECRET_CHARS.start() && part.bytes().all(is_plain)
+}
 
 impl AccountChecker<'_> {
     /// What tells a `PayCools` account from others that are signed for with the same key.
@@ -62,8 +70,7 @@ impl AccountChecker<'_> {
             .checker
             .secret(&format!("{}.path_secret", self.key), text)?;
         let secret = secret.expose();
-        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-        if !PATH_SECRET_CHARS.contains(&secret.len()) || !secret.bytes().all(is_plain) {
+        if secret.len() > *PATH_SECRET_CHARS.end() || !could_be_path_secret(secret) {
             let what = "must be 16 to 128 letters, digits, - and _, as it is part of a path: \
                         `openssl rand -hex 16` makes a good one";
             self.note("path_secret", what);

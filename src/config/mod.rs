@@ -25,6 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use fixed::Fixed;
+pub use guards::could_be_path_secret;
 pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, clean};
 pub use sources::Effective;

@@ -11,14 +11,13 @@ use super::App;
 use super::body;
 use super::error::{PublicError, of_body};
 use super::refusal;
+use crate::config::could_be_path_secret;
 use crate::providers::text::printable;
 
 /// Time for a body that nothing but the evidence wants.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// What our paths begin with.
 const OURS: [&str; 3] = ["callbacks", "relays", "api"];
-/// Shortest part of a path that could be the secret of an account (`config/guards.rs`).
-const SECRET_CHARS_MIN: usize = 16;
 /// Parts of a callback's path before its secret, `callbacks` among them.
 const PLAIN_PARTS: usize = 3;
 
@@ -102,7 +101,7 @@ pub fn shown_path(path: &str) -> String {
     for part in path.split_inclusive('/') {
         let name = part.trim_end_matches('/');
         seen += usize::from(!name.is_empty());
-        let may_be_secret = seen > PLAIN_PARTS || (!is_callback && could_be_secret(name));
+        let may_be_secret = seen > PLAIN_PARTS || (!is_callback && could_be_path_secret(name));
         if !name.is_empty() && may_be_secret {
             return format!("{}…", printable(&shown));
         }
@@ -114,13 +113,6 @@ pub fn shown_path(path: &str) -> String {
         shown.push_str(part);
     }
     printable(&shown)
-}
-
-fn could_be_secret(part: &str) -> bool {
-    part.len() >= SECRET_CHARS_MIN
-        && part
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 #[cfg(test)]

@@ -51,7 +51,6 @@ use tokio::sync::{mpsc, watch};
 pub use acts::{Refusals, say_refusals};
 pub use auth::Readers;
 pub use budget::RefusalBudget;
-pub use elsewhere::Elsewhere;
 pub use metrics::Gauges;
 pub use places::ReaderPlaces;
 pub use reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
@@ -89,8 +88,6 @@ pub struct App {
     pub places: Arc<ReaderPlaces>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
-    /// Notifications about something else, until it is said.
-    pub elsewhere: Elsewhere,
     /// Counters.
     pub metrics: Metrics,
     /// Those of them that are read from the store.
