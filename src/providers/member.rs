@@ -7,7 +7,7 @@ use super::text::printable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, Status};
 use crate::domain::decimal::Spelling;
 use crate::domain::flaw::{Flaw, Unreadable};
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::number::{self, Number};
 
 /// How a member with a number is sent.
@@ -80,6 +80,23 @@ impl<'o, 'a> Members<'o, 'a> {
         };
         self.note(name, flaw);
         None
+    }
+
+    /// The same where an empty text says nothing.
+    pub(super) fn word(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            self.note(name, Flaw::Missing);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A code of ISO 4217.
+    pub(super) fn currency(&mut self, name: &str) -> Option<Currency> {
+        let read = self.text(name)?.parse();
+        let read = read.map_err(|_| Flaw::NotCurrency);
+        self.noted(name, read, true)
     }
 
     /// A number of a refund, an order or a payment.

@@ -111,12 +111,10 @@ impl Store {
     /// Begins a new history, because numbers that were given away are gone; unless another instance has done
     /// that already.
     pub async fn begin_history(&self, known: &FeedKnown, random: Uuid) -> Result<(), StoreError> {
-        let ended = Arc::clone(&known.epoch);
+        let ended = known.clone();
         let (epoch, last) = self
             .write("begin history", Lane::ORDERS, move |tx| {
-                if tx.snapshot().epoch()? == *ended {
-                    tx.renew_epoch(random)?;
-                }
+                tx.end_history(&ended, random)?;
                 let mut snapshot = tx.snapshot();
                 Ok((snapshot.epoch()?, snapshot.last_sequence()?))
             })

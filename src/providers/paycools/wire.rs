@@ -45,20 +45,10 @@ pub(super) fn doubtful_claim(content: &Object<'_>, member: &str) -> Claim {
 /// Reads the members of `param` or of a flat body.
 pub(super) fn claim(content: &Object<'_>, locale: Locale) -> Claim {
     let mut members = Members::of(content, "");
-    let event = match members.text("eventName").as_deref() {
-        Some("") => {
-            members.note("eventName", Flaw::Missing);
-            None
-        }
-        event => event.map(Event::of),
-    };
-    let (outcome, doubt) = match members.text("refundStatus").as_deref() {
+    let event = members.word("eventName").map(|event| Event::of(&event));
+    let (outcome, doubt) = match members.word("refundStatus") {
         None => (Outcome::Unclear(Reason::InvalidContent), None),
-        Some("") => {
-            members.note("refundStatus", Flaw::Missing);
-            (Outcome::Unclear(Reason::InvalidContent), None)
-        }
-        Some(word) => judge(status_of(word), event),
+        Some(word) => judge(status_of(&word), event),
     };
     let refund_no = members.number(REFUND_NO, NumberRule::TEXT_OR_DIGITS);
     let unlimited = NumberRule::TEXT_OR_DIGITS.of_any_length();

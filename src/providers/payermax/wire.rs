@@ -8,7 +8,7 @@ use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::clock::Moment;
 use crate::domain::flaw::{Flaw, Unreadable};
-use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
+use crate::domain::money::{Amount, DECIMALS_MAX, Money};
 
 /// The only `notifyType` that is about refunds.
 const NOTIFY_TYPE: &str = "REFUND";
@@ -132,12 +132,8 @@ fn money(members: &mut Members<'_, '_>, amount: &str, currency: &str) -> Option<
     let amount = members.amount(amount, true, |text, spelling| {
         Amount::read(text, spelling, DECIMALS_MAX)
     });
-    let code = members.text(currency);
-    let read: Option<Currency> = code.as_deref().and_then(|code| code.parse().ok());
-    if code.is_some() && read.is_none() {
-        members.note(currency, Flaw::NotCurrency);
-    }
-    let (amount, currency) = (amount?, read?);
+    let currency = members.currency(currency);
+    let (amount, currency) = (amount?, currency?);
     Some(Money { amount, currency })
 }
 

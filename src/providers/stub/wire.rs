@@ -3,8 +3,7 @@
 use super::super::json::Object;
 use super::super::member::{Members, NumberRule};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::Flaw;
-use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
+use crate::domain::money::{Amount, DECIMALS_MAX, Money};
 
 /// Reads an authentic body; what cannot be used in it is left out and noted, never an error.
 pub(super) fn claim(body: &Object<'_>) -> Claim {
@@ -29,11 +28,7 @@ fn money(members: &mut Members<'_, '_>) -> Option<Money> {
     let amount = members.amount("amount", true, |text, spelling| {
         Amount::read(text, spelling, DECIMALS_MAX)
     });
-    let code = members.text("currency")?;
-    let currency: Option<Currency> = code.parse().ok();
-    if currency.is_none() {
-        members.note("currency", Flaw::NotCurrency);
-    }
+    let currency = members.currency("currency");
     let (amount, currency) = (amount?, currency?);
     Some(Money { amount, currency })
 }

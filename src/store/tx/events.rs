@@ -72,7 +72,23 @@ impl Tx<'_> {
         Ok(epoch)
     }
 
+    /// Begins another history unless this one has ended already; returns the new epoch if so.
+    pub(in super::super) fn end_history(
+        &mut self,
+        known: &FeedKnown,
+        random: Uuid,
+    ) -> Result<Option<String>, StoreError> {
+        if self.snapshot().epoch()? != *known.epoch {
+            return Ok(None);
+        }
+        self.renew_epoch(random).map(Some)
+    }
+
     /// Numbers and stores the events of this transaction, if there are any.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "names a history apart from all others; no clock orders them"
+    )]
     pub(in super::super) fn number_events(
         &mut self,
         counter: &Counter,
@@ -89,8 +105,9 @@ impl Tx<'_> {
             .snapshot()
             .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
             .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
+        // Before a number is given away twice.
         let begun = if last - count < known.last {
-            self.begin_history(&known)?
+            self.end_history(&known, Uuid::now_v7())?.map(Arc::from)
         } else {
             None
         };
@@ -108,18 +125,6 @@ impl Tx<'_> {
         }
         self.driver.announce(last)?;
         Ok(Some(Numbered { last, begun }))
-    }
-
-    /// Begins a new history before a number is given away twice, unless that has happened already.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "names a history apart from all others; no clock orders them"
-    )]
-    fn begin_history(&mut self, known: &FeedKnown) -> Result<Option<Arc<str>>, StoreError> {
-        if self.snapshot().epoch()? != *known.epoch {
-            return Ok(None);
-        }
-        Ok(Some(self.renew_epoch(Uuid::now_v7())?.into()))
     }
 }
 
