@@ -21,8 +21,8 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 }
 
 /// A server whose certificate, for `localhost` alone, is signed by the root `ca.pem` in the folder.
-fn encrypted() -> &'static (Folder, Arc<Database>) {
-    static SERVER: OnceLock<(Folder, Arc<Database>)> = OnceLock::new();
+fn encrypted() -> &'static (Folder, Arc<Postgres>) {
+    static SERVER: OnceLock<(Folder, Arc<Postgres>)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -61,8 +61,7 @@ fn encrypted() -> &'static (Folder, Arc<Database>) {
         std::fs::write(&rules, format!("{certified}{usual}")).expect("our own server's folder");
         postgres.set("ssl", "on");
         postgres.execute("CREATE ROLE certified LOGIN IN ROLE refunds");
-        let database = postgres.database();
-        (folder, database)
+        (folder, postgres)
     })
 }
 
@@ -78,34 +77,33 @@ fn certify(folder: &Path, name: &str, root: &str, more: &str) {
     }
 }
 
-/// A service that reaches the server by this name and with these parameters.
-fn reaching(host: &str, parameters: &str) -> Server {
-    reaching_as("", host, parameters)
+/// A database of one test: the role that creates its tables owns them.
+fn database() -> Arc<Database> {
+    encrypted().1.database()
 }
 
-/// The same as this role; empty for the usual one.
-fn reaching_as(role: &str, host: &str, parameters: &str) -> Server {
-    let (folder, database) = encrypted();
-    let port = database
-        .url()
-        .rsplit_once(':')
-        .expect("a port")
-        .1
-        .to_owned();
-    let port = port
-        .split('/')
-        .next()
-        .expect("before the database")
-        .to_owned();
-    let url = database.url_at(&format!("{host}:{port}"));
-    let url = if role.is_empty() {
-        url
-    } else {
-        url.replace("://refunds@", &format!("://{role}@"))
-    };
+/// A service that reaches its database at this host name and with these URL parameters.
+fn reaching(database: &Arc<Database>, host: &str, parameters: &str) -> Server {
+    let (_, postgres) = encrypted();
+    at(
+        database,
+        &database.url_at(&format!("{host}:{}", postgres.port())),
+        parameters,
+    )
+}
+
+/// The same as the role that has to show a certificate.
+fn reaching_certified(database: &Arc<Database>, parameters: &str) -> Server {
+    let url = database.url_at(&format!("localhost:{}", encrypted().1.port()));
+    let url = url.replace("://refunds@", "://certified@");
+    at(database, &url, parameters)
+}
+
+fn at(database: &Arc<Database>, url: &str, parameters: &str) -> Server {
+    let folder = encrypted().0.path();
     let parameters = parameters
-        .replace("ROOT", &folder.path().join("ca.pem").display().to_string())
-        .replace("FOLDER", &folder.path().display().to_string());
+        .replace("ROOT", &folder.join("ca.pem").display().to_string())
+        .replace("FOLDER", &folder.display().to_string());
     let config = ConfigBuilder::bare(Engine::Sqlite)
         .usual_accounts()
         .on(database)
@@ -115,18 +113,18 @@ fn reaching_as(role: &str, host: &str, parameters: &str) -> Server {
 
 #[test]
 fn a_certificate_that_its_root_signed_for_this_name_is_believed() {
+    let database = database();
     for parameters in [
         "?sslmode=verify-full&sslrootcert=ROOT",
         "?sslmode=require",
         "",
     ] {
-        let mut server = reaching("localhost", parameters);
+        let mut server = reaching(&database, "localhost", parameters);
         server.restart();
         server.notified(&Notice::new("R-tls", "REFUND_SUCCESS"));
-        let database = &encrypted().1;
         let plain = database.query(
             "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-             WHERE application_name = 'refund-receiver' AND NOT ssl",
+             WHERE datname = current_database() AND application_name = 'refund-receiver' AND NOT ssl",
         )[0]
         .get::<_, i64>(0);
         assert_eq!(plain, 0, "{parameters}: every connection is encrypted");
@@ -136,6 +134,7 @@ fn a_certificate_that_its_root_signed_for_this_name_is_believed() {
 
 #[test]
 fn another_name_and_an_unknown_root_are_refused() {
+    let database = database();
     for (host, parameters, why) in [
         (
             "127.0.0.1",
@@ -144,35 +143,36 @@ fn another_name_and_an_unknown_root_are_refused() {
         ),
         ("localhost", "?sslmode=verify-full", "UnknownIssuer"),
     ] {
-        let said = reaching(host, parameters).refused_start();
+        let said = reaching(&database, host, parameters).refused_start();
         assert!(said.contains(why), "{host}{parameters}: {said}");
     }
 }
 
 #[test]
 fn verify_ca_believes_its_root_whatever_the_name() {
+    let database = database();
     for host in ["localhost", "127.0.0.1"] {
-        let mut server = reaching(host, "?sslmode=verify-ca&sslrootcert=ROOT");
+        let mut server = reaching(&database, host, "?sslmode=verify-ca&sslrootcert=ROOT");
         server.restart();
         server.notified(&Notice::new("R-ca", "REFUND_SUCCESS"));
         assert_eq!(server.terminate().code(), Some(0));
     }
     let other = "?sslmode=verify-ca&sslrootcert=FOLDER/other.pem";
-    let said = reaching("localhost", other).refused_start();
+    let said = reaching(&database, "localhost", other).refused_start();
     assert!(said.contains("UnknownIssuer"), "{said}");
 }
 
 #[test]
 fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let database = database();
     let shown = |name: &str| {
         format!(
             "?sslmode=verify-full&sslrootcert=ROOT&sslcert=FOLDER/{name}.pem&sslkey=FOLDER/{name}.key"
         )
     };
-    let mut server = reaching_as("certified", "localhost", &shown("certified"));
+    let mut server = reaching_certified(&database, &shown("certified"));
     server.restart();
     server.notified(&Notice::new("R-certified", "REFUND_SUCCESS"));
-    let database = &encrypted().1;
     let known: i64 = database.query(
         "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
          WHERE usename = 'certified' AND client_dn = '/CN=certified'",
@@ -183,7 +183,7 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
 
     let without = "?sslmode=verify-full&sslrootcert=ROOT";
     for (parameters, why) in [(without, "certificate"), (&shown("stranger"), "UnknownCA")] {
-        let said = reaching_as("certified", "localhost", parameters).refused_start();
+        let said = reaching_certified(&database, parameters).refused_start();
         assert!(said.contains(why), "{parameters}: {said}");
     }
 }
@@ -276,14 +276,14 @@ fn what_a_url_asks_for_is_done_or_named() {
 
 #[test]
 fn connections_have_the_name_that_the_url_gives_them() {
+    let database = database();
     for (parameters, name) in [
         ("", "refund-receiver"),
         ("?application_name=rr-one", "rr-one"),
     ] {
-        let mut server = reaching("localhost", parameters);
+        let mut server = reaching(&database, "localhost", parameters);
         server.restart();
         server.notified(&Notice::new("R-named", "REFUND_SUCCESS"));
-        let database = &encrypted().1;
         let named: i64 = database.query(&format!(
             "SELECT count(*) FROM pg_stat_activity
              WHERE application_name = '{name}' AND datname = current_database()"
