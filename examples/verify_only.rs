@@ -13,7 +13,7 @@ use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use anyhow::{Context as _, anyhow};
 use refund_receiver::config::Config;
-use refund_receiver::domain::clock::{Clock as _, SystemClock};
+use refund_receiver::domain::time::{Clock as _, SystemClock};
 use refund_receiver::providers::{Arrival, Registry, Request};
 
 /// Largest body that is read, as in the service.

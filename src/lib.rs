@@ -1,39 +1,47 @@
-//! refund-receiver: verified refund outcomes, kept and told exactly once.
+//! refund-receiver: verified refund outcomes, stored and applied exactly once.
 //!
-//! The rooms, and the arrows between them (held by `tests/it/tidy.rs`):
+//! The modules, and what each may use (checked by `tests/it/tidy.rs`):
 //!
-//! | room | what it is for | may use |
+//! | module | what it is for | may use |
 //! |---|---|---|
-//! | [`domain`] | what exists and what may happen to it; pure | – |
+//! | [`domain`] | ids, money, claims, the state machine, the close-out rules; pure | – |
 //! | [`crypto`] | keys, signatures, digests | – |
-//! | [`providers`] | the systems that speak with us: verify, read, acknowledge | domain, crypto |
-//! | [`epay`] | the wire contract of the EPay endpoint; pure | domain |
-//! | [`store`] | what is known, on disk; group commit | domain |
-//! | [`intake`] | the two transactions: accept and settle | domain, store, providers' proof |
-//! | [`audit`] | proves over a store that the promises hold; reads only | domain, crypto, epay, providers, store |
-//! | [`feed`] | events after a number, waiting for the next | domain, store |
-//! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, store |
-//! | [`doctor`] | says why something took effect, or was refused | domain, crypto, providers, store |
-//! | [`telemetry`] | logs, and the counters that metrics show | – |
-//! | [`http`] | URLs, and the only place where an error becomes a status | all above but audit; config |
-//! | [`config`] | file and environment to checked values | domain, crypto, providers, push, store |
-//! | [`cli`] | the commands; `serve` puts the rooms together | everything |
-//! | [`faults`] | places where a test may end the program; anybody marks them | – |
+//! | [`api`] | the JSON that readers get | domain |
+//! | [`providers`] | the systems that report refunds: verify, read, acknowledge | domain, crypto |
+//! | [`store`] | durable state; group commit | domain |
+//! | [`rejected`] | rejected requests, capped, in a file of their own | domain, store |
+//! | [`intake`] | the two transactions: accept and apply | api, crypto, domain, providers, store |
+//! | [`audit`] | proves the invariants over a store; reads only | crypto, domain, providers, store |
+//! | [`feed`] | events in commit order, long poll, named consumers | domain, store |
+//! | [`outbound`] | HTTP requests that we send: TLS agent, address check | – |
+//! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, outbound, store |
+//! | [`explain`] | why a callback had its effect | api, domain, providers, store |
+//! | [`diagnosis`] | why a signature or a path was rejected | crypto, domain, providers |
+//! | [`sandbox`] | plays the providers, for `demo`, `trigger`, `selftest` and tests | crypto, domain, providers |
+//! | [`telemetry`] | logs and metrics | – |
+//! | [`http`] | routes, and the only place where an error becomes a status | all above but audit; config |
+//! | [`config`] | file and environment to checked values | crypto, domain, providers, push, rejected, store |
+//! | [`cli`] | the commands; `serve` is the composition root | everything |
+//! | [`failpoints`] | crash points for tests; any module may mark one | – |
 
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod crypto;
-pub mod doctor;
+pub mod diagnosis;
 pub mod domain;
-pub mod epay;
-pub mod faults;
+pub mod explain;
+pub mod failpoints;
 pub mod feed;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
 pub mod intake;
+pub mod outbound;
 pub mod providers;
 pub mod push;
+pub mod rejected;
+pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -7,15 +7,16 @@
 use serde_json::{Map, Value};
 
 use crate::domain::claim::{Claim, CloseOutKey};
-use crate::epay;
-use crate::providers::{About, Registry, Rejection, Request, VerifiedClaim, epay_caller};
+use crate::providers::epay;
+use crate::providers::epay::caller;
+use crate::providers::{About, Registry, Rejection, Request, VerifiedClaim};
 use crate::store::AuditedCallback;
 
 /// What is wrong with a notification; `None` where the config cannot tell.
 pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Vec<String>> {
     let headers: Map<String, Value> = serde_json::from_str(&callback.headers).unwrap_or_default();
     let header = |name: &str| headers.get(name).and_then(Value::as_str);
-    let found = if callback.account.provider == epay_caller::PROVIDER {
+    let found = if callback.account.provider == caller::PROVIDER {
         Ok((epay_claim(header("content-type"), &callback.body), None))
     } else {
         let verified = verify(callback, registry, &header)?;

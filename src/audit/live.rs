@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::facts::RefundFacts;
-use crate::domain::clock::Moment;
 use crate::domain::close_out::Progress;
+use crate::domain::time::Moment;
 use crate::store::AuditedCallback;
 
 /// A running service has settled what it accepted this long before something newer.

@@ -7,9 +7,11 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::check_config::load_config;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
-use crate::audit::{self, AckedList, Means, Report, Rule};
+use crate::audit;
+use crate::audit::{AckedList, Means, Report, Rule};
 use crate::store::{Inspection, StoreError, StoreUrl};
 
 /// Proves the promises of the service over its store, in use or stopped; exit 0 if all hold, 1 if not

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::USAGE;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use crate::config::{Config, Effective};
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock};
 
 /// Reads and checks a config, and prints the effective values: defaults too, secrets masked
 #[derive(Debug, Args)]

@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::{Client, http_url};
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{USAGE, secret_file};
+use crate::outbound::client::{Client, http_url};
 
 /// Looks at the endpoints that events are pushed to, and recovers one
 #[derive(Debug, Args)]
@@ -72,7 +73,7 @@ fn parse_place(text: &str) -> Result<Value, String> {
     if let Ok(sequence) = text.parse::<u32>() {
         return Ok(json!({ "sequence": sequence }));
     }
-    text.parse::<crate::domain::clock::Moment>()
+    text.parse::<crate::domain::time::Moment>()
         .map(|time| json!({ "time": time }))
         .map_err(|_| "is neither earliest, nor a number, nor a time (RFC 3339)".to_owned())
 }

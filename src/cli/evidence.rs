@@ -12,12 +12,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::check_config::load_config;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use crate::config::Config;
 use crate::crypto;
-use crate::doctor::signature::{Diagnosis, Subject, diagnose};
-use crate::domain::clock::Moment;
-use crate::store::evidence::{self, EvidenceFilter, KeptRequest, Reason};
+use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
+use crate::domain::time::Moment;
+use crate::rejected;
+use crate::rejected::{EvidenceFilter, KeptRequest, Reason};
 
 /// Refused requests that are listed at most.
 const LIMIT_MAX: i64 = 10_000;
@@ -111,7 +113,7 @@ impl List {
             reason: self.reason.clone(),
             path: self.path.clone(),
         };
-        let kept = evidence::list(&config.evidence, &filter, self.limit)?;
+        let kept = rejected::list(&config.evidence, &filter, self.limit)?;
         match self.output {
             Format::Json => {
                 for request in &kept {
@@ -130,7 +132,7 @@ impl List {
 
 impl Show {
     fn print(&self, config: &Config) -> anyhow::Result<()> {
-        let kept = evidence::one(&config.evidence, self.id)?
+        let kept = rejected::one(&config.evidence, self.id)?
             .with_context(|| format!("no refused request is kept as {}", self.id))?;
         let diagnosis = examine(config, &kept)?;
         match self.output {

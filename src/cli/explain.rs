@@ -9,12 +9,13 @@ use clap::Args;
 use serde_json::Value;
 
 use super::check_config::load_config;
-use super::client::{Client, http_url};
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{USAGE, secret_file};
 use crate::config::Config;
-use crate::doctor::explain::Findings;
 use crate::domain::ids::{CallbackId, RefundId};
+use crate::explain::Findings;
+use crate::outbound::client::{Client, http_url};
 use crate::store::{Inspection, Snapshot, StoreError};
 
 /// Notifications that are listed at once. They are listed with their bodies, of up to 64 KiB each.

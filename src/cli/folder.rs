@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock};
 
 /// Makes a folder that its owner alone can enter: secrets of the command lie in it.
 pub(super) fn make(path: &Path, with_those_above: bool) -> std::io::Result<()> {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::client::{Client, http_url};
 use super::output;
+use crate::outbound::client::{Client, http_url};
 
 /// Asks a running service whether it is ready; exit 0 if so, 1 if not
 #[derive(Debug, Args)]

@@ -6,7 +6,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::endpoint::Service;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 
 /// Lets a running service read its config again: accounts, keys, secrets, readers, endpoints, limits
 #[derive(Debug, Args)]

@@ -11,12 +11,14 @@ use serde_json::json;
 use super::backup::contents::{Contents, Depth};
 use super::check_config::load_config;
 use super::folder::Folder;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
 use crate::config::Config;
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::Registry;
-use crate::store::{self, Inspection, Lane, Restored, Store, StoreError, StoreUrl};
+use crate::store;
+use crate::store::{Inspection, Lane, Restored, Store, StoreError, StoreUrl};
 
 /// Puts a backup in the place of the store; or checks that one can be restored
 ///

@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use toml::Value;
 
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use crate::config::{RateLimit, Scope};
 use crate::crypto::TokenDigest;
-use crate::domain::clock::{Clock as _, Moment, SystemClock};
+use crate::domain::time::{Clock as _, Moment, SystemClock};
 
 /// Longest life of a token that can be asked for; who wants more leaves it out.
 const DAYS_MAX: u64 = 3_650;

@@ -14,8 +14,8 @@ use super::{USAGE, secret_file};
 use crate::crypto::{
     KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookMessage, WebhookSecret, WebhookSecrets,
 };
-use crate::domain::clock::{Clock as _, SystemClock};
 use crate::domain::money::Currency;
+use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::json::Object;
 use crate::providers::paycools::{Locale, Paycools};
 use crate::providers::{Provider as _, Rejection, Request};

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::file::{AccountSection, KeySection};
-use super::shared::{self, Holder};
+use super::shared;
+use super::shared::Holder;
 use super::{Checker, KeyEnd};
 use crate::crypto::{KeyRing, RingKey, VerifyingKey, WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::money::Currency;

@@ -7,7 +7,7 @@ use super::TOKEN_CHARS_MIN;
 use super::accounts::AccountChecker;
 use super::shared::Holder;
 use crate::crypto::{PUBLISHED_TEST_KEY, SuffixSecret, TokenDigest, VerifyingKey, sha256};
-use crate::domain::number::Number;
+use crate::domain::external_id::Number;
 use crate::providers::paycools::Guards;
 
 /// Characters of a secret in a path: short ones could be tried out.

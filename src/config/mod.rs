@@ -32,13 +32,14 @@ pub use sources::Effective;
 
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
-use crate::domain::clock::Moment;
 use crate::domain::close_out::RetryPolicy;
+use crate::domain::time::Moment;
 use crate::providers::Registry;
-use crate::providers::epay_caller::EpayCallers;
+use crate::providers::epay::caller::EpayCallers;
 use crate::providers::network::Network;
 use crate::push::Endpoint;
-use crate::store::{StoreUrl, evidence};
+use crate::rejected;
+use crate::store::StoreUrl;
 use accounts::{AccountChecker, Adapter};
 use file::{EpaySection, FeedSection, File, StoreSection, Text};
 use shared::{Audience, Held, Holder};
@@ -359,7 +360,7 @@ impl Checker {
         }
         let path = store
             .file()
-            .map_or_else(|| self.folder.join(EVIDENCE), evidence::path_beside);
+            .map_or_else(|| self.folder.join(EVIDENCE), rejected::path_beside);
         // As it would be written in the file, whose paths are relative to its folder.
         let shown = path.strip_prefix(&self.folder).unwrap_or(&path);
         let shown = shown.display().to_string();

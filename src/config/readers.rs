@@ -11,7 +11,7 @@ use super::Checker;
 use super::file::{ReaderSection, Text};
 use super::shared::Holder;
 use crate::crypto::TokenDigest;
-use crate::domain::clock::Moment;
+use crate::domain::time::Moment;
 
 /// So long before a token expires its operator is reminded of it.
 const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::from_hex;
-use super::mac::{WebhookMessage, WebhookSecrets};
+use super::hmac::{WebhookMessage, WebhookSecrets};
 
 /// What was used as the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

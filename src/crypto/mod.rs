@@ -16,30 +16,30 @@
 //! tests hold the two to the same verdict on every published vector; where they would ever differ,
 //! the stricter one is right.
 
-mod armour;
-mod key;
-mod mac;
+mod hmac;
+mod keys;
 mod mistakes;
-mod ring;
+mod pem;
 mod shape;
-mod signing;
+mod sign;
 mod token;
+mod verify;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
 
-pub use armour::ArmourError;
-pub use key::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
-pub use mac::{
+pub use hmac::{
     DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
     WebhookSecrets, WebhookSignatureError,
 };
+pub use keys::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use mistakes::{SignedParts, WebhookKeyForm};
-pub use ring::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
-pub use signing::{SigningKey, SigningKeyError};
+pub use pem::ArmourError;
+pub use sign::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};
+pub use verify::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
 
 /// SHA-256 of `bytes` by aws-lc.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -2,7 +2,7 @@
 //!
 //! Only to give the operator the right sentence: a private key, a certificate or an EC key pasted
 //! where an RSA public key belongs is named as such. Nothing is trusted because of what is found
-//! here; the strict decoders of [`super::key`] have the last word.
+//! here; the strict decoders of [`super::verify`] have the last word.
 
 use rsa::pkcs8::ObjectIdentifier;
 use rsa::pkcs8::der::asn1::AnyRef;

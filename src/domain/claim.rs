@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::clock::Moment;
 use super::flaw::Unreadable;
 use super::ids::Number;
 use super::money::{Amount, Money};
+use super::time::Moment;
 
 /// One provider account; `(provider, account)` is unique in the config and part of every key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

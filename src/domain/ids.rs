@@ -9,8 +9,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-pub use super::number::Number;
-use super::number::is_plain;
+pub use super::external_id::Number;
+use super::external_id::is_plain;
 
 /// Declares an id that is shown as a prefix and a `UUIDv7`.
 macro_rules! prefixed_id {

@@ -3,17 +3,13 @@
 //! that every rule can be tested as a table.
 
 pub mod claim;
-pub mod clock;
 pub mod close_out;
-pub mod corrected;
-pub mod decimal;
 pub mod event;
+pub mod external_id;
 pub mod flaw;
 pub mod ids;
 pub mod money;
-pub mod number;
 pub mod order;
 pub mod refund;
-pub mod rule;
 pub mod text;
-pub mod view;
+pub mod time;

@@ -4,8 +4,8 @@
 //! acknowledge before it died comes again.
 
 use super::{Feed, Position};
-use crate::domain::clock::{Clock, Moment};
 use crate::domain::ids::Name;
+use crate::domain::time::{Clock, Moment};
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
 
 /// Consumers that one reader may have, so that a name made anew at each start is noticed.

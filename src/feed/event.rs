@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::clock::Moment;
 use crate::domain::ids::{EventId, RefundId};
+use crate::domain::time::Moment;
 use crate::store::{EventRow, StoreError};
 
 /// An event, made once for all who get it.

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::clock::Clock;
 use crate::domain::ids::RefundId;
+use crate::domain::time::Clock;
 use crate::store::{Store, StoreError};
 
 pub use consumers::{ConsumerError, SeekTo};

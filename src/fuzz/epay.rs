@@ -2,9 +2,10 @@
 
 use crate::domain::money::Amount;
 use crate::domain::text::is_deceptive;
-use crate::epay::{
+use crate::providers::epay::negotiate;
+use crate::providers::epay::{
     Charset, CommonOperationResult, EndSingle, ErrCode, MediaType, NegotiationHeaders, Sample,
-    decode, negotiate, sample,
+    decode, sample,
 };
 
 pub(super) fn json(body: &[u8]) {
@@ -59,7 +60,7 @@ pub(super) fn negotiation(bytes: &[u8]) {
     assert!(!body.is_empty());
     // The reader of our own commands knows UTF-8 only, which is all that it asks for.
     if format.charset() == Charset::Utf8 {
-        let read = crate::epay::errcode_of(&content_type, &body);
+        let read = crate::providers::epay::errcode_of(&content_type, &body);
         assert_eq!(read, Some(ErrCode::Invalid.number()), "{content_type}");
     }
 }

@@ -1,11 +1,11 @@
 //! Small values: amounts, numbers, times, ids, and keys as people paste them.
 
 use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
-use crate::domain::clock::Moment;
-use crate::domain::decimal::Spelling;
 use crate::domain::ids::{CallbackId, EventId, Name, Number, RefundId};
+use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX};
 use crate::domain::text::is_deceptive;
+use crate::domain::time::Moment;
 use crate::providers::network::Network;
 use crate::providers::text::printable;
 

@@ -1,67 +1,35 @@
 //! HTTP: two listeners, one for providers and `EPay` callers, one for our own side. Handlers are
 //! thin: read, ask the room that knows, answer.
 
-mod acts;
-mod answer;
-mod auth;
-mod body;
-mod budget;
-mod callback;
-mod callbacks;
-pub mod connections;
-mod consumers;
-pub mod edge;
-mod elsewhere;
-mod endpoints;
-mod epay;
-mod error;
-mod events;
-mod feed_place;
-mod headers;
-mod health;
-mod json_body;
-mod limit;
-mod lost;
-pub mod metrics;
+pub mod internal;
 pub mod openapi;
-mod order_change;
-mod orders;
 mod path;
-mod peer;
-mod places;
-mod problem;
-mod query;
-mod refunds;
-mod refusal;
-mod relay;
-mod reload;
+pub mod public;
 pub mod routes;
 mod rules;
-mod scrape;
-pub mod socket;
-mod stream;
+pub mod server;
 
 #[cfg(any(test, fuzzing))]
-pub(crate) use auth::bearer_of;
+pub(crate) use internal::access::auth::bearer_of;
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-pub use acts::{Refusals, say_refusals};
-pub use auth::Readers;
-pub use budget::RefusalBudget;
-pub use metrics::Gauges;
-pub use places::ReaderPlaces;
-pub use reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
+pub use internal::access::acts::{Refusals, say_refusals};
+pub use internal::access::auth::Readers;
+pub use internal::access::places::ReaderPlaces;
+pub use internal::health::metrics::Gauges;
+pub use internal::reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
+pub use public::budget::RefusalBudget;
 pub use rules::Rules;
 
-use crate::domain::clock::Clock;
+use crate::domain::time::Clock;
 use crate::feed::Feed;
 use crate::intake::Intake;
 use crate::push::Push;
+use crate::rejected::Evidence;
 use crate::store::Store;
-use crate::store::evidence::Evidence;
 use crate::telemetry::Metrics;
 
 /// Everything a handler may use; one for both listeners.

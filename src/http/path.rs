@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use crate::domain::number::{Number, PathFlaw};
+use crate::domain::external_id::{Number, PathFlaw};
 
 /// The last part of the path as it was sent: what the router hands over has been decoded, and lost what is not UTF-8.
 pub fn last_number(request: &HttpRequest, chars_max: usize) -> Result<Number, PathFlaw> {

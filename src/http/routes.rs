@@ -3,12 +3,13 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route, guard};
 
-use super::edge::Refuse;
-use super::problem::ApiError;
-use super::{
-    callback, callbacks, consumers, endpoints, epay, events, health, lost, metrics, openapi,
-    orders, problem, refunds, refusal, relay, reload, stream,
-};
+use super::internal::feed::{consumers, events, stream};
+use super::internal::health::metrics;
+use super::internal::problem::ApiError;
+use super::internal::{callbacks, endpoints, health, orders, problem, refunds, reload};
+use super::openapi;
+use super::public::{callback, epay, not_found, rejection, relay};
+use super::server::middleware::Refuse;
 
 /// One listener: what it serves, and how it refuses what no handler gets to see.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ pub struct Side {
 /// What providers and `EPay` callers reach.
 pub const PUBLIC: Side = Side {
     routes: public,
-    refuse: refusal::of_head,
+    refuse: rejection::of_head,
 };
 
 /// What readers, operators and monitoring reach.
@@ -41,7 +42,7 @@ fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/relays/{provider}/{account}/{refund_no}")
                 .route(web::post().to(relay::receive))
-                .default_service(web::to(lost::other_method)),
+                .default_service(web::to(not_found::other_method)),
         )
         .default_service(web::to(epay::receive_or_not_found));
 }

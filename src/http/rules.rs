@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{App, Readers};
 use crate::config::KeyEnd;
 use crate::providers::Registry;
-use crate::providers::epay_caller::EpayCallers;
+use crate::providers::epay::caller::EpayCallers;
 
 /// One config, as far as it decides how requests are answered.
 pub struct Rules {

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::Intake;
 use crate::domain::claim::{Account, Claim, RefundNo};
-use crate::domain::clock::Moment;
+use crate::domain::external_id::is_plain;
 use crate::domain::flaw::Unreadable;
 use crate::domain::ids::CallbackId;
-use crate::domain::number::is_plain;
-use crate::faults::{crash_point, planted};
+use crate::domain::time::Moment;
+use crate::failpoints::{crash_point, planted};
 use crate::providers::VerifiedClaim;
 use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
 

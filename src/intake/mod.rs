@@ -41,23 +41,23 @@
 //! end it is parked for an operator.
 
 mod accept;
+mod apply;
 mod in_flight;
+mod outcome;
 mod register;
 mod resume;
-mod settle;
-mod settling;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
 pub use accept::{Accepted, Notification};
+pub use apply::Settled;
 pub use register::{Registered, Registration, RegistrationError};
-pub use settle::Settled;
 
 use crate::domain::claim::{Account, RefundNo};
-use crate::domain::clock::Clock;
 use crate::domain::close_out::RetryPolicy;
+use crate::domain::time::Clock;
 use crate::store::Store;
 use in_flight::InFlight;
 

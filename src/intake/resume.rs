@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use super::settle::Due;
-use crate::domain::clock::Moment;
+use super::apply::Due;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
-use crate::faults::crash_point;
+use crate::domain::time::Moment;
+use crate::failpoints::crash_point;
 use crate::store::{DueCallback, Hush, Lane, StoreError};
 
 /// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use super::json::{Object, Value};
 use super::text::printable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, Status};
-use crate::domain::decimal::Spelling;
+use crate::domain::external_id;
+use crate::domain::external_id::Number;
 use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency};
-use crate::domain::number::{self, Number};
 
 /// How a member with a number is sent.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ pub(super) struct NumberRule {
 impl NumberRule {
     /// A text that is always there, of a length that documents limit.
     pub(super) const TEXT: Self = Self {
-        chars_max: number::CHARS_MAX,
+        chars_max: external_id::CHARS_MAX,
         is_always_sent: true,
         may_be_digits: false,
     };
@@ -43,7 +44,7 @@ impl NumberRule {
     /// The same where no document limits the length.
     pub(super) const fn of_any_length(self) -> Self {
         Self {
-            chars_max: number::CHARS_MAX_UNDOCUMENTED,
+            chars_max: external_id::CHARS_MAX_UNDOCUMENTED,
             ..self
         }
     }

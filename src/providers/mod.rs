@@ -4,7 +4,7 @@
 //! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]; nothing else leaves this
 //! room, and nobody outside it can build a `VerifiedClaim`.
 
-pub mod epay_caller;
+pub mod epay;
 pub mod json;
 mod member;
 pub mod network;
@@ -13,10 +13,11 @@ pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
 pub mod relay;
-#[cfg(test)]
-pub mod stub;
 pub mod text;
 mod verified;
+
+#[cfg(test)]
+pub mod stub;
 
 use std::net::IpAddr;
 

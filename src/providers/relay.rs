@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::text::printable;
 use super::{Form, Rejection, Request, VerifiedClaim};
-use crate::crypto::{self, WebhookMessage, WebhookSecrets, WebhookSignatureError};
+use crate::crypto;
+use crate::crypto::{WebhookMessage, WebhookSecrets, WebhookSignatureError};
 use crate::domain::claim::Claim;
 use crate::domain::ids::Number;
 

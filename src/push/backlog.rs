@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::domain::clock::Moment;
 use crate::domain::ids::RefundId;
+use crate::domain::time::Moment;
 use crate::feed::Event;
 use crate::store::ParkedPush;
 

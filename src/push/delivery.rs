@@ -13,9 +13,9 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error};
 
 use super::Served;
-use super::address::{CheckedResolver, REFUSED};
-use crate::domain::clock::{Clock, Moment};
+use crate::domain::time::{Clock, Moment};
 use crate::feed::Event;
+use crate::outbound::address::{CheckedResolver, REFUSED};
 use crate::store::StoreError;
 
 /// Time for one attempt, from looking the name up to the end of the answer.

@@ -24,12 +24,11 @@
 //! parked is tried at once. After days of nothing but failures, or at a 410, the endpoint is
 //! disabled until an operator recovers it.
 
-mod address;
 mod backlog;
 mod delivery;
 mod endpoint;
+mod endpoint_state;
 mod headers;
-mod ledger;
 mod roster;
 mod worker;
 
@@ -38,11 +37,11 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::Notify;
 
-use crate::domain::clock::Clock;
+use crate::domain::time::Clock;
 use crate::feed::{Feed, SeekTo};
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
-pub use address::{EndpointUrl, EndpointUrlError, shown_url};
+pub use crate::outbound::address::{EndpointUrl, EndpointUrlError, shown_url};
 pub use delivery::{Roots, RootsError};
 pub use endpoint::{Endpoint, Schedule};
 pub use headers::{HeaderError, Headers};

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::Served;
 use super::backlog::Next;
 use super::delivery::{Couriers, Outcome};
-use super::ledger::Ledger;
-use crate::domain::clock::{Clock, Moment};
+use super::endpoint_state::Ledger;
+use crate::domain::time::{Clock, Moment};
 use crate::feed::Feed;
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::StoreError;
-use super::cancel::Cancel;
+use super::read_pool::cancel::Cancel;
 
 /// Stands in a statement where rows that another worker holds are to be passed over. To an engine with
 /// one writer it is a comment.
@@ -12,7 +12,7 @@ pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A parameter of a statement, `$1` first.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// SQL NULL.
     Null,
     /// A 64-bit integer.
@@ -55,7 +55,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 /// A value that outlives whoever gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum OwnedValue {
+pub(crate) enum OwnedValue {
     Null,
     Integer(i64),
     Text(String),
@@ -86,7 +86,7 @@ impl OwnedValue {
 }
 
 /// One row of an answer; columns count from 0. A value of another type is [`StoreError::Unreadable`].
-pub(super) trait Row {
+pub(crate) trait Row {
     fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
     fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError>;
     fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError>;
@@ -107,10 +107,10 @@ fn null(column: usize) -> StoreError {
 }
 
 /// What is done with each row.
-pub(super) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<(), StoreError>;
+pub(crate) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<(), StoreError>;
 
 /// A connection of some engine.
-pub(super) trait Driver: Send {
+pub(crate) trait Driver: Send {
     /// Whether other connections write to the same store at the same time.
     fn has_rivals(&self) -> bool;
     /// Starts a transaction that will write.

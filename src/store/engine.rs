@@ -4,16 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::commit::stats::Stats;
 use super::driver::Driver;
-use super::history::Counter;
-use super::lock::StoreLock;
-use super::postgres::{self, Listener, Postgres, PostgresUrl, Purpose};
+use super::feed_counter::Counter;
+use super::postgres;
+use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
 use super::schema::Making;
+use super::sqlite::lock::StoreLock;
 use super::sqlite::{Sqlite, Synchronous};
-use super::stats::Stats;
-use super::tx::Snapshot;
-use super::{StoreError, cut, generation, private, schema};
-use crate::faults::planted;
+use super::sqlite::{file_mode, generation, truncated};
+use super::tables::Snapshot;
+use super::{StoreError, schema};
+use crate::failpoints::planted;
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
@@ -57,7 +59,7 @@ pub(super) fn open_sqlite(
     let lock = StoreLock::take(path)?;
     // Looked at before anything is set, so that a file that is not ours stays as it is.
     let bytes = path.metadata().map_or(0, |file| file.len());
-    cut::check(path, bytes, &lock)?;
+    truncated::check(path, bytes, &lock)?;
     let found = generation::check(path, lock.noted())?;
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
@@ -157,7 +159,7 @@ pub(super) fn make_folder(database: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let sync = |path: &Path| std::fs::File::open(path).and_then(|file| file.sync_all());
-    private::make_folders(folder)
+    file_mode::make_folders(folder)
         .and_then(|()| sync(folder))
         .and_then(|()| folder.parent().filter(|p| p.is_dir()).map_or(Ok(()), sync))
         .map_err(|error| StoreError::open(folder, &error))

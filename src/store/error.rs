@@ -85,7 +85,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// A file that cannot be opened or made.
-    pub(super) fn open(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn open(path: &Path, error: &std::io::Error) -> Self {
         Self::Open(format!("{}: {error}", path.display()))
     }
 

@@ -4,72 +4,55 @@
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
-mod batch;
-mod cancel;
-mod checkpoint;
-mod condition;
+mod commit;
 pub mod copy;
-mod cut;
-mod damage;
-mod driver;
+pub(crate) mod driver;
 mod engine;
 mod error;
-pub mod evidence;
-mod generation;
-mod history;
-mod hush;
-mod inspection;
-mod job;
-mod lane;
-mod lock;
+mod feed_counter;
+mod inspect;
+mod log_limit;
 mod postgres;
-mod private;
-mod queue;
-mod reader;
-mod restore;
-mod room;
+mod read_pool;
 mod schema;
 mod sql;
-mod sqlite;
-mod stats;
-mod tx;
-mod upgrade;
+pub(crate) mod sqlite;
+mod tables;
 mod url;
-mod writer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use damage::Damage;
+pub use commit::lane::Lane;
+pub use commit::stats::{Stats, StatsNow};
 pub use error::StoreError;
-use history::Counter;
-pub use history::FeedKnown;
-pub(crate) use hush::Hush;
-pub use inspection::{Inspection, copy_file, log_of};
-pub use lane::Lane;
+use feed_counter::Counter;
+pub use feed_counter::FeedKnown;
+pub use inspect::damage::Damage;
+pub use inspect::restore::{Restored, restore_file};
+pub use inspect::{Inspection, copy_file, log_of};
+pub(crate) use log_limit::Hush;
 pub use postgres::Replication;
-pub use restore::{Restored, restore_file};
-pub use stats::{Stats, StatsNow};
-pub use tx::{
+pub use tables::{
     AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
     EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush, RefundFilter,
     RefundPage, SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
 };
 
-pub use upgrade::upgrade;
+pub use schema::upgrade::upgrade;
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::domain::clock::{Clock, Moment};
-use cancel::{Asker, Cancel};
+use crate::domain::time::{Clock, Moment};
+use commit::capacity::{Place, Room};
+use commit::job::{Job, Reply, Task};
+use commit::writer::{Duty, Shared, Writer};
 use engine::{Hold, Opened};
-use job::{Job, Reply, Task};
 use postgres::Outlook;
-use reader::{Kind, Query, Readers};
-use room::{Place, Room};
+use read_pool::cancel::{Asker, Cancel};
+use read_pool::{Kind, Query, Readers};
 use schema::Making;
-use writer::{Duty, Shared, Writer};
 
 /// Longest time for accepting; then the sender is told to come back. Its own patience may end at 5 s.
 pub const ACCEPT_MAX: Duration = Duration::from_secs(4);

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::driver::Driver as _;
 use super::sqlite::{Sqlite, Synchronous};
 use super::*;
-use crate::domain::clock::{Moment, SystemClock};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, Number};
 use crate::domain::order::OrderState;
+use crate::domain::time::{Moment, SystemClock};
 
 const NOW: Moment = Moment::from_millis(1_000);
 

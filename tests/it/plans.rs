@@ -12,7 +12,7 @@ use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
 use std::sync::Arc;
 
 const SOURCES: [&str; 2] = [
-    include_str!("../../src/store/sql.rs"),
+    include_str!("../../src/store/sql/mod.rs"),
     include_str!("../../src/store/sql/audit.rs"),
 ];
 const SCHEMA: &str = include_str!("../../schema.sql");

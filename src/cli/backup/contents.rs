@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::audit::{self, Means, Report};
+use crate::audit;
+use crate::audit::{Means, Report};
 use crate::cli::audit::print_violations;
-use crate::cli::output::{self, Format};
-use crate::domain::clock::Moment;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::domain::time::Moment;
 use crate::providers::Registry;
 use crate::store::{Counts, Inspection, Snapshot, StoreError, StoreUrl};
 

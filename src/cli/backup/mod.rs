@@ -12,11 +12,13 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::check_config::load_config;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
 use crate::config::Config;
-use crate::domain::clock::{Clock as _, SystemClock};
-use crate::store::{self, StoreError};
+use crate::domain::time::{Clock as _, SystemClock};
+use crate::store;
+use crate::store::StoreError;
 use contents::{Contents, Depth};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;

@@ -2,9 +2,9 @@
 
 use super::stage::{NOTHING, REFUSED, Stage};
 use super::table::Seen;
-use crate::cli::client::Answer;
-use crate::cli::samples::{Prepared, Sender, Told};
 use crate::domain::claim::Status;
+use crate::outbound::client::Answer;
+use crate::sandbox::{Prepared, Sender, Told};
 
 /// What a tampered callback says instead of its refund number.
 const FORGED: &str = "DEMO-FORGED";

@@ -4,11 +4,12 @@ use super::folder::Folder;
 use super::stage::{NOTHING, Stage};
 use super::table::Seen;
 use super::{callbacks, token};
-use crate::cli::client::Answer;
-use crate::cli::samples::epay::Epay;
-use crate::cli::samples::{Sender as _, Told};
 use crate::domain::claim::Status;
-use crate::epay::{self, MediaType};
+use crate::outbound::client::Answer;
+use crate::providers::epay;
+use crate::providers::epay::MediaType;
+use crate::sandbox::epay::Epay;
+use crate::sandbox::{Sender as _, Told};
 
 const SYSTEM: &str = "epay";
 const CLOSED: &str = "succeeded 30.00 CNY, close-out done, order closed";

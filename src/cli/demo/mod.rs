@@ -25,13 +25,15 @@ use actix_web::rt;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::folder::{self, Folder};
-use super::output::{self, Format};
+use super::folder;
+use super::folder::Folder;
+use super::output;
+use super::output::Format;
 use super::serve::Service;
-use super::signals::Signals;
+use super::serve::signals::Signals;
 use crate::config::Config;
 use crate::crypto;
-use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::time::{Clock, SystemClock};
 use crate::telemetry;
 use stage::Stage;
 

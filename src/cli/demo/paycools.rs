@@ -4,11 +4,12 @@ use super::callbacks::Form;
 use super::folder::Folder;
 use super::stage::Stage;
 use super::token;
-use crate::cli::samples::Told;
-use crate::cli::samples::paycools::{self, Paycools};
 use crate::crypto::{SigningKey, SuffixSecret};
 use crate::domain::claim::Status;
 use crate::providers::paycools::{ACK_FLAT, ACK_OPEN_API};
+use crate::sandbox::Told;
+use crate::sandbox::paycools;
+use crate::sandbox::paycools::Paycools;
 
 /// Where both forms go.
 const PATH: &str = "/callbacks/paycools/my";

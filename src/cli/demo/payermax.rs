@@ -3,11 +3,11 @@
 use super::callbacks::Form;
 use super::folder::Folder;
 use super::stage::Stage;
-use crate::cli::samples::Told;
-use crate::cli::samples::payermax::Payermax;
 use crate::crypto::SigningKey;
 use crate::domain::claim::Status;
 use crate::providers::payermax::{ACK_NEW, ACK_V21};
+use crate::sandbox::Told;
+use crate::sandbox::payermax::Payermax;
 
 /// Where its callbacks go.
 pub const PATH: &str = "/callbacks/payermax/main";

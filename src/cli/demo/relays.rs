@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::folder::Folder;
 use super::stage::{NOTHING, REFUSED, Stage};
 use super::table::Seen;
-use crate::cli::client::Answer;
-use crate::cli::samples::relay::{Relay, Reply};
-use crate::cli::samples::{Prepared, Sender as _, Told, nmanagement, quickpay};
 use crate::crypto::WebhookSecret;
 use crate::domain::claim::Status;
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock};
+use crate::outbound::client::Answer;
+use crate::sandbox::relay::{Relay, Reply};
+use crate::sandbox::{Prepared, Sender as _, Told, nmanagement, quickpay};
 
 /// One provider and the secret of its relay.
 pub struct Scene {

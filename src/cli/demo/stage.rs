@@ -4,8 +4,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::table::{Row, Seen};
-use crate::cli::client::{Answer, Client};
-use crate::cli::samples::Prepared;
+use crate::outbound::client::{Answer, Client};
+use crate::sandbox::Prepared;
 
 /// What the public listener says to everybody who could not prove who they are.
 pub const REFUSED: &str = r#"401 {"error":"unauthorized"}"#;

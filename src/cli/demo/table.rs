@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::output::{self, Format};
+use crate::cli::output;
+use crate::cli::output::Format;
 
 /// Most characters of an answer in the table; the comparison looks at all of them.
 const ANSWER_CHARS_MAX: usize = 48;

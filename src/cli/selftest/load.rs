@@ -6,12 +6,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::audit::Acked;
-use crate::cli::client::Client;
-use crate::cli::samples::payermax::Payermax;
-use crate::cli::samples::{Prepared, Sender as _, Told};
 use crate::crypto::{SigningKey, hex, sha256};
 use crate::domain::claim::Status;
+use crate::outbound::client::Client;
 use crate::providers::payermax::ACK_NEW;
+use crate::sandbox::payermax::Payermax;
+use crate::sandbox::{Prepared, Sender as _, Told};
 
 /// The account under test.
 pub const ACCOUNT: &str = "main";

@@ -17,7 +17,8 @@ use serde_json::json;
 
 use super::USAGE;
 use super::folder;
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use trial::{Round, Trial};
 
 /// Rounds on one store. Each round audits everything, so a store that grows for ever would make the

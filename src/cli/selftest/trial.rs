@@ -14,7 +14,7 @@ use crate::cli::audit::audit_store;
 use crate::cli::{folder, output};
 use crate::config::Config;
 use crate::crypto::SigningKey;
-use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock};
 
 /// Longest time for the first answer of success; without one nothing would be shown.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);

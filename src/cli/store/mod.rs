@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::{self, Format};
+use super::output;
+use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
 use crate::config::Secret;
 use crate::crypto::{hex, sha256};
-use crate::domain::clock::SystemClock;
+use crate::domain::time::SystemClock;
 use crate::store::StoreUrl;
 use crate::store::copy::{CopiedTable, CopyError, copy};
 

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::check_config::load_config;
-use super::super::{STORE_REFUSED, output};
-use crate::domain::clock::SystemClock;
+use crate::cli::check_config::load_config;
+use crate::cli::{STORE_REFUSED, output};
+use crate::domain::time::SystemClock;
 use crate::store;
 
 /// Adds what this version needs to a store, so that no start has to; safe while instances run

@@ -9,11 +9,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::USAGE;
-use super::client::{Answer, Client, http_url};
-use super::output::{self, Format};
-use super::samples::Prepared;
+use super::output;
+use super::output::Format;
 use crate::crypto;
-use crate::epay::MediaType;
+use crate::outbound::client::{Answer, Client, http_url};
+use crate::providers::epay::MediaType;
+use crate::sandbox::Prepared;
 use systems::{BodyFormat, OutcomeArg, System};
 
 /// Signs and sends one callback as that system would; prints request and answer

@@ -4,17 +4,17 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::Trigger;
-use crate::cli::samples::epay::Epay;
-use crate::cli::samples::paycools::{Form, Paycools};
-use crate::cli::samples::payermax::Payermax;
-use crate::cli::samples::relay::{Relay, Reply};
-use crate::cli::samples::{Prepared, Sender as _, Told, nmanagement, quickpay};
 use crate::cli::secret_file;
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
-use crate::domain::clock::{Clock as _, SystemClock};
-use crate::domain::number::{CHARS_MAX_UNDOCUMENTED, Number};
-use crate::epay::MediaType;
+use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, Number};
+use crate::domain::time::{Clock as _, SystemClock};
+use crate::providers::epay::MediaType;
+use crate::sandbox::epay::Epay;
+use crate::sandbox::paycools::{Form, Paycools};
+use crate::sandbox::payermax::Payermax;
+use crate::sandbox::relay::{Relay, Reply};
+use crate::sandbox::{Prepared, Sender as _, Told, nmanagement, quickpay};
 
 /// Signs with this where no key is given; anybody has it, so `serve` must never trust it.
 const TEST_KEY: &str = include_str!("../test_key.pem");

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use rsa::pkcs8::EncodePublicKey as _;
 use rsa::{BigUint, RsaPublicKey};
 
-use super::super::{ArmourError, KeyError, SigningKey, SigningKeyError, VerifyingKey, hex};
 use super::{MESSAGE, SIGNATURE_2048, SIGNATURE_3072, SIGNATURE_4096, fixture, key};
+use crate::crypto::{ArmourError, KeyError, SigningKey, SigningKeyError, VerifyingKey, hex};
 
 const PKCS8: &str = fixture!("private-rsa-pkcs8.pem");
 

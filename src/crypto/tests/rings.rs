@@ -2,8 +2,8 @@
 
 use jiff::{Timestamp, ToSpan as _};
 
-use super::super::{KeyRing, RingError, RingKey, SignatureError};
 use super::{MESSAGE, SIGNATURE_2048, SIGNATURE_3072, SIGNATURE_4096, fixture, key};
+use crate::crypto::{KeyRing, RingError, RingKey, SignatureError};
 
 fn now() -> Timestamp {
     "2026-06-01T12:00:00Z".parse().expect("it is a time")
@@ -48,7 +48,7 @@ fn the_key_that_signed_is_named() {
 
 #[test]
 fn keys_of_one_length_are_all_tried_in_order() {
-    let stranger = super::super::SigningKey::generate().expect("there is randomness");
+    let stranger = crate::crypto::SigningKey::generate().expect("there is randomness");
     let ring = KeyRing::new(vec![
         entry("stranger", stranger.public_pem()),
         entry("first", fixture!("rsa-2048.pem")),

@@ -1,6 +1,6 @@
 //! Bearer tokens and digests.
 
-use super::super::{TokenDigest, TokenDigestError, hex, sha256};
+use crate::crypto::{TokenDigest, TokenDigestError, hex, sha256};
 
 /// `printf %s test | sha256sum`
 const OF_TEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";

@@ -160,7 +160,7 @@ impl PartialSchema for EpayResult {
                 "0 done; the others are listed in docs/providers/epay.md",
             ))
             .enum_values(Some(
-                crate::epay::ErrCode::ALL.map(crate::epay::ErrCode::number),
+                crate::providers::epay::ErrCode::ALL.map(crate::providers::epay::ErrCode::number),
             ));
         object("CommonOperationResult", &["errcode", "errmsg", "tag"])
             .property("errcode", errcode)

@@ -17,14 +17,15 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
-use self::bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
-use self::responses::NotModified;
-use super::error::RefusalBody;
-use super::problem::Problem;
-use super::{
-    answer, callback, callbacks, consumers, endpoints, epay, events, health, metrics, openapi,
-    orders, refunds, relay, reload, stream,
-};
+use super::internal::feed::{consumers, events, stream};
+use super::internal::health::metrics;
+use super::internal::problem::Problem;
+use super::internal::{callbacks, endpoints, etag, health, orders, refunds, reload};
+use super::openapi;
+use super::public::error::RefusalBody;
+use super::public::{callback, epay, relay};
+use bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
+use responses::NotModified;
 
 /// Where each call is described; the order is that of the document's tags.
 #[derive(OpenApi)]
@@ -103,7 +104,7 @@ pub fn text() -> &'static str {
     )
 )]
 pub async fn document(request: HttpRequest) -> HttpResponse {
-    answer::tagged(&request, text().to_owned())
+    etag::tagged(&request, text().to_owned())
 }
 
 /// Adds what no macro can say: security schemes, the other listener, the header fields of limits.

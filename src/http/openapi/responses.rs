@@ -11,7 +11,8 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr};
 
-use super::super::problem::{self, Code};
+use crate::http::internal::problem;
+use crate::http::internal::problem::Code;
 
 /// That the reader has the content already.
 pub enum NotModified {}

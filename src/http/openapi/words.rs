@@ -4,9 +4,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Ref, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::{ApplicationHandledView, OrderClosedView, RefundView};
 use crate::domain::claim::Reason;
 use crate::domain::event::EventKind;
-use crate::domain::view::{ApplicationHandledView, OrderClosedView, RefundView};
 use crate::store::DisabledReason;
 
 /// What `attention` may be: `true`, `false`, or a reason.

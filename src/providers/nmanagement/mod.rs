@@ -5,10 +5,10 @@
 //! Sources: nManagement HTTP API V2 (`/api/Pay/PayRefund`); the bank's manual of the merchant
 //! client, transaction 5W1004.
 
-mod sample;
+mod sandbox;
 mod wire;
 
-pub use sample::{Sample, sample};
+pub use sandbox::{Sample, sample};
 
 use super::Rejection;
 use super::json::Object;

@@ -2,11 +2,11 @@
 //! asked; `success` and the bank's `RETURN_CODE` decide together, and whatever leaves a doubt is an
 //! unknown outcome: to call it a failure would invite a second refund.
 
-use super::super::json::{Object, Value};
-use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::ids::Number;
 use crate::domain::money::{Amount, Currency, Money};
+use crate::providers::json::{Object, Value};
+use crate::providers::member::{Members, NumberRule, failure, shown};
 
 /// The bank's only word for success.
 const CODE_SUCCESS: &str = "000000";

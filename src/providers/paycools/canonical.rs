@@ -5,8 +5,8 @@
 //! `{"a":"1","b":"2"}` make one text. Bodies that allow this are told apart here. The text of any other
 //! has one reading: a piece between two `&` begins a member exactly if it holds a `=`.
 
-use super::super::json::{Object, Value};
-use super::super::text::printable;
+use crate::providers::json::{Object, Value};
+use crate::providers::text::printable;
 
 /// Stands between the last member and the secret.
 const BEFORE_SECRET: &str = "secret=";

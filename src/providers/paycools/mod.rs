@@ -13,11 +13,11 @@
 
 mod canonical;
 mod guards;
-mod sample;
+mod sandbox;
 mod wire;
 
 pub use guards::Guards;
-pub use sample::{Sample, flat, open_api};
+pub use sandbox::{Sample, flat, open_api};
 pub use wire::Locale;
 
 use super::json::{Object, Value};

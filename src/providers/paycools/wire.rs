@@ -5,12 +5,12 @@
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use super::super::json::Object;
-use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::clock::Moment;
 use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::time::Moment;
+use crate::providers::json::Object;
+use crate::providers::member::{Members, NumberRule, failure, shown};
 
 /// What callbacks leave out, because it is the same for all of an account.
 #[derive(Clone, Copy, Debug)]

@@ -8,10 +8,10 @@
 //! Both are signed RSASSA-PKCS1-v1_5 with SHA-256 over the whole body as transmitted, in the header
 //! `sign` as standard Base64 (signature rules, docs.payermax.com).
 
-mod sample;
+mod sandbox;
 mod wire;
 
-pub use sample::{Sample, sample};
+pub use sandbox::{Sample, sample};
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use super::{About, Form, Notice, Provider, Rejection, Request, Signed, Signer, V
 use crate::crypto::KeyRing;
 #[cfg(any(test, fuzzing))]
 use crate::domain::claim::Claim;
-use crate::faults::planted;
+use crate::failpoints::planted;
 use wire::Shape;
 
 /// Acknowledges a notification of the new generation.

@@ -3,12 +3,12 @@
 //!
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
-use super::super::json::{Object, Value};
-use super::super::member::{Members, NumberRule, failure, shown};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::clock::Moment;
 use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
+use crate::domain::time::Moment;
+use crate::providers::json::{Object, Value};
+use crate::providers::member::{Members, NumberRule, failure, shown};
 
 /// The only `notifyType` that is about refunds.
 const NOTIFY_TYPE: &str = "REFUND";
@@ -118,7 +118,9 @@ pub(super) fn claim_of_v21(body: &Object<'_>) -> Claim {
 }
 
 fn provider_status(status: &Value<'_>) -> Option<String> {
-    status.text_or_digits().map(super::super::text::printable)
+    status
+        .text_or_digits()
+        .map(crate::providers::text::printable)
 }
 
 fn of_failed(outcome: Outcome, why: impl FnOnce() -> Option<Failure>) -> Option<Failure> {

@@ -3,10 +3,10 @@
 //!
 //! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
 
-mod sample;
+mod sandbox;
 mod wire;
 
-pub use sample::{Sample, sample};
+pub use sandbox::{Sample, sample};
 
 use super::Rejection;
 use super::json::Object;

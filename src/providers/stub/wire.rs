@@ -1,9 +1,9 @@
 //! The stub's JSON, read into claims: `refund`, `state`, `amount` in major units, `currency`.
 
-use super::super::json::Object;
-use super::super::member::{Members, NumberRule};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
+use crate::providers::json::Object;
+use crate::providers::member::{Members, NumberRule};
 
 /// Reads an authentic body; what cannot be used in it is left out and noted, never an error.
 pub(super) fn claim(body: &Object<'_>) -> Claim {
@@ -17,7 +17,7 @@ pub(super) fn claim(body: &Object<'_>) -> Claim {
     };
     let refund_no = members.number("refund", NumberRule::TEXT);
     let claim = Claim {
-        provider_status: state.as_deref().map(super::super::text::printable),
+        provider_status: state.as_deref().map(crate::providers::text::printable),
         money: money(&mut members),
         ..Claim::of(refund_no.map(RefundNo::from), outcome)
     };

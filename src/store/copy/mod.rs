@@ -15,7 +15,7 @@ mod tables;
 
 use super::schema::{Making, SCHEMA};
 use super::{StoreError, StoreUrl};
-use crate::domain::clock::Clock;
+use crate::domain::time::Clock;
 use page::{Page, Position};
 use side::{Role, Side};
 use tables::{Table, tables};

@@ -1,9 +1,9 @@
 //! A page of rows, whatever their table: read in the order of the key, compared, digested.
 
-use super::super::StoreError;
-use super::super::driver::{Driver, OwnedValue, Row, Value};
 use super::Digest;
 use super::tables::{Table, Type};
+use crate::store::StoreError;
+use crate::store::driver::{Driver, OwnedValue, Row, Value};
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,16 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::driver::{Driver, OwnedValue};
-use super::super::engine::{make_folder, real_path};
-use super::super::lock::StoreLock;
-use super::super::postgres::{Postgres, Purpose};
-use super::super::schema::{self, COPY_MARKER, Making};
-use super::super::sqlite::{Sqlite, Synchronous};
-use super::super::{StoreError, StoreUrl};
 use super::CopyError;
 use super::page::{Page, Position, names, numbered};
 use super::tables::Table;
+use crate::store::driver::{Driver, OwnedValue};
+use crate::store::engine::{make_folder, real_path};
+use crate::store::postgres::{Postgres, Purpose};
+use crate::store::schema;
+use crate::store::schema::{COPY_MARKER, Making};
+use crate::store::sqlite::lock::StoreLock;
+use crate::store::sqlite::{Sqlite, Synchronous};
+use crate::store::{StoreError, StoreUrl};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {

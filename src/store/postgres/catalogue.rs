@@ -1,8 +1,8 @@
 //! The catalogue: whether a schema is there, and whether it is the expected one.
 
-use super::super::StoreError;
-use super::super::driver::{Driver, Row, Value};
 use super::Postgres;
+use crate::store::StoreError;
+use crate::store::driver::{Driver, Row, Value};
 
 /// Number of the lock under which a schema is created or stepped up; any number that only we use.
 const SCHEMA_LOCK: i64 = 0x5265_6675_6e64_5278;
@@ -37,14 +37,14 @@ const OURS: &str = "current_schema()::regnamespace";
 const TEMPORARY: &str = "pg_my_temp_schema()";
 
 /// Keeps other instances from preparing the schema until the transaction ends.
-pub(in super::super) fn lock_for_schema(postgres: &mut Postgres) -> Result<(), StoreError> {
+pub(in crate::store) fn lock_for_schema(postgres: &mut Postgres) -> Result<(), StoreError> {
     let sql = "-- lock_for_schema\nSELECT true FROM (SELECT pg_advisory_xact_lock($1)) AS locked";
     postgres.query(sql, &[SCHEMA_LOCK.into()], &mut |_| Ok(()))
 }
 
 impl Postgres {
     /// How many other connections of this program are on the database.
-    pub(in super::super) fn count_others(&mut self) -> Result<i64, StoreError> {
+    pub(in crate::store) fn count_others(&mut self) -> Result<i64, StoreError> {
         let sql = "-- count_others
 SELECT count(*) FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND (a.application_name = 'refund-receiver'
@@ -80,7 +80,7 @@ fn count(postgres: &mut Postgres, sql: &str, params: &[Value<'_>]) -> Result<i64
 /// temporary ones and compares. What an operator added (an index for a report) is no harm, and an index
 /// that only makes reading faster is built where it is missing. Runs inside a transaction, which must be
 /// rolled back.
-pub(in super::super) fn first_missing(
+pub(in crate::store) fn first_missing(
     postgres: &mut Postgres,
     script: &str,
 ) -> Result<Option<String>, StoreError> {

@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
-use super::super::{Hush, StoreError};
 use super::PostgresUrl;
+use crate::store::{Hush, StoreError};
 
 /// The first `PostgreSQL` that is still looked after by its makers.
 const VERSION_MIN: i64 = 140_000;

@@ -8,8 +8,9 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::{Hush, StoreError, monotonic};
-use super::steps::{self, Failed, REACH_MAX, TlsStream};
+use super::steps;
+use super::steps::{Failed, REACH_MAX, TlsStream};
+use crate::store::{Hush, StoreError, monotonic};
 
 /// Longest time for a step of one that did not answer the last time: the search for the new primary waits
 /// for it in each round.

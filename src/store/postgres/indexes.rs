@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::StoreError;
-use super::super::driver::Driver as _;
-use super::super::schema::{Index, SCHEMA, indexes};
 use super::{Postgres, PostgresUrl, Purpose};
+use crate::store::StoreError;
+use crate::store::driver::Driver as _;
+use crate::store::schema::{Index, SCHEMA, indexes};
 
 /// Number of the lock under which an instance builds; any number that only we use.
 const BUILD_LOCK: i64 = 0x5265_6675_6e64_4978;
@@ -32,7 +32,7 @@ const CARE: [(&str, u32, u32); 9] = [
 
 /// Starts a thread that builds what is missing, if anything is. It ends with the process, or when all is
 /// there; what a cut build leaves behind is taken away by the next.
-pub(in super::super) fn build_missing(url: &Arc<PostgresUrl>) -> Result<(), StoreError> {
+pub(in crate::store) fn build_missing(url: &Arc<PostgresUrl>) -> Result<(), StoreError> {
     let mut postgres = Postgres::connect(Arc::clone(url), Purpose::Maintain)?;
     if missing(&mut postgres)?.is_empty() && uncared(&mut postgres)?.is_empty() {
         return Ok(());
@@ -50,7 +50,7 @@ pub(in super::super) fn build_missing(url: &Arc<PostgresUrl>) -> Result<(), Stor
 }
 
 /// Builds what is missing, one after the other; tells each before it begins.
-pub(in super::super) fn build_all(
+pub(in crate::store) fn build_all(
     postgres: &mut Postgres,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), StoreError> {

@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::super::history::Counter;
-use super::super::{Hush, StoreError};
 use super::outlook::Outlook;
 use super::{EVENTS_CHANNEL, PostgresUrl, guard, session};
+use crate::store::feed_counter::Counter;
+use crate::store::{Hush, StoreError};
 
 const LOOK: &str = "SELECT last_sequence, current_setting('transaction_read_only'), \
      current_setting('synchronous_standby_names') FROM feed";
@@ -28,7 +28,7 @@ const RECONNECT: Duration = Duration::from_millis(300);
 static UNHEARD: Hush = Hush::new();
 
 /// The listening thread; ends when dropped.
-pub(in super::super) struct Listener {
+pub(in crate::store) struct Listener {
     url: Arc<PostgresUrl>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -36,7 +36,7 @@ pub(in super::super) struct Listener {
 
 impl Listener {
     /// Starts to listen, and raises the counter to what is heard.
-    pub(in super::super) fn start(
+    pub(in crate::store) fn start(
         url: Arc<PostgresUrl>,
         counter: Counter,
     ) -> Result<Self, StoreError> {
@@ -65,7 +65,7 @@ impl Listener {
 
 impl Listener {
     /// What is known of the servers.
-    pub(in super::super) fn outlook(&self) -> &Outlook {
+    pub(in crate::store) fn outlook(&self) -> &Outlook {
         &self.url.outlook
     }
 }

@@ -32,8 +32,8 @@ pub use outlook::Replication;
 pub use url::{PostgresUrl, PostgresUrlError};
 
 use super::StoreError;
-use super::cancel::Cancel;
 use super::driver::{Driver, EachRow, Value};
+use super::read_pool::cancel::Cancel;
 use session::Session;
 
 /// Where commits with events are announced.

@@ -11,7 +11,7 @@ const CLOSING_MAX: Duration = Duration::from_secs(3);
 
 /// What is known.
 #[derive(Debug)]
-pub(in super::super) struct Outlook {
+pub(in crate::store) struct Outlook {
     primary: watch::Sender<Primary>,
     closing: watch::Sender<bool>,
     seen: Mutex<Seen>,
@@ -124,18 +124,18 @@ impl Outlook {
     }
 
     /// Whether commits wait for a second machine.
-    pub(in super::super) fn replication(&self) -> Replication {
+    pub(in crate::store) fn replication(&self) -> Replication {
         self.lock().replication
     }
 
     /// The server that takes writes, or did the last time, and how often it was another one.
-    pub(in super::super) fn server(&self) -> (Option<String>, u64) {
+    pub(in crate::store) fn server(&self) -> (Option<String>, u64) {
         let seen = self.lock();
         (seen.server.clone(), seen.failovers)
     }
 
     /// The store closes: nothing is waited for without end.
-    pub(in super::super) fn close(&self) {
+    pub(in crate::store) fn close(&self) {
         self.closing.send_replace(true);
     }
 

@@ -14,14 +14,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::super::cancel::Cancel;
-use super::super::driver::{OwnedValue, SKIP_LOCKED, Value};
-use super::super::{StoreError, monotonic};
 use super::catalogue::show_presence;
-use super::guard::{self, Notices};
+use super::guard;
+use super::guard::Notices;
 use super::hosts::Connected;
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
+use crate::store::driver::{OwnedValue, SKIP_LOCKED, Value};
+use crate::store::read_pool::cancel::Cancel;
+use crate::store::{StoreError, monotonic};
 
 /// Longest time for most answers.
 const ANSWER_MAX: Duration = Duration::from_secs(10);

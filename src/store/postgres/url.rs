@@ -10,11 +10,12 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{CancelToken, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::StoreError;
 use super::hosts::{Connected, Hosts, NoHost};
 use super::options::Options;
 use super::outlook::Outlook;
-use super::tls::{self, Trust};
+use super::tls;
+use super::tls::Trust;
+use crate::store::StoreError;
 
 /// Longest time for telling the server to stop a query.
 const STOP_MAX: Duration = Duration::from_secs(1);
@@ -87,7 +88,7 @@ pub enum PostgresUrlError {
 
 impl PostgresUrl {
     /// Reads a URL; relative files of certificates are relative to `base`.
-    pub(in super::super) fn parse(text: &str, base: &Path) -> Result<Self, PostgresUrlError> {
+    pub(in crate::store) fn parse(text: &str, base: &Path) -> Result<Self, PostgresUrlError> {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
         let options = Options::parse(query)?;
         let (trust, identity) = (options.trust(base)?, options.identity(base)?);

@@ -5,8 +5,8 @@ use bytes::BytesMut;
 use tokio_postgres::Row as PostgresRow;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use super::super::StoreError;
-use super::super::driver::{OwnedValue, Row, Value};
+use crate::store::StoreError;
+use crate::store::driver::{OwnedValue, Row, Value};
 
 type Failed = Box<dyn std::error::Error + Sync + Send>;
 

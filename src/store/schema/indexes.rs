@@ -3,14 +3,14 @@
 
 /// An index and the statement that makes it, read out of a script of `schema.sql`'s kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Index {
+pub(in crate::store) struct Index {
     pub name: String,
     /// What follows `CREATE INDEX `.
     pub definition: String,
 }
 
 /// Those of the script that are not unique.
-pub(in super::super) fn indexes(script: &str) -> Vec<Index> {
+pub(in crate::store) fn indexes(script: &str) -> Vec<Index> {
     const CREATE: &str = "CREATE INDEX ";
     let code: String = script
         .lines()

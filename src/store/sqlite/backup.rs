@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::StoreError;
-use super::super::driver::Driver as _;
 use super::Sqlite;
+use crate::store::StoreError;
+use crate::store::driver::Driver as _;
 
 /// Pages (4 KiB) copied between two looks at the progress: 4 MiB.
 const PAGES_A_STEP: std::ffi::c_int = 1_024;
@@ -18,7 +18,7 @@ const PAGES_A_STEP: std::ffi::c_int = 1_024;
 impl Sqlite {
     /// Opens a file that nobody has open, without looking for a log and without locks; changes nothing,
     /// not even in its folder.
-    pub(in super::super) fn open_at_rest(path: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open_at_rest(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
@@ -28,14 +28,14 @@ impl Sqlite {
     }
 
     /// The names of its tables.
-    pub(in super::super) fn tables(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(in crate::store) fn tables(&mut self) -> Result<Vec<String>, StoreError> {
         let sql =
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
         self.texts(sql)
     }
 
     /// What SQLite finds wrong with one table: its pages, its indexes, its foreign keys.
-    pub(in super::super) fn check_table(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
+    pub(in crate::store) fn check_table(&mut self, table: &str) -> Result<Vec<String>, StoreError> {
         self.begin_snapshot()?;
         let found = self.check_in_snapshot(table);
         self.rollback();
@@ -53,7 +53,7 @@ impl Sqlite {
 
     /// Copies the state that this snapshot sees. The caller has begun it and ends it: without one each
     /// commit of the service would start the copy over.
-    pub(in super::super) fn copy_into(
+    pub(in crate::store) fn copy_into(
         &mut self,
         to: &Path,
         progress: &mut dyn FnMut(u64, u64),

@@ -1,9 +1,9 @@
 //! The structure of a file, line by line as an engine knows it: never the text of its statements, which
 //! another way to the same tables (an added column, an edited comment) leaves different.
 
-use super::super::StoreError;
-use super::super::driver::Driver as _;
 use super::Sqlite;
+use crate::store::StoreError;
+use crate::store::driver::Driver as _;
 
 /// Tables, columns, references and indexes, one line each.
 const DESCRIBE: &str = "-- describe_schema
@@ -35,7 +35,7 @@ ORDER BY name";
 
 impl Sqlite {
     /// One line for each part of the structure; an index's begins with `index NAME ` unless it is unique.
-    pub(in super::super) fn structure(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(in crate::store) fn structure(&mut self) -> Result<Vec<String>, StoreError> {
         let mut lines = self.texts(DESCRIBE)?;
         self.query(TEXTS, &[], &mut |row| {
             let (kind, name, sql) = (row.text(0)?, row.text(1)?, plain(row.text(2)?));
@@ -58,7 +58,7 @@ impl Sqlite {
     }
 
     /// The first column of every row.
-    pub(in super::super) fn texts(&mut self, sql: &str) -> Result<Vec<String>, StoreError> {
+    pub(in crate::store) fn texts(&mut self, sql: &str) -> Result<Vec<String>, StoreError> {
         let mut texts = Vec::new();
         self.query(sql, &[], &mut |row| {
             texts.push(row.text(0)?.to_owned());

@@ -1,0 +1,283 @@
+//! The state machine of a refund: one record, one function that lets a claim take effect.
+//!
+//! The table stands in `docs/state-machine.md`; the test below reads that very table. The rule
+//! behind it: the first final status wins, and whatever contradicts it becomes a question for a
+//! person, never a silent change.
+
+pub mod rule;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
+use super::ids::{CallbackId, Number, RefundId};
+use super::money::Money;
+use super::time::Moment;
+use rule::Rule;
+
+/// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
+pub const ATTENTION_MAX: usize = 5;
+
+/// An open question for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attention {
+    /// What the question is.
+    pub reason: Reason,
+    /// Since when it stands.
+    pub since: Moment,
+    /// The notification that raised it.
+    pub callback_id: CallbackId,
+    /// Members of that notification that cannot be used; with `invalid_content` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
+}
+
+/// Our record of one refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Our id.
+    pub id: RefundId,
+    /// Whose it is.
+    pub account: Account,
+    /// The merchant's number; `None` where the only notification was unreadable.
+    pub refund_no: Option<RefundNo>,
+    /// The provider's number.
+    pub provider_refund_no: Option<Number>,
+    /// The merchant's order.
+    pub order_no: Option<Number>,
+    /// Where it stands.
+    pub status: Status,
+    /// The provider's word for it.
+    pub provider_status: Option<String>,
+    /// How much.
+    pub money: Option<Money>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// When the provider says it ended.
+    pub finished_at: Option<Moment>,
+    /// When its first notification came.
+    pub received_at: Moment,
+    /// When it last changed.
+    pub updated_at: Moment,
+    /// Open questions.
+    pub attention: Vec<Attention>,
+}
+
+/// What became of one notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The refund moved (or was made).
+    Applied,
+    /// It said what was known already.
+    Repeat,
+    /// It was overtaken: pending after a final status.
+    Stale,
+    /// It contradicts what is known; kept, no effect.
+    Conflict,
+    /// It raised a question; kept, the status did not move.
+    Questioned(Reason),
+}
+
+impl Verdict {
+    /// The word that is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Repeat => "repeat",
+            Self::Stale => "stale",
+            Self::Conflict => "conflict",
+            Self::Questioned(Reason::InvalidContent) => "invalid",
+            Self::Questioned(_) => "questioned",
+        }
+    }
+}
+
+impl Refund {
+    /// The record that a first notification makes. An unclear one makes a pending refund with an
+    /// open question, so that the operator sees it.
+    pub fn first(
+        id: RefundId,
+        account: Account,
+        claim: &Claim,
+        callback_id: CallbackId,
+        received_at: Moment,
+    ) -> (Self, Verdict) {
+        let mut refund = Self {
+            id,
+            account,
+            refund_no: claim.refund_no.clone(),
+            provider_refund_no: None,
+            order_no: None,
+            status: Status::Pending,
+            provider_status: None,
+            money: None,
+            failure: None,
+            finished_at: None,
+            received_at,
+            updated_at: received_at,
+            attention: Vec::new(),
+        };
+        let verdict = match claim.outcome {
+            Outcome::Reported(status) => {
+                refund.take(claim, status);
+                Verdict::Applied
+            }
+            Outcome::Unclear(reason) => {
+                refund.fill_in(claim);
+                refund.raise(reason, callback_id, received_at);
+                Verdict::Questioned(reason)
+            }
+        };
+        refund.raise_doubt(claim, callback_id, received_at);
+        (refund, verdict)
+    }
+
+    /// Lets a further claim take effect, as the table says.
+    pub fn apply(&mut self, claim: &Claim, callback_id: CallbackId, now: Moment) -> Verdict {
+        let verdict = self.judge(claim).verdict();
+        match (verdict, claim.outcome) {
+            (Verdict::Applied, Outcome::Reported(status)) => {
+                self.take(claim, status);
+                self.answer(Reason::StatusUnknown);
+                self.answer(Reason::OutcomeUnknown);
+                self.answer(Reason::InvalidContent);
+                self.raise_doubt(claim, callback_id, now);
+            }
+            (Verdict::Conflict, _) => self.raise(Reason::Conflict, callback_id, now),
+            (Verdict::Questioned(reason), _) => {
+                self.raise(reason, callback_id, now);
+                self.raise_unreadable(claim, callback_id, now);
+            }
+            (Verdict::Applied | Verdict::Repeat | Verdict::Stale, _) => {}
+        }
+        if verdict != Verdict::Stale && verdict != Verdict::Repeat {
+            self.updated_at = now;
+        }
+        verdict
+    }
+
+    /// Adds an open question, unless the same notification raised it before.
+    pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Moment) {
+        let of_kind = || self.attention.iter().filter(|open| open.reason == reason);
+        let is_known = of_kind().any(|open| open.callback_id == callback_id);
+        if !is_known && of_kind().count() < ATTENTION_MAX {
+            self.attention.push(Attention {
+                reason,
+                since,
+                callback_id,
+                members: Vec::new(),
+            });
+        }
+    }
+
+    /// Asks about the members of a notification that cannot be used.
+    fn raise_unreadable(&mut self, claim: &Claim, callback_id: CallbackId, since: Moment) {
+        if claim.unreadable.is_empty() {
+            return;
+        }
+        let reason = Reason::InvalidContent;
+        self.raise(reason, callback_id, since);
+        let mut open = self.attention.iter_mut();
+        let open = open.find(|open| open.reason == reason && open.callback_id == callback_id);
+        if let Some(open) = open {
+            let members = claim.unreadable.iter().map(|one| one.member.clone());
+            open.members = members.collect();
+        }
+    }
+
+    /// Closes every open question of this kind.
+    pub fn answer(&mut self, reason: Reason) {
+        self.attention.retain(|open| open.reason != reason);
+    }
+
+    /// The rule that decides about a further claim.
+    pub fn judge(&self, claim: &Claim) -> Rule {
+        let status = match claim.outcome {
+            Outcome::Unclear(Reason::OutcomeUnknown) if self.status.is_final() => {
+                return Rule::LostTrack;
+            }
+            Outcome::Unclear(reason) => return Rule::Unclear(reason),
+            Outcome::Reported(status) => status,
+        };
+        if !self.same_numbers(claim) {
+            return Rule::OtherNumbers;
+        }
+        let retried = claim.retry_reopens && self.status == Status::Failed;
+        match (self.status, status) {
+            (Status::Failed, Status::Succeeded | Status::Pending) if retried => {
+                self.other_money(claim).unwrap_or(Rule::Retried)
+            }
+            (Status::Pending, Status::Pending) => {
+                self.other_money(claim).unwrap_or(Rule::StillPending)
+            }
+            (Status::Pending, _) => self.other_money(claim).unwrap_or(Rule::Ends),
+            (_, Status::Pending) => Rule::Late,
+            (known, said) if known == said && self.other_money(claim).is_none() => Rule::SameEnd,
+            _ => Rule::OtherEnd,
+        }
+    }
+
+    /// `None` where the amounts agree or one side is silent.
+    fn other_money(&self, claim: &Claim) -> Option<Rule> {
+        let (known, said) = (self.money?, claim.money?);
+        if known.currency != said.currency {
+            Some(Rule::OtherCurrency)
+        } else if known.amount != said.amount {
+            Some(Rule::OtherAmount)
+        } else {
+            None
+        }
+    }
+
+    fn same_numbers(&self, claim: &Claim) -> bool {
+        agree(self.order_no.as_ref(), claim.order_no.as_ref())
+            && agree(
+                self.provider_refund_no.as_ref(),
+                claim.provider_refund_no.as_ref(),
+            )
+    }
+
+    fn take(&mut self, claim: &Claim, status: Status) {
+        self.status = status;
+        self.provider_status.clone_from(&claim.provider_status);
+        self.failure.clone_from(&claim.failure);
+        self.finished_at = claim.finished_at;
+        self.fill_in(claim);
+    }
+
+    /// Takes over what was not known before.
+    fn fill_in(&mut self, claim: &Claim) {
+        fill(
+            &mut self.provider_refund_no,
+            claim.provider_refund_no.as_ref(),
+        );
+        fill(&mut self.order_no, claim.order_no.as_ref());
+        fill(&mut self.money, claim.money.as_ref());
+        fill(&mut self.provider_status, claim.provider_status.as_ref());
+        fill(&mut self.finished_at, claim.finished_at.as_ref());
+    }
+
+    fn raise_doubt(&mut self, claim: &Claim, callback_id: CallbackId, since: Moment) {
+        if let Some(reason) = claim.doubt {
+            self.raise(reason, callback_id, since);
+        }
+        self.raise_unreadable(claim, callback_id, since);
+    }
+}
+
+fn agree<T: PartialEq>(known: Option<&T>, said: Option<&T>) -> bool {
+    match (known, said) {
+        (Some(known), Some(said)) => known == said,
+        _ => true,
+    }
+}
+
+fn fill<T: Clone>(known: &mut Option<T>, said: Option<&T>) {
+    if known.is_none() {
+        *known = said.cloned();
+    }
+}
+
+#[cfg(test)]
+#[path = "table_test.rs"]
+mod table;

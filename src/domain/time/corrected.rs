@@ -1,0 +1,134 @@
+//! A clock that several instances share: each machine's own, put right by how far it is ahead of the one
+//! that all of them see. What is stored, leased and numbered by it means the same on every machine.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use super::{Clock, Moment};
+
+/// A clock that follows another one.
+pub struct CorrectedClock {
+    own: Arc<dyn Clock>,
+    /// Milliseconds by which the own one is ahead.
+    ahead: AtomicI64,
+    /// Keeps ids in order, even where the clock is put back.
+    ids: Mutex<ContextV7>,
+}
+
+/// What the other clock said, and what the own one said before and after.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// The own clock when the other was asked.
+    pub asked: Moment,
+    /// The other clock.
+    pub said: Moment,
+    /// The own clock when the answer was there.
+    pub answered: Moment,
+}
+
+impl Sample {
+    /// Milliseconds by which the own clock is ahead; wrong by half the trip at most.
+    fn ahead(&self) -> i64 {
+        let middle = i64::midpoint(self.asked.as_millis(), self.answered.as_millis());
+        middle - self.said.as_millis()
+    }
+
+    /// How long the question was under way, in milliseconds.
+    fn trip(&self) -> i64 {
+        self.answered.as_millis() - self.asked.as_millis()
+    }
+}
+
+impl CorrectedClock {
+    /// Not put right yet.
+    pub fn new(own: Arc<dyn Clock>) -> Self {
+        Self {
+            own,
+            ahead: AtomicI64::new(0),
+            ids: Mutex::new(ContextV7::new()),
+        }
+    }
+
+    /// The machine's own.
+    pub fn own(&self) -> Moment {
+        self.own.now()
+    }
+
+    /// Puts it right by the best of these samples, unless that says no more than is known.
+    pub fn learn(&self, samples: &[Sample]) {
+        let best = samples
+            .iter()
+            .filter(|sample| sample.trip() >= 0)
+            .min_by_key(|sample| sample.trip());
+        let Some(best) = best else {
+            return;
+        };
+        let (new, old) = (best.ahead(), self.ahead.load(Ordering::Relaxed));
+        if (new - old).abs() > best.trip() / 2 + 1 {
+            self.ahead.store(new, Ordering::Relaxed);
+        }
+    }
+
+    /// How far the machine's own clock is ahead, in milliseconds; negative where it is behind.
+    pub fn ahead_millis(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+}
+
+impl Clock for CorrectedClock {
+    fn now(&self) -> Moment {
+        let millis = self.own.now().as_millis();
+        Moment::from_millis(millis.saturating_sub(self.ahead_millis()))
+    }
+
+    fn new_uuid(&self) -> Uuid {
+        let millis = u64::try_from(self.now().as_millis()).unwrap_or(0);
+        let now = Duration::from_millis(millis);
+        let timestamp = Timestamp::from_unix(&self.ids, now.as_secs(), now.subsec_nanos());
+        Uuid::new_v7(timestamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SystemClock;
+    use super::*;
+
+    fn sample(asked: i64, said: i64, answered: i64) -> Sample {
+        let [asked, said, answered] = [asked, said, answered].map(Moment::from_millis);
+        Sample {
+            asked,
+            said,
+            answered,
+        }
+    }
+
+    #[test]
+    fn the_quickest_answer_counts_and_what_it_cannot_tell_changes_nothing() {
+        let clock = CorrectedClock::new(Arc::new(SystemClock));
+        clock.learn(&[sample(90_000, 400, 91_000), sample(90_000, 1, 90_004)]);
+        assert_eq!(clock.ahead_millis(), 90_001);
+        clock.learn(&[sample(90_000, 0, 90_004)]);
+        assert_eq!(clock.ahead_millis(), 90_001, "one millisecond of four");
+        clock.learn(&[]);
+        clock.learn(&[sample(5, 1, 2)]);
+        assert_eq!(clock.ahead_millis(), 90_001, "no clock goes backwards");
+        clock.learn(&[sample(10, 15, 10)]);
+        assert_eq!(clock.ahead_millis(), -5);
+    }
+
+    #[test]
+    fn later_ids_sort_after_earlier_ones_even_where_the_clock_is_put_back() {
+        let clock = CorrectedClock::new(Arc::new(SystemClock));
+        let ids: Vec<_> = (0..1_000)
+            .map(|number| {
+                clock.ahead.store(number * 10, Ordering::Relaxed);
+                clock.new_uuid()
+            })
+            .collect();
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,352 @@
+//! Why a notification had the effect that it had. Nothing is stored for this: the history of its refund is
+//! gone through again, with the state machine that decided then.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::api::RefundView;
+use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
+use crate::domain::close_out::CloseOut;
+use crate::domain::flaw::Unreadable;
+use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::money::Money;
+use crate::domain::refund::Refund;
+use crate::domain::refund::rule::Rule;
+use crate::domain::time::Moment;
+use crate::providers::epay::caller;
+use crate::providers::{Form, Registry};
+use crate::store::{CallbackRow, SettledClaim, Snapshot, StoreError, read_claim};
+
+/// Notifications of one refund that are gone through; a provider sends six.
+const HISTORY_MAX: u32 = 1_000;
+
+/// A notification as it was received and stored.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Callback)]
+pub struct CallbackView {
+    id: CallbackId,
+    received_at: Moment,
+    last_received_at: Moment,
+    /// How often these very bytes came.
+    deliveries: i64,
+    /// When it took effect; `null` while it is owed.
+    #[schema(required)]
+    settled_at: Option<Moment>,
+    #[schema(required)]
+    verdict: Option<String>,
+    key_id: String,
+    /// The headers that matter, names in lower case.
+    #[schema(required, value_type = Option<HashMap<String, String>>)]
+    headers: Option<Box<RawValue>>,
+    /// The bytes, where they are text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    body: Option<String>,
+    /// The bytes, where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    body_base64: Option<String>,
+}
+
+impl From<CallbackRow> for CallbackView {
+    fn from(row: CallbackRow) -> Self {
+        let (body, body_base64) = match String::from_utf8(row.body) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+        };
+        Self {
+            id: row.id,
+            received_at: row.received_at,
+            last_received_at: row.last_received_at,
+            deliveries: row.deliveries,
+            settled_at: row.settled_at,
+            verdict: row.verdict,
+            key_id: row.key_id,
+            headers: serde_json::from_str(&row.headers).ok(),
+            body,
+            body_base64,
+        }
+    }
+}
+
+/// What a notification says, in our words.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Claim)]
+pub struct ClaimView<'a> {
+    #[schema(required)]
+    refund_no: Option<&'a str>,
+    #[schema(required)]
+    provider_refund_no: Option<&'a str>,
+    #[schema(required)]
+    order_no: Option<&'a str>,
+    /// How it says the refund stands; `null` where it does not.
+    #[schema(required)]
+    status: Option<Status>,
+    /// Why it is not acted upon, where it is not.
+    #[schema(required)]
+    unclear: Option<Reason>,
+    #[schema(required)]
+    provider_status: Option<&'a str>,
+    #[schema(required)]
+    amount: Option<String>,
+    #[schema(required)]
+    currency: Option<&'static str>,
+    #[schema(required)]
+    failure: Option<&'a Failure>,
+    #[schema(required)]
+    finished_at: Option<Moment>,
+    /// A doubt that did not stop it from taking effect.
+    #[schema(required)]
+    doubt: Option<Reason>,
+    /// Members that cannot be used, and why.
+    unreadable: Vec<UnreadableView<'a>>,
+}
+
+/// A member that cannot be used, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnreadableMember)]
+struct UnreadableView<'a> {
+    /// Its name, with those of the objects around it.
+    #[schema(example = "data.outTradeNo")]
+    member: &'a str,
+    /// What is wrong with it, worded to follow its name.
+    #[schema(example = "has more than 64 characters")]
+    why: String,
+}
+
+impl<'a> From<&'a Unreadable> for UnreadableView<'a> {
+    fn from(unreadable: &'a Unreadable) -> Self {
+        Self {
+            member: &unreadable.member,
+            why: unreadable.flaw.to_string(),
+        }
+    }
+}
+
+impl<'a> From<&'a Claim> for ClaimView<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        let (status, unclear) = match claim.outcome {
+            Outcome::Reported(status) => (Some(status), None),
+            Outcome::Unclear(reason) => (None, Some(reason)),
+        };
+        Self {
+            refund_no: claim.refund_no.as_ref().map(RefundNo::as_str),
+            provider_refund_no: claim.provider_refund_no.as_ref().map(Number::as_str),
+            order_no: claim.order_no.as_ref().map(Number::as_str),
+            status,
+            unclear,
+            provider_status: claim.provider_status.as_deref(),
+            amount: claim.money.map(Money::amount_text),
+            currency: claim.money.map(|money| money.currency.code()),
+            failure: claim.failure.as_ref(),
+            finished_at: claim.finished_at,
+            doubt: claim.doubt,
+            unreadable: claim.unreadable.iter().map(UnreadableView::from).collect(),
+        }
+    }
+}
+
+/// Why it had the effect that it had.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Explanation)]
+pub struct Explanation {
+    /// What the provider calls such a notification; `null` where the account is no longer configured.
+    #[schema(required)]
+    form: Option<&'static str>,
+    /// What proved it.
+    #[schema(required)]
+    proof: Option<&'static str>,
+    /// The rule of the state machine that decided; `null` while it has not taken effect.
+    #[schema(required)]
+    rule: Option<&'static str>,
+    /// The rule in one sentence, and the members that cannot be used.
+    why: String,
+    #[schema(required)]
+    status_before: Option<Status>,
+    #[schema(required)]
+    status_after: Option<Status>,
+    /// The exact body that its sender was answered with, where that is always the same.
+    #[schema(required)]
+    acknowledgement: Option<String>,
+}
+
+/// A notification, what it says, and why it had the effect that it had.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedCallback)]
+pub struct ExplainedCallback<'a> {
+    #[serde(flatten)]
+    callback: CallbackView,
+    provider: &'a str,
+    account: &'a str,
+    #[schema(required)]
+    claim: Option<ClaimView<'a>>,
+    explanation: Explanation,
+    /// The refund as it stands now; `null` where the bytes name none.
+    #[schema(required)]
+    refund: Option<RefundView<'a>>,
+}
+
+/// What the store knows of one notification.
+#[derive(Debug)]
+pub struct Findings {
+    row: CallbackRow,
+    claim: Option<Claim>,
+    refund: Option<(Refund, Option<CloseOut>)>,
+    history: Vec<(CallbackId, Claim, Moment)>,
+}
+
+/// One step of a refund's history.
+struct Step {
+    rule: Rule,
+    before: Option<Status>,
+    after: Status,
+}
+
+impl Findings {
+    /// Reads everything that an explanation needs; `None` where there is no such notification.
+    pub fn read(snapshot: &mut Snapshot<'_>, id: CallbackId) -> Result<Option<Self>, StoreError> {
+        let Some(row) = snapshot.callback(id)? else {
+            return Ok(None);
+        };
+        let claim = row.claim.as_deref().map(read_claim).transpose()?;
+        let refund = match row.refund_id {
+            Some(refund_id) => snapshot.refund(refund_id)?,
+            None => None,
+        };
+        let history = match &refund {
+            Some((refund, _)) => snapshot.settled_claims(refund.id, HISTORY_MAX)?,
+            None => Vec::new(),
+        };
+        let history = history.iter().map(|said: &SettledClaim| {
+            let claim = read_claim(&said.claim)?;
+            Ok((said.id, claim, said.received_at))
+        });
+        Ok(Some(Self {
+            history: history.collect::<Result<_, StoreError>>()?,
+            row,
+            claim,
+            refund,
+        }))
+    }
+
+    /// Explains it; `registry` is asked for the form of the bytes and its acknowledgement.
+    pub fn explain(&self, registry: &Registry) -> ExplainedCallback<'_> {
+        let account = &self.row.account;
+        ExplainedCallback {
+            callback: CallbackView::from(self.row.clone()),
+            provider: &account.provider,
+            account: &account.name,
+            claim: self.claim.as_ref().map(ClaimView::from),
+            explanation: self.explanation(registry),
+            refund: self
+                .refund
+                .as_ref()
+                .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref())),
+        }
+    }
+
+    fn explanation(&self, registry: &Registry) -> Explanation {
+        let form = if self.row.account.provider == caller::PROVIDER {
+            Some(caller::FORM)
+        } else {
+            registry.form(&self.row.account, &self.row.body)
+        };
+        let step = self.step();
+        let why = match (&step, &self.claim, self.row.settled_at) {
+            (Some(step), _, _) => step.rule.why(),
+            (None, None, _) => "it is authentic, but says nothing that could take effect",
+            (None, Some(_), None) => {
+                "it is stored and has not taken effect yet; that is tried again"
+            }
+            (None, Some(_), Some(_)) => {
+                "it took effect together with others of the same refund, in an order that is not known; \
+                 the verdict tells what became of it"
+            }
+        };
+        Explanation {
+            form: form.map(|form| form.name),
+            proof: form.map(|form| form.proof),
+            rule: step.as_ref().map(|step| step.rule.as_str()),
+            why: self.with_unreadable(why),
+            status_before: step.as_ref().and_then(|step| step.before),
+            status_after: step.as_ref().map(|step| step.after),
+            acknowledgement: form.and_then(|form| self.acknowledgement(form, step.as_ref())),
+        }
+    }
+
+    /// The sentence, with what cannot be used in the notification.
+    fn with_unreadable(&self, why: &str) -> String {
+        let claim = self.claim.as_ref();
+        let unreadable = claim.map_or(&[][..], |claim| &claim.unreadable);
+        let named: Vec<_> = unreadable.iter().map(Unreadable::to_string).collect();
+        if named.is_empty() {
+            return why.to_owned();
+        }
+        format!("{why}: {}", named.join("; "))
+    }
+
+    /// The step of the history that this notification was; `None` where it has not taken effect, or
+    /// where going through the history does not give the verdict that is stored.
+    fn step(&self) -> Option<Step> {
+        let (refund, _) = self.refund.as_ref()?;
+        let step = replay(refund, &self.history, self.row.id)?;
+        (self.row.verdict.as_deref() == Some(step.rule.verdict().as_str())).then_some(step)
+    }
+
+    fn acknowledgement(&self, form: Form, step: Option<&Step>) -> Option<String> {
+        if let Some(body) = form.acknowledgement {
+            return Some(body.to_owned());
+        }
+        if self.row.account.provider == caller::PROVIDER {
+            return None;
+        }
+        let (refund, _) = self.refund.as_ref()?;
+        relay_acknowledgement(refund.id, step?.after)
+    }
+}
+
+/// What a relay is answered.
+fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> {
+    #[derive(Serialize)]
+    struct Answer {
+        refund_id: RefundId,
+        status: Status,
+    }
+    serde_json::to_string(&Answer { refund_id, status }).ok()
+}
+
+/// Goes through the history up to the notification that is asked for.
+fn replay(
+    refund: &Refund,
+    history: &[(CallbackId, Claim, Moment)],
+    id: CallbackId,
+) -> Option<Step> {
+    let mut known: Option<Refund> = None;
+    for (said, claim, received_at) in history {
+        let before = known.as_ref().map(|refund| refund.status);
+        let (rule, after) = if let Some(refund) = &mut known {
+            let rule = refund.judge(claim);
+            refund.apply(claim, *said, *received_at);
+            (rule, refund.status)
+        } else {
+            let account = refund.account.clone();
+            let (first, _) = Refund::first(refund.id, account, claim, *said, *received_at);
+            let rule = match claim.outcome {
+                Outcome::Reported(_) => Rule::First,
+                Outcome::Unclear(reason) => Rule::Unclear(reason),
+            };
+            (rule, known.insert(first).status)
+        };
+        if *said == id {
+            return Some(Step {
+                rule,
+                before,
+                after,
+            });
+        }
+    }
+    None
+}

@@ -1,0 +1,202 @@
+//! Who reads: a bearer token of a configured reader, not expired, not too often, with the scope that the
+//! call needs.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use tokio::time::Instant;
+
+use super::limit::{Allowance, Limiter};
+use crate::config::{RateLimit, Reader, Scope};
+use crate::domain::time::Moment;
+use crate::http::App;
+use crate::http::internal::problem::ApiError;
+use crate::http::server::headers;
+use crate::http::server::headers::{Odd, single_header};
+
+/// Why a token that is well formed opens nothing.
+const UNKNOWN: &str = "the token is that of no reader";
+
+/// Every configured reader, and how often each has asked.
+pub struct Readers {
+    readers: Vec<Known>,
+    started: Instant,
+}
+
+/// One reader.
+struct Known {
+    reader: Arc<Reader>,
+    limiter: Option<Arc<Limiter>>,
+}
+
+impl Readers {
+    /// These readers; one that was there `before` with the same limit has asked as often as it had.
+    pub fn new(readers: Vec<Reader>, before: Option<&Self>) -> Self {
+        let known = |reader: Reader| {
+            let limiter = reader.rate_limit.map(|limit| {
+                let standing = before.and_then(|before| before.limiter(&reader.name, limit));
+                standing.unwrap_or_else(|| Arc::new(Limiter::new(limit)))
+            });
+            Known {
+                reader: Arc::new(reader),
+                limiter,
+            }
+        };
+        Self {
+            readers: readers.into_iter().map(known).collect(),
+            started: before.map_or_else(Instant::now, |before| before.started),
+        }
+    }
+
+    fn limiter(&self, name: &str, limit: RateLimit) -> Option<Arc<Limiter>> {
+        let known = self
+            .readers
+            .iter()
+            .find(|known| known.reader.name == name)?;
+        let limiter = known.limiter.as_ref()?;
+        (limiter.limit() == limit).then(|| Arc::clone(limiter))
+    }
+
+    /// The name of each reader whose token expires, and when.
+    pub fn expiries(&self) -> impl Iterator<Item = (&str, Moment)> {
+        self.readers.iter().filter_map(|known| {
+            let reader = &known.reader;
+            Some((reader.name.as_str(), reader.expires_at?))
+        })
+    }
+
+    /// What has become of a reader that was let in before: `None` where its token or scope is gone.
+    pub fn still(&self, reader: &Reader, scope: Scope) -> Option<Arc<Reader>> {
+        let same = |known: &&Known| {
+            let now = &known.reader;
+            now.name == reader.name && now.token == reader.token && now.scopes.contains(&scope)
+        };
+        let found = self.readers.iter().find(same)?;
+        Some(Arc::clone(&found.reader))
+    }
+
+    /// Why no reader has this token, as far as that can be told. `echo TOKEN | sha256sum` hashes the line
+    /// break as well.
+    fn why_unknown(&self, token: &str) -> &'static str {
+        if self.find(&format!("{token}\n")).is_some() {
+            return "the token_sha256 of the reader was made of the token and a line break: make it with \
+                    printf %s TOKEN | sha256sum";
+        }
+        UNKNOWN
+    }
+
+    fn find(&self, token: &str) -> Option<&Known> {
+        self.readers
+            .iter()
+            .find(|known| known.reader.token.matches(token))
+    }
+}
+
+/// The bearer token of a request.
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
+    single_header(request, header::AUTHORIZATION.as_str()).and_then(bearer_of)
+}
+
+/// Why a request has no bearer token, if it has none; nothing of what it sent instead.
+pub fn bearer_problem(request: &HttpRequest) -> Option<&'static str> {
+    match headers::only(request, header::AUTHORIZATION.as_str()) {
+        Ok(Some(value)) if bearer_of(value).is_some() => None,
+        Ok(Some(_)) => Some("Authorization is not Bearer and one token"),
+        Ok(None) => Some("Authorization is missing"),
+        Err(Odd::Repeated { .. }) => Some("Authorization is given twice"),
+        Err(Odd::NotText) => Some("Authorization is not plain ASCII"),
+    }
+}
+
+/// The token in the value of an `Authorization` header.
+pub fn bearer_of(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start_matches(' '))
+        .filter(|token| !token.is_empty())
+}
+
+/// Answers a reader who has the scope; everybody else gets the problem. A reader with a limit is told
+/// with each answer what is left of it.
+pub async fn admitted<F>(
+    app: &App,
+    request: &HttpRequest,
+    scope: Scope,
+    answer: impl FnOnce(Arc<Reader>) -> F,
+) -> HttpResponse
+where
+    F: Future<Output = Result<HttpResponse, ApiError>>,
+{
+    let (answered, allowance) = match authorize(app, request, scope) {
+        Ok((reader, allowance)) => match app.places.take(&reader) {
+            Ok(place) => {
+                // Held by the answer in the end, until its last byte is on its way (`edge`).
+                request.extensions_mut().insert(place);
+                (answer(reader).await, allowance)
+            }
+            Err(problem) => {
+                app.metrics.turned_away(&reader.name);
+                note_refusal(app, request, &problem, Some(&reader));
+                (Err(problem), allowance)
+            }
+        },
+        Err((problem, allowance, reader)) => {
+            note_refusal(app, request, &problem, reader.as_deref());
+            (Err(problem), allowance)
+        }
+    };
+    let mut response = answered.unwrap_or_else(|problem| problem.response());
+    if let Some(allowance) = allowance {
+        allowance.show(response.headers_mut());
+    }
+    response
+}
+
+fn note_refusal(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    let refusals = &app.reader_refusals;
+    refusals.note(app, problem, reader, peer.unwrap_or_default());
+}
+
+/// Why a request is not let through, and whose it is and what is left of its reader's limit, if that is
+/// known.
+type Turned = (ApiError, Option<Allowance>, Option<Arc<Reader>>);
+
+/// Lets a reader through who has the scope, and says who it is.
+fn authorize(
+    app: &App,
+    request: &HttpRequest,
+    scope: Scope,
+) -> Result<(Arc<Reader>, Option<Allowance>), Turned> {
+    let unknown = |why| -> Turned { (ApiError::Unauthorized(why), None, None) };
+    let token = bearer(request).ok_or_else(|| {
+        // There is none, so there is a reason.
+        unknown(bearer_problem(request).unwrap_or(UNKNOWN))
+    })?;
+    let rules = app.rules();
+    let readers = &rules.readers;
+    let known = readers
+        .find(token)
+        .ok_or_else(|| unknown(readers.why_unknown(token)))?;
+    let reader = &known.reader;
+    let turned = |problem, allowance| (problem, allowance, Some(Arc::clone(reader)));
+    if let Some(expired) = reader.expires_at.filter(|end| *end <= app.clock.now()) {
+        return Err(turned(ApiError::TokenExpired(expired), None));
+    }
+    let allowance = known
+        .limiter
+        .as_ref()
+        .map(|limiter| limiter.take(readers.started.elapsed()))
+        .transpose()
+        .map_err(|allowance| {
+            let seconds = allowance.retry_after_seconds;
+            app.metrics.limited(&reader.name);
+            turned(ApiError::RateLimited(seconds), Some(allowance))
+        })?;
+    if reader.scopes.contains(&scope) {
+        return Ok((Arc::clone(reader), allowance));
+    }
+    Err(turned(ApiError::Forbidden(scope.as_str()), allowance))
+}

@@ -1,0 +1,6 @@
+//! Who may call: bearer tokens, scopes, rate and connection limits, the log of acts.
+
+pub mod acts;
+pub mod auth;
+pub mod limit;
+pub mod places;

@@ -1,0 +1,43 @@
+//! `GET /v1/callbacks/{id}`: one notification, what it says, and why it had the effect that it had.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::access::auth::admitted;
+use super::etag;
+use super::problem::ApiError;
+use super::request::query::Query;
+use crate::config::Scope;
+use crate::domain::ids::CallbackId;
+use crate::explain::{ExplainedCallback, Findings};
+use crate::http::App;
+use crate::http::openapi::responses::{NotModified, ReadingOne};
+
+/// One notification, what it says, and why it had the effect that it had.
+#[utoipa::path(
+    get, path = "/v1/callbacks/{id}", operation_id = "get_callback", tag = "callbacks",
+    security(("reader" = ["callbacks:read"])),
+    params(("id" = CallbackId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    responses(
+        (status = 200, description = "The notification, explained", body = ExplainedCallback, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified,
+        ReadingOne
+    )
+)]
+pub async fn one(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    let answer = answer_one(&app, &request, &id);
+    admitted(&app, &request, Scope::CallbacksRead, |_| answer).await
+}
+
+async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let nothing = || ApiError::NotFound("callback");
+    let id: CallbackId = id.parse().map_err(|_| nothing())?;
+    app.intake.caught_up().await;
+    let findings = app
+        .store
+        .read(move |snapshot| Findings::read(snapshot, id))
+        .await?
+        .ok_or_else(nothing)?;
+    etag::with_etag(request, &findings.explain(&app.rules().registry))
+}

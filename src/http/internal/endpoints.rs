@@ -1,0 +1,167 @@
+//! `/v1/endpoints…`: what became of the endpoints that events are pushed to, for operators.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::access::acts;
+use super::access::acts::Act;
+use super::access::auth::admitted;
+use super::feed::cursor;
+use super::feed::cursor::FeedPlace;
+use super::problem::ApiError;
+use super::request::body;
+use super::request::query::Query;
+use crate::config::{Reader, Scope};
+use crate::domain::time::Moment;
+use crate::http::App;
+use crate::http::openapi::responses::{Reading, Recovering};
+use crate::http::openapi::words::disabled_reason;
+use crate::push::EndpointStatus;
+
+/// How an endpoint is, in one word.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EndpointState {
+    /// The last push was taken, or none was tried.
+    Active,
+    /// The last push was not taken.
+    Failing,
+    /// Nothing is pushed until it is recovered.
+    Disabled,
+}
+
+/// An endpoint as an operator gets it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Endpoint)]
+struct EndpointView<'a> {
+    name: &'a str,
+    url: &'a str,
+    #[schema(inline)]
+    state: EndpointState,
+    #[schema(required)]
+    disabled_at: Option<Moment>,
+    #[schema(required, schema_with = disabled_reason)]
+    disabled_reason: Option<&'static str>,
+    /// Everything up to this number is delivered, parked or not wanted.
+    sequence: i64,
+    /// Events after it.
+    lag: i64,
+    /// Events that are tried again, or wait behind such a one.
+    parked: i64,
+    /// Events that are not tried again unless the endpoint is recovered.
+    given_up: i64,
+    #[schema(required)]
+    failing_since: Option<Moment>,
+    /// Failures since the last success.
+    failures: i64,
+    #[schema(required)]
+    last_error: Option<&'a str>,
+    #[schema(required)]
+    last_success_at: Option<Moment>,
+}
+
+impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
+    fn from(status: &'a EndpointStatus) -> Self {
+        let row = &status.row;
+        let state = match (row.disabled, row.failing_since) {
+            (Some(_), _) => EndpointState::Disabled,
+            (None, Some(_)) => EndpointState::Failing,
+            (None, None) => EndpointState::Active,
+        };
+        Self {
+            name: &row.name,
+            url: &status.url,
+            state,
+            disabled_at: row.disabled.map(|(at, _)| at),
+            disabled_reason: row.disabled.map(|(_, reason)| reason.as_str()),
+            sequence: row.pushed_sequence,
+            lag: status.lag,
+            parked: status.parked,
+            given_up: status.given_up,
+            failing_since: row.failing_since,
+            failures: row.failures,
+            last_error: row.last_error.as_deref(),
+            last_success_at: row.last_success_at,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndpointList)]
+struct ListView<'a> {
+    data: Vec<EndpointView<'a>>,
+}
+
+/// The body of a recovery.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Recovery)]
+struct RecoverBody {
+    /// Pushes again from this place in the feed; absent, or after where it stopped: from there.
+    #[serde(default)]
+    #[schema(schema_with = cursor::schema)]
+    since: Option<FeedPlace>,
+}
+
+/// Every endpoint of the config.
+#[utoipa::path(
+    get, path = "/v1/endpoints", operation_id = "list_endpoints", tag = "endpoints",
+    security(("reader" = ["operate"])),
+    responses((status = 200, description = "All of them, in the order of the config", body = ListView), Reading)
+)]
+pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = |_| answer_list(&app, &request);
+    admitted(&app, &request, Scope::Operate, answer).await
+}
+
+async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let status = app.push.status().await?;
+    let data = status.iter().map(EndpointView::from).collect();
+    Ok(HttpResponse::Ok().json(ListView { data }))
+}
+
+/// Serves an endpoint again, at once, and from an earlier place if one is given.
+#[utoipa::path(
+    post, path = "/v1/endpoints/{name}/recover", operation_id = "recover_endpoint", tag = "endpoints",
+    security(("reader" = ["operate"])),
+    params(("name" = String, Path, description = "As in the config", example = "erp")),
+    request_body = RecoverBody,
+    responses((status = 200, description = "Served again", body = EndpointView), Recovering)
+)]
+pub async fn recover(
+    app: Data<App>,
+    request: HttpRequest,
+    name: Path<String>,
+    payload: Payload,
+) -> HttpResponse {
+    let answer = |reader| answer_recover(&app, &request, reader, &name, payload);
+    admitted(&app, &request, Scope::Operate, answer).await
+}
+
+async fn answer_recover(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    name: &str,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let body: RecoverBody = body::read(request, payload).await?;
+    let since = body.since.map(FeedPlace::seek_to).transpose()?;
+    app.push.recover(name, since).await?;
+    let how = match since {
+        None => "from where it stopped".to_owned(),
+        Some(since) => format!("from {since:?}"),
+    };
+    let about = format!("endpoint {name}");
+    acts::note(app, &reader.name, Act::EndpointRecovered, &about, &how);
+    let status = app.push.status().await?;
+    let recovered = status.iter().find(|status| status.row.name == name);
+    let recovered = recovered.ok_or(ApiError::NotFound("endpoint"))?;
+    Ok(HttpResponse::Ok().json(EndpointView::from(recovered)))
+}

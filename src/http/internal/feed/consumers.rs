@@ -1,0 +1,282 @@
+//! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
+//! reader whose token made it.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::cursor;
+use super::cursor::{FeedPlace, not_negative};
+use super::events::{PageView, Wanted, epoch};
+use crate::config::{Reader, Scope};
+use crate::domain::ids::Name;
+use crate::domain::time::Moment;
+use crate::feed::{FeedError, Position};
+use crate::http::App;
+use crate::http::internal::access::acts;
+use crate::http::internal::access::acts::Act;
+use crate::http::internal::access::auth::admitted;
+use crate::http::internal::problem::ApiError;
+use crate::http::internal::request::body;
+use crate::http::internal::request::query::Query;
+use crate::http::openapi::responses::{Acknowledging, Consuming, Reading, ReadingOne, Seeking};
+use crate::store::ConsumerRow;
+
+/// A consumer as its reader gets it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Consumer)]
+struct ConsumerView<'a> {
+    name: &'a str,
+    /// Everything up to this number is done with.
+    sequence: i64,
+    /// Events after it.
+    lag: i64,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+impl<'a> ConsumerView<'a> {
+    fn new(row: &'a ConsumerRow, last: i64) -> Self {
+        Self {
+            name: &row.name,
+            sequence: row.acked_sequence,
+            lag: (last - row.acked_sequence).max(0),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConsumerList)]
+struct ListView<'a> {
+    data: Vec<ConsumerView<'a>>,
+}
+
+/// The body of an acknowledgement.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Acknowledgement)]
+struct AckBody {
+    /// Everything up to this number is done with.
+    #[schema(minimum = 0)]
+    sequence: i64,
+    /// That of the page: 409 where it is no more.
+    epoch: Option<String>,
+}
+
+/// The body of a seek.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Seek)]
+struct SeekBody {
+    #[schema(schema_with = cursor::schema)]
+    to: FeedPlace,
+}
+
+/// Every consumer of the reader.
+#[utoipa::path(
+    get, path = "/v1/consumers", operation_id = "list_consumers", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    responses((status = 200, description = "All of them, by name", body = ListView), Reading)
+)]
+pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = |reader| answer_list(&app, &request, reader);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_list(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let rows = app.feed.consumers(&reader.name).await?;
+    let last = app.feed.last();
+    let data = rows
+        .iter()
+        .map(|row| ConsumerView::new(row, last))
+        .collect();
+    Ok(HttpResponse::Ok().json(ListView { data }))
+}
+
+/// Events after the consumer's place, which stays where it is.
+#[utoipa::path(
+    get, path = "/v1/consumers/{name}/events", operation_id = "list_consumer_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(
+        ("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting"),
+        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
+    ),
+    responses((status = 200, description = "A page; a new name begins before the first event", body = PageView), Consuming)
+)]
+pub async fn events(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let answer = |reader| answer_events(&app, &request, reader, &name);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_events(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    name: &str,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(request.query_string(), &["epoch", "limit", "wait"])?;
+    let wanted = Wanted::of(&query)?;
+    let name = parse_name(name)?;
+    let asked_at = app.clock.now();
+    let consumer = app
+        .feed
+        .consumer(&reader.name, &name, app.clock.as_ref())
+        .await?;
+    if consumer.created_at >= asked_at {
+        note(
+            app,
+            &reader,
+            Act::ConsumerMade,
+            &name,
+            "before the first event",
+        );
+    }
+    let position = Position {
+        after: consumer.acked_sequence,
+        epoch: epoch(&query)?,
+    };
+    let page = wanted.page(app, request, &position).await;
+    // The place was kept here: it is not the reader that is wrong.
+    page.map_err(|error| match error {
+        FeedError::BeyondLast { epoch, last } => FeedError::Restarted { epoch, last }.into(),
+        other => other.into(),
+    })
+}
+
+/// Moves the consumer forward.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/ack", operation_id = "ack_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    request_body = AckBody,
+    responses((status = 200, description = "Where it is now", body = ConsumerView), Acknowledging)
+)]
+pub async fn ack(
+    app: Data<App>,
+    request: HttpRequest,
+    name: Path<String>,
+    payload: Payload,
+) -> HttpResponse {
+    let answer = |reader| answer_ack(&app, &request, reader, &name, payload);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_ack(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    name: &str,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let name = parse_name(name)?;
+    Query::parse(request.query_string(), &[])?;
+    let body: AckBody = body::read(request, payload).await?;
+    let upto = Position {
+        after: not_negative(body.sequence)?,
+        epoch: body.epoch,
+    };
+    let moved = app
+        .feed
+        .ack(&reader.name, &name, &upto, app.clock.as_ref())
+        .await?;
+    Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
+}
+
+/// Puts the consumer somewhere else.
+#[utoipa::path(
+    post, path = "/v1/consumers/{name}/seek", operation_id = "seek_events", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    request_body = SeekBody,
+    responses((status = 200, description = "Where it is now", body = ConsumerView), Seeking)
+)]
+pub async fn seek(
+    app: Data<App>,
+    request: HttpRequest,
+    name: Path<String>,
+    payload: Payload,
+) -> HttpResponse {
+    let answer = |reader| answer_seek(&app, &request, reader, &name, payload);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_seek(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    name: &str,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let name = parse_name(name)?;
+    Query::parse(request.query_string(), &[])?;
+    let body: SeekBody = body::read(request, payload).await?;
+    let to = body.to.seek_to()?;
+    // What was acknowledged before this call counts as there.
+    app.intake.caught_up().await;
+    let moved = app
+        .feed
+        .seek(&reader.name, &name, to, app.clock.as_ref())
+        .await?;
+    let how = format!("behind event {}", moved.acked_sequence);
+    note(app, &reader, Act::ConsumerMoved, &name, &how);
+    Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
+}
+
+/// Forgets the consumer.
+#[utoipa::path(
+    delete, path = "/v1/consumers/{name}", operation_id = "forget_consumer", tag = "consumers",
+    security(("reader" = ["events:read"])),
+    params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
+    responses((status = 204, description = "Forgotten"), ReadingOne)
+)]
+pub async fn forget(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    let answer = |reader| answer_forget(&app, &request, reader, &name);
+    admitted(&app, &request, Scope::EventsRead, answer).await
+}
+
+async fn answer_forget(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    name: &str,
+) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let name = parse_name(name)?;
+    app.feed.forget_consumer(&reader.name, &name).await?;
+    note(
+        app,
+        &reader,
+        Act::ConsumerDeleted,
+        &name,
+        "its place is forgotten",
+    );
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// An acknowledgement is not noted: it is how every page ends.
+fn note(app: &App, reader: &Reader, act: Act, name: &Name, how: &str) {
+    acts::note(
+        app,
+        &reader.name,
+        act,
+        &format!("consumer {}", name.as_str()),
+        how,
+    );
+}
+
+fn parse_name(text: &str) -> Result<Name, ApiError> {
+    text.parse()
+        .map_err(|error| ApiError::InvalidParameter(format!("the consumer's name {error}")))
+}

@@ -1,0 +1,106 @@
+//! A place in the feed, as the body of a call names it: `"earliest"`, `{"time": …}` and so on.
+
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
+};
+
+use crate::domain::time::Moment;
+use crate::feed::SeekTo;
+use crate::http::internal::problem::ApiError;
+
+/// A place in the feed.
+pub enum FeedPlace {
+    Earliest,
+    Latest,
+    Sequence(i64),
+    Time(Moment),
+}
+
+/// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
+impl<'de> Deserialize<'de> for FeedPlace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+/// Reads the forms of [`schema`].
+struct Forms;
+
+impl<'de> Visitor<'de> for Forms {
+    type Value = FeedPlace;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"earliest\", \"latest\", {\"sequence\":N} or {\"time\":\"…\"}")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<FeedPlace, E> {
+        match word {
+            "earliest" => Ok(FeedPlace::Earliest),
+            "latest" => Ok(FeedPlace::Latest),
+            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FeedPlace, A::Error> {
+        let name: Option<String> = members.next_key()?;
+        let place = match name.as_deref() {
+            Some("sequence") => FeedPlace::Sequence(members.next_value()?),
+            Some("time") => {
+                let text: String = members.next_value()?;
+                // `Moment` itself reads more spellings than are documented.
+                FeedPlace::Time(Moment::from_rfc3339(&text).map_err(A::Error::custom)?)
+            }
+            _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
+        };
+        match members.next_key::<IgnoredAny>()? {
+            None => Ok(place),
+            Some(_) => Err(A::Error::invalid_length(2, &self)),
+        }
+    }
+}
+
+impl FeedPlace {
+    /// The same, checked.
+    pub fn seek_to(self) -> Result<SeekTo, ApiError> {
+        match self {
+            Self::Earliest => Ok(SeekTo::Earliest),
+            Self::Latest => Ok(SeekTo::Latest),
+            Self::Sequence(sequence) => Ok(SeekTo::Sequence(not_negative(sequence)?)),
+            Self::Time(time) => Ok(SeekTo::Time(time)),
+        }
+    }
+}
+
+/// The forms of [`FeedPlace`], each with its one member.
+pub fn schema() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    let only = |name: &str, value: RefOr<Schema>| {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property(name, value)
+            .required(name)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+    };
+    let forms = OneOfBuilder::new()
+        .item(text().enum_values(Some(["earliest", "latest"])))
+        .item(only("sequence", number.into()))
+        .item(only("time", Ref::from_schema_name("Moment").into()));
+    forms.into()
+}
+
+/// A number of the feed.
+pub fn not_negative(sequence: i64) -> Result<i64, ApiError> {
+    if sequence < 0 {
+        let detail = "sequence must be a whole number, 0 or more";
+        return Err(ApiError::InvalidBody(detail.to_owned()));
+    }
+    Ok(sequence)
+}

@@ -1,0 +1,152 @@
+//! `GET /v1/events`: the feed, page by page.
+
+use std::fmt::Write as _;
+
+use actix_web::http::header::ContentType;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::config::Scope;
+use crate::domain::ids::EventId;
+use crate::domain::time::Moment;
+use crate::feed::{FeedError, Page, Position};
+use crate::http::App;
+use crate::http::internal::access::auth::admitted;
+use crate::http::internal::problem::ApiError;
+use crate::http::internal::request::query::{Query, digits};
+use crate::http::openapi::responses::Following;
+use crate::http::openapi::words::{EventData, event_type};
+use crate::http::server::connections::Place;
+
+/// Page size where the reader does not say.
+const LIMIT_DEFAULT: u32 = 100;
+/// Largest page (contract §5).
+const LIMIT_MAX: u32 = 1_000;
+
+/// An event, for the document alone: the feed writes it, once for all who get it.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "it is only described")]
+struct EventView {
+    sequence: i64,
+    /// The history that the number counts; another one after a restore.
+    epoch: String,
+    id: EventId,
+    #[schema(rename = "type", schema_with = event_type)]
+    kind: String,
+    timestamp: Moment,
+    /// The refund, order or application as of this event.
+    data: EventData,
+}
+
+/// A page as [`page_json`] writes it.
+#[derive(ToSchema)]
+#[schema(as = EventPage)]
+#[expect(dead_code, reason = "it is only described")]
+pub(in crate::http) struct PageView {
+    data: Vec<EventView>,
+    /// What to ask for next: `after=next`.
+    next: i64,
+    /// The history that the numbers count; given back as `epoch`, a restore is noticed.
+    epoch: String,
+}
+
+/// Events after a number, in commit order, without gaps; with `wait` it answers as soon as there is one
+/// or the time is over.
+#[utoipa::path(
+    get, path = "/v1/events", operation_id = "list_events", tag = "events",
+    security(("reader" = ["events:read"])),
+    params(
+        ("after" = Option<i64>, Query, minimum = 0, description = "next of the page before; 0 is the beginning"),
+        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
+    ),
+    responses((status = 200, description = "A page", body = PageView), Following)
+)]
+pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = answer(&app, &request);
+    admitted(&app, &request, Scope::EventsRead, |_| answer).await
+}
+
+async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(request.query_string(), &["after", "epoch", "limit", "wait"])?;
+    let wanted = Wanted::of(&query)?;
+    let position = Position {
+        after: after(&query)?.unwrap_or(0),
+        epoch: epoch(&query)?,
+    };
+    Ok(wanted.page(app, request, &position).await?)
+}
+
+/// The number after which a reader wants to go on.
+pub(in crate::http) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
+    query.number("after", "a whole number, 0 or more")
+}
+
+/// The history that a reader's number is of; an empty one says nothing.
+pub(in crate::http) fn epoch(query: &Query<'_>) -> Result<Option<String>, ApiError> {
+    let any = |text: &str| Some(text.to_owned());
+    let epoch = query.parsed("epoch", "the epoch of a page or an event", any)?;
+    Ok(epoch.filter(|epoch| !epoch.is_empty()))
+}
+
+/// A number of the feed, or 0 before the first.
+pub(in crate::http) fn sequence(text: &str) -> Option<i64> {
+    digits(text)?.parse().ok()
+}
+
+/// How much a reader wants, and how long it waits for it.
+pub(in crate::http) struct Wanted {
+    limit: u32,
+    deadline: Option<Instant>,
+}
+
+impl Wanted {
+    /// By `limit` and `wait`.
+    pub(in crate::http) fn of(query: &Query<'_>) -> Result<Self, ApiError> {
+        Ok(Self {
+            limit: query.limit(LIMIT_DEFAULT, LIMIT_MAX)?,
+            deadline: query.wait()?.map(|wait| Instant::now() + wait),
+        })
+    }
+
+    /// The events after this place; where none comes in time the page is empty, which is an answer.
+    pub(in crate::http) async fn page(
+        &self,
+        app: &App,
+        request: &HttpRequest,
+        position: &Position,
+    ) -> Result<HttpResponse, FeedError> {
+        app.intake.caught_up().await;
+        if let Some(deadline) = self.deadline {
+            app.feed.check(position).await?;
+            Place::while_there(request, app.feed.wait(position.after, deadline)).await;
+        }
+        let page = app.feed.page(position, self.limit).await?;
+        Ok(HttpResponse::Ok()
+            .content_type(ContentType::json())
+            .body(page_json(&page, position.after)))
+    }
+}
+
+/// `{"data":[…],"next":N,"epoch":"…"}`: what to ask for next is `after=N&epoch=…`.
+fn page_json(page: &Page, after: i64) -> String {
+    let Page { epoch, events, .. } = page;
+    let bytes: usize = events.iter().map(|event| event.json.len() + 1).sum();
+    let mut page = String::with_capacity(bytes + 80);
+    page.push_str("{\"data\":[");
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            page.push(',');
+        }
+        page.push_str(&event.json);
+    }
+    let next = events.last().map_or(after, |event| event.sequence);
+    page.push_str("],\"next\":");
+    // Writing to a String cannot fail; an epoch is letters and digits.
+    let _ = write!(page, "{next},\"epoch\":\"{epoch}\"}}");
+    page
+}

@@ -1,0 +1,232 @@
+//! `GET /metrics`. What has to be read from the store is read by a task of its own, on a connection of the
+//! service's own, so that neither readers nor a store in trouble keep monitoring from its answer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use super::scrape::Format;
+use crate::domain::time::Moment;
+use crate::http::App;
+use crate::http::internal::problem::ApiError;
+use crate::http::server::headers::joined;
+use crate::push::EndpointStatus;
+use crate::store::{Replication, StoreError};
+use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
+
+/// Consumers that are shown at most.
+const CONSUMERS_MAX: u32 = 1_000;
+/// Longest wait of an answer for what the store says now; after it shows what was read before.
+const FRESH_WITHIN: Duration = Duration::from_millis(500);
+/// How often the store is read when nobody asks.
+const READ_EVERY: Duration = Duration::from_secs(10);
+/// Pause after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What was last read from the store, and who waits for more.
+pub struct Gauges {
+    /// Counts those who asked.
+    asked: AtomicU64,
+    wake: Notify,
+    read: watch::Sender<LastRead>,
+}
+
+#[derive(Clone, Copy)]
+struct LastRead {
+    /// It began after so many had asked.
+    asked: u64,
+    /// When it ended; the start of the process before the first.
+    at: Instant,
+}
+
+impl Default for Gauges {
+    fn default() -> Self {
+        Self {
+            asked: AtomicU64::new(0),
+            wake: Notify::new(),
+            read: watch::Sender::new(LastRead {
+                asked: 0,
+                at: Instant::now(),
+            }),
+        }
+    }
+}
+
+/// Reads the store whenever somebody asks, until the task is dropped.
+pub async fn keep(app: Data<App>) {
+    let gauges = &app.gauges;
+    let mut is_failing = false;
+    loop {
+        // Both ends are fine: somebody asks, or it is time.
+        drop(timeout(READ_EVERY, gauges.wake.notified()).await);
+        let asked = gauges.asked.load(Ordering::Acquire);
+        match read(&app).await {
+            Ok(()) => {
+                let at = Instant::now();
+                gauges.read.send_replace(LastRead { asked, at });
+                is_failing = false;
+            }
+            Err(error) => {
+                if !is_failing {
+                    tracing::warn!(%error, "metrics show what the store said before");
+                }
+                is_failing = true;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// In the text format of Prometheus, or as `OpenMetrics` where `Accept` prefers that.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "service",
+    security(()),
+    responses(
+        (status = 200, description = "What the store was last seen to hold where it does not answer", content((String = "text/plain"), (String = "application/openmetrics-text")))
+    )
+)]
+pub async fn metrics(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let gauges = &app.gauges;
+    let mut read = gauges.read.subscribe();
+    let turn = gauges.asked.fetch_add(1, Ordering::AcqRel) + 1;
+    gauges.wake.notify_one();
+    // Too late is fine, too: the age says so.
+    drop(timeout(FRESH_WITHIN, read.wait_for(|last| last.asked >= turn)).await);
+    let age = read.borrow().at.elapsed().as_secs();
+    app.metrics.store_read_age.set(count(age));
+    show_process(&app);
+    let format = Format::wanted(joined(&request, header::ACCEPT.as_str()).as_deref());
+    let encoded = match format {
+        Format::OpenMetrics => app.metrics.encode(),
+        Format::Text => app.metrics.encode_classic(),
+    };
+    match encoded {
+        Ok(text) => HttpResponse::Ok()
+            .content_type(format.content_type())
+            .insert_header((header::VARY, "accept"))
+            .body(text),
+        Err(error) => ApiError::from(StoreError::Statement(error.to_string())).response(),
+    }
+}
+
+/// What this process knows by itself.
+fn show_process(app: &App) {
+    let metrics = &app.metrics;
+    let now = app.clock.now().as_millis();
+    let left = |end: Moment| (end.as_millis() - now).div_euclid(1_000);
+    let rules = app.rules();
+    // Those that a reload has removed must not be shown for ever.
+    metrics.forget_readers();
+    for (reader, expires_at) in rules.readers.expiries() {
+        metrics.token_expires_in(reader, left(expires_at));
+    }
+    for end in &rules.key_ends {
+        let labels = KeyLabels {
+            provider: end.provider.clone(),
+            account: end.account.clone(),
+            key: end.key.clone(),
+        };
+        let expiry = metrics.readers.key_expiry.get_or_create(&labels);
+        expiry.set(left(end.at));
+    }
+    for (reader, in_use) in app.places.in_use() {
+        metrics.reader_holds(reader, count(in_use as u64));
+    }
+    let stats = app.store.stats().now();
+    metrics.streams.set(count(app.feed.open_streams() as u64));
+    metrics.commits.set(count(stats.commits));
+    metrics.failed_commits.set(count(stats.failed_commits));
+    metrics
+        .store
+        .refuses
+        .set(i64::from(app.store.trouble().is_some()));
+    let since_commit = app
+        .store
+        .since_commit()
+        .map_or(-1, |age| count(age.as_secs()));
+    metrics.store.since_commit.set(since_commit);
+    let is_lost = app.store.replication() == Replication::Lost;
+    metrics.store.replication_lost.set(i64::from(is_lost));
+    if let Some((server, failovers)) = app.store.server() {
+        metrics.store.show_server(server, count(failovers));
+    }
+    let is_delayed = app.store.applying_is_delayed();
+    metrics.store.applying_delayed.set(i64::from(is_delayed));
+    let damaged = count(stats.damaged_reads);
+    metrics.store.damaged_reads.set(damaged);
+    metrics.jobs.set(count(stats.jobs));
+    metrics.set_commit_time(Duration::from_micros(stats.commit_micros));
+    let dropped = app
+        .evidence
+        .as_ref()
+        .map_or(0, crate::rejected::Evidence::dropped);
+    metrics.evidence_dropped.set(count(dropped));
+}
+
+/// What the store holds.
+async fn read(app: &App) -> Result<(), StoreError> {
+    let ((unsettled, oldest), attention, (pending, parked), last_sequence, consumers) = app
+        .store
+        .read_own(|snapshot| {
+            Ok((
+                snapshot.count_unsettled()?,
+                snapshot.count_attention()?,
+                snapshot.count_close_outs()?,
+                snapshot.last_sequence()?,
+                snapshot.consumers(CONSUMERS_MAX)?,
+            ))
+        })
+        .await?;
+    let endpoints = app.push.status().await?;
+    let metrics = &app.metrics;
+    let age = oldest.map_or(0, |since| app.clock.now().as_millis() - since.as_millis());
+    metrics.unsettled.set(unsettled);
+    metrics.unsettled_age.set(age / 1_000);
+    for (reason, refunds) in attention {
+        metrics
+            .notifications
+            .show_attention(reason.as_str(), refunds);
+    }
+    metrics.close_outs_pending.set(pending);
+    metrics.close_outs_parked.set(parked);
+    metrics.last_sequence.set(last_sequence);
+    // A consumer that was deleted must not be shown for ever.
+    metrics.consumer_lag.clear();
+    for consumer in consumers {
+        let lag = last_sequence - consumer.acked_sequence;
+        let (reader, consumer) = (consumer.reader, consumer.name);
+        let labels = ConsumerLabels { reader, consumer };
+        metrics.consumer_lag.get_or_create(&labels).set(lag);
+    }
+    metrics.endpoints.clear();
+    for status in endpoints {
+        show_endpoint(&metrics.endpoints, status);
+    }
+    Ok(())
+}
+
+fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus) {
+    let is_disabled = status.row.disabled.is_some();
+    let labels = EndpointLabels {
+        endpoint: status.row.name,
+    };
+    for (family, value) in [
+        (&metrics.lag, status.lag),
+        (&metrics.parked, status.parked),
+        (&metrics.given_up, status.given_up),
+        (&metrics.attempts, count(status.attempts)),
+        (&metrics.failures, count(status.failures)),
+        (&metrics.disabled, i64::from(is_disabled)),
+    ] {
+        family.get_or_create(&labels).set(value);
+    }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,271 @@
+//! `PUT` and `GET /v1/orders/{order_no}`: pre-orders, registered by the merchant's own system.
+
+pub mod change;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, Object as Schema, ObjectBuilder, Ref, Type};
+
+use super::access::acts;
+use super::access::acts::Act;
+use super::access::auth::admitted;
+use super::etag;
+use super::problem::ApiError;
+use super::request::body;
+use super::request::query::Query;
+use crate::api::OrderView;
+use crate::config::{Reader, Scope};
+use crate::domain::external_id::{CHARS_MAX, check_visible};
+use crate::domain::ids::Number;
+use crate::domain::money::Amount;
+use crate::domain::money::decimal::Spelling;
+use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
+use crate::http::App;
+use crate::http::openapi::responses::{NotModified, ReadingOne, Registering};
+use crate::http::path::last_number;
+use crate::intake::{Registered, Registration, RegistrationError};
+use crate::providers::json::FromObject;
+
+/// Payments or applications in one registration.
+const ENTRIES_MAX: usize = 200;
+/// Longest trade number, in characters (document 003).
+const TRANDENO_CHARS_MAX: usize = 100;
+/// Longest batch number, in characters (document 003).
+const BATCHNO_CHARS_MAX: usize = 200;
+
+/// Decimals of an amount.
+const YUAN_DECIMALS: u8 = 2;
+/// Longest amount that is documented; superfluous zeros are taken.
+const YUAN_CHARS_MAX: usize = 40;
+
+/// The body of a registration.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = OrderRegistration)]
+struct OrderBody {
+    state: OrderState,
+    #[serde(default)]
+    #[schema(schema_with = unique_payments)]
+    payments: Vec<FromObject<PaymentBody>>,
+    #[serde(default)]
+    #[schema(schema_with = unique_applications)]
+    refund_applications: Vec<FromObject<ApplicationBody>>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RegisteredPayment)]
+pub(in crate::http) struct PaymentBody {
+    #[schema(schema_with = trandeno, example = "T-1")]
+    trandeno: String,
+    #[schema(schema_with = yuan_text, example = "100.00")]
+    amount: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RegisteredApplication)]
+pub(in crate::http) struct ApplicationBody {
+    #[schema(schema_with = batchno, example = "B-1")]
+    batchno: String,
+    #[schema(schema_with = yuan_text, example = "30.00")]
+    amount: String,
+    state: Option<ApplicationState>,
+}
+
+fn unique_payments() -> ArrayBuilder {
+    unique(PaymentBody::name())
+}
+
+fn unique_applications() -> ArrayBuilder {
+    unique(ApplicationBody::name())
+}
+
+fn unique(name: Cow<'_, str>) -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name(name))
+        .max_items(Some(ENTRIES_MAX))
+        .unique_items(true)
+}
+
+fn trandeno() -> Schema {
+    name_text(TRANDENO_CHARS_MAX, "")
+}
+
+fn batchno() -> Schema {
+    name_text(BATCHNO_CHARS_MAX, "/")
+}
+
+/// What [`name`] takes: printable, not blank, none of `without`.
+fn name_text(chars_max: usize, without: &str) -> Schema {
+    let hidden = r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff";
+    let blank = r"\s\u2028\u2029";
+    let any = format!("[^{hidden}{without}]*");
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(chars_max))
+        .pattern(Some(format!("^{any}[^{hidden}{without}{blank}]{any}$")))
+        .build()
+}
+
+/// What [`yuan`] takes.
+fn yuan_text() -> Schema {
+    let from_one = r"0*[1-9][0-9]{0,15}(\.[0-9]{1,2}0*)?";
+    let below_one = r"0+\.(0[1-9]|[1-9][0-9]?)0*";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(YUAN_CHARS_MAX))
+        .pattern(Some(format!("^({from_one}|{below_one})$")))
+        .build()
+}
+
+/// The order as it stands.
+#[utoipa::path(
+    get, path = "/v1/orders/{order_no}", operation_id = "get_order", tag = "orders",
+    security(("reader" = ["refunds:read"])),
+    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    responses(
+        (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified,
+        ReadingOne
+    )
+)]
+pub async fn get(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = answer_get(&app, &request);
+    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
+}
+
+async fn answer_get(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let order_no = last_number(request, CHARS_MAX).map_err(|_| ApiError::NotFound("order"))?;
+    app.intake.caught_up().await;
+    let order = app
+        .store
+        .read(move |snapshot| snapshot.order(&order_no))
+        .await?
+        .ok_or(ApiError::NotFound("order"))?;
+    etag::with_etag(request, &OrderView::from(&order))
+}
+
+/// Registers or updates an order; repeating it changes nothing, and what a close-out did stays.
+#[utoipa::path(
+    put, path = "/v1/orders/{order_no}", operation_id = "put_order", tag = "orders",
+    security(("reader" = ["orders:write"])),
+    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1")),
+    request_body = OrderBody,
+    responses((status = 200, description = "The order as it now stands", body = OrderView), Registering)
+)]
+pub async fn put(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let answer = |reader| answer_put(&app, &request, reader, payload);
+    admitted(&app, &request, Scope::OrdersWrite, answer).await
+}
+
+async fn answer_put(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let order_no = last_number(request, CHARS_MAX)
+        .map_err(|flaw| ApiError::InvalidParameter(format!("order_no {flaw}")))?;
+    let body = body::read(request, payload).await?;
+    let registration = registration(order_no, body)?;
+    match app.intake.register(registration).await? {
+        Ok(Registered { before, order }) => {
+            if let Some(how) = change::of(before.as_ref(), &order) {
+                let about = format!("order {}", order.order_no.as_str());
+                acts::note(app, &reader.name, Act::OrderChanged, &about, &how);
+            }
+            Ok(HttpResponse::Ok().json(OrderView::from(&order)))
+        }
+        Err(error @ RegistrationError::PaymentOfOtherOrder { .. }) => {
+            Err(ApiError::PaymentOfOtherOrder(error.to_string()))
+        }
+    }
+}
+
+fn registration(order_no: Number, body: OrderBody) -> Result<Registration, ApiError> {
+    if body.payments.len().max(body.refund_applications.len()) > ENTRIES_MAX {
+        let detail = format!("more than {ENTRIES_MAX} payments or applications");
+        return Err(ApiError::InvalidBody(detail));
+    }
+    let payments = body.payments.into_iter().map(|FromObject(payment)| {
+        Ok(Payment {
+            trandeno: name("trandeno", payment.trandeno, TRANDENO_CHARS_MAX)?,
+            amount: yuan(&payment.amount)?,
+        })
+    });
+    let applications = body
+        .refund_applications
+        .into_iter()
+        .map(|FromObject(application)| {
+            let batchno = name("batchno", application.batchno, BATCHNO_CHARS_MAX)?;
+            // Only a close-out may say that it is handled; a registration that repeats what it read
+            // here leaves it as it is.
+            let state = application
+                .state
+                .filter(|state| *state != ApplicationState::Handled);
+            Ok(ApplicationSaid {
+                batchno,
+                amount: yuan(&application.amount)?,
+                state,
+            })
+        });
+    let registration = Registration {
+        order_no,
+        state: body.state,
+        payments: payments.collect::<Result<_, ApiError>>()?,
+        applications: applications.collect::<Result<_, ApiError>>()?,
+    };
+    refuse_twice(
+        "trandeno",
+        registration.payments.iter().map(|p| &p.trandeno),
+    )?;
+    refuse_twice(
+        "batchno",
+        registration.applications.iter().map(|a| &a.batchno),
+    )?;
+    Ok(registration)
+}
+
+/// One name with two amounts would leave it to chance which one counts.
+fn refuse_twice<'a>(
+    member: &str,
+    mut names: impl Iterator<Item = &'a String>,
+) -> Result<(), ApiError> {
+    let mut seen = HashSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(_) => Err(ApiError::InvalidBody(format!("a {member} is given twice"))),
+    }
+}
+
+/// A number as `EPay` writes it: any printable text, bounded; no `/` in a batch number.
+fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError> {
+    if !(1..=chars_max).contains(&text.chars().count()) || text.trim().is_empty() {
+        let detail = format!("{member} must be 1 to {chars_max} characters");
+        return Err(ApiError::InvalidBody(detail));
+    }
+    check_visible(&text).map_err(|flaw| ApiError::InvalidBody(format!("{member} {flaw}")))?;
+    if member == "batchno" && text.contains('/') {
+        return Err(ApiError::InvalidBody(
+            "batchno must not contain /".to_owned(),
+        ));
+    }
+    Ok(text)
+}
+
+/// More than nothing, at most two decimals.
+fn yuan(text: &str) -> Result<Amount, ApiError> {
+    Amount::read(text, Spelling::Text, YUAN_DECIMALS).map_err(|flaw| {
+        let detail = format!("amount {flaw}; it is a text such as \"30.00\"");
+        ApiError::InvalidBody(detail)
+    })
+}

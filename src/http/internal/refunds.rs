@@ -1,0 +1,287 @@
+//! `GET /v1/refunds…`: what became of refunds.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::access::auth::admitted;
+use super::etag;
+use super::problem::ApiError;
+use super::request::query::Query;
+use crate::api::RefundView;
+use crate::config::{Reader, Scope};
+use crate::domain::claim::{Reason, Status};
+use crate::domain::close_out::CloseOut;
+use crate::domain::ids::{CallbackId, RefundId};
+use crate::domain::refund::Refund;
+use crate::domain::time::Moment;
+use crate::explain::CallbackView;
+use crate::http::App;
+use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
+use crate::http::openapi::words::AttentionFilter;
+use crate::http::server::connections::Place;
+use crate::store::{RefundFilter, Snapshot};
+
+/// Page size where the reader does not say.
+const LIMIT_DEFAULT: u32 = 50;
+/// Largest page (contract §5).
+const LIMIT_MAX: u32 = 200;
+/// Largest page of notifications, and the one where the reader does not say: a provider sends six.
+const CALLBACKS_MAX: u32 = 1_000;
+
+/// Parameters of the list.
+const LIST_PARAMETERS: [&str; 10] = [
+    "provider",
+    "account",
+    "status",
+    "order_no",
+    "refund_no",
+    "provider_refund_no",
+    "updated_after",
+    "attention",
+    "limit",
+    "cursor",
+];
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefundPage)]
+struct PageView<'a> {
+    data: Vec<RefundView<'a>>,
+    /// What to ask for next: `cursor=next_cursor`.
+    #[schema(required, value_type = Option<RefundId>)]
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+/// A page of refunds, newest first; stable while new ones arrive.
+#[utoipa::path(
+    get, path = "/v1/refunds", operation_id = "list_refunds", tag = "refunds",
+    security(("reader" = ["refunds:read"])),
+    params(
+        ("provider" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("account" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("status" = Option<Status>, Query),
+        ("order_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("provider_refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        ("updated_after" = Option<Moment>, Query, description = "Changed later than this"),
+        ("attention" = inline(Option<AttentionFilter>), Query, description = "A question is open, none is, or this one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 where not given"),
+        ("cursor" = Option<RefundId>, Query, description = "next_cursor of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
+    responses(
+        (status = 200, description = "A page", body = PageView, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified,
+        Reading
+    )
+)]
+pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let answer = |reader| answer_list(&app, &request, reader);
+    admitted(&app, &request, Scope::RefundsRead, answer).await
+}
+
+async fn answer_list(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
+    let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
+    let filter = filter(&query)?;
+    app.intake.caught_up().await;
+    let is_look_up = filter.is_look_up();
+    let find = move |snapshot: &mut Snapshot<'_>| snapshot.refunds(&filter, limit);
+    let page = if is_look_up {
+        app.store.read(find).await?
+    } else {
+        let list = app.store.read_list(&reader.name, find);
+        Place::unless_gone(request, list)
+            .await
+            .ok_or(ApiError::HungUp)??
+    };
+    let data: Vec<_> = page
+        .rows
+        .iter()
+        .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
+        .collect();
+    let page = PageView {
+        data,
+        next_cursor: page.next.map(|next| next.to_string()),
+        has_more: page.next.is_some(),
+    };
+    etag::with_etag(request, &page)
+}
+
+fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
+    let owned = |name| query.text(name).map(str::to_owned);
+    let statuses = Status::ALL.map(Status::as_str).join(", ");
+    let reasons = Reason::ALL.map(Reason::as_str).join(", ");
+    let mut filter = RefundFilter {
+        provider: owned("provider"),
+        account: owned("account"),
+        status: query.parsed("status", &format!("one of {statuses}"), Status::from_word)?,
+        order_no: owned("order_no"),
+        refund_no: owned("refund_no"),
+        provider_refund_no: owned("provider_refund_no"),
+        updated_after: query.parsed(
+            "updated_after",
+            "RFC 3339, such as 2026-01-31T00:00:00Z",
+            |text| Moment::from_rfc3339(text).ok(),
+        )?,
+        before: query.parsed("cursor", "a next_cursor of this call", |text| {
+            text.parse().ok()
+        })?,
+        ..RefundFilter::default()
+    };
+    match query.text("attention") {
+        None => {}
+        Some("true") => filter.attention = Some(true),
+        Some("false") => filter.attention = Some(false),
+        Some(word) => {
+            let reason = Reason::from_word(word).ok_or_else(|| {
+                ApiError::InvalidParameter(format!(
+                    "attention must be true, false or one of {reasons}"
+                ))
+            })?;
+            filter.attention_reason = Some(reason);
+        }
+    }
+    Ok(filter)
+}
+
+/// One refund; with `wait` it answers when the status is final or the time is over.
+#[utoipa::path(
+    get, path = "/v1/refunds/{id}", operation_id = "get_refund", tag = "refunds",
+    security(("reader" = ["refunds:read"])),
+    params(
+        ("id" = RefundId, Path),
+        ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
+    responses(
+        (status = 200, description = "The refund", body = RefundView, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified,
+        ReadingOne
+    )
+)]
+pub async fn one(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    let answer = answer_one(&app, &request, &id);
+    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
+}
+
+async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(id)?;
+    let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
+    let deadline = wait.map(|wait| Instant::now() + wait);
+    loop {
+        let seen = app.feed.last();
+        let (refund, close_out) = find_settled(app, id).await?;
+        let changed = match deadline {
+            Some(deadline) if !refund.status.is_final() => {
+                let wait = app.feed.wait_for_refund(id, seen, deadline);
+                Place::while_there(request, wait).await.transpose()? == Some(true)
+            }
+            _ => false,
+        };
+        if !changed {
+            let view = RefundView::new(&refund, close_out.as_ref());
+            return etag::with_etag(request, &view);
+        }
+    }
+}
+
+fn parse_id(text: &str) -> Result<RefundId, ApiError> {
+    text.parse().map_err(|_| ApiError::NotFound("refund"))
+}
+
+/// The refund with the effect of all that was acknowledged before. Whether something of it is still being
+/// settled can be asked only once its number is known: a busy service reads it twice, which takes less
+/// than waiting for a commit.
+async fn find_settled(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+    let is_caught_up = app.intake.is_caught_up();
+    let found = find(app, id).await?;
+    if is_caught_up {
+        return Ok(found);
+    }
+    let (refund, _) = found;
+    let refund_no = refund.refund_no.as_ref();
+    app.intake.caught_up_with(&refund.account, refund_no).await;
+    find(app, id).await
+}
+
+async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+    app.store
+        .read(move |snapshot| snapshot.refund(id))
+        .await?
+        .ok_or(ApiError::NotFound("refund"))
+}
+
+/// Notifications of one refund.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CallbackPage)]
+struct CallbacksView {
+    data: Vec<CallbackView>,
+    /// What to ask for next: `cursor=next_cursor`.
+    #[schema(required)]
+    next_cursor: Option<CallbackId>,
+    has_more: bool,
+}
+
+/// A page of the notifications of a refund, oldest first; all of them are on one, but for a refund of
+/// which very many came, or of which the bodies are more than 1 MiB together.
+#[utoipa::path(
+    get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
+    security(("reader" = ["callbacks:read"])),
+    params(
+        ("id" = RefundId, Path),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "1000 where not given"),
+        ("cursor" = Option<CallbackId>, Query, description = "next_cursor of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+    ),
+    responses(
+        (status = 200, description = "A page", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
+        NotModified,
+        ReadingOne
+    )
+)]
+pub async fn callbacks(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    let answer = |reader| answer_callbacks(&app, &request, reader, &id);
+    admitted(&app, &request, Scope::CallbacksRead, answer).await
+}
+
+async fn answer_callbacks(
+    app: &App,
+    request: &HttpRequest,
+    reader: Arc<Reader>,
+    id: &str,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::parse(request.query_string(), &["limit", "cursor"])?;
+    let limit = query.limit(CALLBACKS_MAX, CALLBACKS_MAX)?;
+    let after: Option<CallbackId> =
+        query.parsed("cursor", "a next_cursor of this call", |text| {
+            text.parse().ok()
+        })?;
+    let id = parse_id(id)?;
+    app.intake.caught_up().await;
+    let find = move |snapshot: &mut Snapshot<'_>| match snapshot.refund(id)? {
+        Some((refund, _)) => snapshot.callback_page(refund.id, after, limit).map(Some),
+        None => Ok(None),
+    };
+    let found = app.store.read_list(&reader.name, find);
+    let page = Place::unless_gone(request, found)
+        .await
+        .ok_or(ApiError::HungUp)??
+        .ok_or(ApiError::NotFound("refund"))?;
+    let last = page.rows.last().map(|row| row.id);
+    let page = CallbacksView {
+        data: page.rows.into_iter().map(CallbackView::from).collect(),
+        next_cursor: last.filter(|_| page.has_more),
+        has_more: page.has_more,
+    };
+    etag::with_etag(request, &page)
+}

@@ -1,0 +1,27 @@
+//! Bodies of readers: JSON that says one thing, and exactly what the call takes.
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use serde::de::DeserializeOwned;
+
+use crate::http::internal::problem::ApiError;
+use crate::http::public::error::{PublicError, of_body};
+use crate::http::server::body;
+use crate::http::server::headers::not_json;
+use crate::providers::json::Object;
+
+/// Reads a body that has exactly the members of `T`.
+pub async fn read<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<T, ApiError> {
+    let body = body::read(request, payload)
+        .await
+        .map_err(|error| ApiError::Body(of_body(error).0))?;
+    if let Some(why) = not_json(request) {
+        return Err(ApiError::Body(PublicError::UnsupportedMedia(why)));
+    }
+    // Refuses keys given twice, which the derived reader would take for unknown members only.
+    Object::parse(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))?;
+    serde_json::from_slice(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))
+}

@@ -1,0 +1,4 @@
+//! Parsing of requests: query parameters and JSON bodies.
+
+pub mod body;
+pub mod query;

@@ -1,0 +1,138 @@
+//! What refusals may cost us: so many a second leave evidence and a line in the log and are answered
+//! at once. Those beyond are only counted, and answered late, so that whoever floods us waits for
+//! each answer. Nothing here is asked before a signature has been found wrong: whoever signs rightly
+//! is never refused nor delayed, from whatever address.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::time::Moment;
+use crate::http::server::peer::Peer;
+
+/// How late a refusal beyond the budget is answered. A connection is good for one of them a second.
+pub const PENALTY: Duration = Duration::from_secs(1);
+
+/// 100 a second of one peer, 1 000 at once.
+const OF_ONE_PEER: Rate = Rate {
+    millis_each: 10,
+    millis_saved: 10_000,
+};
+/// 500 a second of all together, 2 000 at once.
+const OF_ALL: Rate = Rate {
+    millis_each: 2,
+    millis_saved: 4_000,
+};
+/// Peers that are told apart. Those beyond share what is left to all.
+const PEERS_MAX: usize = 4_096;
+
+/// An allowance that comes back with time.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// Time that brings back one refusal.
+    millis_each: i64,
+    /// Time's worth of refusals that can be saved up.
+    millis_saved: i64,
+}
+
+/// How much of a rate is spent, as the moment (in milliseconds) at which none of it will be.
+#[derive(Clone, Copy, Default)]
+struct Spent(i64);
+
+impl Spent {
+    /// Takes one, or says that there is none.
+    fn take(&mut self, rate: Rate, now: i64) -> bool {
+        // A clock that was set back must not make a debt of what it was set back by.
+        let spent = self.0.clamp(now, now + rate.millis_saved);
+        let after = spent + rate.millis_each;
+        let is_there = after <= now + rate.millis_saved;
+        self.0 = if is_there { after } else { spent };
+        is_there
+    }
+}
+
+/// The budget of one listener.
+#[derive(Default)]
+pub struct RefusalBudget(Mutex<Spending>);
+
+#[derive(Default)]
+struct Spending {
+    of_all: Spent,
+    of_peers: HashMap<Peer, Spent>,
+}
+
+impl RefusalBudget {
+    /// Whether one more refusal is within the budget of its peer and of all.
+    pub fn allows(&self, peer: Option<Peer>, now: Moment) -> bool {
+        let now = now.as_millis();
+        let mut spending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The peer comes first: what it has not got it cannot take away from the others.
+        peer.is_none_or(|peer| spending.take_of(peer, now)) && spending.of_all.take(OF_ALL, now)
+    }
+}
+
+impl Spending {
+    fn take_of(&mut self, peer: Peer, now: i64) -> bool {
+        if self.of_peers.len() >= PEERS_MAX {
+            self.of_peers.retain(|_, spent| spent.0 > now);
+        }
+        if self.of_peers.len() >= PEERS_MAX && !self.of_peers.contains_key(&peer) {
+            return true;
+        }
+        let spent = self.of_peers.entry(peer).or_default();
+        spent.take(OF_ONE_PEER, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    fn peer(number: u32) -> Peer {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(number));
+        Peer::from(SocketAddr::new(address, 1))
+    }
+
+    fn allowed(budget: &RefusalBudget, peer: Peer, at: i64, times: usize) -> usize {
+        (0..times)
+            .filter(|_| budget.allows(Some(peer), Moment::from_millis(at)))
+            .count()
+    }
+
+    #[test]
+    fn a_peer_spends_what_it_has_saved_then_its_rate() {
+        let budget = RefusalBudget::default();
+        let start = 1_000_000;
+        assert_eq!(allowed(&budget, peer(1), start, 1_500), 1_000);
+        assert_eq!(allowed(&budget, peer(1), start + 500, 100), 50);
+        assert_eq!(allowed(&budget, peer(1), start + 60_000, 1_500), 1_000);
+    }
+
+    #[test]
+    fn a_flood_of_one_leaves_the_others_their_budget() {
+        let budget = RefusalBudget::default();
+        assert_eq!(allowed(&budget, peer(1), 0, 100_000), 1_000);
+        assert_eq!(allowed(&budget, peer(2), 0, 900), 900);
+        assert_eq!(allowed(&budget, peer(3), 0, 900), 100, "2 000 of all");
+    }
+
+    #[test]
+    fn a_clock_set_back_is_soon_forgotten() {
+        let budget = RefusalBudget::default();
+        assert_eq!(allowed(&budget, peer(1), 10_000_000, 1_000), 1_000);
+        for (at, times) in [(1_000, 0), (11_000, 0), (15_000, 400)] {
+            assert_eq!(allowed(&budget, peer(1), at, 400), times, "at {at}");
+        }
+    }
+
+    #[test]
+    fn many_peers_do_not_fill_the_memory() {
+        let budget = RefusalBudget::default();
+        for number in 0..20_000 {
+            let at = Moment::from_millis(i64::from(number) / 10);
+            budget.allows(Some(peer(number)), at);
+        }
+        assert!(budget.0.lock().unwrap().of_peers.len() <= PEERS_MAX);
+    }
+}

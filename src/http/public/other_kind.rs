@@ -1,0 +1,32 @@
+//! Authentic notifications about something else than refunds: counted, and told of once a minute at most. They come to
+//! the same URL as those about refunds, maybe many more of them.
+
+use std::time::Duration;
+
+use crate::domain::claim::Account;
+use crate::http::App;
+use crate::store::Hush;
+use crate::telemetry::AccountLabels;
+
+static TOLD: Hush = Hush::every(Duration::from_secs(60));
+
+/// Notes a notification that has no effect here.
+pub fn note(app: &App, account: &Account) {
+    let labels = AccountLabels {
+        provider: account.provider.clone(),
+        account: account.name.clone(),
+    };
+    app.metrics
+        .notifications
+        .elsewhere
+        .get_or_create(&labels)
+        .inc();
+    if let Some(kept_back) = TOLD.may_say() {
+        tracing::info!(
+            provider = account.provider,
+            account = account.name,
+            since_the_last_line = kept_back + 1,
+            "a notification about something else than a refund was acknowledged; it has no effect"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! What is done about a request that is refused: counted, kept as evidence, logged. All within the
+//! budget of `budget.rs`; beyond it a refusal is only counted, and answered late.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::budget::PENALTY;
+use super::error::{PublicError, of_body};
+use super::not_found::shown_path;
+use crate::crypto;
+use crate::domain::ids::CallbackId;
+use crate::http::App;
+use crate::http::server::body;
+use crate::http::server::connections::Place;
+use crate::http::server::headers::evident_header;
+use crate::http::server::peer::Peer;
+use crate::providers::text::printable;
+use crate::rejected::{HEAD_BYTES_MAX, Reason, RefusedRequest};
+use crate::store::Hush;
+use crate::telemetry::RefusalLabels;
+
+/// Lines about callbacks that could not be stored: the store's own line says why, once.
+static UNSTORED: Hush = Hush::new();
+/// Lines about requests that nothing serves, which anybody can send.
+static LOST: Hush = Hush::new();
+/// Headers kept as evidence. Whoever sent them may have made them up.
+const KEPT_HEADERS: [&str; 11] = [
+    "sign",
+    "content-type",
+    "content-encoding",
+    "content-length",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "x-forwarded-for",
+];
+
+/// Reads the body, or gives the answer to a request whose body cannot be read.
+pub async fn read_or_refuse(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<u8>, PublicError> {
+    match body::read(request, payload).await {
+        Ok(body) => Ok(body),
+        Err(error) => {
+            let (error, read) = of_body(error);
+            note(app, request, &error, read).await;
+            Err(error)
+        }
+    }
+}
+
+/// Notes and answers a request that is refused for its head alone, at once: what follows it cannot be told.
+pub fn of_head(request: &HttpRequest, why: &str) -> HttpResponse {
+    let error = PublicError::Malformed(why.to_owned());
+    if let Some(app) = request.app_data::<Data<App>>() {
+        count(app, &error);
+        if is_within_budget(app, request) {
+            keep(app, request, shown_path(request.path()), &error, &[]);
+        }
+    }
+    error.response()
+}
+
+fn count(app: &App, error: &PublicError) {
+    let labels = RefusalLabels {
+        reason: error.word(),
+    };
+    app.metrics.refusals.get_or_create(&labels).inc();
+}
+
+fn is_within_budget(app: &App, request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(Peer::from);
+    let is_within = app.refusals.allows(peer, app.clock.now());
+    if !is_within {
+        app.metrics.late_refusals.inc();
+    }
+    is_within
+}
+
+/// Notes a refusal, and returns when it may be answered.
+pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
+    count(app, error);
+    let path = shown_path(request.path());
+    if let PublicError::Unavailable(trouble) = error {
+        if let Some(kept_back) = UNSTORED.may_say() {
+            tracing::error!(path, error = %trouble, kept_back, "a callback could not be stored");
+        }
+        return;
+    }
+    if is_within_budget(app, request) {
+        keep(app, request, path, error, &body);
+        return;
+    }
+    drop(body);
+    sit_out(app, request).await;
+}
+
+fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, body: &[u8]) {
+    let Some(reason) = error.reason() else {
+        return;
+    };
+    let why = error.cause();
+    say(request, &path, reason, &why, body.len());
+    let headers = evidence_headers(request, &why);
+    write(app, request, reason, path, headers, body);
+}
+
+fn say(request: &HttpRequest, path: &str, reason: Reason, why: &str, bytes: usize) {
+    let reason_word = reason.as_str();
+    if !matches!(reason, Reason::NotFound | Reason::MethodNotAllowed) {
+        tracing::info!(
+            path,
+            reason = reason_word,
+            why,
+            bytes,
+            "a request was refused"
+        );
+        return;
+    }
+    if let Some(kept_back) = LOST.may_say() {
+        let method = printable(request.method().as_str());
+        tracing::warn!(
+            method,
+            path,
+            reason = reason_word,
+            why,
+            bytes,
+            kept_back,
+            "a request came to a URL that nothing serves"
+        );
+    }
+}
+
+/// Lists a notification that is stored and says nothing that could take effect, so that somebody looks at
+/// it. The bytes that count are those in the store.
+pub fn keep_unreadable(
+    app: &App,
+    request: &HttpRequest,
+    why: &str,
+    callback_id: CallbackId,
+    body: &[u8],
+) {
+    let path = shown_path(request.path());
+    let why = format!("{why}; kept as {callback_id}");
+    let headers = evidence_headers(request, &why);
+    write(app, request, Reason::InvalidContent, path, headers, body);
+}
+
+fn write(
+    app: &App,
+    request: &HttpRequest,
+    reason: Reason,
+    path: String,
+    headers: String,
+    body: &[u8],
+) {
+    let Some(evidence) = &app.evidence else {
+        return;
+    };
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    evidence.keep(RefusedRequest {
+        received_at: app.clock.now(),
+        reason,
+        path,
+        peer: peer.unwrap_or_default(),
+        headers,
+        body_sha256: crypto::sha256(body),
+        body_length: body.len(),
+        body_head: body[..body.len().min(HEAD_BYTES_MAX)].to_vec(),
+    });
+}
+
+/// Waits until the penalty is over, the connection is wanted for somebody else, or the service stops.
+async fn sit_out(app: &App, request: &HttpRequest) {
+    let mut draining = app.draining.subscribe();
+    let cut = async {
+        match Place::of(request) {
+            Some(place) => {
+                place.wait();
+                place.cut_by_others().await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = tokio::time::sleep(PENALTY) => {}
+        () = cut => {}
+        _ = draining.wait_for(|draining| *draining) => {}
+    }
+}
+
+fn evidence_headers(request: &HttpRequest, why: &str) -> String {
+    let mut kept = serde_json::Map::new();
+    kept.insert("why".to_owned(), why.into());
+    for name in KEPT_HEADERS {
+        if let Some(value) = evident_header(request, name) {
+            kept.insert(name.to_owned(), value.into());
+        }
+    }
+    serde_json::Value::Object(kept).to_string()
+}

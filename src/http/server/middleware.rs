@@ -1,0 +1,96 @@
+//! What stands before every handler of both listeners: the book-keeping of connections, and the one
+//! request that the framework would read in another way than a proxy in front of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{ConnectionType, header};
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+
+use super::connections::Place;
+use crate::http::internal::access::places::ReaderPlace;
+
+/// The answer to a request that is not what it should be, for this reason.
+pub type Refuse = fn(&HttpRequest, &str) -> HttpResponse;
+
+/// Lets a request through to its handler, or has it refused in the words of its listener.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+    refuse: Refuse,
+) -> Result<ServiceResponse<Answer>, actix_web::Error> {
+    let place = Place::of(request.request()).cloned();
+    if let Some(place) = &place {
+        place.answers_are_taken().await;
+    }
+    // One with a body is served from the moment at which the body is there, see `body::read`.
+    if let (Some(place), Payload::None) = (&place, request.parts().1) {
+        place.serve();
+    }
+    // The framework takes everything behind the head of such a request for its body, whatever
+    // Content-Length says; another request may be in there.
+    let is_unclear = asks_for_websocket(&request);
+    let mut response = if is_unclear {
+        let refused = refuse(
+            request.request(),
+            "Upgrade: websocket is not served; there is nothing to upgrade to",
+        );
+        request.into_response(refused)
+    } else {
+        next.call(request).await?
+    };
+    if is_unclear || place.as_ref().is_some_and(|place| place.is_large()) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
+    let of_reader = response.request().extensions_mut().remove();
+    Ok(response.map_body(|_, body| Answer {
+        body,
+        place,
+        _of_reader: of_reader,
+    }))
+}
+
+fn asks_for_websocket(request: &ServiceRequest) -> bool {
+    let mut upgrades = request.headers().get_all(header::UPGRADE);
+    upgrades.any(|upgrade| {
+        upgrade
+            .to_str()
+            .is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+/// The body of an answer; with its end the connection waits for its peer again.
+pub struct Answer {
+    body: BoxBody,
+    place: Option<Arc<Place>>,
+    _of_reader: Option<ReaderPlace>,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.next_turn();
+        }
+    }
+}

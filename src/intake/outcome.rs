@@ -1,0 +1,232 @@
+//! A refund in the middle of transaction 2: its order side, and what the feed is told.
+
+use super::apply::Settled;
+use crate::api::{ApplicationHandledView, OrderClosedView, RefundView};
+use crate::domain::claim::Reason;
+use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{CallbackId, EventId, Number};
+use crate::domain::order::OrderState;
+use crate::domain::refund::{Attention, Refund, Verdict};
+use crate::domain::time::{Clock, Moment};
+use crate::failpoints::crash_point;
+use crate::store::{Locked, StoreError, Tx};
+
+/// A refund in the middle of transaction 2.
+pub(super) struct Settling<'a, 'd> {
+    tx: &'a mut Tx<'d>,
+    clock: &'a dyn Clock,
+    now: Moment,
+    locked: Locked,
+    close_out: Option<CloseOut>,
+    /// Questions that were open when it began; new ones are told.
+    asked_before: Vec<Attention>,
+    /// Whether the refund has to be saved.
+    dirty: bool,
+    order_events: Vec<OrderEvent>,
+}
+
+enum OrderEvent {
+    Handled(Number),
+    Closed(Number),
+}
+
+impl<'a, 'd> Settling<'a, 'd> {
+    pub(super) fn new(
+        tx: &'a mut Tx<'d>,
+        clock: &'a dyn Clock,
+        locked: Locked,
+        close_out: Option<CloseOut>,
+    ) -> Self {
+        Self {
+            now: clock.now(),
+            tx,
+            clock,
+            asked_before: locked.refund().attention.clone(),
+            locked,
+            close_out,
+            dirty: false,
+            order_events: Vec::new(),
+        }
+    }
+
+    /// These questions were told, or are told by the caller.
+    pub(super) fn having_told(mut self, questions: &[Attention]) -> Self {
+        self.asked_before = questions.to_vec();
+        self
+    }
+
+    /// The refund as the state machine left it.
+    pub(super) fn change(&mut self, refund: Refund) {
+        *self.locked.refund_mut() = refund;
+        self.dirty = true;
+    }
+
+    /// Marks the notification settled with this verdict.
+    pub(super) fn settle_callback(
+        &mut self,
+        id: CallbackId,
+        verdict: Verdict,
+    ) -> Result<(), StoreError> {
+        let refund_id = self.locked.refund().id;
+        self.tx
+            .settle_callback(id, Some(refund_id), verdict, self.now)
+    }
+
+    /// Tries the order side, unless it is done.
+    pub(super) fn close_out(&mut self) -> Result<(), StoreError> {
+        let Some(mut this) = self.close_out.take() else {
+            return Ok(());
+        };
+        if this.progress != Progress::Done {
+            let before = (this.clone(), self.locked.refund().attention.clone());
+            self.try_close_out(&mut this)?;
+            self.tx.save_close_out(&this, self.now)?;
+            // A further try that changed nothing a reader sees is no change of the refund.
+            let seen = |c: &CloseOut| (c.progress, c.order_no.clone(), c.order_state);
+            if seen(&before.0) != seen(&this) || before.1 != self.locked.refund().attention {
+                self.locked.refund_mut().updated_at = self.now;
+                self.dirty = true;
+            }
+        }
+        self.close_out = Some(this);
+        Ok(())
+    }
+
+    fn try_close_out(&mut self, this: &mut CloseOut) -> Result<(), StoreError> {
+        let found = self.tx.close_out_facts(&this.key, this.refund_id)?;
+        let (order_no, facts) = found.unzip();
+        let decided = close_out(facts.as_ref(), this.amount);
+        let refund = self.locked.refund_mut();
+        // A question that stands keeps its "since"; the others are answered by this try.
+        let still_asked = decided.err().map(Refusal::reason);
+        for reason in [Reason::OrderUnknown, Reason::OrderState, Reason::OverRefund] {
+            if still_asked != Some(reason) {
+                refund.answer(reason);
+            }
+        }
+        match decided {
+            Ok(plan) => {
+                let order_no = order_no.clone().ok_or(StoreError::Overtaken)?;
+                if plan.amount_differs {
+                    refund.raise(Reason::AmountMismatch, this.callback_id, self.now);
+                }
+                self.write_order(this, &order_no, plan.handle_application, plan.close_order)?;
+                this.record(Ok(plan.order_state), self.now);
+            }
+            Err(refusal) => {
+                refund.raise(refusal.reason(), this.callback_id, self.now);
+                this.record(Err(refusal), self.now);
+                this.order_state = facts.map(|facts: CloseOutFacts| facts.order_state);
+            }
+        }
+        if order_no.is_some() {
+            self.locked.refund_mut().order_no.clone_from(&order_no);
+        }
+        this.order_no = order_no;
+        Ok(())
+    }
+
+    fn write_order(
+        &mut self,
+        this: &CloseOut,
+        order_no: &Number,
+        handle_application: bool,
+        close_order: bool,
+    ) -> Result<(), StoreError> {
+        let (batchno, id) = (&this.key.batchno, this.refund_id);
+        if handle_application
+            && self
+                .tx
+                .handle_application(order_no, batchno, id, self.now)?
+        {
+            self.order_events
+                .push(OrderEvent::Handled(order_no.clone()));
+        }
+        if close_order && self.tx.close_order(order_no, self.now)? {
+            self.order_events.push(OrderEvent::Closed(order_no.clone()));
+        }
+        Ok(())
+    }
+
+    /// Saves the refund and tells the feed: what it became, what its order became, what is asked.
+    pub(super) fn finish(mut self, told: Vec<EventKind>) -> Result<Settled, StoreError> {
+        if self.dirty {
+            self.tx.save_refund(&self.locked)?;
+        }
+        #[cfg(feature = "sabotage-settle-twice-commit")]
+        if crate::failpoints::shows("sabotage-settle-twice-commit") {
+            self.tx.commit_halfway()?;
+        }
+        crash_point!("settle-refund-saved");
+        for kind in told {
+            self.tell_of_refund(kind)?;
+        }
+        for event in std::mem::take(&mut self.order_events) {
+            self.tell_of_order(&event)?;
+        }
+        let asked: Vec<_> = self
+            .locked
+            .refund()
+            .attention
+            .iter()
+            .filter(|open| !self.was_asked(open))
+            .map(|open| match open.reason {
+                Reason::Conflict => EventKind::RefundConflict,
+                _ => EventKind::RefundAttention,
+            })
+            .collect();
+        for kind in asked {
+            self.tell_of_refund(kind)?;
+        }
+        let refund = self.locked.refund();
+        Ok(Settled {
+            refund: Some((refund.id, refund.status)),
+            conflict: false,
+            close_out: self.close_out.as_ref().map(|this| this.progress),
+            order_no: self.close_out.and_then(|this| this.order_no),
+        })
+    }
+
+    /// A question asked again by the same notification (a further try of its close-out) is known.
+    fn was_asked(&self, open: &Attention) -> bool {
+        self.asked_before
+            .iter()
+            .any(|known| known.reason == open.reason && known.callback_id == open.callback_id)
+    }
+
+    fn tell_of_refund(&mut self, kind: EventKind) -> Result<(), StoreError> {
+        let id = EventId::new(self.clock.new_uuid());
+        let view = RefundView::new(self.locked.refund(), self.close_out.as_ref());
+        self.tx.append_event(id, kind, &view, self.now)
+    }
+
+    fn tell_of_order(&mut self, event: &OrderEvent) -> Result<(), StoreError> {
+        let id = EventId::new(self.clock.new_uuid());
+        let refund_id = self.locked.refund().id.to_string();
+        let Some(this) = &self.close_out else {
+            return Ok(());
+        };
+        match event {
+            OrderEvent::Handled(order_no) => {
+                let data = ApplicationHandledView {
+                    order_no: order_no.as_str(),
+                    batchno: &this.key.batchno,
+                    trandeno: &this.key.trandeno,
+                    refund_id,
+                };
+                self.tx
+                    .append_event(id, EventKind::ApplicationHandled, &data, self.now)
+            }
+            OrderEvent::Closed(order_no) => {
+                let data = OrderClosedView {
+                    order_no: order_no.as_str(),
+                    state: OrderState::Closed,
+                    refund_id,
+                };
+                self.tx
+                    .append_event(id, EventKind::OrderClosed, &data, self.now)
+            }
+        }
+    }
+}

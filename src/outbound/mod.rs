@@ -1,0 +1,4 @@
+//! HTTP requests that we send.
+
+pub mod address;
+pub mod client;

@@ -1,0 +1,401 @@
+//! Evidence: what was refused, kept apart from the money in a file of its own. It is capped, and
+//! written without waiting for the disk, so that a flood of bad requests can neither fill nor slow
+//! the store. Losing it in a power cut is acceptable; losing an accepted callback is not.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::domain::time::Moment;
+use crate::store::StoreError;
+use crate::store::driver::{Driver, Value};
+use crate::store::sqlite::{Sqlite, Synchronous, with_suffix};
+
+/// What is kept; beyond it the oldest go first. The bytes bound the file at about 100 MiB.
+const CAP: Cap = Cap {
+    rows: 10_000,
+    bytes: 96 * 1024 * 1024,
+};
+/// Bytes of a refused body that are kept: whole, for any real notification, so that it can be examined.
+pub const HEAD_BYTES_MAX: usize = 16 * 1_024;
+/// What a row takes beside its texts.
+const ROW_BYTES: i64 = 160;
+/// Refusals that may wait to be written; further ones are only counted.
+const QUEUE_MAX: usize = 512;
+/// Refusals in one transaction.
+const BATCH_MAX: usize = 256;
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS evidence (
+  id          INTEGER PRIMARY KEY,
+  received_at INTEGER NOT NULL,
+  reason      TEXT    NOT NULL,
+  path        TEXT    NOT NULL,
+  peer        TEXT    NOT NULL,
+  headers     TEXT    NOT NULL,
+  body_sha256 BLOB    NOT NULL,
+  body_length INTEGER NOT NULL,
+  body_head   BLOB    NOT NULL
+) STRICT";
+
+const INSERT: &str = "-- insert_evidence
+INSERT INTO evidence (received_at, reason, path, peer, headers, body_sha256, body_length, body_head)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const COUNT: &str = "-- count_evidence
+SELECT count(*), coalesce(sum(length(path) + length(peer) + length(headers) + length(body_head)), 0)
+FROM evidence";
+
+const DELETE_OLDEST: &str = "-- delete_oldest_evidence
+DELETE FROM evidence WHERE id = (SELECT min(id) FROM evidence)
+RETURNING length(path) + length(peer) + length(headers) + length(body_head)";
+
+const LIST: &str = "-- list_evidence
+SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
+WHERE received_at >= $1 AND ($2 = '' OR reason = $2) AND substr(path, 1, length($3)) = $3
+ORDER BY id DESC LIMIT $4";
+
+const ONE: &str = "-- one_evidence
+SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
+WHERE id = $1";
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+struct Cap {
+    rows: i64,
+    bytes: i64,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Not what this provider sends.
+    Malformed,
+    /// Whoever sent it did not prove to be the account's provider.
+    Unauthorized,
+    /// The body took too long.
+    TooSlow,
+    /// The body is too large.
+    TooLarge,
+    /// A content encoding or another media type.
+    UnsupportedMedia,
+    /// Sent to a URL that nothing serves.
+    NotFound,
+    /// Not a POST.
+    MethodNotAllowed,
+    /// Kept as a notification, but it says nothing that could take effect (`EPay`, errcode 1).
+    InvalidContent,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::TooSlow,
+        Self::TooLarge,
+        Self::UnsupportedMedia,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::InvalidContent,
+    ];
+
+    /// The word in the file, and in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::TooSlow => "too_slow",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::InvalidContent => "invalid_content",
+        }
+    }
+}
+
+/// One refused request.
+#[derive(Clone, Debug)]
+pub struct RefusedRequest {
+    /// When it came.
+    pub received_at: Moment,
+    /// Why it was refused.
+    pub reason: Reason,
+    /// The path that it was sent to.
+    pub path: String,
+    /// The peer's address.
+    pub peer: String,
+    /// JSON object of the headers that matter.
+    pub headers: String,
+    /// SHA-256 of the whole body, as far as it was read.
+    pub body_sha256: [u8; 32],
+    /// Bytes of the body that were read.
+    pub body_length: usize,
+    /// The first [`HEAD_BYTES_MAX`] bytes.
+    pub body_head: Vec<u8>,
+}
+
+/// A refused request as it was kept.
+#[derive(Clone, Debug)]
+pub struct KeptRequest {
+    /// Its number in the file.
+    pub id: i64,
+    /// When it came.
+    pub received_at: Moment,
+    /// Why it was refused.
+    pub reason: String,
+    /// The path that it was sent to.
+    pub path: String,
+    /// The peer's address.
+    pub peer: String,
+    /// JSON object of the headers that matter, and `why`.
+    pub headers: String,
+    /// SHA-256 of the whole body, as far as it was read.
+    pub body_sha256: Vec<u8>,
+    /// Bytes of the body that were read.
+    pub body_length: i64,
+    /// The first [`HEAD_BYTES_MAX`] of them.
+    pub body_head: Vec<u8>,
+}
+
+/// Which refused requests are wanted; every given condition must hold.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceFilter {
+    /// Not earlier than this.
+    pub since: Option<Moment>,
+    /// Refused for this.
+    pub reason: Option<String>,
+    /// Sent to a path that begins so.
+    pub path: Option<String>,
+}
+
+/// Refused requests, the newest first.
+pub fn list(
+    file: &Path,
+    filter: &EvidenceFilter,
+    limit: u32,
+) -> Result<Vec<KeptRequest>, StoreError> {
+    let params = [
+        filter.since.map_or(i64::MIN, Moment::as_millis).into(),
+        filter.reason.as_deref().unwrap_or_default().into(),
+        filter.path.as_deref().unwrap_or_default().into(),
+        i64::from(limit).into(),
+    ];
+    read(file, LIST, &params)
+}
+
+/// One refused request.
+pub fn one(file: &Path, id: i64) -> Result<Option<KeptRequest>, StoreError> {
+    Ok(read(file, ONE, &[id.into()])?.into_iter().next())
+}
+
+/// Reads beside the service that writes; a file that is not there holds nothing.
+fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<KeptRequest>, StoreError> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let mut sqlite = Sqlite::open_read_only(file)?;
+    let mut found = Vec::new();
+    sqlite.query(sql, params, &mut |row| {
+        found.push(KeptRequest {
+            id: row.integer(0)?,
+            received_at: Moment::from_millis(row.integer(1)?),
+            reason: row.text(2)?.to_owned(),
+            path: row.text(3)?.to_owned(),
+            peer: row.text(4)?.to_owned(),
+            headers: row.text(5)?.to_owned(),
+            body_sha256: row.blob(6)?.to_vec(),
+            body_length: row.integer(7)?,
+            body_head: row.blob(8)?.to_vec(),
+        });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The evidence file and the thread that writes it.
+pub struct Evidence {
+    queue: Option<SyncSender<RefusedRequest>>,
+    thread: Option<JoinHandle<()>>,
+    dropped: Arc<AtomicU64>,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+/// Where the evidence of a store lies: `refunds.db` has `refunds.evidence.db` beside it.
+pub fn path_beside(database: &Path) -> PathBuf {
+    let stem = match database.extension() {
+        Some(extension) if extension == "db" => database.with_extension(""),
+        _ => database.to_owned(),
+    };
+    with_suffix(&stem, ".evidence.db")
+}
+
+impl Evidence {
+    /// Opens or creates the file.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, CAP)
+    }
+
+    fn open_with(path: &Path, cap: Cap) -> Result<Self, StoreError> {
+        let mut sqlite = Sqlite::open_writer(path, Synchronous::Normal)?;
+        sqlite.run_script(SCHEMA)?;
+        let mut writer = Writer {
+            kept: count(&mut sqlite)?,
+            sqlite,
+            cap,
+        };
+        let (queue, refusals) = sync_channel(QUEUE_MAX);
+        let failure = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&failure);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
+        let thread = std::thread::Builder::new()
+            .name("evidence-writer".to_owned())
+            .spawn(move || writer.write_all(&refusals, &noted, &lost))
+            .map_err(|error| StoreError::open(path, &error))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+            dropped,
+            failure,
+        })
+    }
+
+    /// Keeps a refusal, without waiting; where too many wait it is only counted.
+    pub fn keep(&self, refusal: RefusedRequest) {
+        let kept = self
+            .queue
+            .as_ref()
+            .is_some_and(|queue| queue.try_send(refusal).is_ok());
+        if !kept {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Refusals that were only counted.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Why the file cannot be written at the moment, if it cannot.
+    pub fn failure(&self) -> Option<String> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for Evidence {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer of evidence panicked");
+        }
+    }
+}
+
+/// The thread's own connection, and how much it holds.
+struct Writer {
+    sqlite: Sqlite,
+    cap: Cap,
+    kept: Cap,
+}
+
+impl Writer {
+    fn write_all(
+        &mut self,
+        refusals: &Receiver<RefusedRequest>,
+        failure: &Mutex<Option<String>>,
+        dropped: &AtomicU64,
+    ) {
+        while let Ok(first) = refusals.recv() {
+            let mut batch = vec![first];
+            batch.extend(refusals.try_iter().take(BATCH_MAX - 1));
+            let before = self.kept;
+            let result = self.write_batch(&batch);
+            if result.is_err() {
+                self.sqlite.rollback();
+                self.kept = before;
+                dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            }
+            let error = result.err().map(|error| error.to_string());
+            if let Some(error) = &error {
+                tracing::warn!(error, refusals = batch.len(), "evidence could not be kept");
+            }
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        }
+    }
+
+    fn write_batch(&mut self, batch: &[RefusedRequest]) -> Result<(), StoreError> {
+        self.sqlite.begin()?;
+        for refusal in batch {
+            self.insert(refusal)?;
+        }
+        while self.kept.rows > self.cap.rows || self.kept.bytes > self.cap.bytes {
+            self.delete_oldest()?;
+        }
+        self.sqlite.commit()?;
+        // Never idle: what is copied out of the log is synced, and the syncs of the store would wait for that.
+        self.sqlite.maintain(false)
+    }
+
+    fn insert(&mut self, refusal: &RefusedRequest) -> Result<(), StoreError> {
+        let length = i64::try_from(refusal.body_length).unwrap_or(i64::MAX);
+        self.sqlite.execute(
+            INSERT,
+            &[
+                refusal.received_at.as_millis().into(),
+                refusal.reason.as_str().into(),
+                refusal.path.as_str().into(),
+                refusal.peer.as_str().into(),
+                refusal.headers.as_str().into(),
+                (&refusal.body_sha256).into(),
+                length.into(),
+                refusal.body_head.as_slice().into(),
+            ],
+        )?;
+        // Characters of the texts, as SQL counts them.
+        let texts = [&refusal.path, &refusal.peer, &refusal.headers];
+        let chars: usize = texts.map(|text| text.chars().count()).iter().sum();
+        let bytes = chars + refusal.body_head.len();
+        self.kept.rows += 1;
+        self.kept.bytes += i64::try_from(bytes).unwrap_or(i64::MAX) + ROW_BYTES;
+        Ok(())
+    }
+
+    fn delete_oldest(&mut self) -> Result<(), StoreError> {
+        let mut bytes = None;
+        self.sqlite.query(DELETE_OLDEST, &[], &mut |row| {
+            bytes = Some(row.integer(0)?);
+            Ok(())
+        })?;
+        match bytes {
+            Some(bytes) => {
+                self.kept.rows -= 1;
+                self.kept.bytes -= bytes + ROW_BYTES;
+            }
+            // Nothing left: whatever was counted is gone.
+            None => self.kept = Cap { rows: 0, bytes: 0 },
+        }
+        Ok(())
+    }
+}
+
+fn count(sqlite: &mut Sqlite) -> Result<Cap, StoreError> {
+    let mut kept = Cap { rows: 0, bytes: 0 };
+    sqlite.query(COUNT, &[], &mut |row| {
+        kept.rows = row.integer(0)?;
+        kept.bytes = row.integer(1)? + kept.rows * ROW_BYTES;
+        Ok(())
+    })?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+#[path = "evidence_test.rs"]
+mod tests;

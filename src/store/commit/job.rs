@@ -1,0 +1,89 @@
+//! What a writer is given to do: a closure with its result, and who waits for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::capacity::Place;
+use crate::store::tables::Tx;
+use crate::store::{Lane, StoreError, monotonic};
+
+/// A job in the queue, its types forgotten.
+pub(in crate::store) trait Job: Send {
+    /// Its name, for logs.
+    fn name(&self) -> &'static str;
+    /// Its lane, by which a batch is put in order.
+    fn lane(&self) -> Lane;
+    /// Whether its caller has gone. What has not begun by then is not run.
+    fn is_abandoned(&self) -> bool;
+    /// Whether it is run again where another transaction is in its way.
+    fn tries_again(&self) -> bool;
+    /// Runs it, keeping the result; a panic is an error.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
+    /// Tells the caller how the commit went.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// Where the result of a job goes.
+pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A job with its types.
+pub(in crate::store) struct Task<T, F> {
+    /// For logs.
+    pub name: &'static str,
+    /// Where it belongs.
+    pub lane: Lane,
+    /// What is done.
+    pub work: F,
+    /// What came of it, before the commit.
+    pub result: Option<T>,
+    /// `None` where no caller waits.
+    pub reply: Option<Reply<T>>,
+    /// Until when contention is a reason to try again.
+    pub try_until: Option<Instant>,
+    /// Given back with the job.
+    pub _place: Place,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn tries_again(&self) -> bool {
+        self.try_until.is_some_and(|until| monotonic() < until)
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        self.result = None;
+        let work = &mut self.work;
+        let result = catch_unwind(AssertUnwindSafe(|| work(tx)));
+        self.result = Some(result.map_err(|_| StoreError::Panicked(self.name))??);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let answer = match (committed, self.result) {
+            (Ok(()), Some(result)) => Ok(result),
+            (Ok(()), None) => Err(StoreError::Closed),
+            (Err(error), _) => Err(error),
+        };
+        if let Some(reply) = self.reply {
+            // The caller may have gone (a client that hung up); the commit is done all the same.
+            drop(reply.send(answer));
+        }
+    }
+}

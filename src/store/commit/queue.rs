@@ -1,0 +1,365 @@
+//! The writer's queue. Waking a sleeping thread is the dearest thing on a callback's way, so the one
+//! who waits says what it waits for, and whoever adds a job wakes it only when that is there.
+//!
+//! Jobs that nobody waits for ride along with urgent ones, but a group at a time: each commit writes
+//! every page that it changed, and settling changes many. A single sender at a time would otherwise
+//! wait, with each of its callbacks, for the pages of the one before it. Where both wait they share a
+//! batch, so that a mass of background jobs never keeps urgent ones out of it.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::store::{StoreError, Urgency, monotonic};
+
+/// Longest time for which background jobs wait until they are enough to ride along.
+const RIDES_WAIT: Duration = Duration::from_millis(10);
+
+/// What the writer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Until {
+    /// A job of any kind.
+    AnyJob,
+    /// This many jobs that somebody waits for.
+    Urgent(usize),
+}
+
+/// How waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Woken {
+    /// It is there.
+    Ready,
+    /// Time is over.
+    TimedOut,
+    /// Nobody can add a job any more.
+    Closed,
+}
+
+/// What is taken at once.
+pub(in crate::store) struct Batch<T> {
+    /// Jobs that ride along; they come first.
+    pub rides: Vec<T>,
+    /// Jobs that are waited for.
+    pub urgent: Vec<T>,
+    /// Jobs that come after everything that was queued before them.
+    pub behind: Vec<T>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            rides: Vec::new(),
+            urgent: Vec::new(),
+            behind: Vec::new(),
+        }
+    }
+}
+
+impl<T> Batch<T> {
+    /// How many there are.
+    pub(in crate::store) fn len(&self) -> usize {
+        self.rides.len() + self.urgent.len() + self.behind.len()
+    }
+
+    /// Keeps those alone that are as wanted.
+    pub(in crate::store) fn retain(&mut self, mut wanted: impl FnMut(&T) -> bool) {
+        for part in [&mut self.rides, &mut self.urgent, &mut self.behind] {
+            part.retain(&mut wanted);
+        }
+    }
+
+    /// All of them, in the order in which they are run.
+    pub(in crate::store) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let urgent = self.urgent.iter_mut().chain(&mut self.behind);
+        self.rides.iter_mut().chain(urgent)
+    }
+}
+
+impl<T> IntoIterator for Batch<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(mut self) -> Self::IntoIter {
+        self.rides.append(&mut self.urgent);
+        self.rides.append(&mut self.behind);
+        self.rides.into_iter()
+    }
+}
+
+/// A queue with one taker. How much may wait is for `room.rs` to say.
+pub(in crate::store) struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    /// So many background jobs ride along with the next urgent one.
+    group: usize,
+}
+
+struct State<T> {
+    urgent: VecDeque<(Instant, T)>,
+    background: VecDeque<(Instant, T)>,
+    /// Urgent ones that come after all background jobs.
+    behind: VecDeque<(Instant, T)>,
+    waits_for: Option<Until>,
+    closed: bool,
+}
+
+impl<T> State<T> {
+    fn has(&self, until: Until) -> bool {
+        let urgent = self.urgent.len() + self.behind.len();
+        match until {
+            Until::AnyJob => urgent > 0 || !self.background.is_empty(),
+            Until::Urgent(count) => urgent >= count,
+        }
+    }
+
+    fn part(&mut self, urgency: Urgency) -> &mut VecDeque<(Instant, T)> {
+        match urgency {
+            Urgency::Background => &mut self.background,
+            Urgency::Now => &mut self.urgent,
+            Urgency::NowWithAll => &mut self.behind,
+        }
+    }
+
+    /// How many background jobs are to be taken now, of this many places.
+    fn rides(&self, group: usize, max: usize) -> usize {
+        let is_over = |(since, _): &(Instant, T)| since.elapsed() >= RIDES_WAIT;
+        let waiting = self.background.len();
+        if self.urgent.is_empty() {
+            waiting.min(max)
+        } else if !self.behind.is_empty()
+            || waiting >= group
+            || self.background.front().is_some_and(is_over)
+        {
+            waiting.min(max.div_ceil(2))
+        } else {
+            0
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    /// An empty queue whose background jobs ride along in groups of this size.
+    pub(in crate::store) fn new(group: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                urgent: VecDeque::new(),
+                background: VecDeque::new(),
+                behind: VecDeque::new(),
+                waits_for: None,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+            group,
+        }
+    }
+
+    /// Adds a job, or says why not.
+    pub(in crate::store) fn push(&self, job: T, urgency: Urgency) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        state.part(urgency).push_back((monotonic(), job));
+        if state.waits_for.is_some_and(|until| state.has(until)) {
+            state.waits_for = None;
+            drop(state);
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Puts jobs back that were taken and not run, before the others.
+    pub(in crate::store) fn give_back(&self, jobs: Vec<T>, urgency: Urgency) {
+        let now = monotonic();
+        let mut state = self.lock();
+        for job in jobs.into_iter().rev() {
+            state.part(urgency).push_front((now, job));
+        }
+    }
+
+    /// Refuses further jobs; those in the queue stay.
+    pub(in crate::store) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Since when the oldest job of this kind waits.
+    pub(in crate::store) fn oldest(&self, urgency: Urgency) -> Option<Instant> {
+        let mut state = self.lock();
+        state.part(urgency).front().map(|(since, _)| *since)
+    }
+
+    /// Waits until it is there, but not beyond the deadline.
+    pub(in crate::store) fn wait(&self, until: Until, deadline: Instant) -> Woken {
+        let mut state = self.lock();
+        loop {
+            if state.has(until) {
+                state.waits_for = None;
+                return Woken::Ready;
+            }
+            if state.closed {
+                return Woken::Closed;
+            }
+            let left = deadline.saturating_duration_since(monotonic());
+            if left == Duration::ZERO {
+                state.waits_for = None;
+                return Woken::TimedOut;
+            }
+            state.waits_for = Some(until);
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Takes the oldest jobs, at most about this many. Whoever waits for all of the background jobs is
+    /// taken with the last of them.
+    pub(in crate::store) fn take(&self, max: usize) -> Batch<T> {
+        let mut state = self.lock();
+        let rides = state.rides(self.group, max);
+        let rides: Vec<T> = jobs(state.background.drain(..rides));
+        let urgent = state.urgent.len().min(max.saturating_sub(rides.len()));
+        let urgent = jobs(state.urgent.drain(..urgent));
+        let behind = if state.background.is_empty() {
+            jobs(state.behind.drain(..))
+        } else {
+            Vec::new()
+        };
+        Batch {
+            rides,
+            urgent,
+            behind,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn jobs<T>(waited: impl Iterator<Item = (Instant, T)>) -> Vec<T> {
+    waited.map(|(_, job)| job).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn soon() -> Instant {
+        monotonic() + Duration::from_millis(20)
+    }
+
+    fn late() -> Instant {
+        monotonic() + Duration::from_secs(20)
+    }
+
+    fn taken(queue: &Queue<u8>, max: usize) -> Vec<u8> {
+        queue.take(max).into_iter().collect()
+    }
+
+    #[test]
+    fn it_is_first_in_first_out() {
+        let queue = Queue::new(9);
+        for job in [1, 2] {
+            queue.push(job, Urgency::Now).unwrap();
+        }
+        queue.push(3, Urgency::Background).unwrap();
+        assert_eq!(taken(&queue, 1), [1]);
+        assert_eq!(taken(&queue, 9), [2]);
+        assert_eq!(taken(&queue, 9), [3], "alone, nothing is left to ride with");
+    }
+
+    #[test]
+    fn background_jobs_ride_along_in_groups() {
+        let queue = Queue::new(3);
+        for job in [1, 2] {
+            queue.push(job, Urgency::Background).unwrap();
+        }
+        queue.push(8, Urgency::Now).unwrap();
+        assert_eq!(taken(&queue, 9), [8]);
+        queue.push(3, Urgency::Background).unwrap();
+        queue.push(9, Urgency::Now).unwrap();
+        assert_eq!(taken(&queue, 9), [1, 2, 3, 9]);
+    }
+
+    #[test]
+    fn a_mass_of_background_jobs_leaves_half_of_a_batch_to_urgent_ones() {
+        let queue = Queue::new(1);
+        for job in 1..=9 {
+            queue.push(job, Urgency::Background).unwrap();
+        }
+        for job in [21, 22, 23] {
+            queue.push(job, Urgency::Now).unwrap();
+        }
+        assert_eq!(taken(&queue, 4), [1, 2, 21, 22]);
+        assert_eq!(taken(&queue, 4), [3, 4, 23]);
+        assert_eq!(taken(&queue, 4), [5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn whoever_waits_for_all_gets_all_though_it_is_more_than_one_batch() {
+        let queue = Queue::new(9);
+        for job in 1..=5 {
+            queue.push(job, Urgency::Background).unwrap();
+        }
+        queue.push(6, Urgency::NowWithAll).unwrap();
+        assert_eq!(taken(&queue, 3), [1, 2, 3]);
+        let mut rest = queue.take(3);
+        assert_eq!((&rest.rides[..], &rest.behind[..]), (&[4, 5][..], &[6][..]));
+        // Not all of it could be done in this batch, so who waits for all waits on.
+        queue.give_back(rest.rides.split_off(1), Urgency::Background);
+        queue.give_back(rest.behind, Urgency::NowWithAll);
+        assert_eq!(taken(&queue, 3), [5, 6]);
+        queue.push(7, Urgency::Background).unwrap();
+        queue.push(8, Urgency::Now).unwrap();
+        assert_eq!(taken(&queue, 3), [8], "nobody waits for all any more");
+    }
+
+    #[test]
+    fn a_background_job_rides_along_when_it_has_waited_long_enough() {
+        let queue = Queue::new(9);
+        queue.push(1, Urgency::Background).unwrap();
+        let waited = queue.wait(Until::Urgent(1), monotonic() + RIDES_WAIT);
+        assert_eq!(waited, Woken::TimedOut);
+        queue.push(2, Urgency::Now).unwrap();
+        assert_eq!(taken(&queue, 9), [1, 2]);
+    }
+
+    #[test]
+    fn only_what_is_waited_for_ends_the_waiting() {
+        let queue = Queue::new(9);
+        assert_eq!(queue.wait(Until::AnyJob, soon()), Woken::TimedOut);
+        queue.push(1, Urgency::Background).unwrap();
+        assert_eq!(queue.wait(Until::AnyJob, late()), Woken::Ready);
+        assert_eq!(queue.wait(Until::Urgent(1), soon()), Woken::TimedOut);
+        queue.push(2, Urgency::Now).unwrap();
+        assert_eq!(queue.wait(Until::Urgent(1), late()), Woken::Ready);
+        assert_eq!(queue.wait(Until::Urgent(2), soon()), Woken::TimedOut);
+        queue.push(3, Urgency::Now).unwrap();
+        assert_eq!(queue.wait(Until::Urgent(2), late()), Woken::Ready);
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_by_the_job_it_waits_for_and_by_the_end() {
+        for until in [Until::AnyJob, Until::Urgent(1), Until::Urgent(2)] {
+            let queue = Arc::new(Queue::new(9));
+            let pushed = Arc::clone(&queue);
+            let sender = std::thread::spawn(move || {
+                pushed.push(1, Urgency::Background).unwrap();
+                pushed.push(2, Urgency::Now).unwrap();
+                pushed.push(3, Urgency::NowWithAll).unwrap();
+            });
+            assert_eq!(queue.wait(until, late()), Woken::Ready, "{until:?}");
+            sender.join().unwrap();
+        }
+        let queue = Arc::new(Queue::<u8>::new(9));
+        let closed = Arc::clone(&queue);
+        let other = std::thread::spawn(move || closed.close());
+        assert_eq!(queue.wait(Until::AnyJob, late()), Woken::Closed);
+        other.join().unwrap();
+        assert!(matches!(
+            queue.push(1, Urgency::Now),
+            Err(StoreError::Closed)
+        ));
+    }
+}

@@ -1,0 +1,124 @@
+//! What the store tells the operator about itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::store::StoreError;
+
+/// Counters of the writer; all since the start.
+#[derive(Debug)]
+pub struct Stats {
+    commits: AtomicU64,
+    failed_commits: AtomicU64,
+    jobs: AtomicU64,
+    commit_micros: AtomicU64,
+    damaged_reads: AtomicU64,
+    fatal: Mutex<Option<StoreError>>,
+    failed: watch::Sender<bool>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            commits: AtomicU64::new(0),
+            failed_commits: AtomicU64::new(0),
+            jobs: AtomicU64::new(0),
+            commit_micros: AtomicU64::new(0),
+            damaged_reads: AtomicU64::new(0),
+            fatal: Mutex::new(None),
+            failed: watch::Sender::new(false),
+        }
+    }
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct StatsNow {
+    /// Transactions tried.
+    pub commits: u64,
+    /// Transactions that failed by the engine's or the disk's fault.
+    pub failed_commits: u64,
+    /// Jobs in them.
+    pub jobs: u64,
+    /// Time spent in them, in microseconds.
+    pub commit_micros: u64,
+    /// Reads that met a damaged part of the store.
+    pub damaged_reads: u64,
+}
+
+impl Stats {
+    /// Notes how a transaction of this many jobs went.
+    pub(in crate::store) fn record_commit(
+        &self,
+        jobs: usize,
+        took: Duration,
+        result: Result<(), &StoreError>,
+    ) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        // What one job is to blame for is run again without it; a lock is no job's fault.
+        let failed = result.is_err_and(|error| {
+            !error.blames_one_job() || matches!(error, StoreError::Contended(_))
+        });
+        self.failed_commits
+            .fetch_add(u64::from(failed), Ordering::Relaxed);
+    }
+
+    fn set_fatal(&self, error: &StoreError) {
+        let mut fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        if fatal.is_none() {
+            *fatal = Some(error.clone());
+        }
+        self.failed.send_replace(true);
+    }
+
+    /// Notes an error after which the store must not be used any more.
+    pub(in crate::store) fn stop_if_fatal(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.set_fatal(error);
+        }
+    }
+
+    /// What a reader's error means: one page that cannot be read fails this read alone. Whether anything can
+    /// still be accepted is for the writer to find.
+    pub(in crate::store) fn of_reader(&self, error: StoreError) -> StoreError {
+        if !error.is_fatal() {
+            return error;
+        }
+        self.damaged_reads.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "a part of the store cannot be read; run `audit`, restore a backup");
+        StoreError::Damaged(error.to_string())
+    }
+
+    /// Why the store must not be used any more.
+    pub fn fatal(&self) -> Option<StoreError> {
+        if !*self.failed.borrow() {
+            return None;
+        }
+        self.fatal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Becomes true once the store failed for good.
+    pub fn failed(&self) -> watch::Receiver<bool> {
+        self.failed.subscribe()
+    }
+
+    /// The counters now.
+    pub fn now(&self) -> StatsNow {
+        StatsNow {
+            commits: self.commits.load(Ordering::Relaxed),
+            failed_commits: self.failed_commits.load(Ordering::Relaxed),
+            jobs: self.jobs.load(Ordering::Relaxed),
+            commit_micros: self.commit_micros.load(Ordering::Relaxed),
+            damaged_reads: self.damaged_reads.load(Ordering::Relaxed),
+        }
+    }
+}

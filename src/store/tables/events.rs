@@ -1,0 +1,163 @@
+//! The feed's rows. Events of a transaction are kept aside and numbered last, just before the
+//! commit: numbers are gapless and in commit order, and the counter is held for the shortest time.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::callbacks::uuid;
+use super::{Snapshot, Tx};
+use crate::domain::event::EventKind;
+use crate::domain::ids::EventId;
+use crate::domain::time::Moment;
+use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
+use crate::store::{StoreError, schema, sql};
+
+/// An event that waits for its number.
+pub(super) struct NewEvent {
+    id: EventId,
+    kind: EventKind,
+    occurred_at: Moment,
+    data: String,
+}
+
+/// One entry of the feed.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// Its number; the next commit continues with the next one.
+    pub sequence: i64,
+    /// Its id.
+    pub id: EventId,
+    /// Its kind, as written.
+    pub kind: String,
+    /// When its transaction ran.
+    pub occurred_at: Moment,
+    /// JSON as readers get it.
+    pub data: String,
+}
+
+impl Tx<'_> {
+    /// Adds an event to the feed.
+    pub fn append_event(
+        &mut self,
+        id: EventId,
+        kind: EventKind,
+        data: &impl Serialize,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let data = serde_json::to_string(data)
+            .map_err(|error| StoreError::Statement(error.to_string()))?;
+        self.events.push(NewEvent {
+            id,
+            kind,
+            occurred_at: now,
+            data,
+        });
+        Ok(())
+    }
+
+    /// Writes something without changing anything, to see whether the disk takes it;
+    /// returns the rows rewritten.
+    pub(super) fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
+        self.execute(sql::REWRITE_COUNTER, &[])
+    }
+
+    /// Begins another history for the feed: its readers are told that their places are of another one. Returns
+    /// the new epoch.
+    pub fn renew_epoch(&mut self, random: Uuid) -> Result<String, StoreError> {
+        let epoch = schema::epoch(random);
+        self.driver
+            .expect_one(sql::RENEW_EPOCH, &[epoch.as_str().into()])?;
+        Ok(epoch)
+    }
+
+    /// Begins another history unless this one has ended already; returns the new epoch if so.
+    pub(in crate::store) fn end_history(
+        &mut self,
+        known: &FeedKnown,
+        random: Uuid,
+    ) -> Result<Option<String>, StoreError> {
+        if self.snapshot().epoch()? != *known.epoch {
+            return Ok(None);
+        }
+        self.renew_epoch(random).map(Some)
+    }
+
+    /// Numbers and stores the events of this transaction, if there are any.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "names a history apart from all others; no clock orders them"
+    )]
+    pub(in crate::store) fn number_events(
+        &mut self,
+        counter: &Counter,
+    ) -> Result<Option<Numbered>, StoreError> {
+        if self.events.is_empty() {
+            return Ok(None);
+        }
+        // Before the counter's row is locked, so that it has what is known here unless commits were lost.
+        let known = counter.known();
+        self.driver.before_numbering()?;
+        let events = std::mem::take(&mut self.events);
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let last = self
+            .snapshot()
+            .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
+            .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
+        // Before a number is given away twice.
+        let begun = if last - count < known.last {
+            self.end_history(&known, Uuid::now_v7())?.map(Arc::from)
+        } else {
+            None
+        };
+        for (sequence, event) in (last - count + 1..).zip(&events) {
+            self.driver.expect_one(
+                sql::INSERT_EVENT,
+                &[
+                    sequence.into(),
+                    event.id.as_bytes().into(),
+                    event.kind.as_str().into(),
+                    event.occurred_at.as_millis().into(),
+                    event.data.as_str().into(),
+                ],
+            )?;
+        }
+        self.driver.announce(last)?;
+        Ok(Some(Numbered { last, begun }))
+    }
+}
+
+impl Snapshot<'_> {
+    /// Entries after this number, oldest first.
+    pub fn events_after(&mut self, after: i64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let params = [after.into(), i64::from(limit).into()];
+        self.all(sql::EVENTS_AFTER, &params, |row| {
+            Ok(EventRow {
+                sequence: row.integer(0)?,
+                id: EventId::new(uuid(row.blob(1)?)?),
+                kind: row.text(2)?.to_owned(),
+                occurred_at: Moment::from_millis(row.integer(3)?),
+                data: row.text(4)?.to_owned(),
+            })
+        })
+    }
+
+    /// When the transaction of an event ran.
+    pub fn event_time(&mut self, sequence: i64) -> Result<Option<Moment>, StoreError> {
+        let time = self.first(sql::EVENT_TIME, &[sequence.into()], |row| row.integer(0))?;
+        Ok(time.map(Moment::from_millis))
+    }
+
+    /// Which history the numbers count.
+    pub fn epoch(&mut self) -> Result<String, StoreError> {
+        let epoch = self.first(sql::EPOCH, &[], |row| Ok(row.text(0)?.to_owned()))?;
+        epoch.ok_or_else(|| StoreError::Unreadable("the feed's epoch is gone".to_owned()))
+    }
+
+    /// The last number given away.
+    pub fn last_sequence(&mut self) -> Result<i64, StoreError> {
+        let last = self.first(sql::LAST_SEQUENCE, &[], |row| row.integer(0))?;
+        last.ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))
+    }
+}

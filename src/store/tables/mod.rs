@@ -1,0 +1,176 @@
+//! What can be said inside a transaction, in business words: one method a statement, one file a
+//! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
+
+mod audit;
+mod callback_pages;
+mod callbacks;
+mod close_outs;
+mod consumers;
+mod deliveries;
+mod endpoints;
+mod events;
+mod orders;
+mod refund_list;
+mod refunds;
+
+use uuid::Uuid;
+
+use super::driver::{Driver, Row, Value};
+use super::{StoreError, sql};
+use crate::domain::ids::Number;
+use crate::domain::time::Moment;
+
+pub use audit::{
+    AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
+};
+pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored, read_claim};
+pub use consumers::ConsumerRow;
+pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
+pub use events::EventRow;
+pub use refund_list::{RefundFilter, RefundPage};
+pub use refunds::Locked;
+
+/// Some rows of a list, and whether there are more behind them.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The rows, in the order of the list.
+    pub rows: Vec<T>,
+    /// Whether the list goes on.
+    pub has_more: bool,
+}
+
+impl<T> Page<T> {
+    /// Of what came for [`rows_to_ask`].
+    fn of(mut rows: Vec<T>, limit: u32) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        Self { rows, has_more }
+    }
+}
+
+/// How far a count goes that a metric shows: it must cost a bounded time whatever has piled up.
+pub const COUNTED_MAX: i64 = 100_000;
+
+/// Rows to ask for: one more than a page holds tells whether there are more.
+fn rows_to_ask(limit: u32) -> i64 {
+    i64::from(limit).saturating_add(1)
+}
+
+/// One unchanging state to read from.
+pub struct Snapshot<'a> {
+    driver: &'a mut dyn Driver,
+}
+
+/// A transaction that writes.
+pub struct Tx<'a> {
+    driver: &'a mut dyn Driver,
+    events: Vec<events::NewEvent>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
+        Self { driver }
+    }
+
+    /// The clock that every process on this store sees; `None` where only one machine can be one.
+    pub fn server_clock(&mut self) -> Result<Option<Moment>, StoreError> {
+        Ok(self.driver.clock()?.map(Moment::from_millis))
+    }
+
+    /// Reads all rows.
+    fn all<T>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        self.driver.query(sql, params, &mut |row| {
+            rows.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Reads the first row, if there is one.
+    fn first<T>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&dyn Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut first = None;
+        self.driver.query(sql, params, &mut |row| {
+            let read = read(row)?;
+            first.get_or_insert(read);
+            Ok(())
+        })?;
+        Ok(first)
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
+        Self {
+            driver,
+            events: Vec::new(),
+        }
+    }
+
+    /// Runs a part that may fail without taking the rest of the transaction along. An error that does not
+    /// blame one job means that the whole transaction is lost.
+    pub(super) fn apart<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let events = self.events.len();
+        self.driver.save_point()?;
+        let result = part(self).and_then(|done| self.driver.await_sent().map(|()| done));
+        match &result {
+            Ok(_) => self.driver.release_save_point()?,
+            Err(error) if error.blames_one_job() => {
+                self.events.truncate(events);
+                self.driver.roll_back_to_save_point()?;
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Does to the store what accepting needs, and changes nothing.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        self.execute(sql::TOUCH_NO_CALLBACK, &[Uuid::nil().as_bytes().into()])?;
+        if self.driver.write_nothing()? {
+            return Ok(());
+        }
+        self.rewrite_counter().map(drop)
+    }
+
+    /// The same state, for reading.
+    pub fn snapshot(&mut self) -> Snapshot<'_> {
+        Snapshot {
+            driver: self.driver,
+        }
+    }
+
+    /// A planted bug: what came before is committed without what follows.
+    #[cfg(feature = "sabotage-settle-twice-commit")]
+    pub fn commit_halfway(&mut self) -> Result<(), StoreError> {
+        self.driver.commit()?;
+        self.driver.begin()
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
+        self.driver.execute(sql, params)
+    }
+}
+
+/// What a column holds is not what this program writes there.
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Unreadable(format!("an unreadable {what} is stored"))
+}
+
+fn number(text: Option<&str>) -> Result<Option<Number>, StoreError> {
+    text.map(|text| text.parse().map_err(|_| corrupt("number")))
+        .transpose()
+}
