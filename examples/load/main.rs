@@ -34,7 +34,7 @@ const ACKNOWLEDGEMENT: &[u8] = br#"{"code":"SUCCESS","msg":"Success"}"#;
 
 /// Time for the server to finish what it has acknowledged before its processor time is read, so
 /// that work put off past the answer is charged to the requests that caused it.
-const SETTLE_GRACE: Duration = Duration::from_secs(1);
+const APPLY_GRACE: Duration = Duration::from_secs(1);
 
 /// Enough signed requests for a first look; a measurement names its own number.
 const PREPARE_NEW: usize = 20_000;
@@ -193,7 +193,7 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
             let bad = flood.map(Flood::stop).transpose()?;
             let usage = match (&watched, before) {
                 (Some(watched), Some(before)) => {
-                    std::thread::sleep(SETTLE_GRACE);
+                    std::thread::sleep(APPLY_GRACE);
                     Some(watched.usage()?.since(&before))
                 }
                 _ => None,

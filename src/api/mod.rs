@@ -7,11 +7,11 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::domain::claim::{Failure, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
-use crate::domain::ids::{Number, RefundId};
+use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::order::{ApplicationState, Order, OrderState};
 use crate::domain::refund::{Attention, Refund};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 
 /// A refund as readers get it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,9 +46,9 @@ pub struct RefundView<'a> {
     #[schema(required)]
     failure: Option<&'a Failure>,
     #[schema(required)]
-    finished_at: Option<Moment>,
-    received_at: Moment,
-    updated_at: Moment,
+    finished_at: Option<Timestamp>,
+    received_at: Timestamp,
+    updated_at: Timestamp,
     /// Open questions for a person.
     attention: &'a [Attention],
     /// The order side; with provider `epay` only.
@@ -86,8 +86,8 @@ impl<'a> RefundView<'a> {
             provider: &refund.account.provider,
             account: &refund.account.name,
             refund_no: refund.refund_no.as_ref().map(RefundNo::as_str),
-            provider_refund_no: refund.provider_refund_no.as_ref().map(Number::as_str),
-            order_no: refund.order_no.as_ref().map(Number::as_str),
+            provider_refund_no: refund.provider_refund_no.as_ref().map(ExternalId::as_str),
+            order_no: refund.order_no.as_ref().map(ExternalId::as_str),
             status: refund.status,
             provider_status: refund.provider_status.as_deref(),
             amount: refund.money.map(Money::amount_text),
@@ -100,7 +100,7 @@ impl<'a> RefundView<'a> {
             closeout: close_out.map(|c| CloseOutView {
                 state: c.progress.as_str(),
                 errcode: c.progress.errcode(),
-                order_no: c.order_no.as_ref().map(Number::as_str),
+                order_no: c.order_no.as_ref().map(ExternalId::as_str),
                 order_state: c.order_state,
             }),
         }

@@ -4,7 +4,7 @@
 use super::feed::{Feed, History};
 use crate::domain::claim::{Claim, RefundNo};
 use crate::domain::close_out::{CloseOut, Progress};
-use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
 use crate::store::{HandledApplication, Snapshot, StoreError, StoredClaim};
@@ -109,7 +109,7 @@ impl OrderFacts {
         feed: &Feed,
         (order_no, state, closed_by_close_out): (String, OrderState, bool),
     ) -> Result<Self, StoreError> {
-        let number: Number = order_no
+        let number: ExternalId = order_no
             .parse()
             .map_err(|error| StoreError::Unreadable(format!("order {order_no:?} {error}")))?;
         let mut payments = Vec::new();

@@ -5,26 +5,26 @@ use std::time::Duration;
 
 use super::facts::RefundFacts;
 use crate::domain::close_out::Progress;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::AuditedCallback;
 
-/// A running service has settled what it accepted this long before something newer.
-const SETTLED_WITHIN: Duration = Duration::from_secs(10);
-/// After this many tries, some ten seconds, a notification that cannot be settled is stuck.
+/// A running service has applied what it accepted this long before something newer.
+const APPLIED_WITHIN: Duration = Duration::from_secs(10);
+/// After this many tries, some ten seconds, a notification that cannot be applied is stuck.
 const ATTEMPTS_MAX: i64 = 4;
 
 /// Whether a notification waits for transaction 2 for too long. A stopped store tells no time of its
 /// own; its newest notification does: a service that took that was at work.
-pub fn of_callback(callback: &AuditedCallback, newest: Option<Moment>) -> Vec<String> {
+pub fn of_callback(callback: &AuditedCallback, newest: Option<Timestamp>) -> Vec<String> {
     if callback.verdict.is_some() {
         return Vec::new();
     }
     let since = callback.received_at;
-    let is_late = newest.is_some_and(|newest| newest > since.plus(SETTLED_WITHIN));
+    let is_late = newest.is_some_and(|newest| newest > since.plus(APPLIED_WITHIN));
     if is_late || callback.settle_attempts >= ATTEMPTS_MAX {
         let times = callback.settle_attempts;
         return vec![format!(
-            "is not settled since {since}, after {times} failed tries"
+            "is not applied since {since}, after {times} failed tries"
         )];
     }
     Vec::new()

@@ -3,16 +3,16 @@
 
 use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::order::OrderState;
 use crate::store::AuditedCallback;
 
-/// A settled notification with a claim points to the refund of its number; any other to none.
+/// A applied notification with a claim points to the refund of its number; any other to none.
 pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
     let has_effect = callback.verdict.is_some() && callback.claim.is_some();
     let problem = match (&callback.refund_id, &callback.refund) {
-        (None, _) if has_effect => "is settled, but made or met no refund",
-        (Some(_), _) if !has_effect => "points to a refund, but is not settled",
+        (None, _) if has_effect => "is applied, but made or met no refund",
+        (Some(_), _) if !has_effect => "points to a refund, but is not applied",
         (Some(_), None) => "points to a refund that is not there",
         (Some(_), Some((account, refund_no)))
             if *account != callback.account
@@ -25,13 +25,13 @@ pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
     vec![problem.to_owned()]
 }
 
-/// A refund has a settled notification, and a close-out exactly if one of them asks for it.
+/// A refund has a applied notification, and a close-out exactly if one of them asks for it.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let id = facts.refund.id;
     let of_this = || facts.said.iter().filter(|said| said.refund_id == Some(id));
     if facts.refund.refund_no.is_some() && of_this().next().is_none() {
-        problems.push("no settled notification made it".to_owned());
+        problems.push("no applied notification made it".to_owned());
     }
     if of_this().count()
         < facts
@@ -63,9 +63,9 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     problems
 }
 
-fn of_done(facts: &RefundFacts, order_no: Option<&Number>) -> Option<String> {
-    let order_no = order_no.map(Number::as_str);
-    let known = facts.refund.order_no.as_ref().map(Number::as_str);
+fn of_done(facts: &RefundFacts, order_no: Option<&ExternalId>) -> Option<String> {
+    let order_no = order_no.map(ExternalId::as_str);
+    let known = facts.refund.order_no.as_ref().map(ExternalId::as_str);
     let is_right = order_no.is_some() && order_no == facts.order_no.as_deref() && order_no == known;
     (!is_right).then(|| "its close-out is done, but not in the order of its payment".to_owned())
 }

@@ -7,6 +7,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let _armed = refund_receiver::faults::arm();
+    let _armed = refund_receiver::failpoints::arm();
     refund_receiver::cli::run()
 }

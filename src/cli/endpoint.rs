@@ -73,7 +73,7 @@ fn parse_place(text: &str) -> Result<Value, String> {
     if let Ok(sequence) = text.parse::<u32>() {
         return Ok(json!({ "sequence": sequence }));
     }
-    text.parse::<crate::domain::time::Moment>()
+    text.parse::<crate::domain::time::Timestamp>()
         .map(|time| json!({ "time": time }))
         .map_err(|_| "is neither earliest, nor a number, nor a time (RFC 3339)".to_owned())
 }

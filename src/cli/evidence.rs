@@ -17,7 +17,7 @@ use super::output::Format;
 use crate::config::Config;
 use crate::crypto;
 use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::rejected;
 use crate::rejected::{EvidenceFilter, KeptRequest, Reason};
 
@@ -52,7 +52,7 @@ struct List {
     config: PathBuf,
     /// Not earlier than this (RFC 3339)
     #[arg(long, value_name = "TIME")]
-    since: Option<Moment>,
+    since: Option<Timestamp>,
     /// Refused for this
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::as_str)))]
     reason: Option<String>,

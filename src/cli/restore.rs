@@ -156,7 +156,7 @@ fn begin_history(config: &Config, format: Format) -> ExitCode {
     let begun = actix_web::rt::System::new().block_on(async {
         let store = Store::open(&config.store, &SystemClock)?;
         store
-            .write("new epoch", Lane::ORDERS, |tx| {
+            .write("new epoch", Lane::SHARED, |tx| {
                 let epoch = tx.renew_epoch(SystemClock.new_uuid())?;
                 Ok((epoch, tx.snapshot().last_sequence()?))
             })

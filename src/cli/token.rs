@@ -11,7 +11,7 @@ use super::output;
 use super::output::Format;
 use crate::config::{RateLimit, Scope};
 use crate::crypto::TokenDigest;
-use crate::domain::time::{Clock as _, Moment, SystemClock};
+use crate::domain::time::{Clock as _, SystemClock, Timestamp};
 
 /// Longest life of a token that can be asked for; who wants more leaves it out.
 const DAYS_MAX: u64 = 3_650;
@@ -90,7 +90,7 @@ impl Create {
     }
 
     /// The TOML of the reader.
-    fn block(&self, digest: &str, expires_at: Option<Moment>) -> String {
+    fn block(&self, digest: &str, expires_at: Option<Timestamp>) -> String {
         let text = |text: &str| Value::from(text).to_string();
         let scopes = self.scopes.iter().map(|scope| text(scope.as_str()));
         let scopes: Vec<_> = scopes.collect();

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::value::RawValue;
 
@@ -150,7 +149,7 @@ impl Verify {
             body: &body,
         };
         let seconds = timestamp.parse().ok();
-        let signed_at = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let signed_at = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
         let checked = secrets.verify(&message, signed_at.unwrap_or_else(now));
         Ok(match checked {
             Err(why) => Err(why.to_string()),
@@ -175,7 +174,7 @@ fn verified() -> String {
     "verified".to_owned()
 }
 
-fn relayed(signed_at: Timestamp, now: Timestamp) -> String {
+fn relayed(signed_at: jiff::Timestamp, now: jiff::Timestamp) -> String {
     let away = now.as_second() - signed_at.as_second();
     if away.abs() <= RELAY_SECONDS {
         return verified();
@@ -194,7 +193,7 @@ fn with_sign(body: &[u8], sign: &str) -> Result<Vec<u8>, String> {
     serde_json::to_vec(&members).map_err(|error| error.to_string())
 }
 
-fn now() -> Timestamp {
+fn now() -> jiff::Timestamp {
     SystemClock.now().to_timestamp().unwrap_or_default()
 }
 

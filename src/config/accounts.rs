@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::file::{AccountSection, KeySection};
@@ -362,7 +361,7 @@ impl<'a> AccountChecker<'a> {
         clippy::option_option,
         reason = "absent and wrong are different things here"
     )]
-    fn time(&mut self, name: &str, text: Option<&String>) -> Option<Option<Timestamp>> {
+    fn time(&mut self, name: &str, text: Option<&String>) -> Option<Option<jiff::Timestamp>> {
         let Some(text) = text else {
             return Some(None);
         };

@@ -14,7 +14,7 @@ fn checker() -> Checker {
             ("RELAY".to_owned(), RELAY_SECRET.to_owned()),
             ("BLANK".to_owned(), " ".to_owned()),
         ],
-        now: Timestamp::UNIX_EPOCH,
+        now: jiff::Timestamp::UNIX_EPOCH,
         problems: Vec::new(),
         warnings: Vec::new(),
         defaults: Vec::new(),
@@ -133,7 +133,7 @@ fn a_new_provider_needs_its_line_and_its_members_and_nothing_else() {
     let empty = Request {
         header: &|_| None,
         body: b"",
-        now: Timestamp::UNIX_EPOCH,
+        now: jiff::Timestamp::UNIX_EPOCH,
     };
     // The adapter is asked, so the account is there.
     let answer = loaded

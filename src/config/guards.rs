@@ -7,7 +7,7 @@ use super::TOKEN_CHARS_MIN;
 use super::accounts::AccountChecker;
 use super::shared::Holder;
 use crate::crypto::{PUBLISHED_TEST_KEY, SuffixSecret, TokenDigest, VerifyingKey, sha256};
-use crate::domain::external_id::Number;
+use crate::domain::external_id::ExternalId;
 use crate::providers::paycools::Guards;
 
 /// Characters of a secret in a path: short ones could be tried out.
@@ -32,7 +32,7 @@ impl AccountChecker<'_> {
         let prefix = section.refund_no_prefix.clone();
         let flaw = prefix
             .as_ref()
-            .map(|text| Number::read(text, PREFIX_CHARS_MAX));
+            .map(|text| ExternalId::read(text, PREFIX_CHARS_MAX));
         if let Some(Err(flaw)) = flaw {
             let what = format!("{flaw}; it is how refund numbers begin, in 1 to 32 characters");
             self.note("refund_no_prefix", what);

@@ -22,8 +22,6 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 pub use fixed::Fixed;
 pub use guards::could_be_path_secret;
 pub use readers::{RateLimit, Reader, Scope};
@@ -33,7 +31,7 @@ pub use sources::Effective;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::Registry;
 use crate::providers::epay::caller::EpayCallers;
 use crate::providers::network::Network;
@@ -108,7 +106,7 @@ pub struct KeyEnd {
     /// The id of the key.
     pub key: String,
     /// The moment.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 /// Everything, checked.
@@ -153,7 +151,7 @@ impl Config {
     pub fn load(
         path: &Path,
         environment: impl Iterator<Item = (String, String)>,
-        now: Timestamp,
+        now: jiff::Timestamp,
     ) -> Result<Self, Vec<Problem>> {
         let variables: Vec<_> = environment.collect();
         let table = sources::read(path, &variables).map_err(|problem| vec![problem])?;
@@ -182,7 +180,7 @@ struct Checker {
     source: PathBuf,
     folder: PathBuf,
     variables: Vec<(String, String)>,
-    now: Timestamp,
+    now: jiff::Timestamp,
     problems: Vec<Problem>,
     warnings: Vec<String>,
     defaults: Vec<Effective>,

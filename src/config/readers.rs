@@ -5,13 +5,11 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::Checker;
 use super::file::{ReaderSection, Text};
 use super::shared::Holder;
 use crate::crypto::TokenDigest;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 
 /// So long before a token expires its operator is reminded of it.
 const EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -126,7 +124,7 @@ pub struct Reader {
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// From when on its token is refused; `None`: never.
-    pub expires_at: Option<Moment>,
+    pub expires_at: Option<Timestamp>,
     /// How often it may ask; `None`: as often as it likes.
     pub rate_limit: Option<RateLimit>,
     /// How many requests it may have under way at once, open streams among them.
@@ -218,14 +216,14 @@ impl Checker {
         )
     }
 
-    fn expiry(&mut self, key: &str, name: &str, text: &str) -> Option<Moment> {
+    fn expiry(&mut self, key: &str, name: &str, text: &str) -> Option<Timestamp> {
         let key = format!("{key}.expires_at");
-        let Ok(expires_at) = text.parse::<Timestamp>() else {
+        let Ok(expires_at) = text.parse::<jiff::Timestamp>() else {
             let what = format!("{text:?} is not RFC 3339, such as 2027-01-31T00:00:00Z");
             self.note(key, what);
             return None;
         };
-        let (now, expires_at) = (Moment::from(self.now), Moment::from(expires_at));
+        let (now, expires_at) = (Timestamp::from(self.now), Timestamp::from(expires_at));
         let renew = "make another with `refund-receiver token create`";
         if expires_at <= now {
             let what = format!("{key}: the token of {name:?} expired at {expires_at}; {renew}");

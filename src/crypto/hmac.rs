@@ -13,7 +13,6 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use rand::RngCore as _;
 use rand::rngs::OsRng;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -257,7 +256,7 @@ impl WebhookSecrets {
     pub fn verify<'a>(
         &'a self,
         message: &WebhookMessage<'a>,
-        now: Timestamp,
+        now: jiff::Timestamp,
     ) -> Result<WebhookProof<'a>, WebhookSignatureError> {
         let (id, timestamp, signatures) = (message.id, message.timestamp, message.signature);
         let given = |header: Option<&'a str>, name| {

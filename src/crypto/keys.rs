@@ -8,7 +8,6 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 
 use super::{VerifyingKey, sha256};
 
@@ -25,14 +24,14 @@ pub struct RingKey {
     /// The key itself.
     pub key: VerifyingKey,
     /// First moment in which the key counts; `None` = since ever.
-    pub not_before: Option<Timestamp>,
+    pub not_before: Option<jiff::Timestamp>,
     /// Last moment in which the key counts; `None` = for ever.
-    pub not_after: Option<Timestamp>,
+    pub not_after: Option<jiff::Timestamp>,
 }
 
 impl RingKey {
     /// Whether the key counts at `now`.
-    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+    pub fn is_valid_at(&self, now: jiff::Timestamp) -> bool {
         self.not_before.is_none_or(|start| start <= now)
             && self.not_after.is_none_or(|end| now <= end)
     }
@@ -113,7 +112,7 @@ impl KeyRing {
         &self,
         message: &[u8],
         signature_base64: Option<&str>,
-        now: Timestamp,
+        now: jiff::Timestamp,
     ) -> Result<&str, SignatureError> {
         let text = signature_base64.unwrap_or_default();
         if text.is_empty() {
@@ -161,7 +160,7 @@ impl KeyRing {
     }
 
     /// What an operator should know about a ring that works as far as it goes, one line each.
-    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+    pub fn warnings(&self, now: jiff::Timestamp) -> Vec<String> {
         let mut found = Vec::new();
         if !self.keys.iter().any(|entry| entry.is_valid_at(now)) {
             found.push("no key is valid now; every callback will be refused".to_owned());

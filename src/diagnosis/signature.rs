@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::manglings;
 use super::manglings::Undone;
 use super::{paths, refused, relay as relay_mistakes};
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, Number};
+use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 
@@ -27,7 +26,7 @@ pub struct Subject<'a> {
     /// Bytes that the body had.
     pub body_length: usize,
     /// When it came.
-    pub received_at: Timestamp,
+    pub received_at: jiff::Timestamp,
 }
 
 /// What would have to be different for the request to be taken.
@@ -75,7 +74,7 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
             callback(registry, subject, provider, account)
         }
         (Some("relays"), Some(provider), Some(account), Some(refund_no)) => {
-            match Number::from_path_part(refund_no, CHARS_MAX_UNDOCUMENTED) {
+            match ExternalId::from_path_part(refund_no, CHARS_MAX_UNDOCUMENTED) {
                 Ok(refund_no) => relay(registry, subject, (provider, account), &refund_no),
                 Err(error) => {
                     return not_examined(format!("the refund number in the path {error}"));
@@ -126,7 +125,7 @@ fn not_examined(says: String) -> Diagnosis {
 struct Attempt<'a> {
     headers: &'a HashMap<String, String>,
     body: &'a [u8],
-    now: Timestamp,
+    now: jiff::Timestamp,
 }
 
 impl Attempt<'_> {
@@ -303,12 +302,12 @@ fn relay(
     registry: &Registry,
     subject: &Subject<'_>,
     (provider, account): (&str, &str),
-    refund_no: &Number,
+    refund_no: &ExternalId,
 ) -> Vec<Finding> {
     let signed_at = subject
         .headers
         .get(TIMESTAMP_HEADER)
-        .and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok());
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds.parse().ok()?).ok());
     let at = |now| Attempt {
         headers: &subject.headers,
         body: subject.body,

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::flaw::Unreadable;
-use super::ids::Number;
+use super::ids::ExternalId;
 use super::money::{Amount, Money};
-use super::time::Moment;
+use super::time::Timestamp;
 
 /// One provider account; `(provider, account)` is unique in the config and part of every key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,8 +55,8 @@ impl RefundNo {
     }
 }
 
-impl From<Number> for RefundNo {
-    fn from(number: Number) -> Self {
+impl From<ExternalId> for RefundNo {
+    fn from(number: ExternalId) -> Self {
         Self(number.into())
     }
 }
@@ -213,7 +213,7 @@ pub struct Failure {
     pub message: Option<String>,
 }
 
-/// What a verified notification says. Stored as JSON beside the bytes, so that settling can be
+/// What a verified notification says. Stored as JSON beside the bytes, so that applying can be
 /// finished after a crash without the key that verified them; holds nothing that changes between
 /// two deliveries of the same fact (no send time), so that equal claims are equal texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,9 +221,9 @@ pub struct Claim {
     /// Which refund; `None` where the authentic bytes do not name one that we can read.
     pub refund_no: Option<RefundNo>,
     /// The provider's own number of the refund.
-    pub provider_refund_no: Option<Number>,
+    pub provider_refund_no: Option<ExternalId>,
     /// The merchant's order.
-    pub order_no: Option<Number>,
+    pub order_no: Option<ExternalId>,
     /// How it ended.
     pub outcome: Outcome,
     /// The provider's status word, verbatim.
@@ -233,7 +233,7 @@ pub struct Claim {
     /// Why it failed.
     pub failure: Option<Failure>,
     /// When the provider says it ended.
-    pub finished_at: Option<Moment>,
+    pub finished_at: Option<Timestamp>,
     /// A doubt of the adapter that does not stop the claim from taking effect.
     pub doubt: Option<Reason>,
     /// Members that cannot be used; not empty where the content is invalid, unless a release up to schema 2 read

@@ -30,9 +30,9 @@ const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
 /// A number of a refund, an order or a payment, exactly as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Number(String);
+pub struct ExternalId(String);
 
-impl Number {
+impl ExternalId {
     /// Checks a text of at most `chars_max` characters.
     pub fn read(text: &str, chars_max: usize) -> Result<Self, Flaw> {
         if text.is_empty() {
@@ -108,22 +108,22 @@ fn decoded(part: &str) -> Result<Vec<u8>, PathFlaw> {
     Ok(bytes)
 }
 
-impl FromStr for Number {
+impl FromStr for ExternalId {
     type Err = Flaw;
     fn from_str(text: &str) -> Result<Self, Flaw> {
         Self::read(text, CHARS_MAX_UNDOCUMENTED)
     }
 }
 
-impl TryFrom<String> for Number {
+impl TryFrom<String> for ExternalId {
     type Error = Flaw;
     fn try_from(text: String) -> Result<Self, Flaw> {
         text.parse()
     }
 }
 
-impl From<Number> for String {
-    fn from(number: Number) -> Self {
+impl From<ExternalId> for String {
+    fn from(number: ExternalId) -> Self {
         number.0
     }
 }
@@ -248,8 +248,8 @@ fn could_be_latin(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Number, Flaw> {
-        Number::read(text, CHARS_MAX)
+    fn read(text: &str) -> Result<ExternalId, Flaw> {
+        ExternalId::read(text, CHARS_MAX)
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
             &"9".repeat(64),
             &"退".repeat(64),
         ] {
-            assert_eq!(read(good).as_ref().map(Number::as_str), Ok(good));
+            assert_eq!(read(good).as_ref().map(ExternalId::as_str), Ok(good));
         }
         for other in ["INV/1", "inv/1", "INV/01", "INV / 1"] {
             assert_ne!(read("INV/1 "), read(other));
@@ -336,15 +336,15 @@ mod tests {
     fn the_length_is_counted_in_characters() {
         let long = "退".repeat(128);
         assert_eq!(read(&long), Err(Flaw::TooLong(64)));
-        assert!(Number::read(&long, CHARS_MAX_UNDOCUMENTED).is_ok());
-        assert!(long.parse::<Number>().is_ok(), "as it is stored");
-        assert_eq!((long + "1").parse::<Number>(), Err(Flaw::TooLong(128)));
+        assert!(ExternalId::read(&long, CHARS_MAX_UNDOCUMENTED).is_ok());
+        assert!(long.parse::<ExternalId>().is_ok(), "as it is stored");
+        assert_eq!((long + "1").parse::<ExternalId>(), Err(Flaw::TooLong(128)));
         assert_eq!(read(""), Err(Flaw::Missing));
     }
 
     #[test]
     fn a_part_of_a_path_is_decoded_once() {
-        let read = |part| Number::from_path_part(part, CHARS_MAX);
+        let read = |part| ExternalId::from_path_part(part, CHARS_MAX);
         for (part, number) in [
             ("R-1", "R-1"),
             ("INV%2F2025%2f1", "INV/2025/1"),
@@ -355,7 +355,7 @@ mod tests {
         ] {
             let read = read(part).unwrap();
             assert_eq!(read.as_str(), number, "{part}");
-            let again = Number::from_path_part(&read.to_path_part(), CHARS_MAX);
+            let again = ExternalId::from_path_part(&read.to_path_part(), CHARS_MAX);
             assert_eq!(again, Ok(read));
         }
         for (part, flaw) in [

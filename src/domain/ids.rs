@@ -9,7 +9,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-pub use super::external_id::Number;
+pub use super::external_id::ExternalId;
 use super::external_id::is_plain;
 
 /// Declares an id that is shown as a prefix and a `UUIDv7`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::Number;
+use super::ids::ExternalId;
 use super::money::Amount;
 
 /// Where a pre-order (`T_SP_YD`) stands.
@@ -111,7 +111,7 @@ pub struct ApplicationSaid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The merchant's number.
-    pub order_no: Number,
+    pub order_no: ExternalId,
     /// Where it stands.
     pub state: OrderState,
     /// Whether a close-out closed it, rather than the merchant's own registration.

@@ -11,14 +11,14 @@ use crate::api::RefundView;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::flaw::Unreadable;
-use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::refund::Refund;
 use crate::domain::refund::rule::Rule;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::epay::caller;
 use crate::providers::{Form, Registry};
-use crate::store::{CallbackRow, SettledClaim, Snapshot, StoreError, read_claim};
+use crate::store::{AppliedClaim, CallbackRow, Snapshot, StoreError, read_claim};
 
 /// Notifications of one refund that are gone through; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
@@ -28,13 +28,13 @@ const HISTORY_MAX: u32 = 1_000;
 #[schema(as = Callback)]
 pub struct CallbackView {
     id: CallbackId,
-    received_at: Moment,
-    last_received_at: Moment,
+    received_at: Timestamp,
+    last_received_at: Timestamp,
     /// How often these very bytes came.
     deliveries: i64,
     /// When it took effect; `null` while it is owed.
     #[schema(required)]
-    settled_at: Option<Moment>,
+    settled_at: Option<Timestamp>,
     #[schema(required)]
     verdict: Option<String>,
     key_id: String,
@@ -97,7 +97,7 @@ pub struct ClaimView<'a> {
     #[schema(required)]
     failure: Option<&'a Failure>,
     #[schema(required)]
-    finished_at: Option<Moment>,
+    finished_at: Option<Timestamp>,
     /// A doubt that did not stop it from taking effect.
     #[schema(required)]
     doubt: Option<Reason>,
@@ -134,8 +134,8 @@ impl<'a> From<&'a Claim> for ClaimView<'a> {
         };
         Self {
             refund_no: claim.refund_no.as_ref().map(RefundNo::as_str),
-            provider_refund_no: claim.provider_refund_no.as_ref().map(Number::as_str),
-            order_no: claim.order_no.as_ref().map(Number::as_str),
+            provider_refund_no: claim.provider_refund_no.as_ref().map(ExternalId::as_str),
+            order_no: claim.order_no.as_ref().map(ExternalId::as_str),
             status,
             unclear,
             provider_status: claim.provider_status.as_deref(),
@@ -195,7 +195,7 @@ pub struct Findings {
     row: CallbackRow,
     claim: Option<Claim>,
     refund: Option<(Refund, Option<CloseOut>)>,
-    history: Vec<(CallbackId, Claim, Moment)>,
+    history: Vec<(CallbackId, Claim, Timestamp)>,
 }
 
 /// One step of a refund's history.
@@ -217,10 +217,10 @@ impl Findings {
             None => None,
         };
         let history = match &refund {
-            Some((refund, _)) => snapshot.settled_claims(refund.id, HISTORY_MAX)?,
+            Some((refund, _)) => snapshot.applied_claims(refund.id, HISTORY_MAX)?,
             None => Vec::new(),
         };
-        let history = history.iter().map(|said: &SettledClaim| {
+        let history = history.iter().map(|said: &AppliedClaim| {
             let claim = read_claim(&said.claim)?;
             Ok((said.id, claim, said.received_at))
         });
@@ -321,7 +321,7 @@ fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> 
 /// Goes through the history up to the notification that is asked for.
 fn replay(
     refund: &Refund,
-    history: &[(CallbackId, Claim, Moment)],
+    history: &[(CallbackId, Claim, Timestamp)],
     id: CallbackId,
 ) -> Option<Step> {
     let mut known: Option<Refund> = None;

@@ -5,7 +5,7 @@
 
 use super::{Feed, Position};
 use crate::domain::ids::Name;
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
 
 /// Consumers that one reader may have, so that a name made anew at each start is noticed.
@@ -57,7 +57,7 @@ pub enum SeekTo {
     /// Behind the event of this number.
     Sequence(i64),
     /// Before the first event that is not older than this.
-    Time(Moment),
+    Time(Timestamp),
 }
 
 impl SeekTo {
@@ -76,7 +76,7 @@ impl SeekTo {
 
 /// The last event older than `time`, found by halving: times grow with the numbers, but for clocks of
 /// several instances that differ.
-fn last_before(snapshot: &mut Snapshot<'_>, time: Moment, last: i64) -> Result<i64, StoreError> {
+fn last_before(snapshot: &mut Snapshot<'_>, time: Timestamp, last: i64) -> Result<i64, StoreError> {
     let (mut older, mut newer) = (0, last + 1);
     while newer - older > 1 {
         let middle = older + (newer - older) / 2;
@@ -156,7 +156,7 @@ impl Feed {
         let key = (reader.to_owned(), name.as_str().to_owned());
         let deleted = self
             .store
-            .write("forget consumer", Lane::ORDERS, move |tx| {
+            .write("forget consumer", Lane::SHARED, move |tx| {
                 tx.delete_consumer(&key.0, &key.1)
             })
             .await?;
@@ -219,7 +219,7 @@ impl Feed {
             Ok(Ok(consumer))
         };
         self.store
-            .write("move consumer", Lane::ORDERS, work)
+            .write("move consumer", Lane::SHARED, work)
             .await?
     }
 }

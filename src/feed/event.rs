@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::ids::{EventId, RefundId};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::{EventRow, StoreError};
 
 /// An event, made once for all who get it.
@@ -29,7 +29,7 @@ struct EventView<'a> {
     id: EventId,
     #[serde(rename = "type")]
     kind: &'a str,
-    timestamp: Moment,
+    timestamp: Timestamp,
     data: &'a RawValue,
 }
 

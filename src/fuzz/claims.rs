@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 use serde_json::Value;
 
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::text::is_deceptive;
 use crate::providers::json::Object;
@@ -52,7 +52,7 @@ pub(super) fn nmanagement(body: &[u8]) {
 }
 
 fn relayed(provider: &dyn RelayedProvider, body: &[u8]) {
-    let refund_no: Number = "R-1".parse().expect("a number");
+    let refund_no: ExternalId = "R-1".parse().expect("a number");
     let Ok(claim) = provider.read(&refund_no, body) else {
         assert!(
             Object::parse(body).is_err(),

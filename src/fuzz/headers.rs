@@ -1,7 +1,5 @@
 //! Headers that decide who is believed.
 
-use jiff::Timestamp;
-
 use crate::crypto::{TokenDigest, WebhookMessage, WebhookSecret, WebhookSecrets};
 use crate::http::bearer_of;
 
@@ -32,7 +30,7 @@ pub(super) fn relay(bytes: &[u8]) {
     let body = parts.next().unwrap_or_default();
     let secret = WebhookSecret::parse(SECRET).expect("a secret");
     let secrets = WebhookSecrets::new(vec![secret.clone()]).expect("one secret");
-    let now = Timestamp::from_second(NOW).expect("a moment");
+    let now = jiff::Timestamp::from_second(NOW).expect("a moment");
     let verify = |signature| {
         let message = WebhookMessage {
             id,

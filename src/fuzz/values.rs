@@ -1,30 +1,30 @@
 //! Small values: amounts, numbers, times, ids, and keys as people paste them.
 
 use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
-use crate::domain::ids::{CallbackId, EventId, Name, Number, RefundId};
+use crate::domain::ids::{CallbackId, EventId, ExternalId, Name, RefundId};
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX};
 use crate::domain::text::is_deceptive;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::network::Network;
 use crate::providers::text::printable;
 
 pub(super) fn values(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     amount(&text);
-    if let Ok(number) = text.parse::<Number>() {
+    if let Ok(number) = text.parse::<ExternalId>() {
         assert_eq!(number.as_str(), text, "exactly as it was sent");
         assert!((1..=128).contains(&text.chars().count()) && text.trim() == text);
         assert!(!text.chars().any(is_deceptive), "{text:?}");
         assert_eq!(
-            Number::from_path_part(&number.to_path_part(), 128),
+            ExternalId::from_path_part(&number.to_path_part(), 128),
             Ok(number)
         );
     }
     if let Ok(name) = text.parse::<Name>() {
-        assert!(name.as_str() == text && text.parse::<Number>().is_ok());
+        assert!(name.as_str() == text && text.parse::<ExternalId>().is_ok());
     }
-    if let Ok(moment) = text.parse::<Moment>() {
+    if let Ok(moment) = text.parse::<Timestamp>() {
         let shown = moment.to_string();
         assert_eq!(shown.parse(), Ok(moment), "{shown}");
     }

@@ -21,7 +21,7 @@ pub use internal::access::auth::Readers;
 pub use internal::access::places::ReaderPlaces;
 pub use internal::health::metrics::Gauges;
 pub use internal::reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
-pub use public::budget::RefusalBudget;
+pub use public::budget::RejectionBudget;
 pub use rules::Rules;
 
 use crate::domain::time::Clock;
@@ -45,7 +45,7 @@ pub struct App {
     /// Where refusals are kept; `None` where the file could not be opened (the money goes on).
     pub evidence: Option<Evidence>,
     /// What refusals may cost.
-    pub refusals: RefusalBudget,
+    pub refusals: RejectionBudget,
     /// Readers that are turned away, until it is said.
     pub reader_refusals: Refusals,
     /// Who may do what; changed by a reload.

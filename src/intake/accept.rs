@@ -9,13 +9,13 @@ use crate::domain::claim::{Account, Claim, RefundNo};
 use crate::domain::external_id::is_plain;
 use crate::domain::flaw::Unreadable;
 use crate::domain::ids::CallbackId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::failpoints::{crash_point, planted};
 use crate::providers::VerifiedClaim;
 use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
 
-/// How long the process that accepted a callback has to settle it before resume takes it over.
-const SETTLE_GRACE: Duration = Duration::from_secs(5);
+/// How long the process that accepted a callback has to apply it before resume takes it over.
+const APPLY_GRACE: Duration = Duration::from_secs(5);
 
 /// An authentic notification, as it came.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Notification {
     /// The bytes as received.
     pub body: Vec<u8>,
     /// When it came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
 }
 
 /// A notification that is on disk; only [`Intake::accept`] makes one.
@@ -39,7 +39,7 @@ pub struct Accepted {
     pub(super) account: Account,
     pub(super) claim: Option<Claim>,
     pub(super) claim_json: Option<String>,
-    pub(super) received_at: Moment,
+    pub(super) received_at: Timestamp,
     /// When accepting began, from which on the sender waits.
     pub(super) began: Instant,
     /// Whether these very bytes were known before.
@@ -79,7 +79,7 @@ impl Intake {
             body,
             claim: claim_json.clone(),
             received_at,
-            settle_after: received_at.plus(SETTLE_GRACE),
+            settle_after: received_at.plus(APPLY_GRACE),
         };
         let stored = store_callback(&self.store, callback, began).await?;
         crash_point!("accepted-not-answered");

@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::Intake;
 use super::accept::Accepted;
-use super::outcome::Settling;
+use super::outcome::Applying;
 use crate::crypto::sha256;
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
-use crate::store::{DueCallback, Hush, Lane, Locked, StoreError, Stored, Tx, read_claim};
+use crate::store::{DueCallback, Lane, Locked, LogLimit, StoreError, Stored, Tx, read_claim};
 
 /// Longest time from the beginning of accepting until a caller hears what became of its notification. One
 /// who waits longer has gone, and resume does what is left.
@@ -24,11 +24,11 @@ const ANSWER_MAX: Duration = Duration::from_millis(4_500);
 /// How often it is looked at what another worker was faster with, before the caller hears of it.
 const ATTEMPTS_MAX: u32 = 3;
 /// Lines about applying that could not be queued.
-static LEFT: Hush = Hush::new();
+static LEFT: LogLimit = LogLimit::new();
 
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct Applied {
     /// The refund, unless the bytes say nothing at all.
     pub refund: Option<(RefundId, Status)>,
     /// Whether it contradicts what was known.
@@ -36,10 +36,10 @@ pub struct Settled {
     /// How far the order side is (`EPay`).
     pub close_out: Option<Progress>,
     /// The order, once known (`EPay`).
-    pub order_no: Option<Number>,
+    pub order_no: Option<ExternalId>,
 }
 
-impl Settled {
+impl Applied {
     /// The bytes say nothing that could take effect.
     const NOTHING: Self = Self {
         refund: None,
@@ -52,60 +52,60 @@ impl Settled {
 impl Intake {
     /// Lets an accepted notification take effect and waits until that is on disk. A repeat has no
     /// effect of its own, but tries an unfinished close-out again at once.
-    pub async fn settle(&self, accepted: Accepted) -> Result<Settled, StoreError> {
+    pub async fn apply(&self, accepted: Accepted) -> Result<Applied, StoreError> {
         let until = accepted.began + ANSWER_MAX;
         match accepted.stored {
             Stored::New => {
                 let (id, due) = (accepted.id, Due::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
-                match self.store.write_until("settle", lane, until, work).await {
-                    Ok(Some(settled)) => Ok(settled),
+                match self.store.write_until("apply", lane, until, work).await {
+                    Ok(Some(applied)) => Ok(applied),
                     // A repeat that came at the same moment, or resume, was faster.
-                    Ok(None) | Err(StoreError::Overtaken) => {
-                        self.settle_again(id, lane, until).await
+                    Ok(None) | Err(StoreError::Superseded) => {
+                        self.apply_again(id, lane, until).await
                     }
                     Err(error) => Err(error),
                 }
             }
             Stored::Before { id, .. } => {
                 let lane = Due::from(accepted).lane();
-                self.settle_again(id, lane, until).await
+                self.apply_again(id, lane, until).await
             }
         }
     }
 
-    /// Settles what is stored under this id, or says what became of it. A repeat may have come on
+    /// Applies what is stored under this id, or says what became of it. A repeat may have come on
     /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
-    async fn settle_again(
+    async fn apply_again(
         &self,
         id: CallbackId,
         lane: Lane,
         until: Instant,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Applied, StoreError> {
         let mut tried = 1;
         loop {
             let (clock, policy) = (Arc::clone(&self.clock), self.policy());
-            let settled = self
+            let applied = self
                 .store
-                .write_until("settle again", lane, until, move |tx| {
-                    settle_again(tx, id, clock.as_ref(), policy)
+                .write_until("apply again", lane, until, move |tx| {
+                    apply_again(tx, id, clock.as_ref(), policy)
                 });
-            match settled.await {
+            match applied.await {
                 // Another instance was faster, after this one had looked; now there is something to see.
-                Err(StoreError::Overtaken) if tried < ATTEMPTS_MAX => tried += 1,
-                settled => return settled,
+                Err(StoreError::Superseded) if tried < ATTEMPTS_MAX => tried += 1,
+                applied => return applied,
             }
         }
     }
 
-    /// Queues the settling of an accepted notification, for a provider that does not wait for it.
+    /// Queues the applying of an accepted notification, for a provider that does not wait for it.
     /// What cannot be queued or fails is left to resume.
-    pub fn settle_later(&self, accepted: Accepted) {
+    pub fn apply_later(&self, accepted: Accepted) {
         crash_point!("accepted-not-queued");
         if matches!(
             accepted.stored,
             Stored::Before {
-                is_settled: true,
+                is_applied: true,
                 ..
             }
         ) {
@@ -125,34 +125,34 @@ impl Intake {
         let queued = match stored {
             Stored::New => {
                 let mut work = self.work(due);
-                self.store.write_later("settle", lane, bytes, move |tx| {
+                self.store.write_later("apply", lane, bytes, move |tx| {
                     let _counts = &under_way;
                     work(tx).map(drop)
                 })
             }
             // The process or connection that brought it first may have ended before it could queue
-            // the settling.
+            // the applying.
             Stored::Before { id, .. } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy());
                 self.store
-                    .write_later("settle again", lane, bytes, move |tx| {
+                    .write_later("apply again", lane, bytes, move |tx| {
                         let _counts = &under_way;
-                        settle_stored(tx, id, clock.as_ref(), policy).map(drop)
+                        apply_stored(tx, id, clock.as_ref(), policy).map(drop)
                     })
             }
         };
         if let Err(error) = queued
             && let Some(kept_back) = LEFT.may_say()
         {
-            tracing::warn!(%error, kept_back, "settling is left to resume");
+            tracing::warn!(%error, kept_back, "applying is left to resume");
         }
     }
 
     /// Tries the close-out of a refund again, whatever its next time is.
-    pub(super) async fn close_out_again(&self, refund_id: RefundId) -> Result<Settled, StoreError> {
+    pub(super) async fn close_out_again(&self, refund_id: RefundId) -> Result<Applied, StoreError> {
         let clock = Arc::clone(&self.clock);
         self.store
-            .write("close out again", Lane::ORDERS, move |tx| {
+            .write("close out again", Lane::SHARED, move |tx| {
                 close_out_again(tx, refund_id, clock.as_ref())
             })
             .await
@@ -162,27 +162,27 @@ impl Intake {
     pub(super) fn work(
         &self,
         due: Due,
-    ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Settled>, StoreError> + Send + use<> {
+    ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Applied>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
         let policy = self.policy();
-        move |tx| settle(tx, &due, clock.as_ref(), policy)
+        move |tx| apply(tx, &due, clock.as_ref(), policy)
     }
 }
 
-/// A notification that is on disk and not settled.
+/// A notification that is on disk and not applied.
 #[derive(Debug)]
 pub(super) struct Due {
     id: CallbackId,
     account: Account,
     claim: Option<(Claim, String)>,
-    received_at: Moment,
+    received_at: Timestamp,
 }
 
 impl Due {
     /// Where transaction 2 belongs: an order may have several refunds, and all of them lock it.
     pub(super) fn lane(&self) -> Lane {
         match &self.claim {
-            Some((claim, _)) if claim.close_out.is_some() => Lane::ORDERS,
+            Some((claim, _)) if claim.close_out.is_some() => Lane::SHARED,
             Some((claim, _)) => Lane::of_refund(&self.account, claim.refund_no.as_ref()),
             None => Lane::of_refund(&self.account, None),
         }
@@ -215,67 +215,67 @@ impl TryFrom<DueCallback> for Due {
     }
 }
 
-/// Transaction 2. `None` where somebody else has settled it before, which is looked at only where that
-/// could be, because whoever settles a notification makes its refund.
-fn settle(
+/// Transaction 2. `None` where somebody else has applied it before, which is looked at only where that
+/// could be, because whoever applies a notification makes its refund.
+fn apply(
     tx: &mut Tx<'_>,
     due: &Due,
     clock: &dyn Clock,
     policy: RetryPolicy,
-) -> Result<Option<Settled>, StoreError> {
-    crash_point!("settle-begun");
+) -> Result<Option<Applied>, StoreError> {
+    crash_point!("apply-begun");
     let Some((claim, claim_json)) = &due.claim else {
         let verdict = Verdict::Questioned(Reason::InvalidContent);
-        tx.settle_callback(due.id, None, verdict, clock.now())?;
-        return Ok(Some(Settled::NOTHING));
+        tx.apply_callback(due.id, None, verdict, clock.now())?;
+        return Ok(Some(Applied::NOTHING));
     };
     // Most notifications are the first of their refund, so that is tried first.
-    let (mut settling, verdict, told) = match insert_first(tx, due, claim, clock)? {
+    let (mut applying, verdict, told) = match insert_first(tx, due, claim, clock)? {
         Some(made) => first(tx, due, claim, clock, policy, made)?,
-        None if tx.snapshot().unsettled_callback(due.id)?.is_none() => return Ok(None),
+        None if tx.snapshot().unapplied_callback(due.id)?.is_none() => return Ok(None),
         None => further(tx, due, (claim, claim_json), clock)?,
     };
-    settling.close_out()?;
-    settling.settle_callback(due.id, verdict)?;
-    let settled = settling.finish(told)?;
-    Ok(Some(Settled {
+    applying.close_out()?;
+    applying.apply_callback(due.id, verdict)?;
+    let applied = applying.finish(told)?;
+    Ok(Some(Applied {
         conflict: verdict == Verdict::Conflict,
-        ..settled
+        ..applied
     }))
 }
 
-/// Transaction 2 for what is stored under this id. `None` where it is settled.
-fn settle_stored(
+/// Transaction 2 for what is stored under this id. `None` where it is applied.
+fn apply_stored(
     tx: &mut Tx<'_>,
     id: CallbackId,
     clock: &dyn Clock,
     policy: RetryPolicy,
-) -> Result<Option<Settled>, StoreError> {
-    match tx.snapshot().unsettled_callback(id)? {
-        Some(row) => settle(tx, &Due::try_from(row)?, clock, policy),
+) -> Result<Option<Applied>, StoreError> {
+    match tx.snapshot().unapplied_callback(id)? {
+        Some(row) => apply(tx, &Due::try_from(row)?, clock, policy),
         None => Ok(None),
     }
 }
 
-fn settle_again(
+fn apply_again(
     tx: &mut Tx<'_>,
     id: CallbackId,
     clock: &dyn Clock,
     policy: RetryPolicy,
-) -> Result<Settled, StoreError> {
-    if let Some(settled) = settle_stored(tx, id, clock, policy)? {
-        return Ok(settled);
+) -> Result<Applied, StoreError> {
+    if let Some(applied) = apply_stored(tx, id, clock, policy)? {
+        return Ok(applied);
     }
-    let known = tx.snapshot().settled_callback(id)?;
+    let known = tx.snapshot().applied_callback(id)?;
     let (refund_id, conflict) =
         known.ok_or_else(|| StoreError::Unreadable("a callback is gone".to_owned()))?;
-    let settled = match refund_id {
+    let applied = match refund_id {
         Some(refund_id) => close_out_again(tx, refund_id, clock)?,
-        None => Settled::NOTHING,
+        None => Applied::NOTHING,
     };
-    Ok(Settled {
+    Ok(Applied {
         conflict,
-        ..settled
+        ..applied
     })
 }
 
@@ -283,17 +283,17 @@ fn close_out_again(
     tx: &mut Tx<'_>,
     refund_id: RefundId,
     clock: &dyn Clock,
-) -> Result<Settled, StoreError> {
+) -> Result<Applied, StoreError> {
     let locked = tx
         .lock_refund_by_id(refund_id)?
         .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))?;
     let close_out = tx.snapshot().close_out(refund_id)?;
-    let mut settling = Settling::new(tx, clock, locked, close_out);
-    settling.close_out()?;
-    settling.finish(Vec::new())
+    let mut applying = Applying::new(tx, clock, locked, close_out);
+    applying.close_out()?;
+    applying.finish(Vec::new())
 }
 
-type Step<'a, 'd> = (Settling<'a, 'd>, Verdict, Vec<EventKind>);
+type Step<'a, 'd> = (Applying<'a, 'd>, Verdict, Vec<EventKind>);
 
 /// Makes the refund, unless there is one with this number.
 fn insert_first(
@@ -328,8 +328,8 @@ fn first<'a, 'd>(
         _ => None,
     };
     // A new refund has not told anybody of its questions yet.
-    let settling = Settling::new(tx, clock, locked, close_out).having_told(&[]);
-    Ok((settling, verdict, vec![EventKind::Refund(status)]))
+    let applying = Applying::new(tx, clock, locked, close_out).having_told(&[]);
+    Ok((applying, verdict, vec![EventKind::Refund(status)]))
 }
 
 /// A further notification is applied as the state machine says.
@@ -340,9 +340,9 @@ fn further<'a, 'd>(
     clock: &'a dyn Clock,
 ) -> Result<Step<'a, 'd>, StoreError> {
     // Only a number can have met another refund, and refunds are never deleted.
-    let refund_no = claim.refund_no.as_ref().ok_or(StoreError::Overtaken)?;
+    let refund_no = claim.refund_no.as_ref().ok_or(StoreError::Superseded)?;
     let locked = tx.lock_refund(&due.account, refund_no)?;
-    let locked = locked.ok_or(StoreError::Overtaken)?;
+    let locked = locked.ok_or(StoreError::Superseded)?;
     let close_out = match claim.close_out {
         Some(_) => tx.snapshot().close_out(locked.refund().id)?,
         None => None,
@@ -361,13 +361,13 @@ fn further<'a, 'd>(
         Verdict::Questioned(_) if is_new_question(tx)? => Some(EventKind::RefundAttention),
         Verdict::Conflict | Verdict::Questioned(_) | Verdict::Repeat | Verdict::Stale => None,
     };
-    let mut settling = Settling::new(tx, clock, locked, close_out);
+    let mut applying = Applying::new(tx, clock, locked, close_out);
     if told.is_some() {
         if verdict != Verdict::Applied {
             // Told by the event above, even where the list of open questions is full.
-            settling = settling.having_told(&changed.attention);
+            applying = applying.having_told(&changed.attention);
         }
-        settling.change(changed);
+        applying.change(changed);
     }
-    Ok((settling, verdict, told.into_iter().collect()))
+    Ok((applying, verdict, told.into_iter().collect()))
 }

@@ -1,4 +1,4 @@
-//! Which settlings are queued and not committed yet, so that a reader waits only for what concerns it.
+//! Which applyings are queued and not committed yet, so that a reader waits only for what concerns it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use crate::store::Lane;
 /// for the other; with a hundred under way, that is one reader in forty.
 const SLOTS: usize = 4_096;
 
-/// How many settlings are under way, in all and by refund.
+/// How many applyings are under way, in all and by refund.
 pub(super) struct InFlight {
     all: AtomicUsize,
     of_refunds: Box<[AtomicUsize]>,
 }
 
-/// One settling that is under way for as long as this lives.
+/// One applying that is under way for as long as this lives.
 pub(super) struct UnderWay {
     counts: Arc<InFlight>,
     slot: usize,
@@ -30,7 +30,7 @@ impl InFlight {
         })
     }
 
-    /// Counts a settling of this refund.
+    /// Counts a applying of this refund.
     pub(super) fn begin(
         self: &Arc<Self>,
         account: &Account,
@@ -78,7 +78,7 @@ mod tests {
             name: "main".to_owned(),
         };
         let [one, other] = ["R-1", "R-2"].map(|text| {
-            let number: crate::domain::ids::Number = text.parse().unwrap();
+            let number: crate::domain::ids::ExternalId = text.parse().unwrap();
             RefundNo::from(number)
         });
         let in_flight = InFlight::new();

@@ -9,9 +9,9 @@
 //!
 //! * **Transaction 1, accept** ([`Intake::accept`]) stores the bytes as received and commits. Only
 //!   then is the provider answered. A repeat of the same bytes is recognised here and counted.
-//! * **Transaction 2, settle** ([`Intake::settle`]) lets the claim take effect: it locks the
+//! * **Transaction 2, apply** ([`Intake::apply`]) lets the claim take effect: it locks the
 //!   refund, applies the state machine, closes out the order (`EPay`), appends events and marks the
-//!   callback settled; all of it or nothing.
+//!   callback applied; all of it or nothing.
 //!
 //! Nothing that transaction 2 meets (a lock, a slow statement, a mass of work) may hold up transaction 1:
 //! on a server they have connections, threads and queues of their own (`Store::accept`, `Store::write`); in a
@@ -23,14 +23,14 @@
 //! | the process dies | on disk | the provider | cure |
 //! |---|---|---|---|
 //! | before transaction 1 commits | nothing | got no answer | it sends again |
-//! | after the commit, before the answer | the callback | got no answer | it sends again: recognised as a repeat; resume settles |
-//! | after the answer, before transaction 2 commits | the callback, unsettled | is content | [`Intake::resume`] settles at the next start |
-//! | inside transaction 2 | the callback, unsettled | is content | the same: a transaction leaves no half |
+//! | after the commit, before the answer | the callback | got no answer | it sends again: recognised as a repeat; resume applies |
+//! | after the answer, before transaction 2 commits | the callback, unapplied | is content | [`Intake::resume`] applies at the next start |
+//! | inside transaction 2 | the callback, unapplied | is content | the same: a transaction leaves no half |
 //! | after transaction 2 commits | everything | is content | nothing to do |
 //! | inside resume | as before resume | – | resume again: it is the same transaction 2 |
 //!
 //! Transaction 2 can run twice for one callback only if two workers race; the second finds it
-//! settled and undoes itself ([`crate::store::StoreError::Overtaken`]).
+//! applied and undoes itself ([`crate::store::StoreError::Superseded`]).
 //!
 //! # An order that is not ready
 //!
@@ -52,7 +52,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Notify;
 
 pub use accept::{Accepted, Notification};
-pub use apply::Settled;
+pub use apply::Applied;
 pub use register::{Registered, Registration, RegistrationError};
 
 use crate::domain::claim::{Account, RefundNo};
@@ -66,7 +66,7 @@ pub struct Intake {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     policy: RwLock<RetryPolicy>,
-    /// Settlings that were queued and are not committed yet.
+    /// Applyings that were queued and are not committed yet.
     in_flight: Arc<InFlight>,
     /// Wakes the resume worker before its time.
     wake: Notify,
@@ -93,7 +93,7 @@ impl Intake {
         *self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether every callback acknowledged before the call has been settled or given to resume.
+    /// Whether every callback acknowledged before the call has been applied or given to resume.
     pub fn is_caught_up(&self) -> bool {
         self.in_flight.is_empty()
     }
@@ -116,7 +116,7 @@ impl Intake {
     async fn flush(&self) {
         // Where nothing can be committed, readers still get what is there.
         if let Err(error) = self.store.flush().await {
-            tracing::debug!(%error, "reading without what is not settled yet");
+            tracing::debug!(%error, "reading without what is not applied yet");
         }
     }
 }

@@ -1,22 +1,22 @@
 //! A refund in the middle of transaction 2: its order side, and what the feed is told.
 
-use super::apply::Settled;
+use super::apply::Applied;
 use crate::api::{ApplicationHandledView, OrderClosedView, RefundView};
 use crate::domain::claim::Reason;
 use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, EventId, Number};
+use crate::domain::ids::{CallbackId, EventId, ExternalId};
 use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund, Verdict};
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{Locked, StoreError, Tx};
 
 /// A refund in the middle of transaction 2.
-pub(super) struct Settling<'a, 'd> {
+pub(super) struct Applying<'a, 'd> {
     tx: &'a mut Tx<'d>,
     clock: &'a dyn Clock,
-    now: Moment,
+    now: Timestamp,
     locked: Locked,
     close_out: Option<CloseOut>,
     /// Questions that were open when it began; new ones are told.
@@ -27,11 +27,11 @@ pub(super) struct Settling<'a, 'd> {
 }
 
 enum OrderEvent {
-    Handled(Number),
-    Closed(Number),
+    Handled(ExternalId),
+    Closed(ExternalId),
 }
 
-impl<'a, 'd> Settling<'a, 'd> {
+impl<'a, 'd> Applying<'a, 'd> {
     pub(super) fn new(
         tx: &'a mut Tx<'d>,
         clock: &'a dyn Clock,
@@ -62,15 +62,15 @@ impl<'a, 'd> Settling<'a, 'd> {
         self.dirty = true;
     }
 
-    /// Marks the notification settled with this verdict.
-    pub(super) fn settle_callback(
+    /// Marks the notification applied with this verdict.
+    pub(super) fn apply_callback(
         &mut self,
         id: CallbackId,
         verdict: Verdict,
     ) -> Result<(), StoreError> {
         let refund_id = self.locked.refund().id;
         self.tx
-            .settle_callback(id, Some(refund_id), verdict, self.now)
+            .apply_callback(id, Some(refund_id), verdict, self.now)
     }
 
     /// Tries the order side, unless it is done.
@@ -107,7 +107,7 @@ impl<'a, 'd> Settling<'a, 'd> {
         }
         match decided {
             Ok(plan) => {
-                let order_no = order_no.clone().ok_or(StoreError::Overtaken)?;
+                let order_no = order_no.clone().ok_or(StoreError::Superseded)?;
                 if plan.amount_differs {
                     refund.raise(Reason::AmountMismatch, this.callback_id, self.now);
                 }
@@ -130,7 +130,7 @@ impl<'a, 'd> Settling<'a, 'd> {
     fn write_order(
         &mut self,
         this: &CloseOut,
-        order_no: &Number,
+        order_no: &ExternalId,
         handle_application: bool,
         close_order: bool,
     ) -> Result<(), StoreError> {
@@ -150,15 +150,15 @@ impl<'a, 'd> Settling<'a, 'd> {
     }
 
     /// Saves the refund and tells the feed: what it became, what its order became, what is asked.
-    pub(super) fn finish(mut self, told: Vec<EventKind>) -> Result<Settled, StoreError> {
+    pub(super) fn finish(mut self, told: Vec<EventKind>) -> Result<Applied, StoreError> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
         }
-        #[cfg(feature = "sabotage-settle-twice-commit")]
-        if crate::failpoints::shows("sabotage-settle-twice-commit") {
+        #[cfg(feature = "sabotage-apply-twice-commit")]
+        if crate::failpoints::shows("sabotage-apply-twice-commit") {
             self.tx.commit_halfway()?;
         }
-        crash_point!("settle-refund-saved");
+        crash_point!("apply-refund-saved");
         for kind in told {
             self.tell_of_refund(kind)?;
         }
@@ -180,7 +180,7 @@ impl<'a, 'd> Settling<'a, 'd> {
             self.tell_of_refund(kind)?;
         }
         let refund = self.locked.refund();
-        Ok(Settled {
+        Ok(Applied {
             refund: Some((refund.id, refund.status)),
             conflict: false,
             close_out: self.close_out.as_ref().map(|this| this.progress),

@@ -2,7 +2,7 @@
 //! waited for the order due at once.
 
 use super::Intake;
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::order::{
     ApplicationSaid, Order, OrderState, Payment, registered_amount, registered_state,
@@ -13,7 +13,7 @@ use crate::store::{Lane, Store, StoreError, Tx};
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// The merchant's number.
-    pub order_no: Number,
+    pub order_no: ExternalId,
     /// Where it stands.
     pub state: OrderState,
     /// Payments to add or change.
@@ -98,7 +98,7 @@ impl Intake {
 /// Adds or changes payments of an order that is locked: no close-out takes anything back meanwhile.
 fn put_payments(
     tx: &mut Tx<'_>,
-    order_no: &Number,
+    order_no: &ExternalId,
     payments: &[Payment],
 ) -> Result<(), StoreError> {
     let known = tx.snapshot().payments(order_no)?;
@@ -126,7 +126,7 @@ async fn write<T: Send + 'static>(
     work: impl Fn(&mut Tx<'_>, &Registration) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     store
-        .write("register order", Lane::ORDERS, move |tx| {
+        .write("register order", Lane::SHARED, move |tx| {
             work(tx, &registration)
         })
         .await

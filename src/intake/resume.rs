@@ -9,9 +9,9 @@ use super::Intake;
 use super::apply::Due;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::failpoints::crash_point;
-use crate::store::{DueCallback, Hush, Lane, StoreError};
+use crate::store::{DueCallback, Lane, LogLimit, StoreError};
 
 /// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
 const PASS_MAX: u32 = 256;
@@ -23,40 +23,40 @@ const START_MAX: Duration = Duration::from_secs(10);
 const PAUSE_FACTOR: u32 = 4;
 /// How long work that was taken is left alone by other workers; one that dies gives it back by this.
 const LEASE: Duration = Duration::from_secs(10);
-/// A moment after every time-out: at start everything unsettled is taken over at once.
-const ALL: Moment = Moment::from_millis(i64::MAX);
+/// A moment after every time-out: at start everything unapplied is taken over at once.
+const ALL: Timestamp = Timestamp::from_millis(i64::MAX);
 /// How long before its time work is taken over at start where other instances may be at it. They have had
 /// the first second after accepting it for themselves.
 const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
 
 /// Lines of each cause: a store that is away meets every pass, and all that a pass has taken.
-static CALLBACKS_FAILED: Hush = Hush::new();
-static CLOSE_OUTS_FAILED: Hush = Hush::new();
-static CLOSE_OUT_WAITS: Hush = Hush::new();
-static CLOSE_OUT_UNTRIED: Hush = Hush::new();
-static CLOSE_OUT_STAYS: Hush = Hush::new();
-static SETTLING_WAITS: Hush = Hush::new();
-static UNSETTLED: Hush = Hush::new();
-static SETTLING_STAYS: Hush = Hush::new();
+static CALLBACKS_FAILED: LogLimit = LogLimit::new();
+static CLOSE_OUTS_FAILED: LogLimit = LogLimit::new();
+static CLOSE_OUT_WAITS: LogLimit = LogLimit::new();
+static CLOSE_OUT_UNTRIED: LogLimit = LogLimit::new();
+static CLOSE_OUT_STAYS: LogLimit = LogLimit::new();
+static APPLYING_WAITS: LogLimit = LogLimit::new();
+static UNAPPLIED: LogLimit = LogLimit::new();
+static APPLYING_STAYS: LogLimit = LogLimit::new();
 
 impl Intake {
-    /// Settles what an earlier process left behind. Called before the first request is answered, so that
+    /// Applies what an earlier process left behind. Called before the first request is answered, so that
     /// readers do not see a store in which an acknowledged callback has no effect. A mass that takes longer
     /// than `START_MAX`, and what cannot be read or written now, is left to [`Self::resume`]: callbacks that
-    /// arrive do not wait for it. Returns how many were settled.
+    /// arrive do not wait for it. Returns how many were applied.
     pub async fn resume_at_start(&self) -> usize {
-        let mut settled = 0;
-        let all = self.settle_all(&mut settled);
+        let mut applied = 0;
+        let all = self.apply_all(&mut applied);
         let left = match tokio::time::timeout(START_MAX, all).await {
-            Ok(Ok(())) => return settled,
+            Ok(Ok(())) => return applied,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("not done within {} s", START_MAX.as_secs()),
         };
-        tracing::warn!(error = %left, "what an earlier process left behind is settled while serving");
-        settled
+        tracing::warn!(error = %left, "what an earlier process left behind is applied while serving");
+        applied
     }
 
-    async fn settle_all(&self, settled: &mut usize) -> Result<(), StoreError> {
+    async fn apply_all(&self, applied: &mut usize) -> Result<(), StoreError> {
         self.bring_forward().await?;
         let due = if self.store.is_shared() {
             self.clock.now().plus(TAKE_OVER_AHEAD)
@@ -64,8 +64,8 @@ impl Intake {
             ALL
         };
         loop {
-            let (found, done) = self.settle_due(due).await?;
-            *settled += done;
+            let (found, done) = self.apply_due(due).await?;
+            *applied += done;
             // What fails again and again is left to the timer, with pauses.
             if found == 0 || done == 0 {
                 return Ok(());
@@ -76,14 +76,14 @@ impl Intake {
     /// Lets every callback be due now that waits for a time so far off that only a clock that was wrong
     /// can have named it. A close-out needs none of this: what it waits for wakes it.
     async fn bring_forward(&self) -> Result<(), StoreError> {
-        if self.next_unsettled().await?.is_none() {
+        if self.next_unapplied().await?.is_none() {
             return Ok(());
         }
         let now = self.clock.now();
         let latest = now.plus(RetryPolicy::LONGEST_PAUSE);
         self.store
-            .write("bring forward", Lane::ORDERS, move |tx| {
-                tx.bring_settling_forward(now, latest)
+            .write("bring forward", Lane::SHARED, move |tx| {
+                tx.bring_applying_forward(now, latest)
             })
             .await
     }
@@ -96,7 +96,7 @@ impl Intake {
 
     async fn resume_callbacks(&self) {
         loop {
-            let passed = self.settle_due(self.clock.now()).await;
+            let passed = self.apply_due(self.clock.now()).await;
             // They are acknowledged and readers wait for them: no pause while more is due.
             if !is_full_pass(passed, &CALLBACKS_FAILED, "callbacks") {
                 tokio::time::sleep(PERIOD).await;
@@ -124,9 +124,9 @@ impl Intake {
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path has one lifetime, the closure any"
     )]
-    async fn next_unsettled(&self) -> Result<Option<Moment>, StoreError> {
+    async fn next_unapplied(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store
-            .read_own(|snapshot| snapshot.next_unsettled())
+            .read_own(|snapshot| snapshot.next_unapplied())
             .await
     }
 
@@ -134,34 +134,34 @@ impl Intake {
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path has one lifetime, the closure any"
     )]
-    async fn next_close_out(&self) -> Result<Option<Moment>, StoreError> {
+    async fn next_close_out(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store
             .read_own(|snapshot| snapshot.next_close_out())
             .await
     }
 
-    /// Settles what is due: how many were found, and how many of them are settled now.
-    async fn settle_due(&self, due: Moment) -> Result<(usize, usize), StoreError> {
-        let next = self.next_unsettled().await?;
+    /// Applies what is due: how many were found, and how many of them are applied now.
+    async fn apply_due(&self, due: Timestamp) -> Result<(usize, usize), StoreError> {
+        let next = self.next_unapplied().await?;
         if next.is_none_or(|next| next > due) {
             return Ok((0, 0));
         }
         let until = self.clock.now().plus(LEASE);
         let rows = self
             .store
-            .write("lease callbacks", Lane::ORDERS, move |tx| {
-                tx.lease_unsettled(due, until, PASS_MAX)
+            .write("lease callbacks", Lane::SHARED, move |tx| {
+                tx.lease_unapplied(due, until, PASS_MAX)
             })
             .await?;
         let found = rows.len();
         // All at once, so that they share commits.
-        let settled = rows.into_iter().map(|row| self.resettle(row));
-        let settled = count_done(futures_util::future::join_all(settled).await);
-        Ok((found, settled))
+        let applied = rows.into_iter().map(|row| self.reapply(row));
+        let applied = count_done(futures_util::future::join_all(applied).await);
+        Ok((found, applied))
     }
 
     /// Tries again the close-outs that are due: how many were found, and how many could be tried.
-    async fn close_out_due(&self, now: Moment) -> Result<(usize, usize), StoreError> {
+    async fn close_out_due(&self, now: Timestamp) -> Result<(usize, usize), StoreError> {
         let next = self.next_close_out().await?;
         if next.is_none_or(|next| next > now) {
             return Ok((0, 0));
@@ -169,7 +169,7 @@ impl Intake {
         let until = now.plus(LEASE);
         let due = self
             .store
-            .write("lease close-outs", Lane::ORDERS, move |tx| {
+            .write("lease close-outs", Lane::SHARED, move |tx| {
                 tx.lease_close_outs(now, until, PASS_MAX)
             })
             .await?;
@@ -197,7 +197,7 @@ impl Intake {
         let until = self.clock.now().plus(RetryPolicy::LONGEST_PAUSE);
         let put_off = self
             .store
-            .write("put off close-out", Lane::ORDERS, move |tx| {
+            .write("put off close-out", Lane::SHARED, move |tx| {
                 tx.defer_close_out(refund_id, until)
             })
             .await;
@@ -209,48 +209,45 @@ impl Intake {
         false
     }
 
-    /// Settles one; where that fails it is put off, longer each time.
-    async fn resettle(&self, row: DueCallback) -> bool {
+    /// Applies one; where that fails it is put off, longer each time.
+    async fn reapply(&self, row: DueCallback) -> bool {
         crash_point!("resume-begun");
         let (id, attempts) = (row.id, row.attempts);
         let result = match Due::try_from(row) {
             Ok(due) => {
                 let (lane, work) = (due.lane(), self.work(due));
-                self.store
-                    .write("resume settle", lane, work)
-                    .await
-                    .map(drop)
+                self.store.write("resume apply", lane, work).await.map(drop)
             }
             Err(error) => Err(error),
         };
         let error = match result {
-            // Overtaken: somebody else has settled it, which is just as well.
-            Ok(()) | Err(StoreError::Overtaken) => {
-                crash_point!("resume-settled");
+            // Superseded: somebody else has applied it, which is just as well.
+            Ok(()) | Err(StoreError::Superseded) => {
+                crash_point!("resume-applied");
                 return true;
             }
             Err(error) if is_in_the_way(&error) => {
-                if let Some(kept_back) = SETTLING_WAITS.may_say() {
+                if let Some(kept_back) = APPLYING_WAITS.may_say() {
                     tracing::info!(callback_id = %id, %error, kept_back, "applying a callback has to wait");
                 }
                 return false;
             }
             Err(error) => error,
         };
-        if let Some(kept_back) = UNSETTLED.may_say() {
-            tracing::warn!(callback_id = %id, %error, attempts, kept_back, "a callback could not be settled");
+        if let Some(kept_back) = UNAPPLIED.may_say() {
+            tracing::warn!(callback_id = %id, %error, attempts, kept_back, "a callback could not be applied");
         }
         let until = self.clock.now().plus(RetryPolicy::pause(attempts + 1));
         let put_off = self
             .store
-            .write("put off settling", Lane::ORDERS, move |tx| {
-                tx.defer_settle(id, until)
+            .write("put off applying", Lane::SHARED, move |tx| {
+                tx.defer_apply(id, until)
             })
             .await;
         if let Err(error) = put_off
-            && let Some(kept_back) = SETTLING_STAYS.may_say()
+            && let Some(kept_back) = APPLYING_STAYS.may_say()
         {
-            tracing::warn!(callback_id = %id, %error, kept_back, "settling could not be put off");
+            tracing::warn!(callback_id = %id, %error, kept_back, "applying could not be put off");
         }
         false
     }
@@ -262,7 +259,7 @@ fn is_in_the_way(error: &StoreError) -> bool {
 }
 
 /// Whether as many were due as a pass takes and any of them got on: then more may be due already.
-fn is_full_pass(passed: Result<(usize, usize), StoreError>, hush: &Hush, what: &str) -> bool {
+fn is_full_pass(passed: Result<(usize, usize), StoreError>, hush: &LogLimit, what: &str) -> bool {
     match passed {
         Ok((found, done)) => found == PASS_MAX as usize && done > 0,
         Err(error) => {

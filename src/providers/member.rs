@@ -6,7 +6,7 @@ use super::json::{Object, Value};
 use super::text::printable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, Status};
 use crate::domain::external_id;
-use crate::domain::external_id::Number;
+use crate::domain::external_id::ExternalId;
 use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency};
@@ -101,14 +101,14 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// A number of a refund, an order or a payment.
-    pub(super) fn number(&mut self, name: &str, rule: NumberRule) -> Option<Number> {
+    pub(super) fn number(&mut self, name: &str, rule: NumberRule) -> Option<ExternalId> {
         let read = match self.get(name) {
             Value::Null => Err(Flaw::Missing),
-            Value::Text(text) => Number::read(&text, rule.chars_max),
+            Value::Text(text) => ExternalId::read(&text, rule.chars_max),
             Value::Number(digits) if rule.may_be_digits => {
                 let is_plain = digits.bytes().all(|b| b.is_ascii_digit());
                 let plain = is_plain.then_some(digits).ok_or(Flaw::NotDigits);
-                plain.and_then(|digits| Number::read(digits, rule.chars_max))
+                plain.and_then(|digits| ExternalId::read(digits, rule.chars_max))
             }
             _ if rule.may_be_digits => Err(Flaw::NotDigits),
             Value::Number(_) | Value::Bool(_) | Value::Nested(_) => Err(Flaw::NotText),

@@ -21,13 +21,11 @@ pub mod stub;
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
-
 pub use verified::VerifiedClaim;
 
 use crate::crypto::KeyRing;
 use crate::domain::claim::Account;
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use relay::RelayAccount;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
@@ -37,7 +35,7 @@ pub struct Request<'a> {
     /// The body as received.
     pub body: &'a [u8],
     /// When it came, for the validity of keys.
-    pub now: Timestamp,
+    pub now: jiff::Timestamp,
 }
 
 /// Why a request is not taken as a notification.
@@ -104,9 +102,9 @@ pub struct Signer {
     /// Its name in the config.
     pub key_id: String,
     /// When it counts, where that is bounded.
-    pub not_before: Option<Timestamp>,
+    pub not_before: Option<jiff::Timestamp>,
     /// The last moment in which it counts.
-    pub not_after: Option<Timestamp>,
+    pub not_after: Option<jiff::Timestamp>,
 }
 
 /// How a request reached us, beside what is signed.
@@ -261,7 +259,7 @@ impl Registry {
         &self,
         provider: &str,
         account: &str,
-        refund_no: &Number,
+        refund_no: &ExternalId,
         request: &Request<'_>,
     ) -> Result<(&Account, &RelayAccount, VerifiedClaim), Rejection> {
         self.relays
@@ -365,7 +363,7 @@ mod tests {
         let request = Request {
             header: &|_| None,
             body: b"",
-            now: Timestamp::UNIX_EPOCH,
+            now: jiff::Timestamp::UNIX_EPOCH,
         };
         let unknown = Rejection::Unauthorized("no such account".to_owned());
         let asked = Rejection::Malformed("asked".to_owned());

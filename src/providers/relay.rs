@@ -6,14 +6,12 @@
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! refused as evidence for this one.
 
-use jiff::Timestamp;
-
 use super::text::printable;
 use super::{Form, Rejection, Request, VerifiedClaim};
 use crate::crypto;
 use crate::crypto::{WebhookMessage, WebhookSecrets, WebhookSignatureError};
 use crate::domain::claim::Claim;
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 
 /// The header that names the message.
 pub const ID_HEADER: &str = "webhook-id";
@@ -36,7 +34,7 @@ pub const FORM: Form = Form {
 };
 
 /// The cause with the value that it is about, for log and evidence; a signature is never shown.
-fn why(error: WebhookSignatureError, message: &WebhookMessage<'_>, now: Timestamp) -> String {
+fn why(error: WebhookSignatureError, message: &WebhookMessage<'_>, now: jiff::Timestamp) -> String {
     let shown = |value: Option<&str>| printable(value.unwrap_or_default());
     match error {
         WebhookSignatureError::Id => format!("{error}: {:?}", shown(message.id)),
@@ -55,7 +53,7 @@ fn why(error: WebhookSignatureError, message: &WebhookMessage<'_>, now: Timestam
 pub trait RelayedProvider: Send + Sync {
     /// Reads what the reply says about the refund. Only JSON that is no object is refused; what is
     /// missing or malformed inside makes the claim unclear.
-    fn read(&self, refund_no: &Number, body: &[u8]) -> Result<Claim, Rejection>;
+    fn read(&self, refund_no: &ExternalId, body: &[u8]) -> Result<Claim, Rejection>;
 }
 
 /// One account whose replies are relayed, ready to verify.
@@ -73,7 +71,7 @@ impl RelayAccount {
     /// Verifies the bytes as received, then reads what they say about the refund of the path.
     pub fn verify(
         &self,
-        refund_no: &Number,
+        refund_no: &ExternalId,
         request: &Request<'_>,
     ) -> Result<VerifiedClaim, Rejection> {
         let message = WebhookMessage {
@@ -148,7 +146,7 @@ mod tests {
                     _ => None,
                 },
                 body,
-                now: Timestamp::from_second(now).unwrap(),
+                now: jiff::Timestamp::from_second(now).unwrap(),
             },
         )
     }

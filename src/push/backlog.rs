@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::domain::ids::RefundId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::feed::Event;
 use crate::store::ParkedPush;
 
@@ -15,7 +15,7 @@ const FRESH_EACH: usize = 16;
 /// window stays where it is.
 const PARKED_MAX: usize = 10_000;
 /// Due before everything else.
-const AT_ONCE: Moment = Moment::from_millis(i64::MIN);
+const AT_ONCE: Timestamp = Timestamp::from_millis(i64::MIN);
 
 /// One endpoint's events.
 pub(super) struct Backlog {
@@ -31,7 +31,7 @@ pub(super) struct Backlog {
     /// Fresh events that are the first of their line and not under way.
     ready: BTreeSet<i64>,
     /// Parked events that are, by the time at which they are tried.
-    due: BTreeSet<(Moment, i64)>,
+    due: BTreeSet<(Timestamp, i64)>,
     under_way: BTreeSet<i64>,
     /// What the store has not been told yet of parked events; `None`: delivered.
     unsaved: BTreeMap<i64, Option<ParkedPush>>,
@@ -124,7 +124,7 @@ impl Backlog {
     }
 
     /// What is to be sent now: what is parked and due before what is fresh. From then on it is under way.
-    pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
         if let Some(parked) = self.next_parked(now) {
             return Some(parked);
         }
@@ -134,7 +134,7 @@ impl Backlog {
     }
 
     /// The same, but nothing that is fresh.
-    pub(super) fn next_parked(&mut self, now: Moment) -> Option<Next> {
+    pub(super) fn next_parked(&mut self, now: Timestamp) -> Option<Next> {
         let (due, sequence) = *self.due.first().filter(|(due, _)| *due <= now)?;
         self.due.remove(&(due, sequence));
         self.under_way.insert(sequence);
@@ -147,7 +147,7 @@ impl Backlog {
     }
 
     /// When the next parked event is due.
-    pub(super) fn next_due(&self) -> Option<Moment> {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(due, _)| *due)
     }
 

@@ -13,7 +13,7 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error};
 
 use super::Served;
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Event;
 use crate::outbound::address::{CheckedResolver, REFUSED};
 use crate::store::StoreError;
@@ -80,7 +80,7 @@ impl Roots {
 }
 
 /// The threads of one endpoint; they end when this is dropped and what is under way is done.
-pub(super) struct Couriers {
+pub(super) struct WorkerPool {
     events: mpsc::Sender<Arc<Event>>,
     queue: Arc<Mutex<mpsc::Receiver<Arc<Event>>>>,
     courier: Arc<Courier>,
@@ -88,7 +88,7 @@ pub(super) struct Couriers {
     started: usize,
 }
 
-impl Couriers {
+impl WorkerPool {
     /// None yet; each result will go to `results` with the number of its event.
     pub(super) fn new(
         served: &Arc<Served>,
@@ -213,7 +213,7 @@ impl Courier {
     }
 
     /// The status of the answer, and how long it asks to be left alone.
-    fn post(&self, event: &Event, now: Moment) -> Result<(u16, Option<Duration>), Error> {
+    fn post(&self, event: &Event, now: Timestamp) -> Result<(u16, Option<Duration>), Error> {
         let endpoint = &self.served.endpoint;
         let (id, seconds) = (event.id.to_string(), now.as_millis() / 1_000);
         let body = event.json.as_bytes();
@@ -241,12 +241,12 @@ impl Courier {
 }
 
 /// `Retry-After` in seconds or as a date, within bounds.
-fn retry_after(headers: &HeaderMap, now: Moment) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = text.parse::<u64>().map(Duration::from_secs);
     let pause = seconds.ok().or_else(|| {
         let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-        let millis = Moment::from(until).as_millis() - now.as_millis();
+        let millis = Timestamp::from(until).as_millis() - now.as_millis();
         Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     })?;
     Some(pause.min(RETRY_AFTER_MAX))
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date_and_bounded() {
-        let now: Moment = "2026-11-06T08:49:07Z".parse().unwrap();
+        let now: Timestamp = "2026-11-06T08:49:07Z".parse().unwrap();
         for (text, expected) in [
             ("120", Some(120)),
             ("0", Some(0)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::backlog::{Backlog, Next};
 use super::delivery::Outcome;
 use super::endpoint::Endpoint;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::{DisabledReason, EndpointRow, ParkedPush};
 
 /// Difference between the two clocks, in milliseconds, that is taken for a change of the wall clock.
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     is_changed: bool,
     under_way_max: usize,
     /// What the wall clock and the monotonic one said last.
-    clocks: Option<(Moment, Duration)>,
+    clocks: Option<(Timestamp, Duration)>,
 }
 
 impl Ledger {
@@ -37,7 +37,7 @@ impl Ledger {
 
     /// Compares the wall clock with a monotonic one: time by which the former was put forward is not time for
     /// which the endpoint has failed.
-    pub(super) fn keep_time(&mut self, now: Moment, elapsed: Duration) {
+    pub(super) fn keep_time(&mut self, now: Timestamp, elapsed: Duration) {
         let Some((then, before)) = self.clocks.replace((now, elapsed)) else {
             return;
         };
@@ -45,7 +45,7 @@ impl Ledger {
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
         let jump = (now.as_millis() - then.as_millis()).saturating_sub(passed);
         if let Some(since) = self.row.failing_since.filter(|_| jump.abs() > JUMP) {
-            self.row.failing_since = Some(Moment::from_millis(since.as_millis() + jump));
+            self.row.failing_since = Some(Timestamp::from_millis(since.as_millis() + jump));
             self.is_changed = true;
         }
     }
@@ -63,7 +63,7 @@ impl Ledger {
     }
 
     /// What is to be sent now.
-    pub(super) fn next(&mut self, now: Moment) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
         let under_way = self.backlog.under_way();
         if self.row.disabled.is_some() || under_way >= self.under_way_max {
             return None;
@@ -80,7 +80,7 @@ impl Ledger {
     }
 
     /// When to look again, if nothing happens before.
-    pub(super) fn next_due(&self) -> Option<Moment> {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         let under_way_max = if self.is_failing() {
             1
         } else {
@@ -96,7 +96,7 @@ impl Ledger {
         endpoint: &Endpoint,
         sequence: i64,
         outcome: Outcome,
-        now: Moment,
+        now: Timestamp,
         jitter: u8,
     ) {
         self.is_changed = true;
@@ -132,7 +132,7 @@ impl Ledger {
         self.backlog.failed(record);
     }
 
-    fn delivered(&mut self, sequence: i64, now: Moment) {
+    fn delivered(&mut self, sequence: i64, now: Timestamp) {
         let was_failing = self.is_failing();
         self.row.failures = 0;
         self.row.failing_since = None;

@@ -51,8 +51,8 @@ fn row(pushed_sequence: i64) -> EndpointRow {
     }
 }
 
-fn at(seconds: i64) -> Moment {
-    Moment::from_millis(seconds * 1_000)
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
 }
 
 /// One endpoint that gets events 1, 2, 3 … of these refunds.

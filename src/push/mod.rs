@@ -179,7 +179,7 @@ impl Push {
             .ok_or(RecoverError::Unknown)?;
         let (name, now) = (served.endpoint.name.clone(), self.clock.now());
         self.store
-            .write("recover endpoint", Lane::ORDERS, move |tx| {
+            .write("recover endpoint", Lane::SHARED, move |tx| {
                 let from = match since.map(|since| since.resolve(&mut tx.snapshot())) {
                     None => None,
                     Some(resolved) => match resolved? {

@@ -83,7 +83,7 @@ impl Push {
                 tx.insert_endpoint(&name, last, now)
             };
             self.store
-                .write("register endpoint", Lane::ORDERS, register)
+                .write("register endpoint", Lane::SHARED, register)
                 .await?;
         }
         Ok(())

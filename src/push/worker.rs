@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::Served;
 use super::backlog::Next;
-use super::delivery::{Couriers, Outcome};
+use super::delivery::{Outcome, WorkerPool};
 use super::endpoint_state::Ledger;
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Feed;
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
@@ -89,7 +89,7 @@ impl Worker {
     }
 
     /// When a lease that is taken or renewed now ends.
-    fn lease_end(&self) -> Moment {
+    fn lease_end(&self) -> Timestamp {
         self.clock.now().plus(LEASE)
     }
 
@@ -97,7 +97,7 @@ impl Worker {
         let (name, instance) = (self.name().to_owned(), self.instance.clone());
         let (until, now) = (self.lease_end(), self.clock.now());
         self.store
-            .write("lease endpoint", Lane::ORDERS, move |tx| {
+            .write("lease endpoint", Lane::SHARED, move |tx| {
                 tx.lease_endpoint(&name, &instance, until, now)
             })
             .await
@@ -126,10 +126,10 @@ impl Worker {
             row.pushed_sequence = last;
         }
         let (results, mut outcomes) = unbounded_channel();
-        let mut couriers = Couriers::new(&self.served, &self.clock, &results);
+        let mut worker_pool = WorkerPool::new(&self.served, &self.clock, &results);
         let mut ledger = Ledger::new(row, parked, self.served.endpoint.max_in_flight);
         let result = self
-            .work(&mut ledger, &mut couriers, &mut outcomes, &epoch)
+            .work(&mut ledger, &mut worker_pool, &mut outcomes, &epoch)
             .await;
         // Whoever serves next must not send an event that is still under way behind one that follows it.
         while ledger.backlog.under_way() > 0 {
@@ -142,7 +142,7 @@ impl Worker {
             self.save(&mut ledger).await?;
             let (name, instance) = (self.name().to_owned(), self.instance.clone());
             self.store
-                .write("release endpoint", Lane::ORDERS, move |tx| {
+                .write("release endpoint", Lane::SHARED, move |tx| {
                     tx.release_endpoint(&name, &instance)
                 })
                 .await?;
@@ -153,7 +153,7 @@ impl Worker {
     async fn work(
         &self,
         ledger: &mut Ledger,
-        couriers: &mut Couriers,
+        worker_pool: &mut WorkerPool,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
         epoch: &Arc<str>,
     ) -> Result<(), Stop> {
@@ -172,7 +172,7 @@ impl Worker {
                 forgot_at = Some(Instant::now());
             }
             self.fill(ledger).await?;
-            self.send(ledger, couriers).await?;
+            self.send(ledger, worker_pool).await?;
             if saved_at.elapsed() >= SAVE_EVERY && self.save(ledger).await? {
                 (saved_at, renewed_at) = (Instant::now(), Instant::now());
             }
@@ -241,7 +241,11 @@ impl Worker {
     }
 
     /// Hands out what may be sent now.
-    async fn send(&self, ledger: &mut Ledger, couriers: &mut Couriers) -> Result<(), StoreError> {
+    async fn send(
+        &self,
+        ledger: &mut Ledger,
+        worker_pool: &mut WorkerPool,
+    ) -> Result<(), StoreError> {
         while let Some(next) = ledger.next(self.clock.now()) {
             let event = match next {
                 Next::Fresh(event) => event,
@@ -263,7 +267,7 @@ impl Worker {
                 }
             };
             let sequence = event.sequence;
-            if let Err(error) = couriers.send(event, ledger.backlog.under_way()) {
+            if let Err(error) = worker_pool.send(event, ledger.backlog.under_way()) {
                 ledger.backlog.put_back(sequence);
                 return Err(error);
             }
@@ -302,7 +306,7 @@ impl Worker {
         let (told, now) = (unsaved.clone(), self.clock.now());
         let saved = self
             .store
-            .write("save endpoint", Lane::ORDERS, move |tx| {
+            .write("save endpoint", Lane::SHARED, move |tx| {
                 // Numbers that are gone were given away in a history that has ended.
                 if tx.snapshot().last_sequence()? < told.row.pushed_sequence {
                     return Ok(false);
@@ -332,7 +336,7 @@ impl Worker {
         let before = self.clock.now().minus(GIVEN_UP_KEPT);
         let forgotten = self
             .store
-            .write("forget given up", Lane::ORDERS, move |tx| {
+            .write("forget given up", Lane::SHARED, move |tx| {
                 tx.forget_given_up(&name, pushed, before, GIVEN_UP_MAX)
             })
             .await?;

@@ -4,7 +4,7 @@ use super::*;
 
 fn refusal(number: usize, body_bytes: usize) -> RefusedRequest {
     RefusedRequest {
-        received_at: Moment::from_millis(i64::try_from(number).unwrap()),
+        received_at: Timestamp::from_millis(i64::try_from(number).unwrap()),
         reason: if number.is_multiple_of(2) {
             Reason::Malformed
         } else {
@@ -50,7 +50,7 @@ fn the_oldest_go_first_whether_there_are_too_many_or_too_large_ones() {
     assert_eq!(large[0].body_head.len(), HEAD_BYTES_MAX);
 
     let filter = EvidenceFilter {
-        since: Some(Moment::from_millis(16)),
+        since: Some(Timestamp::from_millis(16)),
         reason: Some("malformed".to_owned()),
         path: Some("/callbacks/pay".to_owned()),
     };

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::{Driver, Value};
 use crate::store::sqlite::{Sqlite, Synchronous, with_suffix};
@@ -120,7 +120,7 @@ impl Reason {
 #[derive(Clone, Debug)]
 pub struct RefusedRequest {
     /// When it came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// Why it was refused.
     pub reason: Reason,
     /// The path that it was sent to.
@@ -143,7 +143,7 @@ pub struct KeptRequest {
     /// Its number in the file.
     pub id: i64,
     /// When it came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// Why it was refused.
     pub reason: String,
     /// The path that it was sent to.
@@ -164,7 +164,7 @@ pub struct KeptRequest {
 #[derive(Clone, Debug, Default)]
 pub struct EvidenceFilter {
     /// Not earlier than this.
-    pub since: Option<Moment>,
+    pub since: Option<Timestamp>,
     /// Refused for this.
     pub reason: Option<String>,
     /// Sent to a path that begins so.
@@ -178,7 +178,7 @@ pub fn list(
     limit: u32,
 ) -> Result<Vec<KeptRequest>, StoreError> {
     let params = [
-        filter.since.map_or(i64::MIN, Moment::as_millis).into(),
+        filter.since.map_or(i64::MIN, Timestamp::as_millis).into(),
         filter.reason.as_deref().unwrap_or_default().into(),
         filter.path.as_deref().unwrap_or_default().into(),
         i64::from(limit).into(),
@@ -201,7 +201,7 @@ fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<KeptRequest>
     sqlite.query(sql, params, &mut |row| {
         found.push(KeptRequest {
             id: row.integer(0)?,
-            received_at: Moment::from_millis(row.integer(1)?),
+            received_at: Timestamp::from_millis(row.integer(1)?),
             reason: row.text(2)?.to_owned(),
             path: row.text(3)?.to_owned(),
             peer: row.text(4)?.to_owned(),

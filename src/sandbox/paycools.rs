@@ -2,7 +2,7 @@
 
 use super::{Prepared, Sender, Told, minor_units};
 use crate::crypto::{SigningKey, SuffixSecret};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::providers::paycools;
 use crate::providers::paycools::Sample;
 
@@ -27,7 +27,7 @@ impl Sender for Paycools<'_> {
         // The service would not take it for one.
         for number in [told.refund_no, told.order_no] {
             number
-                .parse::<Number>()
+                .parse::<ExternalId>()
                 .map_err(|why| anyhow::anyhow!("number {number:?} {why}"))?;
         }
         let sample = Sample {

@@ -112,7 +112,7 @@ pub(crate) type EachRow<'f> = &'f mut dyn FnMut(&dyn Row) -> Result<(), StoreErr
 /// A connection of some engine.
 pub(crate) trait Driver: Send {
     /// Whether other connections write to the same store at the same time.
-    fn has_rivals(&self) -> bool;
+    fn has_concurrent_writers(&self) -> bool;
     /// Starts a transaction that will write.
     fn begin(&mut self) -> Result<(), StoreError>;
     /// Starts a transaction that sees one unchanging state.
@@ -149,12 +149,12 @@ pub(crate) trait Driver: Send {
     }
     /// Runs a statement; returns the rows that it changed.
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError>;
-    /// Runs a statement that must change one row; [`StoreError::Overtaken`] where it did not, at the latest
+    /// Runs a statement that must change one row; [`StoreError::Superseded`] where it did not, at the latest
     /// from the commit. An engine that is far away need not wait for the answer.
     fn expect_one(&mut self, sql: &str, params: &[Value<'_>]) -> Result<(), StoreError> {
         match self.execute(sql, params)? {
             1 => Ok(()),
-            _ => Err(StoreError::Overtaken),
+            _ => Err(StoreError::Superseded),
         }
     }
     /// Runs a statement that answers rows.

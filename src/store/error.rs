@@ -38,7 +38,7 @@ pub enum StoreError {
     Away(String),
     /// Another transaction was in the way, and this one had to give way; it can be run again as it is.
     #[error("gave way to another transaction: {0}")]
-    Contended(String),
+    SerializationFailure(String),
     /// Another transaction holds the one row that the job is about. The job has done nothing, so it alone is
     /// run again, and its batch is not touched.
     #[error("another transaction holds the row")]
@@ -74,7 +74,7 @@ pub enum StoreError {
     Late,
     /// Somebody else did the same job at the same time; nothing of this one stays.
     #[error("overtaken by another worker")]
-    Overtaken,
+    Superseded,
     /// A relay's message that another account has brought before; nothing of it is stored.
     #[error("the message was delivered to another account before")]
     OtherAccount,
@@ -96,7 +96,7 @@ impl StoreError {
 
     /// Whether another transaction was in the way, and may not be the next time.
     pub(crate) fn is_contention(&self) -> bool {
-        matches!(self, Self::Contended(_) | Self::Locked)
+        matches!(self, Self::SerializationFailure(_) | Self::Locked)
     }
 
     /// Whether one job alone is to blame, so that its neighbours deserve another try. Whatever else
@@ -107,9 +107,9 @@ impl StoreError {
             | Self::Damaged(_)
             | Self::Constraint(_)
             | Self::Statement(_)
-            | Self::Contended(_)
+            | Self::SerializationFailure(_)
             | Self::Locked
-            | Self::Overtaken
+            | Self::Superseded
             | Self::OtherAccount
             | Self::Panicked(_) => true,
             Self::QueueFull

@@ -113,7 +113,7 @@ impl Store {
     pub async fn begin_history(&self, known: &FeedKnown, random: Uuid) -> Result<(), StoreError> {
         let ended = known.clone();
         let (epoch, last) = self
-            .write("begin history", Lane::ORDERS, move |tx| {
+            .write("begin history", Lane::SHARED, move |tx| {
                 tx.end_history(&ended, random)?;
                 let mut snapshot = tx.snapshot();
                 Ok((snapshot.epoch()?, snapshot.last_sequence()?))

@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// One cause of log lines.
 #[derive(Debug)]
-pub struct Hush {
+pub struct LogLimit {
     pause: Duration,
     state: Mutex<State>,
 }
@@ -22,7 +22,7 @@ struct State {
     kept_back: u64,
 }
 
-impl Hush {
+impl LogLimit {
     /// A cause that was not logged yet.
     pub const fn new() -> Self {
         Self::every(PAUSE)
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn one_line_a_second_tells_of_those_that_were_kept_back() {
-        let (hush, began) = (Hush::new(), monotonic());
+        let (hush, began) = (LogLimit::new(), monotonic());
         assert_eq!(hush.may_say_at(began), Some(0));
         assert_eq!(
             (hush.may_say_at(began), hush.may_say_at(began)),
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_longer_pause_is_kept_to_the_second() {
-        let (hush, began) = (Hush::every(Duration::from_secs(60)), monotonic());
+        let (hush, began) = (LogLimit::every(Duration::from_secs(60)), monotonic());
         let at = |second| hush.may_say_at(began + Duration::from_secs(second));
         assert_eq!(at(0), Some(0));
         assert_eq!([at(1), at(59)], [None, None]);

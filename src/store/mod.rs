@@ -33,19 +33,19 @@ pub use feed_counter::FeedKnown;
 pub use inspect::damage::Damage;
 pub use inspect::restore::{Restored, restore_file};
 pub use inspect::{Inspection, copy_file, log_of};
-pub(crate) use log_limit::Hush;
+pub(crate) use log_limit::LogLimit;
 pub use postgres::Replication;
 pub use tables::{
-    AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason, DueCallback,
-    EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush, RefundFilter,
-    RefundPage, SettledClaim, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
+    AppliedClaim, AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason,
+    DueCallback, EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush,
+    RefundFilter, RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;
 pub use url::{StoreUrl, StoreUrlError};
 
-use crate::domain::time::{Clock, Moment};
-use commit::capacity::{Place, Room};
+use crate::domain::time::{Clock, Timestamp};
+use commit::capacity::{Capacity, Place};
 use commit::job::{Job, Reply, Task};
 use commit::writer::{Duty, Shared, Writer};
 use engine::{Hold, Opened};
@@ -88,7 +88,7 @@ pub struct Store {
     accepts: Vec<Writer>,
     /// One a lane for the rest.
     applies: Vec<Writer>,
-    rooms: Rooms,
+    rooms: Capacities,
     stats: Arc<Stats>,
     counter: Counter,
     /// Last, so that it is given back only after the writers have ended.
@@ -96,10 +96,10 @@ pub struct Store {
 }
 
 /// How much may wait of each kind: none takes the places of another.
-struct Rooms {
-    accepts: Arc<Room>,
-    writes: Arc<Room>,
-    later: Arc<Room>,
+struct Capacities {
+    accepts: Arc<Capacity>,
+    writes: Arc<Capacity>,
+    later: Arc<Capacity>,
 }
 
 impl Store {
@@ -117,8 +117,8 @@ impl Store {
             StoreUrl::Sqlite(path) => engine::open_sqlite(path, making, &stats)?,
             StoreUrl::Postgres(url) => engine::open_postgres(url, making)?,
         };
-        let room = || Room::new(WAITING_MAX, WAITING_BYTES_MAX);
-        let rooms = Rooms {
+        let room = || Capacity::new(WAITING_MAX, WAITING_BYTES_MAX);
+        let rooms = Capacities {
             accepts: room(),
             writes: room(),
             later: room(),
@@ -378,7 +378,7 @@ impl Store {
     }
 
     /// The clock that every process on this store sees; `None` where only one machine can be one.
-    pub async fn server_clock(&self) -> Result<Option<Moment>, StoreError> {
+    pub async fn server_clock(&self) -> Result<Option<Timestamp>, StoreError> {
         let ask = |snapshot: &mut Snapshot<'_>| snapshot.server_clock();
         self.read_own(ask).await
     }

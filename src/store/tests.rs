@@ -10,11 +10,11 @@ use super::driver::Driver as _;
 use super::sqlite::{Sqlite, Synchronous};
 use super::*;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{EventId, Number};
+use crate::domain::ids::{EventId, ExternalId};
 use crate::domain::order::OrderState;
-use crate::domain::time::{Moment, SystemClock};
+use crate::domain::time::{SystemClock, Timestamp};
 
-const NOW: Moment = Moment::from_millis(1_000);
+const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -51,14 +51,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn put(tx: &mut Tx<'_>, order_no: &str) -> Result<(), StoreError> {
-    let number: Number = order_no.parse().unwrap();
+    let number: ExternalId = order_no.parse().unwrap();
     tx.insert_order(&number, OrderState::Paid, NOW)?;
     let id = EventId::new(Uuid::from_u128(order_no.len() as u128));
     tx.append_event(id, EventKind::OrderClosed, &order_no, NOW)
 }
 
 fn is_there(store: &Store, order_no: &str) -> bool {
-    let number: Number = order_no.parse().unwrap();
+    let number: ExternalId = order_no.parse().unwrap();
     let order = block_on(store.read(move |snapshot| snapshot.order(&number)));
     order.unwrap().is_some()
 }
@@ -72,7 +72,7 @@ fn sequences(store: &Store) -> Vec<i64> {
 fn hold(store: &Store) -> mpsc::Sender<()> {
     let (go, held) = mpsc::channel::<()>();
     store
-        .write_later("hold", Lane::ORDERS, 0, move |_| {
+        .write_later("hold", Lane::SHARED, 0, move |_| {
             let _ = held.recv();
             Ok(())
         })
@@ -87,13 +87,13 @@ fn a_bad_job_fails_alone_and_leaves_no_gap_in_the_feed() {
         let store = folder.open().unwrap();
         let go = hold(&store);
         let (first, bad, last) = block_on(async {
-            let first = store.write("first", Lane::ORDERS, |tx| put(tx, "first"));
-            let bad = store.write("bad", Lane::ORDERS, move |tx| {
+            let first = store.write("first", Lane::SHARED, |tx| put(tx, "first"));
+            let bad = store.write("bad", Lane::SHARED, move |tx| {
                 put(tx, "bad")?;
                 assert!(!panics, "a planted panic");
-                Err::<(), _>(StoreError::Overtaken)
+                Err::<(), _>(StoreError::Superseded)
             });
-            let last = store.write("last", Lane::ORDERS, |tx| put(tx, "last"));
+            let last = store.write("last", Lane::SHARED, |tx| put(tx, "last"));
             let release = async { drop(go) };
             let ((first, bad, last), ()) =
                 futures_util::future::join(join3(first, bad, last), release).await;
@@ -116,7 +116,7 @@ fn what_is_queued_is_done_before_the_store_closes() {
     for number in 0..1_000 {
         let order_no = format!("order-{number}");
         store
-            .write_later("put", Lane::ORDERS, 0, move |tx| put(tx, &order_no))
+            .write_later("put", Lane::SHARED, 0, move |tx| put(tx, &order_no))
             .unwrap();
     }
     drop(go);

@@ -80,7 +80,7 @@ pub struct CallbackLabels {
 
 /// Labels of a counter of refusals.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RefusalLabels {
+pub struct RejectionLabels {
     /// One of a closed set of words.
     pub reason: &'static str,
 }
@@ -165,7 +165,7 @@ pub struct Metrics {
     /// Notifications acknowledged.
     pub callbacks: Family<CallbackLabels, Counter>,
     /// Requests refused on the public listener.
-    pub refusals: Family<RefusalLabels, Counter>,
+    pub refusals: Family<RejectionLabels, Counter>,
     /// Reports of `EPay` that were answered with errcode 1.
     pub invalid_reports: Family<InvalidReportLabels, Counter>,
     /// Those refusals that were beyond the budget: answered late, without evidence.
@@ -185,10 +185,10 @@ pub struct Metrics {
     pub jobs: Gauge,
     /// Time spent in them, in seconds.
     commit_time: Gauge<f64, AtomicU64>,
-    /// Notifications that are stored and not settled.
-    pub unsettled: Gauge,
+    /// Notifications that are stored and not applied.
+    pub unapplied: Gauge,
     /// Age of the oldest of them, in seconds.
-    pub unsettled_age: Gauge,
+    pub unapplied_age: Gauge,
     /// What asks for a person, or for nothing.
     pub notifications: NotificationMetrics,
     /// Close-outs that are tried again.
@@ -247,14 +247,14 @@ impl Default for Metrics {
             failed_commits: gauge("store_failed_commits", "Transactions that failed"),
             jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
             commit_time,
-            unsettled: gauge(
-                "unsettled_callbacks",
+            unapplied: gauge(
+                "unapplied_callbacks",
                 "Stored notifications without effect yet",
             ),
-            unsettled_age: gauge("unsettled_age_seconds", "Age of the oldest of them"),
+            unapplied_age: gauge("unapplied_age_seconds", "Age of the oldest of them"),
             close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),
             close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
-            last_sequence: gauge("last_event_sequence", "Number of the last event"),
+            last_sequence: gauge("last_event_sequence", "ExternalId of the last event"),
             evidence_dropped: gauge("evidence_dropped", "Refusals without evidence"),
             streams: gauge("event_streams", "Open streams of events"),
             callbacks,

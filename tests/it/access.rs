@@ -11,7 +11,7 @@ use crate::harness::reader::{expect_problem, text};
 fn nobody_reads_without_a_token_and_nobody_beyond_its_scopes() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-scope", "REFUND_SUCCESS"));
-    let id = text(&server.settled("R-scope")["id"]);
+    let id = text(&server.applied("R-scope")["id"]);
     let refund = format!("/v1/refunds/{id}");
     let callbacks = format!("{refund}/callbacks");
     let paths = [

@@ -65,7 +65,7 @@ fn busy() -> (Server, AckedFile) {
         1,
         "kept as bytes only"
     );
-    server.settled("R-3");
+    server.applied("R-3");
     (server, acked)
 }
 

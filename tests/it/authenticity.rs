@@ -146,7 +146,7 @@ fn a_signature_made_by_the_openssl_program_is_believed() {
         "PKCS#1 v1.5 has one signature"
     );
     server.post_signed(MAIN, SAMPLE, &sign).expect(200, ACK);
-    assert_eq!(server.settled(SAMPLE_REFUND_NO)["status"], "succeeded");
+    assert_eq!(server.applied(SAMPLE_REFUND_NO)["status"], "succeeded");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn during_a_rotation_both_keys_are_believed_and_the_used_one_is_noted() {
         server
             .post_signed(MAIN, &body, &key.sign(body.as_bytes()))
             .expect(200, ACK);
-        let refund = server.settled(&refund_no);
+        let refund = server.applied(&refund_no);
         assert_eq!(server.callbacks(&text(&refund["id"]))[0]["key_id"], id);
     }
 }
@@ -235,7 +235,7 @@ fn the_app_may_be_named_by_its_older_member() {
         ..Notice::new(refund_no, "REFUND_SUCCESS")
     };
     server.notified(&alias("R-alias", APP_ID));
-    assert_eq!(server.settled("R-alias")["status"], "succeeded");
+    assert_eq!(server.applied("R-alias")["status"], "succeeded");
     let wrong = alias("R-wrong", "00000000000000000000000000000000").text();
     expect_unauthorized(&server.notify(MAIN, wrong));
 }

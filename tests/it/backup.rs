@@ -113,7 +113,7 @@ fn a_backup_made_under_load_is_restored_and_what_is_sent_again_is_there_once() {
         new.notify(MAIN, body).expect(200, ACK);
         acked.add("payermax", "main", &format!("R-{number}"), body);
     }
-    new.settled(&format!("R-{}", NOTICES - 1));
+    new.applied(&format!("R-{}", NOTICES - 1));
     let report = new.assert_audit_is_clean(Some(&acked));
     assert_eq!(report["acked"]["stored"], NOTICES, "{report}");
     let types = new.event_types();
@@ -139,7 +139,7 @@ fn a_store_at_rest_and_one_left_by_a_crash_are_backed_up_whole() {
         (&made["callbacks"], &made["events"]),
         (&5.into(), &5.into())
     );
-    assert_eq!(made["unsettled"], 0, "{made}");
+    assert_eq!(made["unapplied"], 0, "{made}");
     assert_eq!(made["last_event"]["sequence"], 5, "{made}");
     for file in [&killed, &at_rest] {
         assert_eq!(result(&check(file, &[]), 0)["callbacks"], 5);
@@ -151,7 +151,7 @@ fn a_store_at_rest_and_one_left_by_a_crash_are_backed_up_whole() {
 fn a_backup_overwrites_nothing_and_leaves_nothing_half_behind() {
     let mut server = server();
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    server.settled("R-1");
+    server.applied("R-1");
     let folder = Folder::new();
     let theirs = folder.write("theirs", "x");
     refused(&backup(&server, &theirs), 2, "overwrites nothing");
@@ -185,7 +185,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_half_behind() {
 fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
     let mut server = server();
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    server.settled("R-1");
+    server.applied("R-1");
     let folder = Folder::new();
     let good = folder.path().join("good.db");
     result(&backup(&server, &good), 0);
@@ -221,7 +221,7 @@ fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
 fn a_backup_without_an_audit_says_so_and_can_be_audited_later() {
     let server = server();
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    server.settled("R-1");
+    server.applied("R-1");
     let folder = Folder::new();
     let file = folder.path().join("quick.db");
     let (config, to) = (server.config_path(), file.to_str().expect("a plain path"));

@@ -45,7 +45,7 @@ const FILES_GROWTH_MAX: usize = 16;
 fn every_bad_input_gets_its_answer_and_leaves_only_what_it_may() {
     let server = server();
     server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.settled(SAMPLE_REFUND_NO)["status"], "succeeded");
+    assert_eq!(server.applied(SAMPLE_REFUND_NO)["status"], "succeeded");
     let (memory, files) = runner::used(&server);
 
     let table: Vec<Row> = [

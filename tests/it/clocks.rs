@@ -22,7 +22,7 @@ fn ahead_and_right() -> (Server, Server) {
 }
 
 #[test]
-fn what_an_instance_accepted_whose_clock_is_ahead_is_settled_in_time_when_it_dies() {
+fn what_an_instance_accepted_whose_clock_is_ahead_is_applied_in_time_when_it_dies() {
     let (mut ahead, right) = ahead_and_right();
     let Place::Database(database) = &ahead.place else {
         unreachable!("it is on PostgreSQL");
@@ -36,7 +36,7 @@ fn what_an_instance_accepted_whose_clock_is_ahead_is_settled_in_time_when_it_die
     ahead.kill9();
     locked.rollback().expect("it ends");
     let died = now();
-    right.settled("R-1");
+    right.applied("R-1");
     assert!(died.elapsed() < TAKEN_OVER, "after {:?}", died.elapsed());
 }
 
@@ -53,15 +53,15 @@ fn a_clock_that_differs_is_shown_and_times_and_pages_follow_the_database() {
     for number in 0..3 {
         let refund_no = format!("R-{number}");
         ahead.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
-        ahead.settled(&refund_no);
+        ahead.applied(&refund_no);
     }
     let page = right.get("/v1/refunds?limit=1").expect_json(200);
     let cursor = text(&page["next_cursor"]);
     right.notified(&Notice::new("R-new", "REFUND_SUCCESS"));
-    let new = right.settled("R-new");
+    let new = right.applied("R-new");
     let rest = right.refunds(&format!("limit=50&cursor={cursor}"));
     assert!(rest.iter().all(|refund| refund["refund_no"] != "R-new"));
-    let old = ahead.settled("R-0");
+    let old = ahead.applied("R-0");
     assert!(text(&old["received_at"]) < text(&new["received_at"]));
     wait_for("both to tell the same", || {
         (ahead.events() == right.events()).then_some(())

@@ -1,4 +1,4 @@
-//! Sudden and orderly ends under load: what was answered with success is there, once, and settled.
+//! Sudden and orderly ends under load: what was answered with success is there, once, and applied.
 //!
 //! A request without an answer may or may not have been stored; after it is sent again the result
 //! must be that of one delivery.

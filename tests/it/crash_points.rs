@@ -21,8 +21,8 @@ const UNDER_LOAD: [(&str, &[u32]); 7] = [
     ("commit-after", &[0, 1, 2, 9]),
     ("accepted-not-answered", &[0, 13]),
     ("accepted-not-queued", &[0, 13]),
-    ("settle-begun", &[0, 13]),
-    ("settle-refund-saved", &[0, 13]),
+    ("apply-begun", &[0, 13]),
+    ("apply-refund-saved", &[0, 13]),
     ("resume-close-out", &[0, 3]),
 ];
 /// Places where the log of SQLite is copied into the file: at the latest when all is quiet.
@@ -48,7 +48,7 @@ const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed
 /// Places on the way of a start that finds work left behind.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0]),
-    ("resume-settled", &[0]),
+    ("resume-applied", &[0]),
     ("commit-before", &[0, 1, 2]),
     ("commit-after", &[0, 1]),
 ];
@@ -159,16 +159,16 @@ fn end_in_recovery(engine: Engine, points: &[(&str, &[u32])]) {
         for passes in *passes {
             let place = format!("{point} after {passes}");
             let (mut server, mut ledger) = (server_with_crash_points(engine), Ledger::default());
-            arm(&mut server, "settle-begun", 5);
+            arm(&mut server, "apply-begun", 5);
             server.restart();
             ledger.storm(&mut server, &mixed(0, DELIVERIES), 0, |server| {
-                assert_aborted(server.wait_end(), "settle-begun");
+                assert_aborted(server.wait_end(), "apply-begun");
             });
             arm(&mut server, point, *passes);
             assert_aborted(server.start_and_end(), &place);
             // Where instances share a store, what a dead one had on lease is free after 10 s only, which
             // is waited for once; whoever sends again need not wait.
-            let waits = engine == Engine::Sqlite || place == "resume-settled after 0";
+            let waits = engine == Engine::Sqlite || place == "resume-applied after 0";
             assert_recovers(&mut server, &mut ledger, waits);
         }
     }

@@ -70,7 +70,7 @@ pub fn answered(server: &Server, url: &str, expected: fn(&Shape) -> &'static str
     assert_eq!(server.refunds(&format!("refund_no={HIDDEN}")).len(), 0);
     for (refund_no, succeeded) in succeeded {
         if succeeded {
-            let refund = server.settled(refund_no);
+            let refund = server.applied(refund_no);
             let bodies = server.callbacks(&text(&refund["id"]));
             let sent = Notice::new(refund_no, "REFUND_SUCCESS").text();
             assert_eq!(

@@ -19,7 +19,7 @@ fn application(order: &Value) -> &str {
 /// The refund of `B-name` and `T-name`.
 #[track_caller]
 fn refund_of(server: &Server, name: &str) -> Value {
-    server.settled_by(&format!("refund_no=B-{name}%2FT-{name}"))
+    server.applied_by(&format!("refund_no=B-{name}%2FT-{name}"))
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn the_longest_ids_and_the_largest_money_are_taken() {
         server.epay_errcode(&batchno, &trandeno, "9999999999999999.99"),
         2
     );
-    let refund = server.settled_by("provider=epay");
+    let refund = server.applied_by("provider=epay");
     assert_eq!(refund["amount"], "9999999999999999.99");
     assert_eq!(refund["refund_no"], refund_no(&batchno, &trandeno));
 }
@@ -202,7 +202,7 @@ fn an_order_that_somebody_else_closed_is_errcode_4() {
 }
 
 #[test]
-fn an_unknown_payment_is_errcode_2_and_settles_by_itself_once_the_order_is_known() {
+fn an_unknown_payment_is_errcode_2_and_applies_by_itself_once_the_order_is_known() {
     let server = Server::usual(ENGINE);
     assert_eq!(server.epay_errcode("B-late", "T-late", "30"), 2);
     assert_eq!(

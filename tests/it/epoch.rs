@@ -20,7 +20,7 @@ fn notify(server: &Server, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let refund_no = format!("R-{number}");
         server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
-        server.settled(&refund_no);
+        server.applied(&refund_no);
     }
 }
 

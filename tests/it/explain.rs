@@ -47,9 +47,9 @@ fn each_notification_of_a_refund_is_explained_by_the_rule_that_decided() {
         let number = server.events().len();
         notice.notify_time = format!("\"2026-01-17T09:33:5{number}.000+00:00\"");
         server.notified(&notice);
-        server.settled("R-why");
+        server.applied("R-why");
     }
-    let refund = server.settled("R-why");
+    let refund = server.applied("R-why");
     let expected = [
         ("first", "applied", "(none)", "pending"),
         ("unclear", "questioned", "pending", "pending"),
@@ -83,7 +83,7 @@ fn the_command_explains_every_notification_of_a_refund_that_has_many() {
         notice.notify_time = format!("\"2026-01-17T09:33:54.{number:03}+00:00\"");
         server.notified(&notice);
     }
-    let id = text(&server.settled("R-many")["id"]);
+    let id = text(&server.applied("R-many")["id"]);
     let config = server.config_path();
     let config = config.to_str().expect("a plain path");
     let url = server.internal_url.as_str();
@@ -106,13 +106,13 @@ fn a_relay_and_an_epay_report_are_explained_as_well() {
     let refund_no = "T01-S02-0003";
     let answer = server.relay(&format!("{}{refund_no}", relay::QUICKPAY), "msg-1", body);
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let one = &explained(&server, &server.settled(refund_no))[0];
+    let one = &explained(&server, &server.applied(refund_no))[0];
     assert_eq!(one["explanation"]["acknowledgement"], answer.text());
     assert!(text(&one["key_id"]).starts_with("whsec-"));
 
     server.put_simple_order("1", "refund_applied", "30.00");
     server.epay_json("B-1", "T-1", "30.00");
-    let one = &explained(&server, &server.settled("B-1/T-1"))[0];
+    let one = &explained(&server, &server.applied("B-1/T-1"))[0];
     assert_eq!(one["explanation"]["form"], "EPay refund report");
     assert_eq!(one["explanation"]["acknowledgement"], Value::Null);
     assert_eq!(one["refund"]["closeout"]["state"], "done");
@@ -122,7 +122,7 @@ fn a_relay_and_an_epay_report_are_explained_as_well() {
 fn an_explanation_needs_the_scope_and_an_id_that_exists() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    let id = text(&server.callbacks(&text(&server.settled("R-1")["id"]))[0]["id"]);
+    let id = text(&server.callbacks(&text(&server.applied("R-1")["id"]))[0]["id"]);
     let path = format!("/v1/callbacks/{id}");
     expect_problem(&server.get_with(&path, &[]), 401);
     expect_problem(&server.get_as(FEED_TOKEN, &path), 403);
@@ -143,9 +143,9 @@ fn an_explanation_needs_the_scope_and_an_id_that_exists() {
 fn the_command_says_the_same_beside_a_running_service_over_http_and_after_its_end() {
     let mut server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_PENDING"));
-    server.settled("R-1");
+    server.applied("R-1");
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    let refund = server.settled("R-1");
+    let refund = server.applied("R-1");
     let id = text(&refund["id"]);
     let config = server.config_path();
     let config = config.to_str().expect("a plain path");
@@ -197,7 +197,7 @@ fn a_member_that_cannot_be_used_is_named_by_the_explanation_the_log_and_the_metr
     server.notify(MAIN, &body).expect(200, ACK);
     let held = Notice::new("R-1c", "REFUND_SUCCESS").amount("\"abc\"");
     server.notified(&held);
-    let refund = server.settled("R-1b");
+    let refund = server.applied("R-1b");
     let one = &explained(&server, &refund)[0];
     let why = "holds a character that cannot be seen";
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_member_that_cannot_be_used_is_named_by_the_explanation_the_log_and_the_metr
         text(&one["explanation"]["why"]).ends_with(&named),
         "{one:#}"
     );
-    let held = &explained(&server, &server.settled("R-1c"))[0];
+    let held = &explained(&server, &server.applied("R-1c"))[0];
     let why = text(&held["explanation"]["why"]);
     assert!(
         why.contains("data.refundAmount is not a decimal number"),
@@ -230,7 +230,7 @@ fn a_member_that_cannot_be_used_is_named_by_the_explanation_the_log_and_the_metr
     assert!(!log.contains("secret-word"), "no value is logged");
 
     server.notified(&Notice::new("R-1d", "REFUND_REVERSED"));
-    server.settled("R-1d");
+    server.applied("R-1d");
     let metrics = server.get_with("/metrics", &[]);
     for (reason, count) in [
         ("invalid_content", 2),

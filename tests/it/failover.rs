@@ -72,7 +72,7 @@ fn post_until_acked(server: &Server, name: &str) -> String {
 fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
     let (server, [primary, standby], _database) = pair("");
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     primary.freeze();
     // While no server takes writes, the sender is told so, soon at once.
     for number in 0..3 {
@@ -88,7 +88,7 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
         "{:?}",
         promoted.elapsed()
     );
-    server.wait_until_settled();
+    server.wait_until_applied();
     for refund_no in ["R-before", &acked] {
         // Applying that met the frozen server is left to resume, and a reader's connection may still lead there.
         let path = format!("/v1/refunds?refund_no={refund_no}");
@@ -111,7 +111,7 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
 fn an_idle_instance_finds_the_new_primary_by_itself() {
     let (server, [primary, standby], _database) = pair("");
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     primary.freeze();
     standby.promote();
     wait_for_text(&server, "/metrics", "refund_receiver_store_failovers 1\n");
@@ -134,7 +134,7 @@ fn an_idle_instance_finds_the_new_primary_by_itself() {
 fn a_standby_that_is_away_leaves_no_connection_behind_and_is_told() {
     let (server, [primary, standby], database) = pair("");
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     wait_for_text(&server, "/readyz", r#""replication":"synchronous""#);
     standby.crash();
     let mut most = 0;
@@ -155,7 +155,7 @@ fn a_standby_that_is_away_leaves_no_connection_behind_and_is_told() {
     standby.start();
     let acked = post_until_acked(&server, "back");
     wait_for_text(&server, "/readyz", r#""status":"ready""#);
-    server.settled(&acked);
+    server.applied(&acked);
     // Patroni without its strict mode empties the list: then commits are on one machine.
     primary.set_synchronous(&[]);
     wait_for_text(&server, "/readyz", r#""replication":"lost""#);

@@ -148,7 +148,7 @@ fn many_waiting_readers_are_woken_by_one_event() {
 fn a_refund_is_waited_for_by_its_own_events_only() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-wait", "REFUND_PENDING"));
-    let id = text(&server.settled("R-wait")["id"]);
+    let id = text(&server.applied("R-wait")["id"]);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             server
@@ -175,7 +175,7 @@ fn a_page_shorter_than_its_limit_holds_everything_committed() {
         let refund_no = format!("R-{number}");
         server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
         // Once its refund shows, the event is committed.
-        server.settled(&refund_no);
+        server.applied(&refund_no);
         for path in ["/v1/events?after=0&limit=1000", "/v1/consumers/all/events"] {
             let page = server.get(path).expect_json(200);
             assert_eq!(page["next"], number, "{path}");

@@ -304,7 +304,7 @@ fn a_relay_is_answered_with_the_refund_and_where_it_stands() {
     ] {
         let path = format!("{path}{refund_no}");
         let reply = server.relay(&path, "msg_1", body);
-        let id = text(&server.settled(refund_no)["id"]);
+        let id = text(&server.applied(refund_no)["id"]);
         let answer = format!(r#"{{"refund_id":"{id}","status":"{status}"}}"#);
         expect_bytes(&reply, 200, PLAIN_JSON, answer.as_bytes(), &path);
     }

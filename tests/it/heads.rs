@@ -28,7 +28,7 @@ fn head_is_answered_as_get_is_without_the_body() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     server.put_simple_order("1", "paid", "30.00");
-    let refund = format!("/v1/refunds/{}", text(&server.settled("R-1")["id"]));
+    let refund = format!("/v1/refunds/{}", text(&server.applied("R-1")["id"]));
     let callbacks = format!("{refund}/callbacks");
     let callback = text(&server.callbacks(&refund["/v1/refunds/".len()..])[0]["id"]);
     server.get("/v1/consumers/erp/events").expect_json(200);

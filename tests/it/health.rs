@@ -57,7 +57,7 @@ fn a_reader_that_leaks_streams_takes_neither_health_nor_other_readers() {
     let held = "refund_receiver_reader_connections{reader=\"feed\"} ";
     assert!(metrics.text().contains(held), "{}", metrics.text());
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    server.settled("R-1");
+    server.applied("R-1");
 
     drop(leaked);
     wait_for("the places of streams that have gone", || {

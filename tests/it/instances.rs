@@ -65,7 +65,7 @@ fn one_is_killed_under_load_and_the_other_loses_and_doubles_nothing() {
         }
     }
     ledger.merge(of_other);
-    // The dead one does not come back: its leases end, and the other settles what it acknowledged.
+    // The dead one does not come back: its leases end, and the other applies what it acknowledged.
     ledger.assert_kept(&other);
     ledger.assert_whole_after_redelivery(&mut other);
 }
@@ -145,7 +145,7 @@ fn reports_and_registrations_of_the_same_orders_at_both_do_not_deadlock() {
             });
         }
     });
-    servers[0].wait_until_settled();
+    servers[0].wait_until_applied();
     let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     let deadlocks = || database.query(sql)[0].get::<_, i64>(0);
     // A session of the server shows what it has counted a second later.

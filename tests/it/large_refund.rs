@@ -68,7 +68,7 @@ fn a_refund_with_100_000_notifications_answers_every_call() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     server.notified(&Notice::new("R-1", "REFUND_FAILED"));
-    let id = server.settled("R-1")["id"]
+    let id = server.applied("R-1")["id"]
         .as_str()
         .expect("an id")
         .to_owned();
@@ -102,7 +102,7 @@ fn a_refund_with_100_000_notifications_answers_every_call() {
             reader.join().expect("a page");
         }
     });
-    in_time("its effect", || server.settled("R-2"));
+    in_time("its effect", || server.applied("R-2"));
     let grown = server.memory_kib("VmHWM") - before;
     assert!(grown < GROWTH_KIB_MAX, "six readers took {grown} KiB");
 }

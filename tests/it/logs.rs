@@ -33,7 +33,7 @@ fn no_level_of_the_log_shows_bodies_keys_signatures_or_tokens() {
     assert_eq!(server.epay_errcode("B-1", "T-1", "30.00"), 0);
     server.order(&order_no("1"));
     server.notified(&Notice::new(IN_BODIES, "REFUND_SUCCESS"));
-    server.settled(IN_BODIES);
+    server.applied(IN_BODIES);
     let (at, body) = (timestamp(0), format!("{{\"code\":\"{IN_BODIES}\"}}"));
     let signed = signature(relay::SECRET, "msg-1", &at, &body);
     let headers = [

@@ -1,7 +1,7 @@
 //! Random histories against a small model: notifications, replies and reports that repeat, overtake
 //! and contradict each other, orders registered late or again, crashes at any moment. After every
 //! step the readers of the real program must see exactly what the model says, and at the end every
-//! message is settled exactly once.
+//! message is applied exactly once.
 //!
 //! Each run takes other histories. A failed one prints its seed and the shortest history that fails;
 //! `PROPTEST_RNG_SEED=… cargo test --test it model` runs the same histories again, and
@@ -115,17 +115,17 @@ impl StateMachineTest for Program {
     }
 
     fn teardown(server: Server, model: Model) {
-        let settled = |(key, refund): (String, reference::Refund)| {
+        let applied = |(key, refund): (String, reference::Refund)| {
             (
                 key,
                 refund.verdicts.iter().map(|it| (*it).to_owned()).collect(),
             )
         };
-        let expected = model.refunds.into_iter().map(settled).collect();
+        let expected = model.refunds.into_iter().map(applied).collect();
         assert_eq!(
             world::verdicts(&server),
             expected,
-            "each message is settled once"
+            "each message is applied once"
         );
     }
 }

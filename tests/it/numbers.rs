@@ -27,7 +27,7 @@ fn every_number_of_a_callback_is_kept_as_sent_and_found_by_its_filter() {
     for number in NUMBERS {
         let notice = Notice::new(number, "REFUND_SUCCESS");
         server.notified(&notice);
-        let refund = server.settled(number);
+        let refund = server.applied(number);
         let expected = [
             ("refund_no", number.to_owned()),
             ("order_no", format!("P-{number}")),
@@ -43,8 +43,8 @@ fn every_number_of_a_callback_is_kept_as_sent_and_found_by_its_filter() {
     }
     // One is not the other.
     server.notified(&Notice::new("inv/2025/00001", "REFUND_FAILED"));
-    assert_eq!(server.settled("inv/2025/00001")["status"], "failed");
-    assert_eq!(server.settled("INV/2025/00001")["status"], "succeeded");
+    assert_eq!(server.applied("inv/2025/00001")["status"], "failed");
+    assert_eq!(server.applied("INV/2025/00001")["status"], "succeeded");
     assert_eq!(server.refunds("").len(), NUMBERS.len() + 1);
     server.assert_audit_is_clean(None);
 }
@@ -56,7 +56,7 @@ fn the_documented_case_of_a_shop_that_numbers_with_slashes_takes_effect() {
         .text()
         .replace("P-R-01", "INV/2025/00001");
     server.notify(MAIN, body).expect(200, ACK);
-    let refund = server.settled("R-01");
+    let refund = server.applied("R-01");
     assert_eq!(refund["status"], "succeeded");
     assert_eq!(refund["order_no"], "INV/2025/00001");
     assert_eq!(attention(&refund), Vec::<String>::new());
@@ -78,14 +78,14 @@ fn a_relay_names_its_refund_by_a_percent_encoded_part_of_the_path() {
         let reply = server.relay(&path, &format!("msg_{message}"), &quickpay(number));
         let answer = reply.expect_json(200);
         assert_eq!(answer["status"], "succeeded", "{number}");
-        let refund = server.settled(number);
+        let refund = server.applied(number);
         assert_eq!(refund["id"], answer["refund_id"]);
         assert_eq!(attention(&refund), Vec::<String>::new(), "{number}");
     }
     // Decoded once: the reply that names the encoded text is about another refund.
     let twice = server.relay(&format!("{QUICKPAY}b%252Fc"), "msg_twice", &quickpay("b/c"));
     assert_eq!(twice.expect_json(200)["status"], "pending");
-    assert_eq!(attention(&server.settled("b%2Fc")), ["invalid_content"]);
+    assert_eq!(attention(&server.applied("b%2Fc")), ["invalid_content"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_order_is_registered_and_read_under_a_percent_encoded_number() {
             assert_eq!(registered["order_no"], number);
             assert_eq!(registered["payments"][0]["amount"], "100.00");
             assert_eq!(server.epay_errcode("B 退", "T/ 1", "30"), 0);
-            let refund = server.settled("B 退/T/ 1");
+            let refund = server.applied("B 退/T/ 1");
             assert_eq!(refund["order_no"], number);
         } else {
             let bare = json!({"state": "paid"});
@@ -189,7 +189,7 @@ fn a_number_may_have_128_characters_where_no_document_limits_it_and_64_elsewhere
         server
             .post_param(paycools::PATH, &param)
             .expect(200, paycools::OPEN_API_ACK);
-        let refund = server.settled(refund_no);
+        let refund = server.applied(refund_no);
         assert_eq!(refund["status"], "succeeded");
         let open = refund["attention"].as_array().expect("a list");
         let named = open

@@ -20,7 +20,7 @@ fn the_signed_param_is_acked_with_its_own_bytes_and_stored() {
     let reply = server.post_param(PATH, PARAM);
     reply.expect(200, OPEN_API_ACK);
     assert_eq!(reply.header("content-type"), "application/json");
-    let refund = server.settled("18184914989277184");
+    let refund = server.applied("18184914989277184");
     for (member, expected) in [
         ("provider", json!("paycools")),
         ("account", json!("my")),
@@ -45,7 +45,7 @@ fn the_flat_form_is_acked_with_its_own_bytes_and_stored() {
     let reply = server.post_json(PATH, FLAT);
     reply.expect(200, FLAT_ACK);
     assert_eq!(reply.header("content-type"), "application/json");
-    let refund = server.settled("CCP20220428011068111");
+    let refund = server.applied("CCP20220428011068111");
     assert_eq!(
         (&refund["amount"], &refund["currency"]),
         (&json!("100.00"), &json!("MYR"))
@@ -64,7 +64,7 @@ fn whole_rupiah_have_no_minor_unit() {
             envelope(PARAM, &other_key().sign(PARAM.as_bytes())),
         )
         .expect(200, OPEN_API_ACK);
-    let refund = server.settled("18184914989277184");
+    let refund = server.applied("18184914989277184");
     assert_eq!(
         (&refund["amount"], &refund["currency"]),
         (&json!("10000.00"), &json!("IDR"))
@@ -116,7 +116,7 @@ fn what_stands_outside_the_signed_param_has_no_effect() {
     server
         .post_json(PATH, body.to_string())
         .expect(200, OPEN_API_ACK);
-    let refund = server.settled("18184914989277184");
+    let refund = server.applied("18184914989277184");
     assert_eq!(
         (&refund["status"], &refund["amount"]),
         (&json!("succeeded"), &json!("100.00"))
@@ -157,7 +157,7 @@ fn the_status_decides_where_the_event_name_says_otherwise() {
         ("failedMessage", "Channel Refund Failed"),
     ]);
     server.post_json(PATH, body).expect(200, FLAT_ACK);
-    let refund = server.settled("R-trap");
+    let refund = server.applied("R-trap");
     assert_eq!(refund["status"], "failed");
     assert!(refund["failure"].to_string().contains("-10009"), "{refund}");
 }
@@ -171,7 +171,7 @@ fn a_cancelled_refund_is_canceled_in_each_spelling() {
             .replace("payment.refund.success", "payment.refund.cancel")
             .replace("18184914989277184", status);
         server.post_param(PATH, &param).expect(200, OPEN_API_ACK);
-        assert_eq!(server.settled(status)["status"], "canceled", "{status}");
+        assert_eq!(server.applied(status)["status"], "canceled", "{status}");
     }
     assert_eq!(server.event_types(), ["refund.canceled"; 3]);
 }
@@ -200,7 +200,7 @@ fn a_line_break_in_a_flat_body_is_no_ambiguity_and_takes_effect() {
         server
             .post_json(PATH, failed_with(refund_no, message))
             .expect(200, FLAT_ACK);
-        let refund = server.settled(refund_no);
+        let refund = server.applied(refund_no);
         assert_eq!(refund["status"], "failed", "{refund}");
         assert_eq!(refund["failure"]["code"], "-10009");
         assert_eq!(attention(&refund), Vec::<String>::new());
@@ -215,7 +215,7 @@ fn a_flat_body_whose_text_could_be_read_in_two_ways_is_kept_and_asked_about() {
     for _ in 0..2 {
         server.post_json(PATH, &body).expect(200, FLAT_ACK);
     }
-    let refund = server.settled("CC-14");
+    let refund = server.applied("CC-14");
     assert_eq!(refund["status"], "pending");
     assert_eq!(attention(&refund), ["invalid_content"]);
     assert_eq!(refund["attention"][0]["members"], json!(["failedMessage"]));
@@ -247,9 +247,9 @@ fn a_body_made_from_a_recorded_one_cannot_take_its_place() {
             "refund reson&refundReturnTime=2022-05-31 09:38:06",
         );
     server.post_json(PATH, crafted).expect(200, FLAT_ACK);
-    assert_eq!(server.settled("CCP20220428011068111")["status"], "pending");
+    assert_eq!(server.applied("CCP20220428011068111")["status"], "pending");
     server.post_json(PATH, FLAT).expect(200, FLAT_ACK);
-    let refund = server.settled("CCP20220428011068111");
+    let refund = server.applied("CCP20220428011068111");
     assert_eq!(refund["status"], "succeeded");
     assert_eq!(refund["amount"], "100.00");
     server.assert_audit_is_clean(None);

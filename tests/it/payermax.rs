@@ -23,7 +23,7 @@ fn the_new_generation_is_acked_with_its_own_bytes_and_stored_field_by_field() {
     let server = Server::usual(ENGINE);
     expect_ack(&server.notify(MAIN, SAMPLE), ACK);
 
-    let refund = server.settled(SAMPLE_REFUND_NO);
+    let refund = server.applied(SAMPLE_REFUND_NO);
     assert!(text(&refund["id"]).starts_with("rf_"));
     assert!(is_utc_milliseconds(&refund["received_at"]), "{refund}");
     assert!(is_utc_milliseconds(&refund["updated_at"]), "{refund}");
@@ -56,7 +56,7 @@ fn the_old_generation_is_acked_with_its_own_bytes_and_stored() {
     let server = Server::usual(ENGINE);
     expect_ack(&server.notify(OLD, OLD_SAMPLE), OLD_ACK);
 
-    let refund = server.settled(OLD_SAMPLE_REFUND_NO);
+    let refund = server.applied(OLD_SAMPLE_REFUND_NO);
     for (member, expected) in [
         ("provider", json!("payermax")),
         ("account", json!("old")),
@@ -77,7 +77,7 @@ fn the_old_generation_is_acked_with_its_own_bytes_and_stored() {
 fn a_callback_is_kept_as_received_with_its_key_and_verdict() {
     let server = Server::usual(ENGINE);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
-    let refund = server.settled(SAMPLE_REFUND_NO);
+    let refund = server.applied(SAMPLE_REFUND_NO);
     let rows = server.callbacks(&text(&refund["id"]));
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
@@ -101,7 +101,7 @@ fn an_exact_repeat_is_acked_counted_and_makes_no_event() {
     for _ in 0..3 {
         expect_ack(&server.notify(MAIN, SAMPLE), ACK);
     }
-    let refund = server.settled(SAMPLE_REFUND_NO);
+    let refund = server.applied(SAMPLE_REFUND_NO);
     let rows = wait_for("three deliveries of one callback", || {
         let rows = server.callbacks(&text(&refund["id"]));
         (rows[0]["deliveries"] == 3).then_some(rows)
@@ -118,7 +118,7 @@ fn the_same_notification_from_many_senders_at_once_has_one_effect() {
             scope.spawn(|| server.notify(MAIN, SAMPLE).expect(200, ACK));
         }
     });
-    let refund = server.settled(SAMPLE_REFUND_NO);
+    let refund = server.applied(SAMPLE_REFUND_NO);
     let rows = server.callbacks(&text(&refund["id"]));
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["deliveries"], 16);
@@ -130,14 +130,14 @@ fn the_same_meaning_in_other_bytes_is_a_repeat_without_an_event() {
     let server = Server::usual(ENGINE);
     let first = Notice::new("R-again", "REFUND_SUCCESS");
     server.notified(&first);
-    let before = server.settled("R-again");
+    let before = server.applied("R-again");
     let retried = Notice {
         notify_time: "\"2026-01-17T10:33:54.540+00:00\"".into(),
         ..first
     };
     server.notified(&retried);
 
-    let refund = server.settled("R-again");
+    let refund = server.applied("R-again");
     assert_eq!(server.verdicts(&refund), ["applied", "repeat"]);
     assert_eq!(refund["status"], before["status"]);
     assert_eq!(refund["attention"], json!([]));
@@ -149,9 +149,9 @@ fn an_amount_means_the_same_as_number_and_as_text() {
     let server = Server::usual(ENGINE);
     let number = Notice::new("R-amount", "REFUND_SUCCESS").amount("10.5");
     server.notified(&number);
-    assert_eq!(server.settled("R-amount")["amount"], "10.50");
+    assert_eq!(server.applied("R-amount")["amount"], "10.50");
     server.notified(&number.clone().amount("\"10.50\""));
-    let refund = server.settled("R-amount");
+    let refund = server.applied("R-amount");
     assert_eq!(server.verdicts(&refund), ["applied", "repeat"]);
     assert_eq!(server.event_types(), ["refund.succeeded"]);
 }
@@ -170,7 +170,7 @@ fn amounts_keep_every_digit() {
         server.notified(&Notice::new(refund_no, "REFUND_SUCCESS").amount(token));
     }
     for (refund_no, token, expected) in cases {
-        let refund = server.settled(refund_no);
+        let refund = server.applied(refund_no);
         assert_eq!(refund["amount"], expected, "{token} sent");
         assert_eq!(refund["attention"], json!([]), "{token} sent");
     }
@@ -184,7 +184,7 @@ fn a_failed_refund_says_why_in_both_generations() {
         ..Notice::new("R-failed", "REFUND_FAILED")
     };
     server.notified(&failed);
-    let refund = server.settled("R-failed");
+    let refund = server.applied("R-failed");
     assert_eq!(
         (&refund["status"], &refund["provider_status"]),
         (&json!("failed"), &json!("REFUND_FAILED"))
@@ -196,7 +196,7 @@ fn a_failed_refund_says_why_in_both_generations() {
 
     let body = old_notice("R-failed-old", "2", "\"12.00\"", "REFUND_FAILED");
     server.notify(OLD, body).expect(200, OLD_ACK);
-    let refund = server.settled("R-failed-old");
+    let refund = server.applied("R-failed-old");
     assert_eq!(
         (&refund["status"], &refund["provider_status"]),
         (&json!("failed"), &json!("2"))
@@ -216,7 +216,7 @@ fn the_status_decides_and_not_the_code() {
         ..Notice::new("R-code", "REFUND_SUCCESS")
     };
     server.notified(&notice);
-    assert_eq!(server.settled("R-code")["status"], "succeeded");
+    assert_eq!(server.applied("R-code")["status"], "succeeded");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn an_odd_notify_time_never_refuses_a_notification() {
             notify_time: (*time).to_owned(),
             ..notice
         });
-        let refund = server.settled(&refund_no);
+        let refund = server.applied(&refund_no);
         assert_eq!(
             (&refund["status"], &refund["attention"]),
             (&json!("succeeded"), &json!([]))
@@ -255,7 +255,7 @@ fn a_finish_time_is_kept_in_utc() {
     );
     server.notify(MAIN, body).expect(200, ACK);
     assert_eq!(
-        server.settled("R-finished")["finished_at"],
+        server.applied("R-finished")["finished_at"],
         "2026-01-17T09:33:54.092Z"
     );
 }
@@ -267,8 +267,8 @@ fn refund_numbers_of_two_accounts_never_meet() {
     server
         .notify(OLD, old_notice("R-both", "2", "\"3.00\"", "X"))
         .expect(200, OLD_ACK);
-    let main = server.settled_by("account=main&refund_no=R-both");
-    let old = server.settled_by("account=old&refund_no=R-both");
+    let main = server.applied_by("account=main&refund_no=R-both");
+    let old = server.applied_by("account=old&refund_no=R-both");
     assert_eq!(
         (&main["status"], &old["status"]),
         (&json!("succeeded"), &json!("failed"))

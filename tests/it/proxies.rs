@@ -53,7 +53,7 @@ fn bytes_arrive_untouched_and_answers_come_back_untouched() {
         let reply = Client::new().send("POST", &url, &headers, body.as_bytes());
         reply.expect(200, ACK);
         assert_eq!(reply.header("content-type"), "application/json");
-        let refund = server.settled(&format!("R-{name}"));
+        let refund = server.applied(&format!("R-{name}"));
         assert_eq!(
             server.callbacks(&text(&refund["id"]))[0]["body"],
             body,
@@ -119,7 +119,7 @@ fn refusals_come_through_as_they_are() {
     }
     server.assert_refund_tables_are_empty();
     server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.settled(SAMPLE_REFUND_NO)["status"], "succeeded");
+    assert_eq!(server.applied(SAMPLE_REFUND_NO)["status"], "succeeded");
 }
 
 #[test]

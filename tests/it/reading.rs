@@ -11,7 +11,7 @@ use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::{Server, now, wait_for};
 
-/// Sends `count` good notifications `R-000`, `R-001` … and waits until all are settled.
+/// Sends `count` good notifications `R-000`, `R-001` … and waits until all are applied.
 fn fill(server: &Server, count: usize) {
     for number in 0..count {
         server.notified(&Notice::new(&format!("R-{number:03}"), "REFUND_SUCCESS"));
@@ -35,9 +35,9 @@ fn refunds_are_found_by_each_of_their_filters() {
     server.notified(&Notice::new("R-bad", "REFUND_FAILED"));
     server.notified(&Notice::new("R-odd", "REFUND_REVERSED"));
     for refund_no in ["R-good", "R-bad", "R-odd"] {
-        server.settled(refund_no);
+        server.applied(refund_no);
     }
-    let last = server.settled("R-odd");
+    let last = server.applied("R-odd");
     for (query, expected) in [
         ("provider=payermax", vec!["R-odd", "R-bad", "R-good"]),
         ("provider=paycools", vec![]),
@@ -83,7 +83,7 @@ fn pages_are_newest_first_and_stable_while_new_refunds_arrive() {
             break;
         }
         server.notified(&Notice::new(&format!("R-new-{round}"), "REFUND_SUCCESS"));
-        server.settled(&format!("R-new-{round}"));
+        server.applied(&format!("R-new-{round}"));
         let cursor = text(&page["next_cursor"]);
         page = server
             .get(&format!("/v1/refunds?limit=5&cursor={cursor}"))
@@ -109,7 +109,7 @@ fn notifications_of_a_refund_come_page_by_page_the_oldest_first() {
         notice.notify_time = format!("\"2026-01-17T09:33:5{second}.000+00:00\"");
         server.notified(&notice);
     }
-    let id = text(&server.settled("R-many")["id"]);
+    let id = text(&server.applied("R-many")["id"]);
     let path = format!("/v1/refunds/{id}/callbacks");
     let all = server.get(&path).expect_json(200);
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_filter_holds_over_all_pages() {
     let server = Server::usual(ENGINE);
     fill(&server, 6);
     server.notified(&Notice::new("R-failed", "REFUND_FAILED"));
-    server.settled("R-failed");
+    server.applied("R-failed");
     let first = server
         .get("/v1/refunds?status=succeeded&limit=4")
         .expect_json(200);
@@ -178,7 +178,7 @@ fn a_filter_holds_over_all_pages() {
 fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-tag", "REFUND_PENDING"));
-    let path = format!("/v1/refunds/{}", text(&server.settled("R-tag")["id"]));
+    let path = format!("/v1/refunds/{}", text(&server.applied("R-tag")["id"]));
     let tag = server.get(&path).header("etag").to_owned();
     assert!(tag.ends_with('"'), "an entity tag is quoted: {tag}");
     let authorization = format!("Bearer {READER_TOKEN}");
@@ -192,7 +192,7 @@ fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
 
     server.notified(&Notice::new("R-tag", "REFUND_SUCCESS"));
     wait_for("the final status", || {
-        (server.settled("R-tag")["status"] == "succeeded").then_some(())
+        (server.applied("R-tag")["status"] == "succeeded").then_some(())
     });
     let changed = server.get_with(&path, &headers);
     assert_eq!(changed.status, 200);
@@ -203,7 +203,7 @@ fn an_unchanged_refund_answers_304_and_a_changed_one_does_not() {
 fn entity_tags_in_several_lines_are_one_list() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-tag", "REFUND_SUCCESS"));
-    let path = format!("/v1/refunds/{}", text(&server.settled("R-tag")["id"]));
+    let path = format!("/v1/refunds/{}", text(&server.applied("R-tag")["id"]));
     let tag = server.get(&path).header("etag").to_owned();
     let weak = format!("W/{tag}");
     let weaker = format!("W/{weak}");
@@ -232,7 +232,7 @@ fn entity_tags_in_several_lines_are_one_list() {
 fn lists_notifications_and_orders_answer_304_until_they_change() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_PENDING"));
-    let id = text(&server.settled("R-1")["id"]);
+    let id = text(&server.applied("R-1")["id"]);
     server.put_simple_order("1", "paid", "30.00");
     let authorization = format!("Bearer {READER_TOKEN}");
     let paths = [
@@ -255,7 +255,7 @@ fn lists_notifications_and_orders_answer_304_until_they_change() {
         assert_eq!(status(path, tag), 304, "{path}");
     }
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
-    server.settled("R-1");
+    server.applied("R-1");
     server.put_simple_order("1", "refund_applied", "30.00");
     for (path, tag) in paths.iter().zip(&tags) {
         assert_eq!(status(path, tag), 200, "{path}");
@@ -266,7 +266,7 @@ fn lists_notifications_and_orders_answer_304_until_they_change() {
 fn a_waiting_reader_is_answered_when_the_refund_becomes_final() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-wait", "REFUND_PENDING"));
-    let path = format!("/v1/refunds/{}", text(&server.settled("R-wait")["id"]));
+    let path = format!("/v1/refunds/{}", text(&server.applied("R-wait")["id"]));
     let started = now();
     let still = server.get(&format!("{path}?wait=1s")).expect_json(200);
     assert_eq!(still["status"], "pending");

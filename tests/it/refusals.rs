@@ -18,7 +18,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 fn unharmed(server: &Server) {
     server.assert_refund_tables_are_empty();
     server.notify(MAIN, SAMPLE).expect(200, ACK);
-    assert_eq!(server.settled(SAMPLE_REFUND_NO)["status"], "succeeded");
+    assert_eq!(server.applied(SAMPLE_REFUND_NO)["status"], "succeeded");
 }
 
 /// The sample with `levels` of nesting in a member that nobody reads; the object itself is one.
@@ -75,7 +75,7 @@ fn what_json_allows_is_not_refused() {
             refund_no
         };
         assert_eq!(
-            server.settled(refund_no)["status"],
+            server.applied(refund_no)["status"],
             "succeeded",
             "{refund_no}"
         );

@@ -23,9 +23,9 @@ fn nmanagement(success: bool, code: &str) -> String {
     )
 }
 
-/// Asserts the answer of a settled relay and gives the refund.
+/// Asserts the answer of a applied relay and gives the refund.
 #[track_caller]
-fn settled(server: &Server, reply: &Reply, status: &str) -> Value {
+fn applied(server: &Server, reply: &Reply, status: &str) -> Value {
     let answer = reply.expect_json(200);
     let id = text(&answer["refund_id"]);
     assert_eq!(answer, json!({"refund_id": id, "status": status}));
@@ -38,14 +38,14 @@ fn settled(server: &Server, reply: &Reply, status: &str) -> Value {
 }
 
 #[test]
-fn a_relayed_reply_is_settled_before_it_is_answered() {
+fn a_relayed_reply_is_applied_before_it_is_answered() {
     let server = Server::start(&config(ENGINE));
     let reply = server.relay(
         &format!("{QUICKPAY}R-1"),
         "msg_1",
         &quickpay("R-1", "REFUNDED"),
     );
-    let refund = settled(&server, &reply, "succeeded");
+    let refund = applied(&server, &reply, "succeeded");
     for (member, expected) in [
         ("provider", json!("quickpay")),
         ("account", json!("store-1")),
@@ -64,7 +64,7 @@ fn a_relayed_reply_is_settled_before_it_is_answered() {
         "msg_1",
         &quickpay("R-1", "REFUNDED"),
     );
-    settled(&server, &again, "succeeded");
+    applied(&server, &again, "succeeded");
     assert_eq!(server.event_types(), ["refund.succeeded"]);
 }
 
@@ -80,14 +80,14 @@ fn a_failed_refund_may_succeed_later_under_the_same_number() {
     ] {
         let reply = server.relay(&path, id, &quickpay("R-1", state));
         assert_eq!(
-            attention(&settled(&server, &reply, status)),
+            attention(&applied(&server, &reply, status)),
             Vec::<String>::new(),
             "{state}"
         );
     }
     let late = server.relay(&path, "msg_5", &quickpay("R-1", "REFUNDFAILED"));
     assert_eq!(
-        attention(&settled(&server, &late, "succeeded")),
+        attention(&applied(&server, &late, "succeeded")),
         ["conflict"]
     );
     let expected = [
@@ -110,7 +110,7 @@ fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
             body,
         )
     };
-    let refund = settled(
+    let refund = applied(
         &server,
         &send("R-good", &nmanagement(true, "000000")),
         "succeeded",
@@ -119,7 +119,7 @@ fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
         (&refund["amount"], &refund["currency"]),
         (&json!("0.01"), &json!("CNY"))
     );
-    settled(
+    applied(
         &server,
         &send("R-bad", &nmanagement(false, "0130Z110B144")),
         "failed",
@@ -131,7 +131,7 @@ fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
         ("R-uncertain", nmanagement(false, "WLPT_Err1001")),
         ("R-contradiction", nmanagement(true, "0130Z110B144")),
     ] {
-        let refund = settled(&server, &send(refund_no, &body), "pending");
+        let refund = applied(&server, &send(refund_no, &body), "pending");
         assert_eq!(attention(&refund), ["outcome_unknown"], "{refund_no}");
     }
 }
@@ -145,7 +145,7 @@ fn each_secret_of_a_rotation_is_believed_also_among_foreign_signatures() {
     for (id, secret) in [("msg_1", SECRET), ("msg_2", NEXT_SECRET)] {
         let good = signature(secret, id, &time, &body);
         let both = format!("{foreign} v2,AAAA {good}");
-        settled(
+        applied(
             &server,
             &server.relay_as(&path, &body, id, &time, &both),
             "succeeded",
@@ -201,7 +201,7 @@ fn a_relay_without_a_good_fresh_signature_is_refused() {
 
     let (almost_old, id) = (timestamp(-290), "msg_3");
     let sign = signature(SECRET, id, &almost_old, &body);
-    settled(
+    applied(
         &server,
         &server.relay_as(&path, &body, id, &almost_old, &sign),
         "succeeded",
@@ -224,8 +224,8 @@ fn a_known_id_with_other_bytes_is_another_message_and_is_kept() {
     let server = Server::start(&config(ENGINE));
     let path = format!("{QUICKPAY}R-9");
     let first = server.relay(&path, "same", &quickpay("R-9", "PAYING"));
-    settled(&server, &first, "pending");
+    applied(&server, &first, "pending");
     let second = server.relay(&path, "same", &quickpay("R-9", "REFUNDED"));
-    settled(&server, &second, "succeeded");
+    applied(&server, &second, "succeeded");
     assert_eq!(server.event_types(), ["refund.pending", "refund.succeeded"]);
 }

@@ -283,7 +283,7 @@ fn endpoints_come_change_and_go_without_a_lost_or_doubled_event() {
         assert_eq!(sequences(receiver), expected);
     };
     notify("R-1");
-    server.settled("R-1");
+    server.applied("R-1");
     edit(
         &server,
         FEED_READER,
@@ -314,7 +314,7 @@ fn endpoints_come_change_and_go_without_a_lost_or_doubled_event() {
     edit(&server, &endpoint(&second.url()), "");
     reload(&server);
     notify("R-6");
-    server.settled("R-6");
+    server.applied("R-6");
     assert_eq!(
         server.get("/v1/endpoints").expect_json(200)["data"],
         json!([])

@@ -25,7 +25,7 @@ fn copies_at_the_same_moment_are_there_once_answered_and_fail_no_batch() {
         });
     }
     for round in 0..ROUNDS {
-        let id = server.settled(&format!("R-{round}"))["id"].clone();
+        let id = server.applied(&format!("R-{round}"))["id"].clone();
         let callbacks = server.callbacks(id.as_str().expect("a text"));
         assert_eq!(callbacks.len(), 1);
         assert_eq!(callbacks[0]["deliveries"], COPIES);

@@ -105,7 +105,7 @@ fn a_frozen_server_puts_callbacks_off_and_thaws_into_service() {
     let postgres = Postgres::own(&[]);
     let server = on(&postgres);
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     postgres.freeze();
     assert_put_off(&server, "R-frozen");
     postgres.thaw();
@@ -114,7 +114,7 @@ fn a_frozen_server_puts_callbacks_off_and_thaws_into_service() {
     server
         .notify(MAIN, Notice::new("R-frozen", "REFUND_SUCCESS").text())
         .expect(200, ACK);
-    server.settled("R-frozen");
+    server.applied("R-frozen");
     assert_eq!(server.refunds("refund_no=R-frozen").len(), 1);
 }
 
@@ -149,7 +149,7 @@ fn a_server_that_turned_read_only_takes_nothing_and_loses_nothing() {
     let postgres = Postgres::own(&[]);
     let server = on(&postgres);
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     postgres.set_read_only(true);
     wait_for("callbacks to be put off", || {
         let notice = Notice::new("R-read-only", "REFUND_SUCCESS");
@@ -191,7 +191,7 @@ fn failed_over(is_synchronous: bool) -> (Server, Ledger, (Proxy, Arc<Postgres>))
     proxy.retarget(&standby.address());
     proxy.cut();
     wait_until_it_serves(&server, "standby");
-    server.wait_until_settled();
+    server.wait_until_applied();
     (server, ledger, (proxy, standby))
 }
 

@@ -15,7 +15,7 @@ fn an_event_of_one_instance_wakes_readers_of_another() {
     let config = ConfigBuilder::new(Engine::Postgres);
     let (one, other) = (Server::start(&config), Server::start(&config));
     one.notified(&Notice::new("R-wait", "REFUND_PENDING"));
-    let id = text(&one.settled("R-wait")["id"]);
+    let id = text(&one.applied("R-wait")["id"]);
     other.get("/v1/consumers/erp/events").expect_json(200);
     let path = format!("/v1/refunds/{id}?wait=30s");
     std::thread::scope(|scope| {
@@ -34,7 +34,7 @@ fn a_short_page_holds_what_another_instance_committed() {
     for number in 1..=25 {
         let refund_no = format!("R-{number}");
         one.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
-        other.settled(&refund_no);
+        other.applied(&refund_no);
         let page = other.get("/v1/events?after=0&limit=1000").expect_json(200);
         assert_eq!(page["next"], number);
     }
@@ -79,7 +79,7 @@ fn numbers_that_were_lost_are_not_given_away_again_before_a_new_history_begins()
         for number in names {
             let refund_no = format!("R-{number}");
             server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
-            server.settled(&refund_no);
+            server.applied(&refund_no);
         }
     };
     notify(0..5);

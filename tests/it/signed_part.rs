@@ -44,7 +44,7 @@ fn flat_variants() -> Vec<String> {
 }
 
 fn callbacks(server: &Server, refund_no: &str) -> Vec<Value> {
-    let refund = server.settled(refund_no);
+    let refund = server.applied(refund_no);
     server.callbacks(refund["id"].as_str().expect("an id"))
 }
 
@@ -89,7 +89,7 @@ fn a_variant_that_was_acknowledged_and_not_counted_is_lost() {
         server.post_json(PATH, body).expect(200, OPEN_API_ACK);
         acked.add("paycools", "my", OPEN_API_NO, body);
     }
-    server.settled(OPEN_API_NO);
+    server.applied(OPEN_API_NO);
     server.terminate();
     server.change_store("UPDATE callbacks SET deliveries = 2");
     let (code, report) =
@@ -116,7 +116,7 @@ fn a_repeat_of_what_an_earlier_release_stored_is_recognised() {
     let server = Server::start(&config(ENGINE));
     let bodies = open_api_variants();
     server.post_json(PATH, &bodies[0]).expect(200, OPEN_API_ACK);
-    server.settled(OPEN_API_NO);
+    server.applied(OPEN_API_NO);
     as_before(&server, &bodies[0]);
     server.post_json(PATH, &bodies[0]).expect(200, OPEN_API_ACK);
     let stored = callbacks(&server, OPEN_API_NO);

@@ -79,12 +79,12 @@ fn assert_one_may_be_lost(
     });
     for sender in 0..SENDERS {
         for number in 0..EACH {
-            stays.settled(&format!("R-{sender}-{number}"));
+            stays.applied(&format!("R-{sender}-{number}"));
         }
     }
     regain(&victim);
     // What the frozen one had taken before is done now, a second time.
-    stays.wait_until_settled();
+    stays.wait_until_applied();
     assert_eq!(
         stays.events().len(),
         1 + SENDERS * EACH,
@@ -194,8 +194,8 @@ fn assert_primary_may_be_lost(
     });
     let took = promoted.elapsed();
     assert!(took < AFTER_PROMOTION, "{took:?}");
-    server.settled("R-after");
-    server.settled("R-before");
+    server.applied("R-after");
+    server.applied("R-before");
 }
 
 /// The same behind `HAProxy`.

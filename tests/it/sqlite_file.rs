@@ -197,11 +197,11 @@ fn a_page_that_cannot_be_read_fails_the_read_and_not_the_service() {
     let mut server = Server::usual(Engine::Sqlite);
     let old = Notice::new("R-old", "REFUND_SUCCESS").text();
     server.notify(MAIN, &old).expect(200, ACK);
-    let id = text(&server.settled("R-old")["id"]);
+    let id = text(&server.applied("R-old")["id"]);
     for number in 0..40 {
         server.notified(&Notice::new(&format!("R-{number}"), "REFUND_SUCCESS"));
     }
-    server.settled("R-39");
+    server.applied("R-39");
     assert_eq!(server.terminate().code(), Some(0));
     let path = server.folder().path().join("refunds.db");
     let mut bytes = std::fs::read(&path).expect("the store");
@@ -231,7 +231,7 @@ fn a_page_that_cannot_be_read_fails_the_read_and_not_the_service() {
     let counted = "refund_receiver_store_damaged_reads 3\n";
     assert!(server.get("/metrics").text().contains(counted));
     server.notified(&Notice::new("R-new", "REFUND_SUCCESS"));
-    server.settled("R-new");
+    server.applied("R-new");
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(server.terminate().code(), Some(0));
 }

@@ -124,7 +124,7 @@ fn wait_until_ready(server: &Server) {
 /// Every refund that was acknowledged is there.
 #[track_caller]
 fn assert_applied(server: &Server, seen: &Seen) {
-    server.wait_until_settled();
+    server.wait_until_applied();
     for refund_no in seen.acked() {
         assert_eq!(
             server.refunds(&format!("refund_no={refund_no}")).len(),
@@ -212,7 +212,7 @@ fn a_table_that_only_applying_needs_is_locked_for_long() {
 fn a_person_holds_a_refund_and_accepting_does_not_notice() {
     let (server, database) = shared();
     server.notified(&Notice::new("R-held", "REFUND_SUCCESS"));
-    server.settled("R-held");
+    server.applied("R-held");
     let seen = under_load(&server, "row", || {
         let hold = "SELECT 1 FROM refunds WHERE refund_no = 'R-held' FOR UPDATE";
         locked(&database, hold, Duration::from_secs(5), || {
@@ -221,7 +221,7 @@ fn a_person_holds_a_refund_and_accepting_does_not_notice() {
     });
     seen.assert_unhindered();
     assert_applied(&server, &seen);
-    let refund = server.settled("R-held");
+    let refund = server.applied("R-held");
     assert_eq!(refund["attention"][0]["reason"], "conflict", "{refund}");
 }
 
@@ -230,7 +230,7 @@ fn a_person_holds_a_callback_and_only_its_repeat_is_put_off() {
     let (server, database) = shared();
     let notice = Notice::new("R-held", "REFUND_SUCCESS");
     server.notified(&notice);
-    server.settled("R-held");
+    server.applied("R-held");
     let seen = under_load(&server, "callback", || {
         let hold = "SELECT 1 FROM callbacks WHERE refund_no = 'R-held' FOR UPDATE";
         locked(&database, hold, Duration::from_secs(3), || {
@@ -304,7 +304,7 @@ fn the_standby_is_away_and_every_answer_comes_in_time() {
 fn a_wait_for_the_standby_that_is_cancelled_is_no_acknowledgement() {
     let (server, postgres) = own();
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     postgres.set_synchronous(&["missing"]);
     let reply = std::thread::scope(|scope| {
         let sender =
@@ -345,7 +345,7 @@ fn a_server_told_to_commit_asynchronously_loses_no_acknowledgement() {
             let notice = Notice::new(&format!("R-again-{round}"), "REFUND_SUCCESS");
             (server.notify(MAIN, notice.text()).status == 200).then_some(())
         });
-        server.wait_until_settled();
+        server.wait_until_applied();
         for refund_no in acked {
             assert_eq!(
                 server.refunds(&format!("refund_no={refund_no}")).len(),
@@ -377,7 +377,7 @@ fn a_server_told_not_to_sync_is_not_believed_any_more() {
 fn another_process_holds_the_file_and_every_answer_comes_in_time() {
     let server = Server::usual(Engine::Sqlite);
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    server.settled("R-before");
+    server.applied("R-before");
     let path = server.folder().path().join("refunds.db");
     let other = rusqlite::Connection::open(path).expect("the file is there");
     let run = |sql: &str| {

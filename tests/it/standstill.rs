@@ -11,7 +11,7 @@ use crate::harness::{ConfigBuilder, Server, now, wait_for};
 
 /// Deliveries made ready for one round.
 const DELIVERIES: usize = 60;
-/// Longer than the time after which resume takes over what was accepted and not settled (5 s).
+/// Longer than the time after which resume takes over what was accepted and not applied (5 s).
 const STANDSTILL: Duration = Duration::from_secs(6);
 
 #[test]
@@ -56,7 +56,7 @@ fn a_wall_clock_that_jumps_under_load_changes_nothing_but_times() {
 }
 
 #[test]
-fn what_was_accepted_in_the_future_is_settled_in_the_present() {
+fn what_was_accepted_in_the_future_is_applied_in_the_present() {
     let mut server = Server::stopped(&ConfigBuilder::new(ENGINE));
     let clock = WallClock::of(&mut server);
     clock.jump("+10d");

@@ -11,17 +11,17 @@ use crate::harness::reader::{attention, is_utc_milliseconds, text};
 fn a_pending_refund_becomes_final_once_in_both_generations() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-pending", "REFUND_PENDING"));
-    assert_eq!(server.settled("R-pending")["status"], "pending");
+    assert_eq!(server.applied("R-pending")["status"], "pending");
     server.notified(&Notice::new("R-pending", "REFUND_SUCCESS"));
-    let refund = server.settled("R-pending");
+    let refund = server.applied("R-pending");
     assert_eq!(refund["status"], "succeeded");
     assert_eq!(server.verdicts(&refund), ["applied", "applied"]);
 
     let old = |status| old_notice("R-old-pending", status, "\"7.00\"", "");
     server.notify(OLD, old("0")).expect(200, OLD_ACK);
-    assert_eq!(server.settled("R-old-pending")["status"], "pending");
+    assert_eq!(server.applied("R-old-pending")["status"], "pending");
     server.notify(OLD, old("1")).expect(200, OLD_ACK);
-    assert_eq!(server.settled("R-old-pending")["status"], "succeeded");
+    assert_eq!(server.applied("R-old-pending")["status"], "succeeded");
 
     let expected = [
         "refund.pending",
@@ -36,9 +36,9 @@ fn a_pending_refund_becomes_final_once_in_both_generations() {
 fn a_late_pending_is_stale_and_changes_nothing() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-late", "REFUND_SUCCESS"));
-    let before = server.settled("R-late");
+    let before = server.applied("R-late");
     server.notified(&Notice::new("R-late", "REFUND_PENDING"));
-    let after = server.settled("R-late");
+    let after = server.applied("R-late");
     assert_eq!(server.verdicts(&after), ["applied", "stale"]);
     assert_eq!(
         (&after["status"], &after["attention"]),
@@ -56,9 +56,9 @@ fn a_contradicting_final_status_is_acked_and_only_raises_a_conflict() {
     ];
     for (refund_no, first, second, kept) in statuses {
         server.notified(&Notice::new(refund_no, first));
-        server.settled(refund_no);
+        server.applied(refund_no);
         server.notified(&Notice::new(refund_no, second));
-        let refund = server.settled(refund_no);
+        let refund = server.applied(refund_no);
         assert_eq!(
             (&refund["status"], &refund["provider_status"]),
             (&json!(kept), &json!(first))
@@ -90,9 +90,9 @@ fn another_amount_under_the_same_final_status_is_a_conflict() {
     let server = Server::usual(ENGINE);
     let first = Notice::new("R-money", "REFUND_SUCCESS");
     server.notified(&first);
-    server.settled("R-money");
+    server.applied("R-money");
     server.notified(&first.clone().amount("125.51"));
-    let refund = server.settled("R-money");
+    let refund = server.applied("R-money");
     assert_eq!(
         (&refund["amount"], &refund["status"]),
         (&json!("125.50"), &json!("succeeded"))
@@ -109,7 +109,7 @@ fn another_amount_at_the_end_of_pending_leaves_it_pending_for_a_person() {
     let server = Server::usual(ENGINE);
     let pending = Notice::new("R-mismatch", "REFUND_PENDING");
     server.notified(&pending);
-    server.settled("R-mismatch");
+    server.applied("R-mismatch");
     server.notified(
         &Notice {
             status: "REFUND_SUCCESS",
@@ -117,7 +117,7 @@ fn another_amount_at_the_end_of_pending_leaves_it_pending_for_a_person() {
         }
         .amount("1.00"),
     );
-    let refund = server.settled("R-mismatch");
+    let refund = server.applied("R-mismatch");
     assert_eq!(
         (&refund["status"], &refund["amount"]),
         (&json!("pending"), &json!("125.50"))
@@ -130,7 +130,7 @@ fn another_amount_at_the_end_of_pending_leaves_it_pending_for_a_person() {
 fn an_unknown_status_is_acked_and_asked_about() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-unknown", "REFUND_REVERSED"));
-    let refund = server.settled("R-unknown");
+    let refund = server.applied("R-unknown");
     assert_eq!(attention(&refund), ["status_unknown"]);
     assert_eq!(refund["provider_status"], "REFUND_REVERSED");
     assert_eq!(server.verdicts(&refund), ["questioned"]);
@@ -139,7 +139,7 @@ fn an_unknown_status_is_acked_and_asked_about() {
         .notify(OLD, old_notice("R-unknown-old", "7", "\"1\"", ""))
         .expect(200, OLD_ACK);
     assert_eq!(
-        attention(&server.settled("R-unknown-old")),
+        attention(&server.applied("R-unknown-old")),
         ["status_unknown"]
     );
     let types = server.event_types();
@@ -176,7 +176,7 @@ fn an_authentic_body_with_an_unusable_amount_is_acked_and_kept_for_a_person() {
         server.notified(&Notice::new(&format!("R-bad-{number}"), "REFUND_SUCCESS").amount(token));
     }
     for (number, token) in tokens.iter().enumerate() {
-        let refund = server.settled(&format!("R-bad-{number}"));
+        let refund = server.applied(&format!("R-bad-{number}"));
         assert_eq!(attention(&refund), ["invalid_content"], "amount {token}");
         assert_ne!(refund["status"], "succeeded", "amount {token}");
     }
@@ -192,7 +192,7 @@ fn an_authentic_body_without_a_refund_number_is_acked_and_shown_without_one() {
     let server = Server::usual(ENGINE);
     let body = SAMPLE.replace(r#""outRefundNo":"R1642411016202","#, "");
     server.notify(MAIN, body).expect(200, ACK);
-    let refund = server.settled_by("attention=invalid_content");
+    let refund = server.applied_by("attention=invalid_content");
     assert_eq!(refund["refund_no"], json!(null));
     assert_eq!(
         refund["status"], "succeeded",

@@ -94,7 +94,7 @@ const WRITES: [&str; 6] = [
     ".insert_close_out(",
     ".save_close_out(",
     ".append_event(",
-    ".settle_callback(",
+    ".apply_callback(",
 ];
 
 /// Files that hold SQL.

@@ -234,7 +234,7 @@ fn a_secret_path_takes_what_knows_it_and_shows_it_nowhere() {
     server
         .post_json(&format!("/callbacks/paycools/my/{MY_PATH}"), &body)
         .expect(200, OPEN_API_ACK);
-    let refund = server.settled("18184914989277184");
+    let refund = server.applied("18184914989277184");
     assert_eq!(
         (&refund["account"], &refund["amount"]),
         (&json!("my"), &json!("100.00"))
@@ -265,7 +265,7 @@ fn a_prefix_and_networks_refuse_what_is_signed_for_another_account() {
         .expect(401, UNAUTHORIZED);
     server.assert_refund_tables_are_empty();
     post("my", "MY1").expect(200, OPEN_API_ACK);
-    assert_eq!(server.settled("MY1")["account"], "my");
+    assert_eq!(server.applied("MY1")["account"], "my");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn one_key_of_two_apps_or_two_providers_believes_what_names_its_account() {
     server
         .post_json("/callbacks/paycools/pc", unsigned)
         .expect(401, UNAUTHORIZED);
-    assert_eq!(server.settled("R-1")["account"], "my");
+    assert_eq!(server.applied("R-1")["account"], "my");
     assert_eq!(server.refunds("").len(), 1);
 }
 

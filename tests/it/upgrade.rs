@@ -213,7 +213,7 @@ fn what_the_last_release_stored_without_its_number_is_a_repeat_and_takes_no_effe
             server
                 .post_json(paycools::PATH, &flat)
                 .expect(200, paycools::FLAT_ACK);
-            server.wait_until_settled();
+            server.wait_until_applied();
         };
         send(&server);
         assert_eq!(server.terminate().code(), Some(0));
@@ -237,7 +237,7 @@ fn what_the_last_release_stored_without_its_number_is_a_repeat_and_takes_no_effe
         // The same fact in other bytes is new, and takes effect.
         let again = odd_refund.replace("09:33:54", "09:33:55");
         server.notify(MAIN, again).expect(200, ACK);
-        assert_eq!(server.settled("INV/2025/1")["status"], "succeeded");
+        assert_eq!(server.applied("INV/2025/1")["status"], "succeeded");
         server.assert_audit_is_clean(None);
     }
 }

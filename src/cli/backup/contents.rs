@@ -9,7 +9,7 @@ use crate::audit::{Means, Report};
 use crate::cli::audit::print_violations;
 use crate::cli::output;
 use crate::cli::output::Format;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::Registry;
 use crate::store::{Counts, Inspection, Snapshot, StoreError, StoreUrl};
 
@@ -22,9 +22,9 @@ pub struct Contents {
     bytes: u64,
     counts: Counts,
     /// The number and time of the last event.
-    last_event: Option<(i64, Moment)>,
-    newest_callback: Option<Moment>,
-    unsettled: i64,
+    last_event: Option<(i64, Timestamp)>,
+    newest_callback: Option<Timestamp>,
+    unapplied: i64,
     is_audited: bool,
     /// What the audit says.
     pub report: Report,
@@ -59,7 +59,7 @@ impl Contents {
             counts: Counts::default(),
             last_event: None,
             newest_callback: None,
-            unsettled: 0,
+            unapplied: 0,
             is_audited: matches!(depth, Depth::Audit(_)),
             report,
         };
@@ -73,7 +73,7 @@ impl Contents {
     fn count(&mut self, snapshot: &mut Snapshot<'_>) -> Result<(), StoreError> {
         self.counts = snapshot.count_rows()?;
         self.newest_callback = snapshot.newest_callback()?;
-        self.unsettled = snapshot.count_unsettled()?.0;
+        self.unapplied = snapshot.count_unapplied()?.0;
         let last = snapshot.last_sequence()?;
         let events = snapshot.events_after(last - 1, 1)?;
         self.last_event = events.first().map(|event| (last, event.occurred_at));
@@ -107,7 +107,7 @@ impl Contents {
             "bytes": self.bytes,
             "callbacks": callbacks,
             "newest_callback": self.newest_callback,
-            "unsettled": self.unsettled,
+            "unapplied": self.unapplied,
             "refunds": refunds,
             "close_outs": close_outs,
             "orders": orders,
@@ -130,8 +130,8 @@ impl Contents {
             ("file", format!("{}, {} bytes", name.display(), self.bytes)),
             ("callbacks", format!("{}{newest}", counts.callbacks)),
             (
-                "to be settled",
-                format!("{} at the next start", self.unsettled),
+                "to be applied",
+                format!("{} at the next start", self.unapplied),
             ),
             ("refunds", counts.refunds.to_string()),
             ("close-outs", counts.close_outs.to_string()),

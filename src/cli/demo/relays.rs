@@ -200,7 +200,7 @@ relay_secrets = ["file:{system}.secret"]
     }
 }
 
-/// The answer to a settled relay.
+/// The answer to a applied relay.
 fn answer_of(status: &str) -> String {
     format!(r#"200 {{"refund_id":"rf_…","status":"{status}"}}"#)
 }

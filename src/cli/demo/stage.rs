@@ -13,7 +13,7 @@ pub const REFUSED: &str = r#"401 {"error":"unauthorized"}"#;
 pub const NOTHING: &str = "nothing";
 /// How long a close-out that waits for its order may take once the order is there, in events and
 /// seconds without one.
-const SETTLE_LOOKS: usize = 30;
+const APPLY_LOOKS: usize = 30;
 
 /// Sends, looks and takes notes.
 pub struct Stage {
@@ -89,7 +89,7 @@ impl Stage {
     /// The same once its close-out is done; follows the feed instead of asking again and again.
     pub fn closed_out(&self, refund_no: &str) -> anyhow::Result<String> {
         let mut after = 0;
-        for _ in 0..SETTLE_LOOKS {
+        for _ in 0..APPLY_LOOKS {
             if let Some(refund) = self.refund("epay", refund_no)?
                 && refund["closeout"]["state"] == "done"
             {

@@ -29,7 +29,7 @@ use crate::domain::time::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::internal::health::metrics;
 use crate::http::{
-    App, Gauges, ReaderPlaces, RefusalBudget, Refusals, Reload, reload_channel, routes,
+    App, Gauges, ReaderPlaces, Refusals, RejectionBudget, Reload, reload_channel, routes,
     say_refusals,
 };
 use crate::intake::Intake;
@@ -146,8 +146,8 @@ impl Service {
         let (clock, shared_clock) = shared_clock::of(&store, clock).await?;
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&clock), config.retry);
         let intake = Arc::new(intake);
-        let settled = intake.resume_at_start().await;
-        tracing::info!(settled, store = %config.store, "the store is open");
+        let applied = intake.resume_at_start().await;
+        tracing::info!(applied, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
         let feed = Arc::new(Feed::new(
             Arc::clone(&store),
@@ -169,7 +169,7 @@ impl Service {
             feed,
             intake,
             evidence: open_evidence(&config),
-            refusals: RefusalBudget::default(),
+            refusals: RejectionBudget::default(),
             reader_refusals: Refusals::default(),
             rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
             reloads,

@@ -7,7 +7,7 @@ use super::Trigger;
 use crate::cli::secret_file;
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, Number};
+use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::epay::MediaType;
 use crate::sandbox::epay::Epay;
@@ -90,7 +90,7 @@ fn fresh(prefix: &str) -> String {
 }
 
 /// A number as the service takes it.
-fn number(text: &str) -> anyhow::Result<Number> {
+fn number(text: &str) -> anyhow::Result<ExternalId> {
     text.parse()
         .map_err(|flaw| anyhow::anyhow!("number {text:?} {flaw}"))
 }
@@ -161,7 +161,7 @@ impl Trigger {
                 Ok((format!("{to}/{part}"), refund_no))
             }
             ([_, _, named], given) => {
-                let named = Number::from_path_part(named, CHARS_MAX_UNDOCUMENTED)
+                let named = ExternalId::from_path_part(named, CHARS_MAX_UNDOCUMENTED)
                     .map_err(|flaw| anyhow::anyhow!("the refund number of --to {flaw}"))?;
                 let fits = given.is_none_or(|given| given == named.as_str());
                 anyhow::ensure!(fits, "--to and --refund-no name two refunds");

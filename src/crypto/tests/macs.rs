@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 
 use crate::crypto::{
     DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
@@ -21,8 +20,8 @@ fn secrets(texts: &[&str]) -> WebhookSecrets {
     WebhookSecrets::new(parsed.collect()).unwrap()
 }
 
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap()
+fn at(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(seconds).unwrap()
 }
 
 fn message<'a>(id: &'a str, timestamp: &'a str, signature: &'a str) -> WebhookMessage<'a> {

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use super::claim::{CloseOutKey, Reason};
-use super::ids::{CallbackId, Number, RefundId};
+use super::ids::{CallbackId, ExternalId, RefundId};
 use super::money::Amount;
 use super::order::{ApplicationState, OrderState};
-use super::time::Moment;
+use super::time::Timestamp;
 
 /// What transaction 2 needs to know of the order, read under the order's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,15 +182,15 @@ pub struct CloseOut {
     /// How far it has come.
     pub progress: Progress,
     /// The order, once the payment is known.
-    pub order_no: Option<Number>,
+    pub order_no: Option<ExternalId>,
     /// The order's state as the close-out left it.
     pub order_state: Option<OrderState>,
     /// How often it was tried.
     pub attempts: u32,
     /// When it is tried again; `None` unless pending.
-    pub next_at: Option<Moment>,
+    pub next_at: Option<Timestamp>,
     /// When trying ends.
-    pub park_at: Moment,
+    pub park_at: Timestamp,
 }
 
 /// When a refused close-out is tried again.
@@ -224,7 +224,7 @@ impl CloseOut {
         callback_id: CallbackId,
         key: CloseOutKey,
         amount: Amount,
-        (now, park_at): (Moment, Moment),
+        (now, park_at): (Timestamp, Timestamp),
     ) -> Self {
         Self {
             refund_id,
@@ -241,7 +241,7 @@ impl CloseOut {
     }
 
     /// Notes how a try ended, and when the next one is due.
-    pub fn record(&mut self, result: Result<OrderState, Refusal>, now: Moment) {
+    pub fn record(&mut self, result: Result<OrderState, Refusal>, now: Timestamp) {
         self.attempts = self.attempts.saturating_add(1);
         self.next_at = None;
         self.progress = match result {

@@ -116,8 +116,8 @@ fn tries_grow_apart_and_end_parked() {
         .map(|n| RetryPolicy::pause(n).as_secs())
         .into();
     assert_eq!(pauses, [1, 2, 4, 256, 300, 300]);
-    let start = Moment::from_millis(0);
-    let end = Moment::from_millis(10_000);
+    let start = Timestamp::from_millis(0);
+    let end = Timestamp::from_millis(10_000);
     let key = CloseOutKey::new("B".to_owned(), "T".to_owned()).unwrap();
     let id = uuid::Uuid::nil();
     let mut this = CloseOut::new(
@@ -129,7 +129,7 @@ fn tries_grow_apart_and_end_parked() {
     );
     this.record(Err(Refusal::OrderState), start);
     assert_eq!(this.progress, Progress::Pending(Refusal::OrderState));
-    assert_eq!(this.next_at, Some(Moment::from_millis(1_000)));
+    assert_eq!(this.next_at, Some(Timestamp::from_millis(1_000)));
     this.record(Err(Refusal::MoreThanPaid), start);
     assert_eq!(this.progress, Progress::Parked(Refusal::MoreThanPaid));
     this.record(Err(Refusal::PaymentUnknown), end);

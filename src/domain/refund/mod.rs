@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
-use super::ids::{CallbackId, Number, RefundId};
+use super::ids::{CallbackId, ExternalId, RefundId};
 use super::money::Money;
-use super::time::Moment;
+use super::time::Timestamp;
 use rule::Rule;
 
 /// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
@@ -24,7 +24,7 @@ pub struct Attention {
     /// What the question is.
     pub reason: Reason,
     /// Since when it stands.
-    pub since: Moment,
+    pub since: Timestamp,
     /// The notification that raised it.
     pub callback_id: CallbackId,
     /// Members of that notification that cannot be used; with `invalid_content` only.
@@ -42,9 +42,9 @@ pub struct Refund {
     /// The merchant's number; `None` where the only notification was unreadable.
     pub refund_no: Option<RefundNo>,
     /// The provider's number.
-    pub provider_refund_no: Option<Number>,
+    pub provider_refund_no: Option<ExternalId>,
     /// The merchant's order.
-    pub order_no: Option<Number>,
+    pub order_no: Option<ExternalId>,
     /// Where it stands.
     pub status: Status,
     /// The provider's word for it.
@@ -54,11 +54,11 @@ pub struct Refund {
     /// Why it failed.
     pub failure: Option<Failure>,
     /// When the provider says it ended.
-    pub finished_at: Option<Moment>,
+    pub finished_at: Option<Timestamp>,
     /// When its first notification came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// When it last changed.
-    pub updated_at: Moment,
+    pub updated_at: Timestamp,
     /// Open questions.
     pub attention: Vec<Attention>,
 }
@@ -100,7 +100,7 @@ impl Refund {
         account: Account,
         claim: &Claim,
         callback_id: CallbackId,
-        received_at: Moment,
+        received_at: Timestamp,
     ) -> (Self, Verdict) {
         let mut refund = Self {
             id,
@@ -133,7 +133,7 @@ impl Refund {
     }
 
     /// Lets a further claim take effect, as the table says.
-    pub fn apply(&mut self, claim: &Claim, callback_id: CallbackId, now: Moment) -> Verdict {
+    pub fn apply(&mut self, claim: &Claim, callback_id: CallbackId, now: Timestamp) -> Verdict {
         let verdict = self.judge(claim).verdict();
         match (verdict, claim.outcome) {
             (Verdict::Applied, Outcome::Reported(status)) => {
@@ -157,7 +157,7 @@ impl Refund {
     }
 
     /// Adds an open question, unless the same notification raised it before.
-    pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Moment) {
+    pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Timestamp) {
         let of_kind = || self.attention.iter().filter(|open| open.reason == reason);
         let is_known = of_kind().any(|open| open.callback_id == callback_id);
         if !is_known && of_kind().count() < ATTENTION_MAX {
@@ -171,7 +171,7 @@ impl Refund {
     }
 
     /// Asks about the members of a notification that cannot be used.
-    fn raise_unreadable(&mut self, claim: &Claim, callback_id: CallbackId, since: Moment) {
+    fn raise_unreadable(&mut self, claim: &Claim, callback_id: CallbackId, since: Timestamp) {
         if claim.unreadable.is_empty() {
             return;
         }
@@ -257,7 +257,7 @@ impl Refund {
         fill(&mut self.finished_at, claim.finished_at.as_ref());
     }
 
-    fn raise_doubt(&mut self, claim: &Claim, callback_id: CallbackId, since: Moment) {
+    fn raise_doubt(&mut self, claim: &Claim, callback_id: CallbackId, since: Timestamp) {
         if let Some(reason) = claim.doubt {
             self.raise(reason, callback_id, since);
         }

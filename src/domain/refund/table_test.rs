@@ -7,8 +7,8 @@ use crate::domain::claim::RefundNo;
 use crate::domain::close_out::table::rows;
 use crate::domain::money::Amount;
 
-const NOW: Moment = Moment::from_millis(1_000);
-const LATER: Moment = Moment::from_millis(2_000);
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+const LATER: Timestamp = Timestamp::from_millis(2_000);
 
 fn claim(said: &str, money: &str, retry: &str) -> Claim {
     let (amount, currency) = match money {
@@ -31,7 +31,7 @@ fn claim(said: &str, money: &str, retry: &str) -> Claim {
         money,
         retry_reopens: retry == "yes",
         ..Claim::of(
-            Some(RefundNo::from("R1".parse::<Number>().unwrap())),
+            Some(RefundNo::from("R1".parse::<ExternalId>().unwrap())),
             outcome,
         )
     }

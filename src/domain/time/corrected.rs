@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use uuid::{ContextV7, Timestamp, Uuid};
+use uuid::{ContextV7, Uuid};
 
-use super::{Clock, Moment};
+use super::{Clock, Timestamp};
 
 /// A clock that follows another one.
 pub struct CorrectedClock {
@@ -22,11 +22,11 @@ pub struct CorrectedClock {
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// The own clock when the other was asked.
-    pub asked: Moment,
+    pub asked: Timestamp,
     /// The other clock.
-    pub said: Moment,
+    pub said: Timestamp,
     /// The own clock when the answer was there.
-    pub answered: Moment,
+    pub answered: Timestamp,
 }
 
 impl Sample {
@@ -53,7 +53,7 @@ impl CorrectedClock {
     }
 
     /// The machine's own.
-    pub fn own(&self) -> Moment {
+    pub fn own(&self) -> Timestamp {
         self.own.now()
     }
 
@@ -79,15 +79,15 @@ impl CorrectedClock {
 }
 
 impl Clock for CorrectedClock {
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamp {
         let millis = self.own.now().as_millis();
-        Moment::from_millis(millis.saturating_sub(self.ahead_millis()))
+        Timestamp::from_millis(millis.saturating_sub(self.ahead_millis()))
     }
 
     fn new_uuid(&self) -> Uuid {
         let millis = u64::try_from(self.now().as_millis()).unwrap_or(0);
         let now = Duration::from_millis(millis);
-        let timestamp = Timestamp::from_unix(&self.ids, now.as_secs(), now.subsec_nanos());
+        let timestamp = uuid::Timestamp::from_unix(&self.ids, now.as_secs(), now.subsec_nanos());
         Uuid::new_v7(timestamp)
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn sample(asked: i64, said: i64, answered: i64) -> Sample {
-        let [asked, said, answered] = [asked, said, answered].map(Moment::from_millis);
+        let [asked, said, answered] = [asked, said, answered].map(Timestamp::from_millis);
         Sample {
             asked,
             said,

@@ -17,14 +17,14 @@ use uuid::Uuid;
 )]
 #[serde(into = "String", try_from = "String")]
 #[schema(value_type = String, format = DateTime, example = "2026-01-17T09:33:55.004Z")]
-pub struct Moment(i64);
+pub struct Timestamp(i64);
 
 /// A text that is no RFC 3339 date and time with an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an RFC 3339 date and time")]
-pub struct NotAMoment;
+pub struct InvalidTimestamp;
 
-impl Moment {
+impl Timestamp {
     /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -33,8 +33,8 @@ impl Moment {
     /// Reads an RFC 3339 date-time (§5.6) and nothing else: what a reader asks by must not have a
     /// second meaning. What is below a millisecond is cut. [`FromStr`] takes more spellings, for what
     /// providers send.
-    pub fn from_rfc3339(text: &str) -> Result<Self, NotAMoment> {
-        read_rfc3339(text).map(Self).ok_or(NotAMoment)
+    pub fn from_rfc3339(text: &str) -> Result<Self, InvalidTimestamp> {
+        read_rfc3339(text).map(Self).ok_or(InvalidTimestamp)
     }
 
     /// Milliseconds since the epoch.
@@ -62,13 +62,13 @@ impl Moment {
     }
 }
 
-impl From<jiff::Timestamp> for Moment {
+impl From<jiff::Timestamp> for Timestamp {
     fn from(timestamp: jiff::Timestamp) -> Self {
         Self(timestamp.as_millisecond())
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_timestamp() {
             Some(timestamp) => write!(f, "{timestamp:.3}"),
@@ -77,20 +77,20 @@ impl fmt::Display for Moment {
     }
 }
 
-impl FromStr for Moment {
-    type Err = NotAMoment;
-    fn from_str(text: &str) -> Result<Self, NotAMoment> {
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         // jiff takes offsets of up to 25:59:59; no place is a day away from UTC.
         let hours = text
             .rfind(['+', '-'])
             .filter(|at| *at > "2026-01-31T".len())
             .and_then(|at| text.get(at + 1..at + 3)?.parse::<u8>().ok());
         if hours.is_some_and(|hours| hours > 23) {
-            return Err(NotAMoment);
+            return Err(InvalidTimestamp);
         }
         text.parse::<jiff::Timestamp>()
             .map(Self::from)
-            .map_err(|_| NotAMoment)
+            .map_err(|_| InvalidTimestamp)
     }
 }
 
@@ -139,15 +139,15 @@ fn numbers<const N: usize>(text: &str, between: char, digits: [usize; N]) -> Opt
     parts.next().is_none().then_some(numbers)
 }
 
-impl From<Moment> for String {
-    fn from(moment: Moment) -> Self {
+impl From<Timestamp> for String {
+    fn from(moment: Timestamp) -> Self {
         moment.to_string()
     }
 }
 
-impl TryFrom<String> for Moment {
-    type Error = NotAMoment;
-    fn try_from(text: String) -> Result<Self, NotAMoment> {
+impl TryFrom<String> for Timestamp {
+    type Error = InvalidTimestamp;
+    fn try_from(text: String) -> Result<Self, InvalidTimestamp> {
         text.parse()
     }
 }
@@ -155,7 +155,7 @@ impl TryFrom<String> for Moment {
 /// Where time and fresh ids come from.
 pub trait Clock: Send + Sync + 'static {
     /// The wall clock.
-    fn now(&self) -> Moment;
+    fn now(&self) -> Timestamp;
     /// A new `UUIDv7`; later ones sort after earlier ones of the same process.
     fn new_uuid(&self) -> Uuid;
 }
@@ -169,8 +169,8 @@ impl Clock for SystemClock {
         clippy::disallowed_methods,
         reason = "the one place where the wall clock is read"
     )]
-    fn now(&self) -> Moment {
-        Moment::from(jiff::Timestamp::now())
+    fn now(&self) -> Timestamp {
+        Timestamp::from(jiff::Timestamp::now())
     }
 
     #[expect(
@@ -193,7 +193,7 @@ mod tests {
             ("2024-07-19T14:14:47+08:00", "2024-07-19T06:14:47.000Z"),
         ] {
             assert_eq!(
-                text.parse::<Moment>().map(|m| m.to_string()),
+                text.parse::<Timestamp>().map(|m| m.to_string()),
                 Ok(shown.to_owned())
             );
         }
@@ -205,7 +205,7 @@ mod tests {
             "",
             "yesterday",
         ] {
-            assert_eq!(text.parse::<Moment>(), Err(NotAMoment), "{text}");
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
         }
     }
 
@@ -224,8 +224,8 @@ mod tests {
             ("9999-12-31T23:59:59Z", 253_402_300_799_000),
             ("0000-01-01T00:00:00+23:59", -62_167_305_540_000),
         ] {
-            let moment = Moment::from_rfc3339(text);
-            assert_eq!(moment, Ok(Moment::from_millis(millis)), "{text}");
+            let moment = Timestamp::from_rfc3339(text);
+            assert_eq!(moment, Ok(Timestamp::from_millis(millis)), "{text}");
         }
         for text in [
             "2026-11-22T17:57Z",
@@ -253,7 +253,11 @@ mod tests {
             "2026-11-22",
             "",
         ] {
-            assert_eq!(Moment::from_rfc3339(text), Err(NotAMoment), "{text}");
+            assert_eq!(
+                Timestamp::from_rfc3339(text),
+                Err(InvalidTimestamp),
+                "{text}"
+            );
         }
     }
 

@@ -16,7 +16,7 @@ use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
 use crate::config::{Reader, Scope};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::App;
 use crate::http::openapi::responses::{Reading, Recovering};
 use crate::http::openapi::words::disabled_reason;
@@ -43,7 +43,7 @@ struct EndpointView<'a> {
     #[schema(inline)]
     state: EndpointState,
     #[schema(required)]
-    disabled_at: Option<Moment>,
+    disabled_at: Option<Timestamp>,
     #[schema(required, schema_with = disabled_reason)]
     disabled_reason: Option<&'static str>,
     /// Everything up to this number is delivered, parked or not wanted.
@@ -55,13 +55,13 @@ struct EndpointView<'a> {
     /// Events that are not tried again unless the endpoint is recovered.
     given_up: i64,
     #[schema(required)]
-    failing_since: Option<Moment>,
+    failing_since: Option<Timestamp>,
     /// Failures since the last success.
     failures: i64,
     #[schema(required)]
     last_error: Option<&'a str>,
     #[schema(required)]
-    last_success_at: Option<Moment>,
+    last_success_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {

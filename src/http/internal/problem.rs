@@ -7,11 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::access::limit;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::feed::{ConsumerError, FeedError};
 use crate::http::public::error::{PublicError, RETRY_AFTER_SECONDS};
 use crate::push::RecoverError;
-use crate::store::{Hush, StoreError};
+use crate::store::{LogLimit, StoreError};
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -19,7 +19,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /// Lines about readers whom the store cannot answer.
-static UNANSWERED: Hush = Hush::new();
+static UNANSWERED: LogLimit = LogLimit::new();
 
 /// Why a reader's request is not answered as asked.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum ApiError {
     /// 401: no token, or one that is not known; which of them.
     Unauthorized(&'static str),
     /// 401: the token was good until this moment.
-    TokenExpired(Moment),
+    TokenExpired(Timestamp),
     /// 429: too many requests; seconds after which the next one is taken.
     RateLimited(u64),
     /// 429: the reader has so many requests under way already.

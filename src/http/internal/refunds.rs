@@ -18,7 +18,7 @@ use crate::domain::claim::{Reason, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::explain::CallbackView;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
@@ -68,7 +68,7 @@ struct PageView<'a> {
         ("order_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         ("refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         ("provider_refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
-        ("updated_after" = Option<Moment>, Query, description = "Changed later than this"),
+        ("updated_after" = Option<Timestamp>, Query, description = "Changed later than this"),
         ("attention" = inline(Option<AttentionFilter>), Query, description = "A question is open, none is, or this one"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 where not given"),
         ("cursor" = Option<RefundId>, Query, description = "next_cursor of the page before"),
@@ -131,7 +131,7 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
         updated_after: query.parsed(
             "updated_after",
             "RFC 3339, such as 2026-01-31T00:00:00Z",
-            |text| Moment::from_rfc3339(text).ok(),
+            |text| Timestamp::from_rfc3339(text).ok(),
         )?,
         before: query.parsed("cursor", "a next_cursor of this call", |text| {
             text.parse().ok()
@@ -180,7 +180,7 @@ async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpRe
     let deadline = wait.map(|wait| Instant::now() + wait);
     loop {
         let seen = app.feed.last();
-        let (refund, close_out) = find_settled(app, id).await?;
+        let (refund, close_out) = find_applied(app, id).await?;
         let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
                 let wait = app.feed.wait_for_refund(id, seen, deadline);
@@ -200,9 +200,9 @@ fn parse_id(text: &str) -> Result<RefundId, ApiError> {
 }
 
 /// The refund with the effect of all that was acknowledged before. Whether something of it is still being
-/// settled can be asked only once its number is known: a busy service reads it twice, which takes less
+/// applied can be asked only once its number is known: a busy service reads it twice, which takes less
 /// than waiting for a commit.
-async fn find_settled(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+async fn find_applied(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
     let is_caught_up = app.intake.is_caught_up();
     let found = find(app, id).await?;
     if is_caught_up {

@@ -22,7 +22,7 @@ use super::internal::health::metrics;
 use super::internal::problem::Problem;
 use super::internal::{callbacks, endpoints, etag, health, orders, refunds, reload};
 use super::openapi;
-use super::public::error::RefusalBody;
+use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};
 use bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
 use responses::NotModified;
@@ -76,7 +76,7 @@ use responses::NotModified;
     // Named by hand where `orders` asks for unique items, where `responses` builds the answer, and where a
     // schema built by code refers to them.
     components(schemas(
-        orders::PaymentBody, orders::ApplicationBody, Problem, RefusalBody, EpayMessage,
+        orders::PaymentBody, orders::ApplicationBody, Problem, ErrorBody, EpayMessage,
         PayermaxNew, PayermaxV21, PaycoolsOpenApi, PaycoolsFlat
     )),
     modifiers(&Finish)

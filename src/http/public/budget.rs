@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::server::peer::Peer;
 
 /// How late a refusal beyond the budget is answered. A connection is good for one of them a second.
@@ -53,7 +53,7 @@ impl Spent {
 
 /// The budget of one listener.
 #[derive(Default)]
-pub struct RefusalBudget(Mutex<Spending>);
+pub struct RejectionBudget(Mutex<Spending>);
 
 #[derive(Default)]
 struct Spending {
@@ -61,9 +61,9 @@ struct Spending {
     of_peers: HashMap<Peer, Spent>,
 }
 
-impl RefusalBudget {
+impl RejectionBudget {
     /// Whether one more refusal is within the budget of its peer and of all.
-    pub fn allows(&self, peer: Option<Peer>, now: Moment) -> bool {
+    pub fn allows(&self, peer: Option<Peer>, now: Timestamp) -> bool {
         let now = now.as_millis();
         let mut spending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The peer comes first: what it has not got it cannot take away from the others.
@@ -94,15 +94,15 @@ mod tests {
         Peer::from(SocketAddr::new(address, 1))
     }
 
-    fn allowed(budget: &RefusalBudget, peer: Peer, at: i64, times: usize) -> usize {
+    fn allowed(budget: &RejectionBudget, peer: Peer, at: i64, times: usize) -> usize {
         (0..times)
-            .filter(|_| budget.allows(Some(peer), Moment::from_millis(at)))
+            .filter(|_| budget.allows(Some(peer), Timestamp::from_millis(at)))
             .count()
     }
 
     #[test]
     fn a_peer_spends_what_it_has_saved_then_its_rate() {
-        let budget = RefusalBudget::default();
+        let budget = RejectionBudget::default();
         let start = 1_000_000;
         assert_eq!(allowed(&budget, peer(1), start, 1_500), 1_000);
         assert_eq!(allowed(&budget, peer(1), start + 500, 100), 50);
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_leaves_the_others_their_budget() {
-        let budget = RefusalBudget::default();
+        let budget = RejectionBudget::default();
         assert_eq!(allowed(&budget, peer(1), 0, 100_000), 1_000);
         assert_eq!(allowed(&budget, peer(2), 0, 900), 900);
         assert_eq!(allowed(&budget, peer(3), 0, 900), 100, "2 000 of all");
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_is_soon_forgotten() {
-        let budget = RefusalBudget::default();
+        let budget = RejectionBudget::default();
         assert_eq!(allowed(&budget, peer(1), 10_000_000, 1_000), 1_000);
         for (at, times) in [(1_000, 0), (11_000, 0), (15_000, 400)] {
             assert_eq!(allowed(&budget, peer(1), at, 400), times, "at {at}");
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn many_peers_do_not_fill_the_memory() {
-        let budget = RefusalBudget::default();
+        let budget = RejectionBudget::default();
         for number in 0..20_000 {
-            let at = Moment::from_millis(i64::from(number) / 10);
+            let at = Timestamp::from_millis(i64::from(number) / 10);
             budget.allows(Some(peer(number)), at);
         }
         assert!(budget.0.lock().unwrap().of_peers.len() <= PEERS_MAX);

@@ -13,7 +13,7 @@ use super::not_found;
 use super::other_kind;
 use super::rejection;
 use crate::domain::claim::Account;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::ProviderCallback;
 use crate::http::openapi::responses::Refusing;
 use crate::http::server::headers;
@@ -105,7 +105,7 @@ struct Verified<'a> {
     account: &'a Account,
     notice: Notice,
     kept_headers: &'static [&'static str],
-    received_at: Moment,
+    received_at: Timestamp,
 }
 
 fn verify<'a>(
@@ -179,7 +179,7 @@ async fn accept(
         })
         .await?;
     count(app, account, accepted.stored);
-    app.intake.settle_later(accepted);
+    app.intake.apply_later(accepted);
     Ok(notice.acknowledgement)
 }
 
@@ -226,7 +226,7 @@ pub fn count(app: &App, account: &Account, stored: Stored) {
 }
 
 /// A clock outside the years that keys can be valid in proves nothing.
-pub fn moment_of_validity(now: Moment) -> Result<jiff::Timestamp, PublicError> {
+pub fn moment_of_validity(now: Timestamp) -> Result<jiff::Timestamp, PublicError> {
     now.to_timestamp()
         .ok_or_else(|| PublicError::Unauthorized("the clock is out of range".to_owned()))
 }

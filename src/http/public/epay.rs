@@ -20,7 +20,7 @@ use crate::http::openapi::bodies::{EpayReport, EpayResult};
 use crate::http::openapi::responses::RefusingEpay;
 use crate::http::server::headers;
 use crate::http::server::headers::{content_type_as_sent, joined, kept_header, single_header};
-use crate::intake::{Notification, Settled};
+use crate::intake::{Applied, Notification};
 use crate::providers::epay;
 use crate::providers::epay::caller;
 use crate::providers::epay::caller::{EpayCaller, UnknownCaller};
@@ -166,8 +166,8 @@ async fn close_out(
         .accept(notification(app, request, caller, Some(claim), body))
         .await?;
     callback::count(app, &account(), accepted.stored);
-    match app.intake.settle(accepted).await {
-        Ok(settled) => Ok(result_of(&settled)),
+    match app.intake.apply(accepted).await {
+        Ok(applied) => Ok(result_of(&applied)),
         Err(error) => {
             tracing::error!(%error, "a saved EPay refund could not be closed out yet");
             Ok(ErrCode::Unfinished.into())
@@ -198,7 +198,7 @@ async fn save(
     if accepted.stored == Stored::New {
         rejection::keep_unreadable(app, request, why, accepted.id(), &seen);
     }
-    app.intake.settle_later(accepted);
+    app.intake.apply_later(accepted);
     Ok(())
 }
 
@@ -226,9 +226,9 @@ fn account() -> Account {
     }
 }
 
-fn result_of(settled: &Settled) -> CommonOperationResult {
-    let code = match settled.close_out {
-        _ if settled.conflict => ErrCode::OtherAmount,
+fn result_of(applied: &Applied) -> CommonOperationResult {
+    let code = match applied.close_out {
+        _ if applied.conflict => ErrCode::OtherAmount,
         None => ErrCode::Unfinished,
         Some(Progress::Done) => ErrCode::Done,
         Some(Progress::Pending(refusal) | Progress::Parked(refusal)) => match refusal {

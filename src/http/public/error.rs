@@ -116,14 +116,14 @@ impl PublicError {
             }
             Self::Malformed(_) | Self::UnsupportedMedia(_) => Some(self.text()),
         };
-        response.json(RefusalBody { error, message })
+        response.json(ErrorBody { error, message })
     }
 }
 
 /// What a sender on the public listener is told where it is not acknowledged.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Refusal)]
-pub struct RefusalBody {
+pub struct ErrorBody {
     /// One of a closed set of words.
     #[schema(example = "bad_request")]
     error: &'static str,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::domain::claim::Account;
 use crate::http::App;
-use crate::store::Hush;
+use crate::store::LogLimit;
 use crate::telemetry::AccountLabels;
 
-static TOLD: Hush = Hush::every(Duration::from_secs(60));
+static TOLD: LogLimit = LogLimit::every(Duration::from_secs(60));
 
 /// Notes a notification that has no effect here.
 pub fn note(app: &App, account: &Account) {

@@ -16,13 +16,13 @@ use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
 use crate::providers::text::printable;
 use crate::rejected::{HEAD_BYTES_MAX, Reason, RefusedRequest};
-use crate::store::Hush;
-use crate::telemetry::RefusalLabels;
+use crate::store::LogLimit;
+use crate::telemetry::RejectionLabels;
 
 /// Lines about callbacks that could not be stored: the store's own line says why, once.
-static UNSTORED: Hush = Hush::new();
+static UNSTORED: LogLimit = LogLimit::new();
 /// Lines about requests that nothing serves, which anybody can send.
-static LOST: Hush = Hush::new();
+static LOST: LogLimit = LogLimit::new();
 /// Headers kept as evidence. Whoever sent them may have made them up.
 const KEPT_HEADERS: [&str; 11] = [
     "sign",
@@ -67,7 +67,7 @@ pub fn of_head(request: &HttpRequest, why: &str) -> HttpResponse {
 }
 
 fn count(app: &App, error: &PublicError) {
-    let labels = RefusalLabels {
+    let labels = RejectionLabels {
         reason: error.word(),
     };
     app.metrics.refusals.get_or_create(&labels).inc();

@@ -12,14 +12,14 @@ use super::rejection;
 use crate::domain::claim::{Account, Status};
 use crate::domain::external_id::CHARS_MAX_UNDOCUMENTED;
 use crate::domain::ids::RefundId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::RelayedReply;
 use crate::http::openapi::responses::Refusing;
 use crate::http::path::last_number;
 use crate::http::server::headers;
 use crate::http::server::headers::Lookup;
 use crate::http::{App, Rules};
-use crate::intake::{Notification, Settled};
+use crate::intake::{Applied, Notification};
 use crate::providers::{Request, VerifiedClaim};
 use crate::store::StoreError;
 
@@ -58,8 +58,8 @@ pub async fn receive(
             return error.response();
         }
     };
-    match accept_and_settle(&app, verified, body).await {
-        Ok(settled) => answer(&settled),
+    match accept_and_apply(&app, verified, body).await {
+        Ok(applied) => answer(&applied),
         Err(error) => {
             let error = PublicError::from(error);
             rejection::note(&app, &request, &error, Vec::new()).await;
@@ -73,7 +73,7 @@ struct Verified<'a> {
     account: &'a Account,
     claim: VerifiedClaim,
     headers: String,
-    received_at: Moment,
+    received_at: Timestamp,
 }
 
 fn verify<'a>(
@@ -119,11 +119,11 @@ fn verify<'a>(
 }
 
 /// Both transactions: the relay learns where the refund stands.
-async fn accept_and_settle(
+async fn accept_and_apply(
     app: &App,
     verified: Verified<'_>,
     body: Vec<u8>,
-) -> Result<Settled, StoreError> {
+) -> Result<Applied, StoreError> {
     let account = verified.account;
     let accepted = app
         .intake
@@ -136,7 +136,7 @@ async fn accept_and_settle(
         })
         .await?;
     count(app, account, accepted.stored);
-    app.intake.settle(accepted).await
+    app.intake.apply(accepted).await
 }
 
 /// Where the refund stands now.
@@ -148,8 +148,8 @@ struct RelayAnswer {
     status: Option<Status>,
 }
 
-fn answer(settled: &Settled) -> HttpResponse {
-    let (id, status) = settled.refund.unzip();
+fn answer(applied: &Applied) -> HttpResponse {
+    let (id, status) = applied.refund.unzip();
     HttpResponse::Ok().json(RelayAnswer {
         refund_id: id,
         status,

@@ -114,7 +114,7 @@ impl Parked {
 }
 
 impl Connections {
-    /// Room for so many connections, and for so many with a large request.
+    /// Capacity for so many connections, and for so many with a large request.
     pub fn new(room: usize, large_max: usize) -> Arc<Self> {
         Arc::new(Self {
             room,

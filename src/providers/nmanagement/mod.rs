@@ -14,14 +14,14 @@ use super::Rejection;
 use super::json::Object;
 use super::relay::RelayedProvider;
 use crate::domain::claim::Claim;
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 
 /// Reads nManagement replies; an account has nothing to configure but the secrets of its relay.
 #[derive(Clone, Copy, Debug)]
 pub struct Nmanagement;
 
 impl RelayedProvider for Nmanagement {
-    fn read(&self, refund_no: &Number, body: &[u8]) -> Result<Claim, Rejection> {
+    fn read(&self, refund_no: &ExternalId, body: &[u8]) -> Result<Claim, Rejection> {
         let reply = Object::parse(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         Ok(wire::claim(refund_no, &reply))
     }

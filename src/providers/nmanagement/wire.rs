@@ -3,7 +3,7 @@
 //! unknown outcome: to call it a failure would invite a second refund.
 
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
@@ -35,7 +35,7 @@ const UNCERTAIN: [&str; 17] = [
 
 /// Reads the reply about the refund that the relay names. The reply itself names none:
 /// `REQUEST_SN` is the number of one try, and a second try has another.
-pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
+pub(super) fn claim(refund_no: &ExternalId, reply: &Object<'_>) -> Claim {
     let response = match reply.get("response") {
         Value::Nested(text) => Object::parse(text.as_bytes()).ok(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
@@ -113,7 +113,7 @@ mod tests {
         let claim = read(SUCCEEDED);
         assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded));
         assert_eq!(
-            claim.order_no.as_ref().map(Number::as_str),
+            claim.order_no.as_ref().map(ExternalId::as_str),
             Some("202112071619204953")
         );
         let money = claim.money.unwrap();

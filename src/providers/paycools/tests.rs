@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
 use jiff::tz::Offset;
 use proptest::prelude::*;
 use serde_json::json;
@@ -44,7 +43,7 @@ fn verify_with(account: &Paycools, body: &str) -> Result<Notice, Rejection> {
     account.verify(&Request {
         header: &|_| None,
         body: body.as_bytes(),
-        now: Timestamp::UNIX_EPOCH,
+        now: jiff::Timestamp::UNIX_EPOCH,
     })
 }
 

@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, Currency, Money};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::json::Object;
 use crate::providers::member::{Members, NumberRule, failure, shown};
 
@@ -141,20 +141,20 @@ fn money(members: &mut Members<'_, '_>, locale: Locale) -> Option<Money> {
 
 /// RFC 3339, or `yyyy-MM-dd HH:mm:ss` at the account's offset. Any other spelling is left out: a
 /// time never decides anything.
-fn time(text: &str, offset: Offset) -> Option<Moment> {
+fn time(text: &str, offset: Offset) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let civil = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
         (text.len() == "yyyy-MM-dd HH:mm:ss".len())
             .then(|| offset.to_timestamp(civil).ok())
             .flatten()
-            .map(Moment::from)
+            .map(Timestamp::from)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::Number;
+    use crate::domain::ids::ExternalId;
 
     const PARAM: &str = include_str!("../../../tests/fixtures/paycools/param.json");
 
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn the_documented_sample_is_read_in_full() {
         let claim = read(PARAM);
-        let text = |number: &Option<Number>| number.as_ref().map(|n| n.as_str().to_owned());
+        let text = |number: &Option<ExternalId>| number.as_ref().map(|n| n.as_str().to_owned());
         assert_eq!(
             claim.refund_no.as_ref().map(RefundNo::as_str),
             Some("18184914989277184")

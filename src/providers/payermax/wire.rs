@@ -6,7 +6,7 @@
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
 
@@ -141,7 +141,7 @@ fn money(members: &mut Members<'_, '_>, amount: &str, currency: &str) -> Option<
 
 /// RFC 3339, or the same without an offset, which the documents define as UTC. Any other spelling
 /// is left out: a time never decides anything.
-fn time(text: &str) -> Option<Moment> {
+fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         // jiff passes over an offset here, even over one that it has just refused.
         let has_offset = text.get("2026-01-31".len()..)?.contains(['+', '-']);
@@ -154,7 +154,7 @@ fn time(text: &str) -> Option<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::Number;
+    use crate::domain::ids::ExternalId;
 
     fn claim(text: &str) -> Claim {
         let body = Object::parse(text.as_bytes()).unwrap();
@@ -178,7 +178,7 @@ mod tests {
             Some("10000.00")
         );
         assert_eq!(
-            new.order_no.as_ref().map(Number::as_str),
+            new.order_no.as_ref().map(ExternalId::as_str),
             Some("P1642410680681")
         );
         let v21 = claim(include_str!("../../../tests/fixtures/payermax/v21.json"));
@@ -327,7 +327,7 @@ mod tests {
             ("2025-02-27T09:44:00+25:00", None),
             ("2026-02-30T00:00:00Z", None),
         ] {
-            assert_eq!(time(text).map(Moment::as_millis), read, "{text}");
+            assert_eq!(time(text).map(Timestamp::as_millis), read, "{text}");
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::flaw::{Flaw, Unreadable};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
 
@@ -16,7 +16,7 @@ const CODE_SUCCESS: &str = "SUCCESS";
 const FEN_DIGITS: u8 = 2;
 
 /// Reads the reply about the refund that the relay names.
-pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
+pub(super) fn claim(refund_no: &ExternalId, reply: &Object<'_>) -> Claim {
     let data = match reply.get("data") {
         Value::Null => "{}",
         Value::Nested(text) => text,
@@ -40,7 +40,7 @@ pub(super) fn claim(refund_no: &Number, reply: &Object<'_>) -> Claim {
     claim_of(refund_no, reply, &data)
 }
 
-fn claim_of(refund_no: &Number, reply: &Object<'_>, data: &Object<'_>) -> Claim {
+fn claim_of(refund_no: &ExternalId, reply: &Object<'_>, data: &Object<'_>) -> Claim {
     let mut members = Members::of(data, "data.");
     let status = data.get("transaction_status");
     let is_accepted = reply.get("code").text() == Some(CODE_SUCCESS);
@@ -65,7 +65,7 @@ fn claim_of(refund_no: &Number, reply: &Object<'_>, data: &Object<'_>) -> Claim 
         finished_at: data
             .get("refund_transaction_time")
             .text()
-            .and_then(|text| text.parse::<Moment>().ok())
+            .and_then(|text| text.parse::<Timestamp>().ok())
             .filter(|_| is_final),
         retry_reopens: true,
         ..Claim::of(Some(RefundNo::from(refund_no.clone())), outcome)
@@ -86,7 +86,7 @@ fn outcome(status: Option<&str>, is_accepted: bool) -> Outcome {
 }
 
 /// A claim that only says that a person has to look.
-fn unusable(refund_no: &Number, member: &str, flaw: Flaw) -> Claim {
+fn unusable(refund_no: &ExternalId, member: &str, flaw: Flaw) -> Claim {
     let why = Unreadable::new(member, flaw);
     Claim {
         retry_reopens: true,
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_refunded_reply_is_read_in_full() {
         let claim = read(REFUNDED);
-        let text = |number: &Option<Number>| number.as_ref().map(|n| n.as_str().to_owned());
+        let text = |number: &Option<ExternalId>| number.as_ref().map(|n| n.as_str().to_owned());
         assert_eq!(claim.outcome, Outcome::Reported(Status::Succeeded));
         assert_eq!(
             claim.refund_no.as_ref().map(RefundNo::as_str),

@@ -59,7 +59,6 @@ impl Provider for Stub {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
 
     use super::*;
     use crate::crypto::{RingKey, SigningKey};
@@ -82,7 +81,7 @@ mod tests {
             stub.verify(&Request {
                 header: &|name| sign.filter(|_| name == SIGN_HEADER),
                 body: body.as_bytes(),
-                now: Timestamp::UNIX_EPOCH,
+                now: jiff::Timestamp::UNIX_EPOCH,
             })
         };
         let notice = verify(BODY, Some(&sign)).unwrap();

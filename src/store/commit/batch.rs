@@ -17,7 +17,7 @@ use crate::failpoints::crash_point;
 use crate::store::driver::Driver;
 use crate::store::feed_counter::{Counter, Numbered};
 use crate::store::tables::Tx;
-use crate::store::{Hush, StoreError, monotonic};
+use crate::store::{LogLimit, StoreError, monotonic};
 
 /// Longest time that background jobs take of one batch of a writer that does everything: those who wait for
 /// the commit wait for them, too.
@@ -28,10 +28,10 @@ const LOCKS_IN_A_ROW: u32 = 2;
 const LOCKS: u32 = 4;
 
 /// Lines of each cause.
-static FAILED: Hush = Hush::new();
-static FELL_APART: Hush = Hush::new();
-static CONTENDED: Hush = Hush::new();
-static LOOKED: Hush = Hush::new();
+static FAILED: LogLimit = LogLimit::new();
+static FELL_APART: LogLimit = LogLimit::new();
+static CONTENDED: LogLimit = LogLimit::new();
+static LOOKED: LogLimit = LogLimit::new();
 
 type Batch = queue::Batch<Box<dyn Job>>;
 
@@ -61,7 +61,7 @@ impl Jobs {
     /// Runs the batch, commits it and tells each caller; what could not be done now is given back.
     pub(in crate::store) fn commit(&mut self, mut batch: Batch) -> Left {
         let mut left = Left::default();
-        if self.driver.has_rivals() {
+        if self.driver.has_concurrent_writers() {
             // Refunds are locked in one order by every writer of every instance, so that two of
             // them do not wait for each other. The order within a refund stays.
             batch.urgent.splice(..0, batch.rides.drain(..));
@@ -242,12 +242,14 @@ impl Jobs {
         for job in batch.iter_mut() {
             if in_a_row == LOCKS_IN_A_ROW || locks == LOCKS {
                 let why = "other jobs of the batch met locks, so this one was not tried";
-                outcomes.push(Err(StoreError::Contended(why.to_owned())));
+                outcomes.push(Err(StoreError::SerializationFailure(why.to_owned())));
                 continue;
             }
             let outcome = tx.apart(|tx| job.run(tx));
             match &outcome {
-                Err(StoreError::Contended(_)) => (in_a_row, locks) = (in_a_row + 1, locks + 1),
+                Err(StoreError::SerializationFailure(_)) => {
+                    (in_a_row, locks) = (in_a_row + 1, locks + 1);
+                }
                 Err(StoreError::Locked) => {}
                 // The whole transaction is lost.
                 Err(error) if !error.blames_one_job() => return Err(error.clone()),

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 
 /// Places for jobs of one kind.
 #[derive(Debug)]
-pub(in crate::store) struct Room {
+pub(in crate::store) struct Capacity {
     jobs: AtomicUsize,
     bytes: AtomicUsize,
     jobs_max: usize,
@@ -17,11 +17,11 @@ pub(in crate::store) struct Room {
 /// The place of one job; given back when dropped.
 #[derive(Debug)]
 pub(in crate::store) struct Place {
-    room: Arc<Room>,
+    room: Arc<Capacity>,
     bytes: usize,
 }
 
-impl Room {
+impl Capacity {
     pub(in crate::store) fn new(jobs_max: usize, bytes_max: usize) -> Arc<Self> {
         Arc::new(Self {
             jobs: AtomicUsize::new(0),
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_room_is_full_by_jobs_or_by_bytes_until_a_place_is_given_back() {
-        let room = Room::new(2, 10);
+        let room = Capacity::new(2, 10);
         let first = room.take(4).unwrap();
         let second = room.take(6).unwrap();
         assert!(matches!(room.take(0), Err(StoreError::QueueFull)), "jobs");

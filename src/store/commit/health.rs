@@ -121,9 +121,9 @@ mod tests {
     #[test]
     fn one_bad_job_is_no_trouble_and_a_lost_server_is_until_the_next_commit() {
         let condition = Condition::default();
-        condition.fail(&StoreError::Overtaken);
+        condition.fail(&StoreError::Superseded);
         assert!(!condition.is_failing() && !condition.wants_a_probe());
-        condition.fail(&StoreError::Contended("a lock".to_owned()));
+        condition.fail(&StoreError::SerializationFailure("a lock".to_owned()));
         assert!(!condition.is_failing(), "not yet");
         assert!(condition.wants_a_probe());
         condition.fail(&StoreError::Away("gone".to_owned()));

@@ -12,7 +12,7 @@ pub struct Lane(u64);
 
 impl Lane {
     /// Everything that touches orders, and what is too rare to care.
-    pub const ORDERS: Self = Self(0);
+    pub const SHARED: Self = Self(0);
 
     /// What comes after everything else of a batch.
     pub(in crate::store) const LAST: Self = Self(u64::MAX);

@@ -2,7 +2,7 @@
 //! who waits says what it waits for, and whoever adds a job wakes it only when that is there.
 //!
 //! Jobs that nobody waits for ride along with urgent ones, but a group at a time: each commit writes
-//! every page that it changed, and settling changes many. A single sender at a time would otherwise
+//! every page that it changed, and applying changes many. A single sender at a time would otherwise
 //! wait, with each of its callbacks, for the pages of the one before it. Where both wait they share a
 //! batch, so that a mass of background jobs never keeps urgent ones out of it.
 

@@ -63,7 +63,7 @@ impl Stats {
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);
         // What one job is to blame for is run again without it; a lock is no job's fault.
         let failed = result.is_err_and(|error| {
-            !error.blames_one_job() || matches!(error, StoreError::Contended(_))
+            !error.blames_one_job() || matches!(error, StoreError::SerializationFailure(_))
         });
         self.failed_commits
             .fetch_add(u64::from(failed), Ordering::Relaxed);

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::batch::Jobs;
-use super::capacity::Room;
+use super::capacity::Capacity;
 use super::health::{Condition, SLOW};
 use super::job::Job;
 use super::queue::{Queue, Until, Woken};
@@ -62,7 +62,7 @@ pub(in crate::store) struct Shared {
     pub stats: Arc<Stats>,
     pub counter: Counter,
     /// Applying that waits.
-    pub later: Arc<Room>,
+    pub later: Arc<Capacity>,
 }
 
 /// The sending side and the thread behind it.
@@ -165,7 +165,7 @@ struct Loop {
     company: Company,
     /// Jobs that another transaction was in the way of, and when they are run again.
     aside: Vec<(Instant, Box<dyn Job>)>,
-    later: Arc<Room>,
+    later: Arc<Capacity>,
     applying: Vec<Arc<Condition>>,
 }
 

@@ -25,7 +25,7 @@ impl From<Error> for StoreError {
         ]
         .contains(code)
         {
-            return Self::Contended(text);
+            return Self::SerializationFailure(text);
         }
         match code.code() {
             // Cut by statement_timeout or by an operator.

@@ -9,13 +9,13 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
 use super::PostgresUrl;
-use crate::store::{Hush, StoreError};
+use crate::store::{LogLimit, StoreError};
 
 /// The first `PostgreSQL` that is still looked after by its makers.
 const VERSION_MIN: i64 = 140_000;
 
 /// Lines about what servers say without being asked.
-static WARNED: Hush = Hush::new();
+static WARNED: LogLimit = LogLimit::new();
 
 /// What the server said without being asked, as far as it matters.
 #[derive(Debug, Default)]

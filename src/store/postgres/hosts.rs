@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::steps;
 use super::steps::{Failed, REACH_MAX, TlsStream};
-use crate::store::{Hush, StoreError, monotonic};
+use crate::store::{LogLimit, StoreError, monotonic};
 
 /// Longest time for a step of one that did not answer the last time: the search for the new primary waits
 /// for it in each round.
@@ -26,7 +26,7 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 const PROGRAM: &str = "refund-receiver";
 
 /// Lines about servers that do not take writes while another one does.
-static PASSED_OVER: Hush = Hush::new();
+static PASSED_OVER: LogLimit = LogLimit::new();
 
 /// The servers, in the order of the URL.
 #[derive(Debug)]

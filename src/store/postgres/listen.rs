@@ -13,7 +13,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use super::outlook::Outlook;
 use super::{EVENTS_CHANNEL, PostgresUrl, guard, session};
 use crate::store::feed_counter::Counter;
-use crate::store::{Hush, StoreError};
+use crate::store::{LogLimit, StoreError};
 
 const LOOK: &str = "SELECT last_sequence, current_setting('transaction_read_only'), \
      current_setting('synchronous_standby_names') FROM feed";
@@ -25,7 +25,7 @@ const ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// Pause before a lost connection is made again.
 const RECONNECT: Duration = Duration::from_millis(300);
 /// Lines about that.
-static UNHEARD: Hush = Hush::new();
+static UNHEARD: LogLimit = LogLimit::new();
 
 /// The listening thread; ends when dropped.
 pub(in crate::store) struct Listener {

@@ -129,7 +129,7 @@ impl Postgres {
 }
 
 impl Driver for Postgres {
-    fn has_rivals(&self) -> bool {
+    fn has_concurrent_writers(&self) -> bool {
         true
     }
 

@@ -177,7 +177,7 @@ impl Session {
             async move {
                 match client.execute_raw(&statement, params).await? {
                     1 => Ok(()),
-                    _ => Err(StoreError::Overtaken),
+                    _ => Err(StoreError::Superseded),
                 }
             }
             .boxed(),

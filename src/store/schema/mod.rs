@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::postgres;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
-use crate::domain::time::{Clock, Moment};
+use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::{crash_point, planted};
 pub(super) use indexes::{Index, indexes};
 
@@ -37,7 +37,7 @@ const EXPANDED: &str = "schema_expanded";
 /// What a new store is given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Making {
-    now: Moment,
+    now: Timestamp,
     random: Uuid,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn prepare(driver: &mut dyn Driver, making: Making) -> Result<(), Sto
     driver.begin()?;
     let result = step_up(driver, making)
         .and_then(|()| {
-            if driver.has_rivals() {
+            if driver.has_concurrent_writers() {
                 Ok(())
             } else {
                 build_indexes(driver)
@@ -187,7 +187,7 @@ fn build_indexes(driver: &mut dyn Driver) -> Result<(), StoreError> {
 /// Takes away what only the version before this one needs, after noting that it cannot work here any more.
 pub(super) fn contract(
     driver: &mut dyn Driver,
-    now: Moment,
+    now: Timestamp,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), StoreError> {
     driver.begin()?;
@@ -266,7 +266,12 @@ fn found_version(driver: &mut dyn Driver) -> Result<i64, StoreError> {
     Ok(version)
 }
 
-fn note(driver: &mut dyn Driver, table: &str, version: i64, now: Moment) -> Result<(), StoreError> {
+fn note(
+    driver: &mut dyn Driver,
+    table: &str,
+    version: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let sql = format!("INSERT INTO {table} (version, applied_at) VALUES ($1, $2)");
     driver.expect_one(&sql, &[version.into(), now.as_millis().into()])
 }
@@ -284,7 +289,13 @@ mod tests {
         for (version, script) in (1..).zip(EARLIER) {
             let mut old = Sqlite::in_memory().unwrap();
             old.run_script(script).unwrap();
-            note(&mut old, "schema_version", version, Moment::from_millis(0)).unwrap();
+            note(
+                &mut old,
+                "schema_version",
+                version,
+                Timestamp::from_millis(0),
+            )
+            .unwrap();
             check(&mut old, 1).unwrap();
             prepare(&mut old, Making::by(&SystemClock)).unwrap();
             let mut new = Sqlite::in_memory().unwrap();

@@ -58,37 +58,37 @@ WHERE id = (SELECT id FROM callbacks
                         WHERE provider = $2 AND account = $3 AND message_key = $4) /* skip locked */)
 RETURNING id, settled_at";
 
-/// Here and below a row that is named by its key is unsettled where it has no verdict, which the table's CHECK says
-/// is the same. `settled_at IS NULL` is the condition of the index of all unsettled rows: a server that has seen that
+/// Here and below a row that is named by its key is unapplied where it has no verdict, which the table's CHECK says
+/// is the same. `settled_at IS NULL` is the condition of the index of all unapplied rows: a server that has seen that
 /// one empty reads all of it for each of them, and slower the further applying lags.
-pub(super) const SETTLE_CALLBACK: &str = "-- settle_callback
+pub(super) const APPLY_CALLBACK: &str = "-- apply_callback
 UPDATE callbacks SET refund_id = $1, verdict = $2, settled_at = $3
 WHERE id = $4 AND verdict IS NULL";
 
-pub(super) const DEFER_SETTLE: &str = "-- defer_settle
+pub(super) const DEFER_APPLY: &str = "-- defer_apply
 UPDATE callbacks SET settle_after = $1, settle_attempts = settle_attempts + 1
 WHERE id = $2 AND verdict IS NULL";
 
-pub(super) const LEASE_UNSETTLED: &str = "-- lease_unsettled
+pub(super) const LEASE_UNAPPLIED: &str = "-- lease_unapplied
 UPDATE callbacks SET settle_after = $1
 WHERE id IN (SELECT id FROM callbacks WHERE settled_at IS NULL AND settle_after <= $2
              ORDER BY settle_after LIMIT $3 /* skip locked */)
 RETURNING id, provider, account, claim, received_at, settle_attempts";
 
-pub(super) const BRING_SETTLING_FORWARD: &str = "-- bring_settling_forward
+pub(super) const BRING_APPLYING_FORWARD: &str = "-- bring_applying_forward
 UPDATE callbacks SET settle_after = $1 WHERE settled_at IS NULL AND settle_after > $2";
 
-pub(super) const NEXT_UNSETTLED: &str = "-- next_unsettled
+pub(super) const NEXT_UNAPPLIED: &str = "-- next_unapplied
 SELECT min(settle_after) FROM callbacks WHERE settled_at IS NULL";
 
-pub(super) const UNSETTLED_CALLBACK: &str = "-- unsettled_callback
+pub(super) const UNAPPLIED_CALLBACK: &str = "-- unapplied_callback
 SELECT id, provider, account, claim, received_at, settle_attempts FROM callbacks
 WHERE id = $1 AND verdict IS NULL";
 
-pub(super) const SETTLED_CALLBACK: &str = "-- settled_callback
+pub(super) const APPLIED_CALLBACK: &str = "-- applied_callback
 SELECT refund_id, verdict FROM callbacks WHERE id = $1 AND settled_at IS NOT NULL";
 
-pub(super) const COUNT_UNSETTLED: &str = "-- count_unsettled
+pub(super) const COUNT_UNAPPLIED: &str = "-- count_unapplied
 SELECT count(*), min(received_at)
 FROM (SELECT received_at FROM callbacks WHERE settled_at IS NULL ORDER BY settle_after LIMIT $1) AS open";
 
@@ -116,7 +116,7 @@ SELECT ",
     " FROM callbacks WHERE id = $1"
 );
 
-pub(super) const SETTLED_CLAIMS: &str = "-- settled_claims
+pub(super) const APPLIED_CLAIMS: &str = "-- applied_claims
 SELECT id, claim, received_at, settled_at FROM callbacks
 WHERE refund_id = $1 AND settled_at IS NOT NULL AND claim IS NOT NULL
 ORDER BY id LIMIT $2";

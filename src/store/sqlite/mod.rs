@@ -247,7 +247,7 @@ impl Sqlite {
 }
 
 impl Driver for Sqlite {
-    fn has_rivals(&self) -> bool {
+    fn has_concurrent_writers(&self) -> bool {
         false
     }
 

@@ -10,7 +10,7 @@ use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::order::OrderState;
 use crate::domain::refund::Refund;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -37,10 +37,10 @@ pub struct AuditedCallback {
     /// JSON of what it says, if it says anything.
     pub claim: Option<String>,
     /// When it first came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// What became of it; `None` until transaction 2 has committed.
     pub verdict: Option<String>,
-    /// How often settling failed.
+    /// How often applying failed.
     pub settle_attempts: i64,
     /// The refund that it made or met.
     pub refund_id: Option<RefundId>,
@@ -234,9 +234,9 @@ impl Snapshot<'_> {
     }
 
     /// When the newest notification came.
-    pub fn newest_callback(&mut self) -> Result<Option<Moment>, StoreError> {
+    pub fn newest_callback(&mut self) -> Result<Option<Timestamp>, StoreError> {
         self.first(sql::audit::NEWEST_CALLBACK, &[], |row| {
-            row.integer(0).map(Moment::from_millis)
+            row.integer(0).map(Timestamp::from_millis)
         })
     }
 
@@ -281,7 +281,7 @@ fn read_callback(row: &dyn Row) -> Result<AuditedCallback, StoreError> {
         headers: row.text(6)?.to_owned(),
         body: row.blob(7)?.to_vec(),
         claim: row.opt_text(8)?.map(str::to_owned),
-        received_at: Moment::from_millis(row.integer(9)?),
+        received_at: Timestamp::from_millis(row.integer(9)?),
         verdict: row.opt_text(10)?.map(str::to_owned),
         settle_attempts: row.integer(11)?,
         refund_id: refund_id(row, 12)?,

@@ -1,4 +1,4 @@
-//! Notifications: stored by transaction 1, marked settled by transaction 2.
+//! Notifications: stored by transaction 1, marked applied by transaction 2.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use super::{COUNTED_MAX, Page, Snapshot, Tx, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Verdict;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -32,9 +32,9 @@ pub struct NewCallback {
     /// JSON of what it says, if it says anything.
     pub claim: Option<String>,
     /// When it came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// When the resume worker may take it over.
-    pub settle_after: Moment,
+    pub settle_after: Timestamp,
 }
 
 /// Whether these very bytes were known.
@@ -47,7 +47,7 @@ pub enum Stored {
         /// The id they got then.
         id: CallbackId,
         /// Whether transaction 2 has been there.
-        is_settled: bool,
+        is_applied: bool,
     },
 }
 
@@ -61,8 +61,8 @@ pub struct DueCallback {
     /// JSON of what it says; `None` where it says nothing that we can read.
     pub claim: Option<String>,
     /// When it came.
-    pub received_at: Moment,
-    /// How often settling failed.
+    pub received_at: Timestamp,
+    /// How often applying failed.
     pub attempts: u32,
 }
 
@@ -72,13 +72,13 @@ pub struct CallbackRow {
     /// Its id.
     pub id: CallbackId,
     /// When it first came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
     /// When it last came.
-    pub last_received_at: Moment,
+    pub last_received_at: Timestamp,
     /// How often it came.
     pub deliveries: i64,
     /// When transaction 2 was through.
-    pub settled_at: Option<Moment>,
+    pub settled_at: Option<Timestamp>,
     /// What became of it.
     pub verdict: Option<String>,
     /// Which key or token verified it.
@@ -97,13 +97,13 @@ pub struct CallbackRow {
 
 /// What one notification of a refund said, for going through its history again.
 #[derive(Clone, Debug)]
-pub struct SettledClaim {
+pub struct AppliedClaim {
     /// The notification.
     pub id: CallbackId,
     /// JSON of what it says.
     pub claim: String,
     /// When it came.
-    pub received_at: Moment,
+    pub received_at: Timestamp,
 }
 
 /// How many notifications of a refund are looked at for a question that a program of the version before put, which
@@ -139,16 +139,16 @@ impl Tx<'_> {
         Ok(!before)
     }
 
-    /// Marks a notification settled; [`StoreError::Overtaken`] where somebody else has done so.
-    pub fn settle_callback(
+    /// Marks a notification applied; [`StoreError::Superseded`] where somebody else has done so.
+    pub fn apply_callback(
         &mut self,
         id: CallbackId,
         refund_id: Option<RefundId>,
         verdict: Verdict,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.driver.expect_one(
-            sql::SETTLE_CALLBACK,
+            sql::APPLY_CALLBACK,
             &[
                 refund_id.as_ref().map(RefundId::as_bytes).into(),
                 verdict.as_str().into(),
@@ -160,10 +160,10 @@ impl Tx<'_> {
 
     /// Takes notifications that transaction 2 owes and that are due, the longest due first. Until the
     /// lease ends no other worker takes them; a worker that dies gives them back by that.
-    pub fn lease_unsettled(
+    pub fn lease_unapplied(
         &mut self,
-        due: Moment,
-        until: Moment,
+        due: Timestamp,
+        until: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueCallback>, StoreError> {
         let params = [
@@ -173,60 +173,60 @@ impl Tx<'_> {
         ];
         let mut leased = self
             .snapshot()
-            .all(sql::LEASE_UNSETTLED, &params, read_due)?;
+            .all(sql::LEASE_UNAPPLIED, &params, read_due)?;
         leased.sort_by_key(|row| (row.received_at, row.id));
         Ok(leased)
     }
 
     /// Lets what is due later than `latest` be due now.
-    pub fn bring_settling_forward(
+    pub fn bring_applying_forward(
         &mut self,
-        now: Moment,
-        latest: Moment,
+        now: Timestamp,
+        latest: Timestamp,
     ) -> Result<(), StoreError> {
         let params = [now.as_millis().into(), latest.as_millis().into()];
-        self.execute(sql::BRING_SETTLING_FORWARD, &params).map(drop)
+        self.execute(sql::BRING_APPLYING_FORWARD, &params).map(drop)
     }
 
-    /// Puts off the next try to settle.
-    pub fn defer_settle(&mut self, id: CallbackId, until: Moment) -> Result<(), StoreError> {
+    /// Puts off the next try to apply.
+    pub fn defer_apply(&mut self, id: CallbackId, until: Timestamp) -> Result<(), StoreError> {
         let params = [until.as_millis().into(), id.as_bytes().into()];
-        self.execute(sql::DEFER_SETTLE, &params).map(drop)
+        self.execute(sql::DEFER_APPLY, &params).map(drop)
     }
 }
 
 impl Snapshot<'_> {
     /// When the next notification that transaction 2 owes is due, if it owes any.
-    pub fn next_unsettled(&mut self) -> Result<Option<Moment>, StoreError> {
-        let found = self.first(sql::NEXT_UNSETTLED, &[], |row| row.opt_integer(0))?;
-        Ok(found.flatten().map(Moment::from_millis))
+    pub fn next_unapplied(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let found = self.first(sql::NEXT_UNAPPLIED, &[], |row| row.opt_integer(0))?;
+        Ok(found.flatten().map(Timestamp::from_millis))
     }
 
-    /// The refund that a settled notification made or met, and whether it contradicts it.
-    pub fn settled_callback(
+    /// The refund that a applied notification made or met, and whether it contradicts it.
+    pub fn applied_callback(
         &mut self,
         id: CallbackId,
     ) -> Result<Option<(Option<RefundId>, bool)>, StoreError> {
-        self.first(sql::SETTLED_CALLBACK, &[id.as_bytes().into()], |row| {
+        self.first(sql::APPLIED_CALLBACK, &[id.as_bytes().into()], |row| {
             let refund_id = row.opt_blob(0)?.map(uuid).transpose()?.map(RefundId::new);
             Ok((refund_id, row.text(1)? == Verdict::Conflict.as_str()))
         })
     }
 
     /// One notification, if transaction 2 owes it.
-    pub fn unsettled_callback(
+    pub fn unapplied_callback(
         &mut self,
         id: CallbackId,
     ) -> Result<Option<DueCallback>, StoreError> {
-        self.first(sql::UNSETTLED_CALLBACK, &[id.as_bytes().into()], read_due)
+        self.first(sql::UNAPPLIED_CALLBACK, &[id.as_bytes().into()], read_due)
     }
 
     /// How many notifications transaction 2 owes, up to `COUNTED_MAX`, and since when the oldest.
-    pub fn count_unsettled(&mut self) -> Result<(i64, Option<Moment>), StoreError> {
-        let found = self.first(sql::COUNT_UNSETTLED, &[COUNTED_MAX.into()], |row| {
+    pub fn count_unapplied(&mut self) -> Result<(i64, Option<Timestamp>), StoreError> {
+        let found = self.first(sql::COUNT_UNAPPLIED, &[COUNTED_MAX.into()], |row| {
             Ok((
                 row.integer(0)?,
-                row.opt_integer(1)?.map(Moment::from_millis),
+                row.opt_integer(1)?.map(Timestamp::from_millis),
             ))
         })?;
         Ok(found.unwrap_or((0, None)))
@@ -275,19 +275,19 @@ impl Snapshot<'_> {
         self.first(sql::CALLBACK, &[id.as_bytes().into()], read_callback)
     }
 
-    /// What the settled notifications of a refund said, in the order in which they took effect; of more than
+    /// What the applied notifications of a refund said, in the order in which they took effect; of more than
     /// `limit` those that came first.
-    pub fn settled_claims(
+    pub fn applied_claims(
         &mut self,
         refund_id: RefundId,
         limit: u32,
-    ) -> Result<Vec<SettledClaim>, StoreError> {
+    ) -> Result<Vec<AppliedClaim>, StoreError> {
         let params = [refund_id.as_bytes().into(), i64::from(limit).into()];
-        let mut claims = self.all(sql::SETTLED_CLAIMS, &params, |row| {
-            let claim = SettledClaim {
+        let mut claims = self.all(sql::APPLIED_CLAIMS, &params, |row| {
+            let claim = AppliedClaim {
                 id: CallbackId::new(uuid(row.blob(0)?)?),
                 claim: row.text(1)?.to_owned(),
-                received_at: Moment::from_millis(row.integer(2)?),
+                received_at: Timestamp::from_millis(row.integer(2)?),
             };
             Ok((row.integer(3)?, claim))
         })?;
@@ -301,10 +301,10 @@ fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
     let refund_id = row.opt_blob(11)?.map(uuid).transpose()?;
     Ok(CallbackRow {
         id: CallbackId::new(uuid(row.blob(0)?)?),
-        received_at: Moment::from_millis(row.integer(1)?),
-        last_received_at: Moment::from_millis(row.integer(2)?),
+        received_at: Timestamp::from_millis(row.integer(1)?),
+        last_received_at: Timestamp::from_millis(row.integer(2)?),
         deliveries: row.integer(3)?,
-        settled_at: row.opt_integer(4)?.map(Moment::from_millis),
+        settled_at: row.opt_integer(4)?.map(Timestamp::from_millis),
         verdict: row.opt_text(5)?.map(str::to_owned),
         key_id: row.text(6)?.to_owned(),
         headers: row.text(7)?.to_owned(),
@@ -318,7 +318,7 @@ fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
     })
 }
 
-/// A claim as it is stored: the JSON of [`CallbackRow`], [`DueCallback`] and [`SettledClaim`].
+/// A claim as it is stored: the JSON of [`CallbackRow`], [`DueCallback`] and [`AppliedClaim`].
 pub fn read_claim(json: &str) -> Result<Claim, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
 }
@@ -331,7 +331,7 @@ fn read_due(row: &dyn Row) -> Result<DueCallback, StoreError> {
             name: row.text(2)?.to_owned(),
         },
         claim: row.opt_text(3)?.map(str::to_owned),
-        received_at: Moment::from_millis(row.integer(4)?),
+        received_at: Timestamp::from_millis(row.integer(4)?),
         attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
     })
 }

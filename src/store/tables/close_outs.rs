@@ -4,10 +4,10 @@ use super::callbacks::uuid;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 use crate::domain::claim::CloseOutKey;
 use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress};
-use crate::domain::ids::{CallbackId, Number, RefundId};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationState, OrderState};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -16,7 +16,7 @@ impl Tx<'_> {
     pub fn insert_close_out(
         &mut self,
         close_out: &CloseOut,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.driver.expect_one(
             sql::INSERT_CLOSE_OUT,
@@ -28,10 +28,10 @@ impl Tx<'_> {
                 close_out.amount.to_text(2).as_str().into(),
                 close_out.progress.as_str().into(),
                 i64::from(close_out.progress.errcode()).into(),
-                close_out.order_no.as_ref().map(Number::as_str).into(),
+                close_out.order_no.as_ref().map(ExternalId::as_str).into(),
                 close_out.order_state.map(OrderState::as_str).into(),
                 i64::from(close_out.attempts).into(),
-                close_out.next_at.map(Moment::as_millis).into(),
+                close_out.next_at.map(Timestamp::as_millis).into(),
                 close_out.park_at.as_millis().into(),
                 now.as_millis().into(),
             ],
@@ -39,16 +39,20 @@ impl Tx<'_> {
     }
 
     /// Saves how a try ended.
-    pub fn save_close_out(&mut self, close_out: &CloseOut, now: Moment) -> Result<(), StoreError> {
+    pub fn save_close_out(
+        &mut self,
+        close_out: &CloseOut,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.driver.expect_one(
             sql::SAVE_CLOSE_OUT,
             &[
                 close_out.progress.as_str().into(),
                 i64::from(close_out.progress.errcode()).into(),
-                close_out.order_no.as_ref().map(Number::as_str).into(),
+                close_out.order_no.as_ref().map(ExternalId::as_str).into(),
                 close_out.order_state.map(OrderState::as_str).into(),
                 i64::from(close_out.attempts).into(),
-                close_out.next_at.map(Moment::as_millis).into(),
+                close_out.next_at.map(Timestamp::as_millis).into(),
                 now.as_millis().into(),
                 close_out.refund_id.as_bytes().into(),
             ],
@@ -61,7 +65,7 @@ impl Tx<'_> {
         &mut self,
         key: &CloseOutKey,
         refund_id: RefundId,
-    ) -> Result<Option<(Number, CloseOutFacts)>, StoreError> {
+    ) -> Result<Option<(ExternalId, CloseOutFacts)>, StoreError> {
         let order_no = self.snapshot().order_of_payment(&key.trandeno)?;
         let Some(order_no) = number(order_no.as_deref())? else {
             return Ok(None);
@@ -88,7 +92,7 @@ impl Tx<'_> {
         let paid = payments
             .iter()
             .find(|payment| payment.trandeno == key.trandeno)
-            .ok_or(StoreError::Overtaken)?
+            .ok_or(StoreError::Superseded)?
             .amount;
         let facts = CloseOutFacts {
             order_state,
@@ -103,7 +107,11 @@ impl Tx<'_> {
     }
 
     /// Makes every unfinished close-out of the order's payments due now; returns how many.
-    pub fn wake_close_outs(&mut self, order_no: &Number, now: Moment) -> Result<usize, StoreError> {
+    pub fn wake_close_outs(
+        &mut self,
+        order_no: &ExternalId,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
         let params = [now.as_millis().into(), order_no.as_str().into()];
         self.execute(sql::WAKE_CLOSE_OUTS, &params)
     }
@@ -111,8 +119,8 @@ impl Tx<'_> {
     /// Takes refunds whose close-out is due; until the lease ends no other worker takes them.
     pub fn lease_close_outs(
         &mut self,
-        due: Moment,
-        until: Moment,
+        due: Timestamp,
+        until: Timestamp,
         limit: u32,
     ) -> Result<Vec<RefundId>, StoreError> {
         let params = [
@@ -129,7 +137,7 @@ impl Tx<'_> {
     pub fn defer_close_out(
         &mut self,
         refund_id: RefundId,
-        until: Moment,
+        until: Timestamp,
     ) -> Result<(), StoreError> {
         let params = [until.as_millis().into(), refund_id.as_bytes().into()];
         self.execute(sql::DEFER_CLOSE_OUT, &params).map(drop)
@@ -138,10 +146,10 @@ impl Tx<'_> {
     /// Marks the application handled; `false` where it was.
     pub fn handle_application(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
         batchno: &str,
         by: RefundId,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let params = [
             by.as_bytes().into(),
@@ -153,7 +161,11 @@ impl Tx<'_> {
     }
 
     /// Closes the order; `false` where it was not waiting for a refund.
-    pub fn close_order(&mut self, order_no: &Number, now: Moment) -> Result<bool, StoreError> {
+    pub fn close_order(
+        &mut self,
+        order_no: &ExternalId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let params = [now.as_millis().into(), order_no.as_str().into()];
         Ok(self.execute(sql::CLOSE_ORDER, &params)? == 1)
     }
@@ -182,9 +194,9 @@ impl Snapshot<'_> {
     }
 
     /// When the next close-out is to be tried again, if one is.
-    pub fn next_close_out(&mut self) -> Result<Option<Moment>, StoreError> {
+    pub fn next_close_out(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let found = self.first(sql::NEXT_CLOSE_OUT, &[], |row| row.opt_integer(0))?;
-        Ok(found.flatten().map(Moment::from_millis))
+        Ok(found.flatten().map(Timestamp::from_millis))
     }
 
     /// How many close-outs are pending and how many are parked, each up to `COUNTED_MAX`.
@@ -213,8 +225,8 @@ pub(super) fn read_close_out(row: &dyn Row, from: usize) -> Result<CloseOut, Sto
         order_no: number(row.opt_text(from + 7)?)?,
         order_state: state.map(order_state).transpose()?,
         attempts: u32::try_from(row.integer(from + 9)?).unwrap_or(u32::MAX),
-        next_at: row.opt_integer(from + 10)?.map(Moment::from_millis),
-        park_at: Moment::from_millis(row.integer(from + 11)?),
+        next_at: row.opt_integer(from + 10)?.map(Timestamp::from_millis),
+        park_at: Timestamp::from_millis(row.integer(from + 11)?),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Named consumers: how far a reader says it has come in the feed.
 
 use super::{Snapshot, Tx};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -15,9 +15,9 @@ pub struct ConsumerRow {
     /// Everything up to this number is done with.
     pub acked_sequence: i64,
     /// When it was first used.
-    pub created_at: Moment,
+    pub created_at: Timestamp,
     /// When it last moved.
-    pub updated_at: Moment,
+    pub updated_at: Timestamp,
 }
 
 impl Tx<'_> {
@@ -96,7 +96,7 @@ fn read_consumer(row: &dyn Row) -> Result<ConsumerRow, StoreError> {
         reader: row.text(0)?.to_owned(),
         name: row.text(1)?.to_owned(),
         acked_sequence: row.integer(2)?,
-        created_at: Moment::from_millis(row.integer(3)?),
-        updated_at: Moment::from_millis(row.integer(4)?),
+        created_at: Timestamp::from_millis(row.integer(3)?),
+        updated_at: Timestamp::from_millis(row.integer(4)?),
     })
 }

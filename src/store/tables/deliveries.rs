@@ -9,7 +9,7 @@ use crate::store::{StoreError, sql};
 
 /// The row is locked, and the message was new and has been noted, which must be undone.
 fn locked_after_a_note() -> StoreError {
-    StoreError::Contended(StoreError::Locked.to_string())
+    StoreError::SerializationFailure(StoreError::Locked.to_string())
 }
 
 impl Tx<'_> {
@@ -161,6 +161,6 @@ impl Tx<'_> {
 fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
     Ok(Stored::Before {
         id: CallbackId::new(uuid(row.blob(0)?)?),
-        is_settled: row.opt_integer(1)?.is_some(),
+        is_applied: row.opt_integer(1)?.is_some(),
     })
 }

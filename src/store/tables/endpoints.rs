@@ -3,7 +3,7 @@
 use super::callbacks::uuid;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt};
 use crate::domain::ids::RefundId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -43,19 +43,19 @@ pub struct EndpointRow {
     /// Everything up to this number is delivered, parked or not wanted.
     pub pushed_sequence: i64,
     /// First failure with no success after it.
-    pub failing_since: Option<Moment>,
+    pub failing_since: Option<Timestamp>,
     /// Failures since the last success.
     pub failures: i64,
     /// How the last failure looked.
     pub last_error: Option<String>,
     /// When it last took an event.
-    pub last_success_at: Option<Moment>,
+    pub last_success_at: Option<Timestamp>,
     /// Since when, and why, nothing is tried.
-    pub disabled: Option<(Moment, DisabledReason)>,
+    pub disabled: Option<(Timestamp, DisabledReason)>,
     /// The instance that serves it, or served it last.
     pub leased_by: Option<String>,
     /// Until when nobody else may.
-    pub leased_until: Moment,
+    pub leased_until: Timestamp,
 }
 
 /// An event that an endpoint did not take, or one of the same refund behind it.
@@ -68,11 +68,11 @@ pub struct ParkedPush {
     /// How often it was tried; 0: it waits behind another.
     pub attempts: u32,
     /// When it failed first.
-    pub first_failed_at: Option<Moment>,
+    pub first_failed_at: Option<Timestamp>,
     /// When it is tried again; `None`: as soon as it is the first of its refund.
-    pub next_at: Option<Moment>,
+    pub next_at: Option<Timestamp>,
     /// When trying ended without success.
-    pub given_up_at: Option<Moment>,
+    pub given_up_at: Option<Timestamp>,
     /// How the last try failed.
     pub last_error: Option<String>,
 }
@@ -83,7 +83,7 @@ impl Tx<'_> {
         &mut self,
         name: &str,
         pushed_sequence: i64,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let params = [name.into(), pushed_sequence.into(), now.as_millis().into()];
         self.execute(sql::INSERT_ENDPOINT, &params).map(drop)
@@ -94,8 +94,8 @@ impl Tx<'_> {
         &mut self,
         name: &str,
         instance: &str,
-        until: Moment,
-        now: Moment,
+        until: Timestamp,
+        now: Timestamp,
     ) -> Result<Option<EndpointRow>, StoreError> {
         let params = [
             instance.into(),
@@ -115,13 +115,13 @@ impl Tx<'_> {
 
     /// Saves what became of an endpoint; `false`, and nothing saved, where the row is leased by another
     /// instance or was changed by an operator.
-    pub fn save_endpoint(&mut self, row: &EndpointRow, now: Moment) -> Result<bool, StoreError> {
+    pub fn save_endpoint(&mut self, row: &EndpointRow, now: Timestamp) -> Result<bool, StoreError> {
         let params = [
             row.pushed_sequence.into(),
-            row.failing_since.map(Moment::as_millis).into(),
+            row.failing_since.map(Timestamp::as_millis).into(),
             row.failures.into(),
             row.last_error.as_deref().into(),
-            row.last_success_at.map(Moment::as_millis).into(),
+            row.last_success_at.map(Timestamp::as_millis).into(),
             row.disabled.map(|(at, _)| at.as_millis()).into(),
             row.disabled.map(|(_, reason)| reason.as_str()).into(),
             row.leased_until.as_millis().into(),
@@ -139,7 +139,7 @@ impl Tx<'_> {
         &mut self,
         name: &str,
         pushed_sequence: Option<i64>,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let params = [pushed_sequence.into(), now.as_millis().into(), name.into()];
         if self.execute(sql::RECOVER_ENDPOINT, &params)? == 0 {
@@ -161,9 +161,9 @@ impl Tx<'_> {
             parked.sequence.into(),
             parked.refund_id.as_bytes().into(),
             i64::from(parked.attempts).into(),
-            parked.first_failed_at.map(Moment::as_millis).into(),
-            parked.next_at.map(Moment::as_millis).into(),
-            parked.given_up_at.map(Moment::as_millis).into(),
+            parked.first_failed_at.map(Timestamp::as_millis).into(),
+            parked.next_at.map(Timestamp::as_millis).into(),
+            parked.given_up_at.map(Timestamp::as_millis).into(),
             parked.last_error.as_deref().into(),
         ];
         self.execute(sql::SAVE_PARKED_PUSH, &params).map(drop)
@@ -175,7 +175,7 @@ impl Tx<'_> {
         &mut self,
         endpoint: &str,
         pushed_sequence: i64,
-        before: Moment,
+        before: Timestamp,
         keep: i64,
     ) -> Result<usize, StoreError> {
         let params = [
@@ -221,7 +221,7 @@ impl Snapshot<'_> {
 }
 
 fn read_endpoint(row: &dyn Row) -> Result<EndpointRow, StoreError> {
-    let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Moment::from_millis));
+    let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Timestamp::from_millis));
     let reason = row.opt_text(8)?.map(|word| {
         DisabledReason::from_word(word).ok_or_else(|| corrupt("reason of an endpoint"))
     });
@@ -235,12 +235,12 @@ fn read_endpoint(row: &dyn Row) -> Result<EndpointRow, StoreError> {
         last_success_at: moment(6)?,
         disabled: moment(7)?.zip(reason.transpose()?),
         leased_by: row.opt_text(9)?.map(str::to_owned),
-        leased_until: Moment::from_millis(row.integer(10)?),
+        leased_until: Timestamp::from_millis(row.integer(10)?),
     })
 }
 
 fn read_parked(row: &dyn Row) -> Result<ParkedPush, StoreError> {
-    let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Moment::from_millis));
+    let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Timestamp::from_millis));
     Ok(ParkedPush {
         sequence: row.integer(0)?,
         refund_id: RefundId::new(uuid(row.blob(1)?)?),

@@ -10,7 +10,7 @@ use super::callbacks::uuid;
 use super::{Snapshot, Tx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::EventId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::{StoreError, schema, sql};
 
@@ -18,7 +18,7 @@ use crate::store::{StoreError, schema, sql};
 pub(super) struct NewEvent {
     id: EventId,
     kind: EventKind,
-    occurred_at: Moment,
+    occurred_at: Timestamp,
     data: String,
 }
 
@@ -32,7 +32,7 @@ pub struct EventRow {
     /// Its kind, as written.
     pub kind: String,
     /// When its transaction ran.
-    pub occurred_at: Moment,
+    pub occurred_at: Timestamp,
     /// JSON as readers get it.
     pub data: String,
 }
@@ -44,7 +44,7 @@ impl Tx<'_> {
         id: EventId,
         kind: EventKind,
         data: &impl Serialize,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let data = serde_json::to_string(data)
             .map_err(|error| StoreError::Statement(error.to_string()))?;
@@ -137,16 +137,16 @@ impl Snapshot<'_> {
                 sequence: row.integer(0)?,
                 id: EventId::new(uuid(row.blob(1)?)?),
                 kind: row.text(2)?.to_owned(),
-                occurred_at: Moment::from_millis(row.integer(3)?),
+                occurred_at: Timestamp::from_millis(row.integer(3)?),
                 data: row.text(4)?.to_owned(),
             })
         })
     }
 
     /// When the transaction of an event ran.
-    pub fn event_time(&mut self, sequence: i64) -> Result<Option<Moment>, StoreError> {
+    pub fn event_time(&mut self, sequence: i64) -> Result<Option<Timestamp>, StoreError> {
         let time = self.first(sql::EVENT_TIME, &[sequence.into()], |row| row.integer(0))?;
-        Ok(time.map(Moment::from_millis))
+        Ok(time.map(Timestamp::from_millis))
     }
 
     /// Which history the numbers count.

@@ -17,13 +17,13 @@ use uuid::Uuid;
 
 use super::driver::{Driver, Row, Value};
 use super::{StoreError, sql};
-use crate::domain::ids::Number;
-use crate::domain::time::Moment;
+use crate::domain::ids::ExternalId;
+use crate::domain::time::Timestamp;
 
 pub use audit::{
     AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
 };
-pub use callbacks::{CallbackRow, DueCallback, NewCallback, SettledClaim, Stored, read_claim};
+pub use callbacks::{AppliedClaim, CallbackRow, DueCallback, NewCallback, Stored, read_claim};
 pub use consumers::ConsumerRow;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
@@ -73,8 +73,8 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The clock that every process on this store sees; `None` where only one machine can be one.
-    pub fn server_clock(&mut self) -> Result<Option<Moment>, StoreError> {
-        Ok(self.driver.clock()?.map(Moment::from_millis))
+    pub fn server_clock(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.driver.clock()?.map(Timestamp::from_millis))
     }
 
     /// Reads all rows.
@@ -154,7 +154,7 @@ impl<'a> Tx<'a> {
     }
 
     /// A planted bug: what came before is committed without what follows.
-    #[cfg(feature = "sabotage-settle-twice-commit")]
+    #[cfg(feature = "sabotage-apply-twice-commit")]
     pub fn commit_halfway(&mut self) -> Result<(), StoreError> {
         self.driver.commit()?;
         self.driver.begin()
@@ -170,7 +170,7 @@ fn corrupt(what: &str) -> StoreError {
     StoreError::Unreadable(format!("an unreadable {what} is stored"))
 }
 
-fn number(text: Option<&str>) -> Result<Option<Number>, StoreError> {
+fn number(text: Option<&str>) -> Result<Option<ExternalId>, StoreError> {
     text.map(|text| text.parse().map_err(|_| corrupt("number")))
         .transpose()
 }

@@ -2,11 +2,11 @@
 
 use super::close_outs::{amount, application_state, order_state};
 use super::{Snapshot, Tx};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::order::{
     Application, ApplicationSaid, ApplicationState, Order, OrderState, Payment,
 };
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Row;
 use crate::store::{StoreError, sql};
 
@@ -15,18 +15,18 @@ impl Tx<'_> {
     /// its state, and whether a close-out closed it.
     pub fn lock_order(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
     ) -> Result<Option<(OrderState, bool)>, StoreError> {
         let params = [order_no.as_str().into()];
         self.snapshot().first(sql::LOCK_ORDER, &params, read_state)
     }
 
-    /// Registers an order; [`StoreError::Overtaken`] where somebody else did so meanwhile.
+    /// Registers an order; [`StoreError::Superseded`] where somebody else did so meanwhile.
     pub fn insert_order(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
         state: OrderState,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let now = now.as_millis();
         let params = [
@@ -41,9 +41,9 @@ impl Tx<'_> {
     /// Changes the state of an order that is locked.
     pub fn save_order(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
         state: OrderState,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let params = [
             state.as_str().into(),
@@ -53,9 +53,13 @@ impl Tx<'_> {
         self.execute(sql::SAVE_ORDER, &params).map(drop)
     }
 
-    /// Registers a payment or changes its amount; [`StoreError::Overtaken`] where it became another
+    /// Registers a payment or changes its amount; [`StoreError::Superseded`] where it became another
     /// order's meanwhile.
-    pub fn put_payment(&mut self, order_no: &Number, payment: &Payment) -> Result<(), StoreError> {
+    pub fn put_payment(
+        &mut self,
+        order_no: &ExternalId,
+        payment: &Payment,
+    ) -> Result<(), StoreError> {
         let amount = payment.amount.to_text(2);
         let params = [
             payment.trandeno.as_str().into(),
@@ -68,7 +72,7 @@ impl Tx<'_> {
     /// Registers a refund application or changes one that is not handled.
     pub fn put_application(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
         application: &ApplicationSaid,
     ) -> Result<(), StoreError> {
         let amount = application.amount.to_text(2);
@@ -84,7 +88,7 @@ impl Tx<'_> {
 
 impl Snapshot<'_> {
     /// An order with its payments and applications.
-    pub fn order(&mut self, order_no: &Number) -> Result<Option<Order>, StoreError> {
+    pub fn order(&mut self, order_no: &ExternalId) -> Result<Option<Order>, StoreError> {
         let found = self.first(sql::ORDER, &[order_no.as_str().into()], read_state)?;
         let Some((state, closed_by_close_out)) = found else {
             return Ok(None);
@@ -106,7 +110,7 @@ impl Snapshot<'_> {
     }
 
     /// The payments of an order.
-    pub fn payments(&mut self, order_no: &Number) -> Result<Vec<Payment>, StoreError> {
+    pub fn payments(&mut self, order_no: &ExternalId) -> Result<Vec<Payment>, StoreError> {
         self.all(sql::PAYMENTS_OF_ORDER, &[order_no.as_str().into()], |row| {
             Ok(Payment {
                 trandeno: row.text(0)?.to_owned(),
@@ -117,7 +121,7 @@ impl Snapshot<'_> {
 
     pub(super) fn applications(
         &mut self,
-        order_no: &Number,
+        order_no: &ExternalId,
     ) -> Result<Vec<Application>, StoreError> {
         self.all(
             sql::APPLICATIONS_OF_ORDER,

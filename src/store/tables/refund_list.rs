@@ -7,7 +7,7 @@ use crate::domain::claim::{Reason, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::Refund;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::Value;
 use crate::store::{StoreError, sql};
 
@@ -39,7 +39,7 @@ pub struct RefundFilter {
     /// The provider's number.
     pub provider_refund_no: Option<String>,
     /// Changed later than this.
-    pub updated_after: Option<Moment>,
+    pub updated_after: Option<Timestamp>,
     /// Some question is open (`true`) or none is (`false`).
     pub attention: Option<bool>,
     /// This very question is open.
@@ -81,7 +81,7 @@ enum Way {
     /// A number is given, which has an index of its own and is that of few.
     ByNumber,
     /// Few refunds changed since the moment that is asked for.
-    ByUpdate(Moment),
+    ByUpdate(Timestamp),
     /// Those with an open question.
     Questions,
     /// Provider, account and status, each combination a part of one index.

@@ -12,8 +12,8 @@ struct Planner {
 }
 
 impl Driver for Planner {
-    fn has_rivals(&self) -> bool {
-        self.sqlite.has_rivals()
+    fn has_concurrent_writers(&self) -> bool {
+        self.sqlite.has_concurrent_writers()
     }
     fn begin(&mut self) -> Result<(), StoreError> {
         self.sqlite.begin()
@@ -100,7 +100,7 @@ fn every_list_is_found_through_an_index_that_fits() {
         f.status = Some(Status::Succeeded);
     });
     expect("refunds_updated (updated_at>?)", |f| {
-        f.updated_after = Some(Moment::from_millis(0));
+        f.updated_after = Some(Timestamp::from_millis(0));
     });
     expect("refunds_order (order_no=?)", |f| {
         f.order_no = Some(text("P-1"));
@@ -155,13 +155,13 @@ fn pages_of_any_list_are_together_what_was_asked_for() {
         (
             |f| {
                 (f.provider, f.updated_after) =
-                    (Some("rare".to_owned()), Some(Moment::from_millis(7)));
+                    (Some("rare".to_owned()), Some(Timestamp::from_millis(7)));
             },
             250,
         ),
         (|f| f.attention = Some(true), 0),
         (
-            |f| (f.attention, f.updated_after) = (Some(false), Some(Moment::from_millis(7))),
+            |f| (f.attention, f.updated_after) = (Some(false), Some(Timestamp::from_millis(7))),
             24_993,
         ),
     ];

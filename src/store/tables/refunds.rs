@@ -5,10 +5,10 @@ use super::close_outs::read_close_out;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
-use crate::domain::ids::{Number, RefundId};
+use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::{Amount, Money};
 use crate::domain::refund::Refund;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::store::driver::{Row, Value};
 use crate::store::{StoreError, sql};
 
@@ -115,15 +115,15 @@ impl Mutable {
             refund
                 .provider_refund_no
                 .as_ref()
-                .map(Number::as_str)
+                .map(ExternalId::as_str)
                 .into(),
-            refund.order_no.as_ref().map(Number::as_str).into(),
+            refund.order_no.as_ref().map(ExternalId::as_str).into(),
             refund.status.as_str().into(),
             refund.provider_status.as_deref().into(),
             self.amount.as_deref().into(),
             refund.money.map(|money| money.currency.code()).into(),
             self.failure.as_deref().into(),
-            refund.finished_at.map(Moment::as_millis).into(),
+            refund.finished_at.map(Timestamp::as_millis).into(),
             self.attention.as_str().into(),
             refund.updated_at.as_millis().into(),
         ]
@@ -179,7 +179,7 @@ fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
             name: row.text(2)?.to_owned(),
         },
         refund_no: refund_no.map_err(|_| corrupt("refund number"))?,
-        received_at: Moment::from_millis(row.integer(4)?),
+        received_at: Timestamp::from_millis(row.integer(4)?),
         provider_refund_no: number(row.opt_text(5)?)?,
         order_no: number(row.opt_text(6)?)?,
         status: Status::from_word(row.text(7)?).ok_or_else(|| corrupt("status"))?,
@@ -190,8 +190,8 @@ fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
             .map(serde_json::from_str)
             .transpose()
             .map_err(|_| corrupt("failure"))?,
-        finished_at: row.opt_integer(12)?.map(Moment::from_millis),
+        finished_at: row.opt_integer(12)?.map(Timestamp::from_millis),
         attention: serde_json::from_str(row.text(13)?).map_err(|_| corrupt("attention"))?,
-        updated_at: Moment::from_millis(row.integer(14)?),
+        updated_at: Timestamp::from_millis(row.integer(14)?),
     })
 }

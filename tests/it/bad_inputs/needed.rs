@@ -226,7 +226,7 @@ fn try_one(
     }
     assert_eq!(reply.status, 200, "{what}: {}", reply.text());
     let newest = server.refunds("limit=1").remove(0);
-    let refund = server.settled_by_id(&text(&newest["id"]));
+    let refund = server.applied_by_id(&text(&newest["id"]));
     if row.becomes != "refund_no" {
         assert_eq!(refund["refund_no"], no, "{what}");
     }

@@ -282,7 +282,7 @@ fn acknowledged(answer: &Answer, ack: &str) -> Result<(), String> {
         .ok_or_else(|| format!("answer {answer}"))
 }
 
-/// The newest refund, settled, with the bytes that were sent among its notifications.
+/// The newest refund, applied, with the bytes that were sent among its notifications.
 fn newest(server: &Server, row: &Row) -> Result<Value, String> {
     let page = server.refunds("limit=1");
     let refund = page.first().ok_or("there is no refund")?.clone();

@@ -1,5 +1,5 @@
 //! What a test sent and what was acknowledged, and the proof at the end of every fault: each
-//! acknowledged delivery is there byte for byte, settled, and took effect exactly once.
+//! acknowledged delivery is there byte for byte, applied, and took effect exactly once.
 //!
 //! A request without an answer may or may not have been stored; after it is sent again the result
 //! must be that of one delivery.
@@ -22,7 +22,7 @@ use super::{Server, comes_true, wait_for};
 
 /// Connections that send at the same time.
 const SENDERS: usize = 4;
-/// What could not be settled at once (the disk was full, or who had it on lease died) is settled by
+/// What could not be applied at once (the disk was full, or who had it on lease died) is applied by
 /// itself within this time; a lease ends after 30 s.
 const RESUMED_WITHIN: Duration = Duration::from_secs(45);
 
@@ -200,7 +200,7 @@ impl Ledger {
     /// what was sent without an answer is there once or not at all.
     #[track_caller]
     pub fn assert_kept(&self, server: &Server) {
-        server.wait_until_settled();
+        server.wait_until_applied();
         let mut lost = Vec::new();
         let all_there = comes_true(RESUMED_WITHIN, || {
             lost = self.lost(server);
@@ -312,13 +312,13 @@ fn all_refunds(server: &Server) -> BTreeMap<String, Value> {
     }
 }
 
-/// One notification is kept of the refund, as it was sent, and it is settled.
+/// One notification is kept of the refund, as it was sent, and it is applied.
 #[track_caller]
 fn assert_kept_as_sent(server: &Server, refund: &Value, sent: &Delivery) {
-    let rows = wait_for(&format!("{} to be settled", sent.refund_no), || {
+    let rows = wait_for(&format!("{} to be applied", sent.refund_no), || {
         let rows = server.callbacks(&text(&refund["id"]));
-        let settled = rows.iter().all(|row| !row["verdict"].is_null());
-        settled.then_some(rows)
+        let applied = rows.iter().all(|row| !row["verdict"].is_null());
+        applied.then_some(rows)
     });
     assert_eq!(
         rows.len(),

@@ -73,47 +73,47 @@ impl Server {
 
     /// Waits until everything that is stored has taken effect: what another process accepted is
     /// taken over only after its time.
-    pub fn wait_until_settled(&self) {
-        wait_for("everything that is stored to be settled", || {
+    pub fn wait_until_applied(&self) {
+        wait_for("everything that is stored to be applied", || {
             let client = self.client();
             let url = format!("{}/metrics", self.internal_url);
             let metrics = client.try_send("GET", &url, &[], b"").ok()?;
-            let settled = "refund_receiver_unsettled_callbacks 0\n";
-            metrics.text().contains(settled).then_some(())
+            let applied = "refund_receiver_unapplied_callbacks 0\n";
+            metrics.text().contains(applied).then_some(())
         });
     }
 
-    /// The refund of this number, once it is there and everything said about it is settled.
+    /// The refund of this number, once it is there and everything said about it is applied.
     #[track_caller]
-    pub fn settled(&self, refund_no: &str) -> Value {
-        self.settled_by(&format!("refund_no={}", percent_encoded(refund_no)))
+    pub fn applied(&self, refund_no: &str) -> Value {
+        self.applied_by(&format!("refund_no={}", percent_encoded(refund_no)))
     }
 
-    /// The only refund that `query` finds, once everything said about it is settled.
+    /// The only refund that `query` finds, once everything said about it is applied.
     #[track_caller]
-    pub fn settled_by(&self, query: &str) -> Value {
-        wait_for(&format!("one settled refund of {query}"), || {
+    pub fn applied_by(&self, query: &str) -> Value {
+        wait_for(&format!("one applied refund of {query}"), || {
             let found = self.refunds(query);
             assert!(
                 found.len() <= 1,
                 "more than one refund of {query}: {found:#?}"
             );
             let id = text(&found.first()?["id"]);
-            self.is_settled(&id)
+            self.is_applied(&id)
                 .then(|| self.get(&format!("/v1/refunds/{id}")).expect_json(200))
         })
     }
 
-    /// This refund, once everything said about it is settled.
+    /// This refund, once everything said about it is applied.
     #[track_caller]
-    pub fn settled_by_id(&self, id: &str) -> Value {
-        wait_for(&format!("{id} to be settled"), || {
-            self.is_settled(id).then_some(())
+    pub fn applied_by_id(&self, id: &str) -> Value {
+        wait_for(&format!("{id} to be applied"), || {
+            self.is_applied(id).then_some(())
         });
         self.get(&format!("/v1/refunds/{id}")).expect_json(200)
     }
 
-    fn is_settled(&self, id: &str) -> bool {
+    fn is_applied(&self, id: &str) -> bool {
         let rows = self.callbacks(id);
         rows.iter().all(|row| !row["verdict"].is_null())
     }

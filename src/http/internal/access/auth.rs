@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::limit::{Allowance, Limiter};
 use crate::config::{RateLimit, Reader, Scope};
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers;
@@ -59,7 +59,7 @@ impl Readers {
     }
 
     /// The name of each reader whose token expires, and when.
-    pub fn expiries(&self) -> impl Iterator<Item = (&str, Moment)> {
+    pub fn expiries(&self) -> impl Iterator<Item = (&str, Timestamp)> {
         self.readers.iter().filter_map(|known| {
             let reader = &known.reader;
             Some((reader.name.as_str(), reader.expires_at?))

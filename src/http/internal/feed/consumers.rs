@@ -13,7 +13,7 @@ use super::cursor::{FeedPlace, not_negative};
 use super::events::{PageView, Wanted, epoch};
 use crate::config::{Reader, Scope};
 use crate::domain::ids::Name;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::feed::{FeedError, Position};
 use crate::http::App;
 use crate::http::internal::access::acts;
@@ -34,8 +34,8 @@ struct ConsumerView<'a> {
     sequence: i64,
     /// Events after it.
     lag: i64,
-    created_at: Moment,
-    updated_at: Moment,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl<'a> ConsumerView<'a> {

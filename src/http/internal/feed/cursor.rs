@@ -9,7 +9,7 @@ use utoipa::openapi::schema::{
     AdditionalProperties, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
 };
 
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::feed::SeekTo;
 use crate::http::internal::problem::ApiError;
 
@@ -18,7 +18,7 @@ pub enum FeedPlace {
     Earliest,
     Latest,
     Sequence(i64),
-    Time(Moment),
+    Time(Timestamp),
 }
 
 /// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
@@ -52,8 +52,8 @@ impl<'de> Visitor<'de> for Forms {
             Some("sequence") => FeedPlace::Sequence(members.next_value()?),
             Some("time") => {
                 let text: String = members.next_value()?;
-                // `Moment` itself reads more spellings than are documented.
-                FeedPlace::Time(Moment::from_rfc3339(&text).map_err(A::Error::custom)?)
+                // `Timestamp` itself reads more spellings than are documented.
+                FeedPlace::Time(Timestamp::from_rfc3339(&text).map_err(A::Error::custom)?)
             }
             _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
         };
@@ -92,7 +92,7 @@ pub fn schema() -> Schema {
     let forms = OneOfBuilder::new()
         .item(text().enum_values(Some(["earliest", "latest"])))
         .item(only("sequence", number.into()))
-        .item(only("time", Ref::from_schema_name("Moment").into()));
+        .item(only("time", Ref::from_schema_name("Timestamp").into()));
     forms.into()
 }
 

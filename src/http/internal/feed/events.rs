@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::config::Scope;
 use crate::domain::ids::EventId;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::feed::{FeedError, Page, Position};
 use crate::http::App;
 use crate::http::internal::access::auth::admitted;
@@ -36,7 +36,7 @@ struct EventView {
     id: EventId,
     #[schema(rename = "type", schema_with = event_type)]
     kind: String,
-    timestamp: Moment,
+    timestamp: Timestamp,
     /// The refund, order or application as of this event.
     data: EventData,
 }

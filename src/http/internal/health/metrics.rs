@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use super::scrape::Format;
-use crate::domain::time::Moment;
+use crate::domain::time::Timestamp;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers::joined;
@@ -118,7 +118,7 @@ pub async fn metrics(app: Data<App>, request: HttpRequest) -> HttpResponse {
 fn show_process(app: &App) {
     let metrics = &app.metrics;
     let now = app.clock.now().as_millis();
-    let left = |end: Moment| (end.as_millis() - now).div_euclid(1_000);
+    let left = |end: Timestamp| (end.as_millis() - now).div_euclid(1_000);
     let rules = app.rules();
     // Those that a reload has removed must not be shown for ever.
     metrics.forget_readers();
@@ -170,11 +170,11 @@ fn show_process(app: &App) {
 
 /// What the store holds.
 async fn read(app: &App) -> Result<(), StoreError> {
-    let ((unsettled, oldest), attention, (pending, parked), last_sequence, consumers) = app
+    let ((unapplied, oldest), attention, (pending, parked), last_sequence, consumers) = app
         .store
         .read_own(|snapshot| {
             Ok((
-                snapshot.count_unsettled()?,
+                snapshot.count_unapplied()?,
                 snapshot.count_attention()?,
                 snapshot.count_close_outs()?,
                 snapshot.last_sequence()?,
@@ -185,8 +185,8 @@ async fn read(app: &App) -> Result<(), StoreError> {
     let endpoints = app.push.status().await?;
     let metrics = &app.metrics;
     let age = oldest.map_or(0, |since| app.clock.now().as_millis() - since.as_millis());
-    metrics.unsettled.set(unsettled);
-    metrics.unsettled_age.set(age / 1_000);
+    metrics.unapplied.set(unapplied);
+    metrics.unapplied_age.set(age / 1_000);
     for (reason, refunds) in attention {
         metrics
             .notifications

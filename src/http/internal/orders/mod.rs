@@ -22,7 +22,7 @@ use super::request::query::Query;
 use crate::api::OrderView;
 use crate::config::{Reader, Scope};
 use crate::domain::external_id::{CHARS_MAX, check_visible};
-use crate::domain::ids::Number;
+use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
@@ -191,7 +191,7 @@ async fn answer_put(
     }
 }
 
-fn registration(order_no: Number, body: OrderBody) -> Result<Registration, ApiError> {
+fn registration(order_no: ExternalId, body: OrderBody) -> Result<Registration, ApiError> {
     if body.payments.len().max(body.refund_applications.len()) > ENTRIES_MAX {
         let detail = format!("more than {ENTRIES_MAX} payments or applications");
         return Err(ApiError::InvalidBody(detail));
