@@ -1,44 +1,42 @@
-//! The intake: how a verified notification becomes a lasting fact, exactly once.
+//! The intake: how a verified callback becomes a durable fact, exactly once.
 //!
 //! # Why two transactions
 //!
-//! Whoever answers "success" to a provider owns the fact from then on: it may never be sent again.
-//! Deciding what the fact means (state machine, amounts, order) can fail, be wrong or be cut short,
-//! and none of that may cost us the fact. So it is written down first, alone, and thought about
-//! afterwards.
+//! A success answer ends the provider's retries, so from then on the fact is ours alone. Deciding what it
+//! means (state machine, amounts, order) can fail, be wrong or be interrupted, and none of that may lose the
+//! fact.
 //!
-//! * **Transaction 1, accept** ([`Intake::accept`]) stores the bytes as received and commits. Only
-//!   then is the provider answered. A repeat of the same bytes is recognised here and counted.
-//! * **Transaction 2, apply** ([`Intake::apply`]) lets the claim take effect: it locks the
-//!   refund, applies the state machine, closes out the order (`EPay`), appends events and marks the
-//!   callback applied; all of it or nothing.
+//! * **Accept** ([`Intake::accept`], transaction 1) stores the bytes as received and commits. Only then is
+//!   the provider answered. A repeat of the same bytes is deduplicated here and counted.
+//! * **Apply** ([`Intake::apply`], transaction 2) locks the refund, runs the state machine, closes out the
+//!   order (`EPay`), appends events and marks the callback applied; all of it or nothing.
 //!
-//! Nothing that transaction 2 meets (a lock, a slow statement, a mass of work) may hold up transaction 1:
-//! on a server they have connections, threads and queues of their own (`Store::accept`, `Store::write`); in a
-//! file, whose writer they share, transaction 2 has a bounded part of each commit. And whatever the store does,
-//! the sender is answered in time: with success only after the commit, else with "come back".
+//! The promise: a success answer means that the bytes are fsynced; they take effect exactly once. Every
+//! sender gets its answer in bounded time, success only after the commit, else 503. Apply never delays
+//! accept: on PostgreSQL it has lanes of its own, on SQLite, which has one writer, a bounded part of each
+//! batch.
 //!
-//! # What a crash means, place by place
+//! # What a crash means
 //!
-//! | the process dies | on disk | the provider | cure |
+//! | the process dies | on disk | the provider saw | cured by |
 //! |---|---|---|---|
-//! | before transaction 1 commits | nothing | got no answer | it sends again |
-//! | after the commit, before the answer | the callback | got no answer | it sends again: recognised as a repeat; resume applies |
-//! | after the answer, before transaction 2 commits | the callback, unapplied | is content | [`Intake::resume`] applies at the next start |
-//! | inside transaction 2 | the callback, unapplied | is content | the same: a transaction leaves no half |
-//! | after transaction 2 commits | everything | is content | nothing to do |
-//! | inside resume | as before resume | – | resume again: it is the same transaction 2 |
+//! | before accept commits | nothing | no answer | its retry |
+//! | after the commit, before the answer | the callback | no answer | its retry (dedup); resume applies |
+//! | after the answer, before apply commits | the callback, unapplied | success | resume |
+//! | after apply commits | everything | success | nothing to do |
+//! | inside resume | as before resume | success | resume again, after the lease |
 //!
-//! Transaction 2 can run twice for one callback only if two workers race; the second finds it
-//! applied and undoes itself ([`crate::store::StoreError::Superseded`]).
+//! Resume runs at the next start, every second, and in every other instance on the same database. Two workers
+//! may race to apply one callback; the second is rolled back ([`crate::store::StoreError::Superseded`]).
 //!
 //! # An order that is not ready
 //!
-//! A close-out may be refused: payment or application unknown (the order may be registered later),
-//! order in another state, more than was paid. The refund's outcome is recorded all the same (the
-//! money has moved), nothing of the order changes, and the close-out is tried again with growing
-//! pauses, whenever its order is registered anew, and whenever the caller repeats the call; in the
-//! end it is parked for an operator.
+//! A close-out may be refused: unknown payment or application, wrong state of the order, more than was paid.
+//! The refund's outcome is recorded all the same (the money has moved), the order stays unchanged, and the
+//! close-out is retried with backoff, and at once when the order is registered or the caller repeats the
+//! call. In the end it is parked for an operator.
+//!
+//! Each wait, time-out and failure path: `docs/write-path.md`.
 
 mod accept;
 mod apply;
