@@ -1,34 +1,34 @@
-//! Named consumers: the service keeps the place of a reader that has nowhere to keep it.
+//! Named consumers: the service stores the cursor of a reader that cannot store it itself.
 //!
-//! Reading moves nothing; only an acknowledgement does, and only forward, so that what a reader did not
-//! acknowledge before it died comes again.
+//! Reading does not move the cursor. Only an acknowledgement does, and only forward: at least once, what a
+//! reader did not acknowledge before it died is read again.
 
 use super::{Feed, Position};
 use crate::domain::ids::Name;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
 
-/// Consumers that one reader may have, so that a name made anew at each start is noticed.
+/// Max consumers of one reader, so that a client that invents a name at each start gets an error.
 const CONSUMERS_MAX: i64 = 100;
 
-/// Why a consumer is not moved, or not made.
+/// Why a consumer is not moved, or not created.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
-    /// Nobody has used this name yet.
+    /// The name was never used.
     #[error("no consumer has this name")]
     Unknown,
-    /// The reader has as many as it may have.
+    /// The reader has reached `CONSUMERS_MAX`.
     #[error("a reader may have {CONSUMERS_MAX} consumers; delete one that is not needed")]
     TooMany,
     /// An acknowledgement never moves back.
     #[error("the consumer is at {at} already; use seek to go back")]
     Backwards {
-        /// Where it is.
+        /// Its cursor.
         at: i64,
     },
-    /// What is acknowledged is of a history that a restore has ended.
+    /// The acknowledged events belong to a history that a restore has ended.
     #[error(
-        "the events are of another history than {epoch}; read on from the consumer's place, or seek"
+        "the events are of another history than {epoch}; read on from the consumer's cursor, or seek"
     )]
     Restarted {
         /// The present history.
@@ -39,29 +39,28 @@ pub enum ConsumerError {
     /// No event has this number yet.
     #[error("the last event is {last}")]
     BeyondLast {
-        /// The last number given away.
+        /// The last number in use.
         last: i64,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Where a consumer is to go on.
+/// The target of a seek.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeekTo {
     /// Before the first event.
     Earliest,
-    /// Behind the last one.
+    /// After the last event.
     Latest,
-    /// Behind the event of this number.
+    /// After the event with this number.
     Sequence(i64),
-    /// Before the first event that is not older than this.
+    /// Before the first event at or after this time.
     Time(Timestamp),
 }
 
 impl SeekTo {
-    /// The number behind which to go on.
+    /// The cursor: the number of the last event to skip. `Err` holds the feed's last number.
     pub fn resolve(self, snapshot: &mut Snapshot<'_>) -> Result<Result<i64, i64>, StoreError> {
         let last = snapshot.last_sequence()?;
         Ok(match self {
@@ -74,8 +73,8 @@ impl SeekTo {
     }
 }
 
-/// The last event older than `time`, found by halving: times grow with the numbers, but for clocks of
-/// several instances that differ.
+/// The last event older than `time`, by binary search: times grow with the numbers, except for clock skew
+/// between instances.
 fn last_before(snapshot: &mut Snapshot<'_>, time: Timestamp, last: i64) -> Result<i64, StoreError> {
     let (mut older, mut newer) = (0, last + 1);
     while newer - older > 1 {
@@ -89,7 +88,7 @@ fn last_before(snapshot: &mut Snapshot<'_>, time: Timestamp, last: i64) -> Resul
 }
 
 impl Feed {
-    /// Where a consumer is; made at the beginning of the feed where it is used for the first time.
+    /// Reads a consumer; on first use it is created at the beginning of the feed.
     pub async fn consumer(
         &self,
         reader: &str,
@@ -110,8 +109,7 @@ impl Feed {
         }
     }
 
-    /// Moves a consumer forward: everything up to this place is done with. The same number again
-    /// changes nothing.
+    /// Moves a consumer forward: everything up to this position is processed. Idempotent.
     pub async fn ack(
         &self,
         reader: &str,
@@ -136,7 +134,7 @@ impl Feed {
         .await
     }
 
-    /// Puts a consumer somewhere else, forward or back; made where it is used for the first time.
+    /// Moves a consumer forward or back; on first use it is created.
     pub async fn seek(
         &self,
         reader: &str,
@@ -151,7 +149,6 @@ impl Feed {
         .await
     }
 
-    /// Forgets a consumer.
     pub async fn forget_consumer(&self, reader: &str, name: &Name) -> Result<(), ConsumerError> {
         let key = (reader.to_owned(), name.as_str().to_owned());
         let deleted = self
@@ -163,7 +160,6 @@ impl Feed {
         deleted.then_some(()).ok_or(ConsumerError::Unknown)
     }
 
-    /// Every consumer of a reader.
     pub async fn consumers(&self, reader: &str) -> Result<Vec<ConsumerRow>, StoreError> {
         let reader = reader.to_owned();
         self.store
@@ -171,14 +167,14 @@ impl Feed {
             .await
     }
 
-    /// Locks a consumer and moves it to where `place` says, given where it is.
+    /// Locks a consumer and moves it to what `cursor` computes from the present one.
     async fn change(
         &self,
         reader: &str,
         name: &Name,
         clock: &dyn Clock,
         new: New,
-        place: impl Fn(&mut Tx<'_>, i64) -> Result<Result<i64, ConsumerError>, StoreError>
+        cursor: impl Fn(&mut Tx<'_>, i64) -> Result<Result<i64, ConsumerError>, StoreError>
         + Send
         + 'static,
     ) -> Result<ConsumerRow, ConsumerError> {
@@ -201,8 +197,8 @@ impl Feed {
                 }
             }
             let at = known.as_ref().map_or(0, |known| known.acked_sequence);
-            let place = match place(tx, at)? {
-                Ok(place) => place,
+            let cursor = match cursor(tx, at)? {
+                Ok(cursor) => cursor,
                 Err(error) => return Ok(Err(error)),
             };
             let mut consumer = if let Some(known) = known {
@@ -211,8 +207,8 @@ impl Feed {
                 tx.insert_consumer(&fresh)?;
                 fresh.clone()
             };
-            if place != at {
-                consumer.acked_sequence = place;
+            if cursor != at {
+                consumer.acked_sequence = cursor;
                 consumer.updated_at = now;
                 tx.move_consumer(&consumer)?;
             }
@@ -224,11 +220,11 @@ impl Feed {
     }
 }
 
-/// What becomes of a name that is used for the first time.
+/// What to do with a name that was never used.
 #[derive(Clone, Copy, Debug)]
 enum New {
-    /// A consumer at the beginning of the feed.
+    /// Create a consumer at the beginning of the feed.
     Made,
-    /// Nothing: a misspelt name would move nobody.
+    /// Reject it: a misspelt name must not create a consumer.
     Refused,
 }

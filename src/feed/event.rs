@@ -1,4 +1,4 @@
-//! One event as it is sent, whichever way it goes: the same JSON in pages, streams and pushes.
+//! One event as it is sent: the same JSON in pages, streams and pushes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -7,18 +7,16 @@ use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::{EventRow, StoreError};
 
-/// An event, made once for all who get it.
+/// An event, serialized once for all readers.
 #[derive(Debug)]
 pub struct Event {
-    /// Its number in the feed.
     pub sequence: i64,
-    /// Its id.
     pub id: EventId,
-    /// Its kind, a word such as `refund.succeeded`.
+    /// Such as `refund.succeeded`.
     pub kind: String,
-    /// The refund that it is about; every kind has one.
+    /// Every kind is about one refund.
     pub refund_id: Option<RefundId>,
-    /// The whole event as readers get it, one line.
+    /// The whole event as readers get it, on one line.
     pub json: String,
 }
 
@@ -41,7 +39,7 @@ struct About {
 }
 
 impl Event {
-    /// A row of the history with this epoch.
+    /// Serializes a row of the history with this epoch.
     pub fn new(row: &EventRow, epoch: &str) -> Result<Self, StoreError> {
         let unreadable =
             |_| StoreError::Unreadable(format!("event {} is no JSON of ours", row.sequence));

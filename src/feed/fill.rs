@@ -1,7 +1,7 @@
-//! Filling the tail: one read of the store for all who ask at the same time.
+//! Filling the tail: concurrent readers share one read of the store.
 //!
-//! Whoever asks must get everything that was committed when it asked, so a read that had begun before is
-//! not enough: it waits for the next one. However many ask, two reads serve them all.
+//! A reader must get everything that was committed when it asked, so it cannot use a read that began before:
+//! it waits for the next one. Two reads serve any number of concurrent readers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,18 +12,18 @@ use super::tail::Tail;
 use super::{Event, Feed, Page};
 use crate::store::StoreError;
 
-/// Events that one read of the store brings into the tail.
+/// Events per read of the store.
 pub(super) const FILL: u32 = 1_000;
 
-/// The fills of a tail, numbered as they begin.
+/// The fills of a tail, numbered in the order in which they begin.
 #[derive(Default)]
 pub(super) struct Fills {
     begun: AtomicU64,
-    /// Held by whoever fills; the others wait for what it brings.
+    /// Held by the reader that fills; the others wait for its result.
     last: Mutex<Fill>,
 }
 
-/// The last fill that has ended.
+/// The last finished fill.
 struct Fill {
     number: u64,
     result: Result<(), StoreError>,
@@ -39,8 +39,8 @@ impl Default for Fill {
 }
 
 impl Feed {
-    /// Brings everything into the tail that is committed now; less, if somebody else has brought enough
-    /// meanwhile. Where the tail has been left behind it begins anew at `after`.
+    /// Reads everything into the tail that is committed now; less, if a concurrent fill has brought enough. A
+    /// tail that is too far behind the feed starts over at `after`.
     pub(super) async fn fill(
         &self,
         after: i64,
@@ -49,7 +49,7 @@ impl Feed {
         let asked = self.fills.begun.load(Ordering::SeqCst);
         let mut last = self.fills.last.lock().await;
         if last.number > asked {
-            return last.result.clone(); // It began after we asked.
+            return last.result.clone(); // That fill began after we asked.
         }
         if is_enough() {
             return Ok(());
@@ -83,8 +83,8 @@ impl Feed {
         }
     }
 
-    /// Reads events, and of which history they are. A counter that has gone back shows that the history of the
-    /// numbers known here has ended, whatever the store calls it: a new one is begun.
+    /// Reads events and their history. A counter that has gone back means that the store was restored, even
+    /// if its epoch is the same: begins a new history.
     pub(super) async fn look(&self, after: i64, limit: u32) -> Result<Page, StoreError> {
         loop {
             let known = self.store.feed_known();

@@ -1,9 +1,8 @@
-//! The feed as readers take it: pages after a number, and a woken wait for what comes next.
+//! The feed as readers see it: pages after a cursor, and a wait for the next event.
 //!
-//! Any number of readers may follow the head of the feed. When a commit wakes them, the first to ask
-//! reads the new events from the store, for all: they are kept in a short tail in memory, already in
-//! the form in which they are sent (`fill`). Whoever is behind the tail reads the store by itself. While
-//! nobody asks, nothing is read.
+//! Any number of readers may follow the head of the feed. When a commit wakes them, the first to ask reads
+//! the new events from the store for all: they go, already serialized, into a short tail in memory (`fill`).
+//! A reader that is behind the tail reads the store by itself. Without readers nothing is read.
 
 mod consumers;
 mod event;
@@ -28,7 +27,7 @@ pub use position::{FeedError, Page, Position};
 use fill::{FILL, Fills};
 use tail::{Tail, is_far};
 
-/// The feed of one store; one for all readers of this process.
+/// The feed of one store, shared by all readers of this process.
 pub struct Feed {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -39,7 +38,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Follows this store; waits end once `draining` becomes true.
+    /// Follows this store; waits end once `draining` becomes true (graceful shutdown).
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, draining: watch::Receiver<bool>) -> Self {
         let known = store.feed_known();
         let tail = Tail::at(known.last, known.epoch);
@@ -53,29 +52,28 @@ impl Feed {
         }
     }
 
-    /// The number of the last event that this process knows of.
+    /// The last event number that this process knows.
     pub fn last(&self) -> i64 {
         *self.store.last_sequence().borrow()
     }
 
-    /// Whether the shutdown has begun: waits end, streams too.
+    /// Whether the graceful shutdown has begun: waits and streams end.
     pub fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
 
-    /// The history that this process knows of.
     pub fn epoch(&self) -> Arc<str> {
         self.store.feed_known().epoch
     }
 
-    /// Ready once the shutdown has begun.
+    /// Waits until the graceful shutdown has begun.
     pub async fn drained(&self) {
-        // Whoever could begin it has gone: it has.
+        // A dropped sender counts as the shutdown.
         drop(self.draining.clone().wait_for(|draining| *draining).await);
     }
 
-    /// Checks a place; asks the store only where the place does not fit what is known here, because another
-    /// instance may know more. Gives the present history.
+    /// Checks a cursor and returns the present epoch. Reads the store only where the cursor does not fit what
+    /// this process knows, because another instance may know more.
     pub async fn check(&self, position: &Position) -> Result<Arc<str>, FeedError> {
         let known = self.store.feed_known();
         if position.check(&known.epoch, known.last).is_ok() {
@@ -84,15 +82,15 @@ impl Feed {
         Ok(self.page(position, 1).await?.epoch)
     }
 
-    /// Events after a place, oldest first: `limit` of them, or else all that were committed when this
-    /// was called, by whichever instance.
+    /// Events after a cursor, oldest first: `limit` of them, or all that any instance had committed when this
+    /// was called.
     pub async fn page(&self, position: &Position, limit: u32) -> Result<Page, FeedError> {
         let is_full = |page: &Page| page.events.len() >= limit as usize;
         self.after(position, limit, is_full).await
     }
 
-    /// Some events after a number, oldest first, as soon as there is one; for those who ask again. A number
-    /// beyond the last is followed by none.
+    /// Some events after a number, oldest first, for callers that ask again. None after a number beyond the
+    /// last.
     pub async fn next(&self, after: i64, limit: u32) -> Result<Page, StoreError> {
         let has_some = |page: &Page| !page.events.is_empty();
         let position = Position::after(after);
@@ -109,7 +107,7 @@ impl Feed {
         }
     }
 
-    /// What the tail holds, if that is enough; else what it holds once it is filled.
+    /// Answers from the tail if it holds enough, else fills the tail first.
     async fn after(
         &self,
         position: &Position,
@@ -131,7 +129,7 @@ impl Feed {
         if let Some(page) = held().filter(&is_enough) {
             return Ok(page);
         }
-        // Far behind: nobody else would gain from what is read.
+        // A reader far behind reads for itself: the tail would not help others.
         if !is_far(after, self.last()) && after >= self.tail().start() {
             self.fill(after, || held().is_some_and(|page| is_enough(&page)))
                 .await?;
@@ -145,8 +143,8 @@ impl Feed {
         Ok(seen)
     }
 
-    /// Waits for an event after this number, until the deadline, the shutdown or another history; `false`
-    /// where there is none. Whoever waits must not hold up the shutdown.
+    /// Waits for an event after this number; `false` at the deadline, at shutdown (which waits for no reader)
+    /// or when another history begins.
     pub async fn wait(&self, after: i64, deadline: Instant) -> bool {
         let (mut changes, mut draining) = (self.store.last_sequence(), self.draining.clone());
         let mut histories = self.store.histories();
@@ -159,7 +157,7 @@ impl Feed {
         }
     }
 
-    /// Waits for an event of this refund after this number; `false` where none came in time.
+    /// Waits for an event of this refund after this number; `false` at the deadline.
     pub async fn wait_for_refund(
         &self,
         refund_id: RefundId,
@@ -181,24 +179,23 @@ impl Feed {
         Ok(false)
     }
 
-    /// Counts a stream for as long as the answer lives.
+    /// Counts an open stream until the guard is dropped.
     pub fn open_stream(&self) -> OpenStream {
         self.streams.fetch_add(1, Ordering::Relaxed);
         OpenStream(Arc::clone(&self.streams))
     }
 
-    /// Streams that are open now.
     pub fn open_streams(&self) -> usize {
         self.streams.load(Ordering::Relaxed)
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
-        // A panic elsewhere cannot leave it half changed.
+        // A poisoned lock is fine: no panic leaves the tail half changed.
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One open stream.
+/// Guard of one open stream.
 #[derive(Debug)]
 pub struct OpenStream(Arc<AtomicUsize>);
 

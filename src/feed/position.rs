@@ -1,37 +1,34 @@
-//! Where a reader is in the feed: a number, and the history that the number counts.
+//! A cursor in the feed: an event number and the history (epoch) that it belongs to.
 
 use std::sync::Arc;
 
 use super::Event;
 use crate::store::StoreError;
 
-/// A reader's place. Without an epoch it is taken to be one of the present history.
+/// A reader's cursor. Without an epoch it is taken to be of the present history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The number of the last event that the reader has seen; 0 before the first.
+    /// The last event that the reader has seen; 0 before the first.
     pub after: i64,
-    /// The history that it was of.
     pub epoch: Option<String>,
 }
 
-/// Events of one history, one after the other.
+/// Consecutive events of one history.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The history.
     pub epoch: Arc<str>,
-    /// The last number that was seen of it.
+    /// The last number of the history at the time of the read.
     pub last: i64,
-    /// Its events after the number that was asked for.
     pub events: Vec<Arc<Event>>,
 }
 
-/// Why a reader gets no events.
+/// Why a cursor is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// Its place is of a history that a restore has ended.
+    /// The cursor is of a history that a restore has ended.
     #[error(
-        "the place is of another history than {epoch}: the store was restored to an earlier time; read again \
-         from the beginning, or from a place that you choose"
+        "the cursor is of another history than {epoch}: the store was restored to an earlier time; read again \
+         from the beginning, or from a cursor that you choose"
     )]
     Restarted {
         /// The present history.
@@ -44,26 +41,24 @@ pub enum FeedError {
     BeyondLast {
         /// The present history.
         epoch: String,
-        /// The last number given away.
+        /// The last number in use.
         last: i64,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Position {
-    /// This number, of whichever history.
+    /// A cursor without an epoch.
     pub fn after(after: i64) -> Self {
         Self { after, epoch: None }
     }
 
-    /// Whether the place is of this history.
     pub(super) fn is_of(&self, epoch: &str) -> bool {
         self.epoch.as_deref().is_none_or(|known| known == epoch)
     }
 
-    /// Checks it against the present history and its last number.
+    /// Checks the cursor against the present history and its last number.
     pub(super) fn check(&self, epoch: &str, last: i64) -> Result<(), FeedError> {
         let is_of = self.is_of(epoch);
         let epoch = || epoch.to_owned();

@@ -1,18 +1,17 @@
-//! The last events in memory, without a gap, bounded in number and bytes.
+//! The last events in memory, gapless, bounded in number and bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Event;
 
-/// Events kept at most.
 const EVENTS_MAX: usize = 4_096;
-/// Bytes of JSON kept at most.
+/// Bytes of JSON.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Every event after `start`, up to `end`.
 pub(super) struct Tail {
-    /// The history that the numbers count.
+    /// The history that the numbers belong to.
     epoch: Arc<str>,
     events: VecDeque<Arc<Event>>,
     start: i64,
@@ -20,7 +19,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// An empty one behind this number.
+    /// An empty tail after this number.
     pub(super) fn at(start: i64, epoch: Arc<str>) -> Self {
         Self {
             epoch,
@@ -30,24 +29,23 @@ impl Tail {
         }
     }
 
-    /// The history.
     pub(super) fn epoch(&self) -> &Arc<str> {
         &self.epoch
     }
 
-    /// The number before the first event.
+    /// The number before its first event.
     pub(super) fn start(&self) -> i64 {
         self.start
     }
 
-    /// The number of the last event.
+    /// The number of its last event.
     pub(super) fn end(&self) -> i64 {
         self.events
             .back()
             .map_or(self.start, |event| event.sequence)
     }
 
-    /// Events after a number, none at the end; `None` where the next one would not be here.
+    /// Events after a number, empty at the end; `None` where the tail does not hold the next one.
     pub(super) fn after(&self, after: i64, limit: u32) -> Option<Vec<Arc<Event>>> {
         if after < self.start || after > self.end() {
             return None;
@@ -57,7 +55,7 @@ impl Tail {
         Some(events.map(Arc::clone).collect())
     }
 
-    /// Begins anew where the feed has run too far ahead while nobody followed it.
+    /// Starts over at `after` where the feed is too far ahead.
     pub(super) fn start_over_if_far(&mut self, after: i64, last: i64) {
         if is_far(self.end(), last) {
             self.start_over(after);
@@ -68,8 +66,7 @@ impl Tail {
         *self = Self::at(start, Arc::clone(&self.epoch));
     }
 
-    /// Adds the next events and lets go of the oldest. A gap, which the store never leaves, would
-    /// begin a new tail.
+    /// Appends the next events and drops the oldest. A gap, which the store never leaves, starts a new tail.
     pub(super) fn append(&mut self, events: Vec<Arc<Event>>) {
         for event in events {
             if event.sequence != self.end() + 1 {
@@ -88,7 +85,7 @@ impl Tail {
     }
 }
 
-/// Whether what lies between two numbers is more than a tail holds.
+/// Whether more events lie between two numbers than a tail holds.
 pub(super) fn is_far(after: i64, last: i64) -> bool {
     usize::try_from(last - after).is_ok_and(|between| between > EVENTS_MAX)
 }

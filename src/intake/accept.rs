@@ -1,4 +1,4 @@
-//! Transaction 1: the callback alone, on disk, before anybody is answered.
+//! Transaction 1: stores the callback alone, durably, before the sender is answered.
 
 use std::time::Duration;
 
@@ -17,22 +17,20 @@ use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
 /// How long the process that accepted a callback has to apply it before resume takes it over.
 const APPLY_GRACE: Duration = Duration::from_secs(5);
 
-/// An authentic notification, as it came.
+/// A verified callback, not stored yet.
 #[derive(Debug)]
 pub struct Notification {
-    /// Whose it is.
     pub account: Account,
-    /// What it says, and the proof that the account's key said so.
+    /// The claim, and the proof that a key of the account signed it.
     pub verified: VerifiedClaim,
-    /// JSON object of the headers that matter.
+    /// JSON object of the headers that are stored.
     pub headers: String,
     /// The bytes as received.
     pub body: Vec<u8>,
-    /// When it came.
     pub received_at: Timestamp,
 }
 
-/// A notification that is on disk; only [`Intake::accept`] makes one.
+/// A callback that is on disk; only [`Intake::accept`] makes one.
 #[derive(Debug)]
 pub struct Accepted {
     pub(super) id: CallbackId,
@@ -40,22 +38,21 @@ pub struct Accepted {
     pub(super) claim: Option<Claim>,
     pub(super) claim_json: Option<String>,
     pub(super) received_at: Timestamp,
-    /// When accepting began, from which on the sender waits.
+    /// When accepting began; the sender's deadline counts from here.
     pub(super) began: Instant,
-    /// Whether these very bytes were known before.
+    /// Whether the same bytes were stored before.
     pub stored: Stored,
 }
 
 impl Accepted {
-    /// Its id in the store.
     pub const fn id(&self) -> CallbackId {
         self.id
     }
 }
 
 impl Intake {
-    /// Stores the notification and commits. When this returns `Ok`, the bytes are on disk, and the
-    /// provider may be told so. Answers within [`ACCEPT_MAX`], whatever the store does.
+    /// Stores the callback and commits. When this returns `Ok`, the bytes are on disk and the provider may
+    /// be answered with success. Returns within [`ACCEPT_MAX`], whatever the store does.
     pub async fn accept(&self, notification: Notification) -> Result<Accepted, StoreError> {
         let Notification {
             account,
@@ -101,7 +98,7 @@ impl Intake {
     }
 }
 
-/// One line for what cannot be used in a notification: the members and why, never their values.
+/// Logs one line about the members that cannot be used: their names and why, never their values.
 fn warn_of_unreadable(id: CallbackId, account: &Account, claim: &Claim) {
     if claim.unreadable.is_empty() {
         return;
@@ -116,8 +113,8 @@ fn warn_of_unreadable(id: CallbackId, account: &Account, claim: &Claim) {
     );
 }
 
-/// Whether releases up to schema 2 read no refund number in this. `EPay`'s pairs were always read, and a relay's path
-/// with such a number was refused.
+/// Whether releases up to schema 2 read no refund number here. They read `EPay`'s pairs, and rejected a relay
+/// whose path held such a number.
 fn was_without_number(claim: &Claim) -> bool {
     let number = claim.refund_no.as_ref().map(RefundNo::as_str);
     claim.close_out.is_none() && number.is_some_and(|number| !is_plain(number))
@@ -143,7 +140,7 @@ async fn store_callback(
         .await
 }
 
-/// The claim as it is stored beside the bytes.
+/// The claim as it is stored with the bytes.
 fn write_claim(claim: &Claim) -> Result<String, StoreError> {
     serde_json::to_string(claim).map_err(|error| StoreError::Statement(error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Transaction 2: the claim takes effect, once, with its events; for `EPay` the order is closed out.
+//! Transaction 2: applies the claim once, with its events; for `EPay` it also closes out the order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,29 +18,28 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{DueCallback, Lane, Locked, LogLimit, StoreError, Stored, Tx, read_claim};
 
-/// Longest time from the beginning of accepting until a caller hears what became of its notification. One
-/// who waits longer has gone, and resume does what is left.
+/// Deadline for an answer that waits for transaction 2, from the start of accepting. Later than this the
+/// caller has given up, and resume applies the callback.
 const ANSWER_MAX: Duration = Duration::from_millis(4_500);
-/// How often it is looked at what another worker was faster with, before the caller hears of it.
+/// Max attempts when a concurrent worker applies the same callback first.
 const ATTEMPTS_MAX: u32 = 3;
-/// Lines about applying that could not be queued.
 static LEFT: LogLimit = LogLimit::new();
 
-/// What became of a notification.
+/// The effect of a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The refund, unless the bytes say nothing at all.
+    /// The refund; `None` where the bytes make no claim.
     pub refund: Option<(RefundId, Status)>,
-    /// Whether it contradicts what was known.
+    /// Whether it contradicts the recorded refund.
     pub conflict: bool,
-    /// How far the order side is (`EPay`).
+    /// Progress of the close-out (`EPay`).
     pub close_out: Option<Progress>,
     /// The order, once known (`EPay`).
     pub order_no: Option<ExternalId>,
 }
 
 impl Applied {
-    /// The bytes say nothing that could take effect.
+    /// The bytes hold no claim to apply.
     const NOTHING: Self = Self {
         refund: None,
         conflict: false,
@@ -50,8 +49,8 @@ impl Applied {
 }
 
 impl Intake {
-    /// Lets an accepted notification take effect and waits until that is on disk. A repeat has no
-    /// effect of its own, but tries an unfinished close-out again at once.
+    /// Applies an accepted callback and waits for the commit. Idempotent: a repeat changes nothing, but
+    /// retries an unfinished close-out at once.
     pub async fn apply(&self, accepted: Accepted) -> Result<Applied, StoreError> {
         let until = accepted.began + ANSWER_MAX;
         match accepted.stored {
@@ -60,7 +59,7 @@ impl Intake {
                 let (lane, work) = (due.lane(), self.work(due));
                 match self.store.write_until("apply", lane, until, work).await {
                     Ok(Some(applied)) => Ok(applied),
-                    // A repeat that came at the same moment, or resume, was faster.
+                    // A concurrent repeat, or resume, applied it first.
                     Ok(None) | Err(StoreError::Superseded) => {
                         self.apply_again(id, lane, until).await
                     }
@@ -74,8 +73,8 @@ impl Intake {
         }
     }
 
-    /// Applies what is stored under this id, or says what became of it. A repeat may have come on
-    /// another path (a relay's message is known by its id and bytes), and only what is stored counts.
+    /// Applies the callback that is stored under this id, or reads its effect. A repeat may arrive on another
+    /// path (a relay's message is known by its id and bytes), so only the stored row counts.
     async fn apply_again(
         &self,
         id: CallbackId,
@@ -91,15 +90,15 @@ impl Intake {
                     apply_again(tx, id, clock.as_ref(), policy)
                 });
             match applied.await {
-                // Another instance was faster, after this one had looked; now there is something to see.
+                // Another instance applied it after our read; read again.
                 Err(StoreError::Superseded) if tried < ATTEMPTS_MAX => tried += 1,
                 applied => return applied,
             }
         }
     }
 
-    /// Queues the applying of an accepted notification, for a provider that does not wait for it.
-    /// What cannot be queued or fails is left to resume.
+    /// Queues transaction 2 for a provider that does not wait for it. Where it cannot be queued or fails,
+    /// resume applies the callback.
     pub fn apply_later(&self, accepted: Accepted) {
         crash_point!("accepted-not-queued");
         if matches!(
@@ -111,14 +110,14 @@ impl Intake {
         ) {
             return;
         }
-        // Moved into the job, so that it counts until that is committed and dropped.
+        // Moved into the job: it counts as in flight until the job is committed and dropped.
         let refund_no = accepted
             .claim
             .as_ref()
             .and_then(|claim| claim.refund_no.as_ref());
         let under_way = self.in_flight.begin(&accepted.account, refund_no);
         let stored = accepted.stored;
-        // The claim is held twice, as it was read and as it is stored.
+        // The job holds the claim twice: parsed, and as stored.
         let bytes = 2 * accepted.claim_json.as_ref().map_or(0, String::len);
         let due = Due::from(accepted);
         let lane = due.lane();
@@ -130,8 +129,7 @@ impl Intake {
                     work(tx).map(drop)
                 })
             }
-            // The process or connection that brought it first may have ended before it could queue
-            // the applying.
+            // The process or connection of the first delivery may have ended before it queued transaction 2.
             Stored::Before { id, .. } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy());
                 self.store
@@ -144,11 +142,11 @@ impl Intake {
         if let Err(error) = queued
             && let Some(kept_back) = LEFT.may_say()
         {
-            tracing::warn!(%error, kept_back, "applying is left to resume");
+            tracing::warn!(%error, kept_back, "could not queue applying a callback; resume will apply it");
         }
     }
 
-    /// Tries the close-out of a refund again, whatever its next time is.
+    /// Retries the close-out of a refund now, even if its backoff has not ended.
     pub(super) async fn close_out_again(&self, refund_id: RefundId) -> Result<Applied, StoreError> {
         let clock = Arc::clone(&self.clock);
         self.store
@@ -158,7 +156,7 @@ impl Intake {
             .await
     }
 
-    /// Transaction 2 for one notification, as a job that can be run again.
+    /// Transaction 2 for one callback, as a job that can be retried.
     pub(super) fn work(
         &self,
         due: Due,
@@ -169,7 +167,7 @@ impl Intake {
     }
 }
 
-/// A notification that is on disk and not applied.
+/// A callback that is on disk and pending.
 #[derive(Debug)]
 pub(super) struct Due {
     id: CallbackId,
@@ -179,7 +177,7 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// Where transaction 2 belongs: an order may have several refunds, and all of them lock it.
+    /// The write lane: an order may have several refunds, and all of them lock it.
     pub(super) fn lane(&self) -> Lane {
         match &self.claim {
             Some((claim, _)) if claim.close_out.is_some() => Lane::SHARED,
@@ -215,8 +213,8 @@ impl TryFrom<DueCallback> for Due {
     }
 }
 
-/// Transaction 2. `None` where somebody else has applied it before, which is looked at only where that
-/// could be, because whoever applies a notification makes its refund.
+/// Transaction 2. `None` where the callback is applied already. That is checked only if the refund exists:
+/// applying a callback creates its refund.
 fn apply(
     tx: &mut Tx<'_>,
     due: &Due,
@@ -229,7 +227,7 @@ fn apply(
         tx.apply_callback(due.id, None, verdict, clock.now())?;
         return Ok(Some(Applied::NOTHING));
     };
-    // Most notifications are the first of their refund, so that is tried first.
+    // Most callbacks are the first of their refund, so an insert is tried first.
     let (mut applying, verdict, told) = match insert_first(tx, due, claim, clock)? {
         Some(made) => first(tx, due, claim, clock, policy, made)?,
         None if tx.snapshot().unapplied_callback(due.id)?.is_none() => return Ok(None),
@@ -244,7 +242,7 @@ fn apply(
     }))
 }
 
-/// Transaction 2 for what is stored under this id. `None` where it is applied.
+/// Transaction 2 for the callback that is stored under this id. `None` where it is applied already.
 fn apply_stored(
     tx: &mut Tx<'_>,
     id: CallbackId,
@@ -295,7 +293,7 @@ fn close_out_again(
 
 type Step<'a, 'd> = (Applying<'a, 'd>, Verdict, Vec<EventKind>);
 
-/// Makes the refund, unless there is one with this number.
+/// Inserts the refund, unless one with this number exists.
 fn insert_first(
     tx: &mut Tx<'_>,
     due: &Due,
@@ -307,7 +305,7 @@ fn insert_first(
     Ok(tx.insert_refund(refund)?.map(|locked| (locked, verdict)))
 }
 
-/// The first notification of a refund made it; its order side begins.
+/// The first callback created the refund; starts its close-out.
 fn first<'a, 'd>(
     tx: &'a mut Tx<'d>,
     due: &Due,
@@ -327,19 +325,19 @@ fn first<'a, 'd>(
         }
         _ => None,
     };
-    // A new refund has not told anybody of its questions yet.
+    // No event has reported the questions of a new refund yet.
     let applying = Applying::new(tx, clock, locked, close_out).having_told(&[]);
     Ok((applying, verdict, vec![EventKind::Refund(status)]))
 }
 
-/// A further notification is applied as the state machine says.
+/// Applies a further callback by the state machine.
 fn further<'a, 'd>(
     tx: &'a mut Tx<'d>,
     due: &Due,
     (claim, claim_json): (&Claim, &str),
     clock: &'a dyn Clock,
 ) -> Result<Step<'a, 'd>, StoreError> {
-    // Only a number can have met another refund, and refunds are never deleted.
+    // Only a refund number can conflict, and refunds are never deleted.
     let refund_no = claim.refund_no.as_ref().ok_or(StoreError::Superseded)?;
     let locked = tx.lock_refund(&due.account, refund_no)?;
     let locked = locked.ok_or(StoreError::Superseded)?;
@@ -349,7 +347,7 @@ fn further<'a, 'd>(
     };
     let mut changed = locked.refund().clone();
     let verdict = changed.apply(claim, due.id, clock.now());
-    // The same contradiction in other bytes is the same question.
+    // The same contradiction in other bytes is a duplicate.
     let refund_id = locked.refund().id;
     let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
         let key = sha256(format!("{}\n{claim_json}", verdict.as_str()).as_bytes());
@@ -364,7 +362,7 @@ fn further<'a, 'd>(
     let mut applying = Applying::new(tx, clock, locked, close_out);
     if told.is_some() {
         if verdict != Verdict::Applied {
-            // Told by the event above, even where the list of open questions is full.
+            // The event above reports it, even where the list of open questions is full.
             applying = applying.having_told(&changed.attention);
         }
         applying.change(changed);

@@ -1,4 +1,5 @@
-//! Which applyings are queued and not committed yet, so that a reader waits only for what concerns it.
+//! Counts queued, uncommitted runs of transaction 2 by refund, so that a reader waits only for its own
+//! refund.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,17 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::domain::claim::{Account, RefundNo};
 use crate::store::Lane;
 
-/// Refunds are counted by a hash of their number. Two that share a slot only make a reader of one wait
-/// for the other; with a hundred under way, that is one reader in forty.
+/// Slots of the hash of a refund number. A collision only makes a reader of one refund wait for the other;
+/// with a hundred in flight, that is one reader in forty.
 const SLOTS: usize = 4_096;
 
-/// How many applyings are under way, in all and by refund.
+/// Runs of transaction 2 in flight, in all and by refund.
 pub(super) struct InFlight {
     all: AtomicUsize,
     of_refunds: Box<[AtomicUsize]>,
 }
 
-/// One applying that is under way for as long as this lives.
+/// Guard: one run is in flight until this is dropped.
 pub(super) struct UnderWay {
     counts: Arc<InFlight>,
     slot: usize,
@@ -30,7 +31,6 @@ impl InFlight {
         })
     }
 
-    /// Counts a applying of this refund.
     pub(super) fn begin(
         self: &Arc<Self>,
         account: &Account,
@@ -45,12 +45,10 @@ impl InFlight {
         }
     }
 
-    /// Whether nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.all.load(Ordering::Acquire) == 0
     }
 
-    /// Whether nothing of this refund is under way.
     pub(super) fn is_without(&self, account: &Account, refund_no: Option<&RefundNo>) -> bool {
         self.of_refunds[slot(account, refund_no)].load(Ordering::Acquire) == 0
     }

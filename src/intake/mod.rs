@@ -64,14 +64,12 @@ pub struct Intake {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     policy: RwLock<RetryPolicy>,
-    /// Applyings that were queued and are not committed yet.
+    /// Queued runs of transaction 2 that are not committed yet.
     in_flight: Arc<InFlight>,
-    /// Wakes the resume worker before its time.
     wake: Notify,
 }
 
 impl Intake {
-    /// Works on this store.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, policy: RetryPolicy) -> Self {
         Self {
             store,
@@ -82,7 +80,7 @@ impl Intake {
         }
     }
 
-    /// How long close-outs are tried from now on.
+    /// Sets how long close-outs are retried from now on.
     pub fn set_policy(&self, policy: RetryPolicy) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
@@ -96,8 +94,7 @@ impl Intake {
         self.in_flight.is_empty()
     }
 
-    /// Returns once that is so. A reader who waits for this sees the effect of what was acknowledged
-    /// before.
+    /// Waits until [`Self::is_caught_up`]: a reader then sees the effect of each callback acknowledged before.
     pub async fn caught_up(&self) {
         if !self.is_caught_up() {
             self.flush().await;
@@ -112,9 +109,9 @@ impl Intake {
     }
 
     async fn flush(&self) {
-        // Where nothing can be committed, readers still get what is there.
+        // Where the store cannot commit, readers still get what is committed.
         if let Err(error) = self.store.flush().await {
-            tracing::debug!(%error, "reading without what is not applied yet");
+            tracing::debug!(%error, "reading without pending callbacks");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A refund in the middle of transaction 2: its order side, and what the feed is told.
+//! A refund inside transaction 2: its close-out and the events to append.
 
 use super::apply::Applied;
 use crate::api::{ApplicationHandledView, OrderClosedView, RefundView};
@@ -12,14 +12,14 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{Locked, StoreError, Tx};
 
-/// A refund in the middle of transaction 2.
+/// A refund inside transaction 2.
 pub(super) struct Applying<'a, 'd> {
     tx: &'a mut Tx<'d>,
     clock: &'a dyn Clock,
     now: Timestamp,
     locked: Locked,
     close_out: Option<CloseOut>,
-    /// Questions that were open when it began; new ones are told.
+    /// Questions that were open at the start; only new ones get an event.
     asked_before: Vec<Attention>,
     /// Whether the refund has to be saved.
     dirty: bool,
@@ -50,19 +50,19 @@ impl<'a, 'd> Applying<'a, 'd> {
         }
     }
 
-    /// These questions were told, or are told by the caller.
+    /// Marks these questions as reported: by an earlier event, or by the caller.
     pub(super) fn having_told(mut self, questions: &[Attention]) -> Self {
         self.asked_before = questions.to_vec();
         self
     }
 
-    /// The refund as the state machine left it.
+    /// Takes the refund over as the state machine left it.
     pub(super) fn change(&mut self, refund: Refund) {
         *self.locked.refund_mut() = refund;
         self.dirty = true;
     }
 
-    /// Marks the notification applied with this verdict.
+    /// Marks the callback applied with this verdict.
     pub(super) fn apply_callback(
         &mut self,
         id: CallbackId,
@@ -73,7 +73,7 @@ impl<'a, 'd> Applying<'a, 'd> {
             .apply_callback(id, Some(refund_id), verdict, self.now)
     }
 
-    /// Tries the order side, unless it is done.
+    /// Tries the close-out, unless it is done.
     pub(super) fn close_out(&mut self) -> Result<(), StoreError> {
         let Some(mut this) = self.close_out.take() else {
             return Ok(());
@@ -82,7 +82,7 @@ impl<'a, 'd> Applying<'a, 'd> {
             let before = (this.clone(), self.locked.refund().attention.clone());
             self.try_close_out(&mut this)?;
             self.tx.save_close_out(&this, self.now)?;
-            // A further try that changed nothing a reader sees is no change of the refund.
+            // A retry that changes nothing a reader sees is no change of the refund.
             let seen = |c: &CloseOut| (c.progress, c.order_no.clone(), c.order_state);
             if seen(&before.0) != seen(&this) || before.1 != self.locked.refund().attention {
                 self.locked.refund_mut().updated_at = self.now;
@@ -98,7 +98,7 @@ impl<'a, 'd> Applying<'a, 'd> {
         let (order_no, facts) = found.unzip();
         let decided = close_out(facts.as_ref(), this.amount);
         let refund = self.locked.refund_mut();
-        // A question that stands keeps its "since"; the others are answered by this try.
+        // A question that is still open keeps its `since`; this try answers the others.
         let still_asked = decided.err().map(Refusal::reason);
         for reason in [Reason::OrderUnknown, Reason::OrderState, Reason::OverRefund] {
             if still_asked != Some(reason) {
@@ -149,7 +149,7 @@ impl<'a, 'd> Applying<'a, 'd> {
         Ok(())
     }
 
-    /// Saves the refund and tells the feed: what it became, what its order became, what is asked.
+    /// Saves the refund and appends its events: status, order, open questions.
     pub(super) fn finish(mut self, told: Vec<EventKind>) -> Result<Applied, StoreError> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
@@ -188,7 +188,7 @@ impl<'a, 'd> Applying<'a, 'd> {
         })
     }
 
-    /// A question asked again by the same notification (a further try of its close-out) is known.
+    /// Whether the same callback raised this question before (a retry of its close-out).
     fn was_asked(&self, open: &Attention) -> bool {
         self.asked_before
             .iter()

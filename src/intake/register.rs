@@ -1,5 +1,5 @@
-//! Registering pre-orders. A registration never undoes a close-out, and it makes close-outs that
-//! waited for the order due at once.
+//! Registers pre-orders. A registration never undoes a close-out, and it makes close-outs that waited for the
+//! order due at once.
 
 use super::Intake;
 use crate::domain::ids::ExternalId;
@@ -9,43 +9,34 @@ use crate::domain::order::{
 };
 use crate::store::{Lane, Store, StoreError, Tx};
 
-/// What the merchant says of an order.
+/// An order as the merchant registers it.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// The merchant's number.
     pub order_no: ExternalId,
-    /// Where it stands.
     pub state: OrderState,
-    /// Payments to add or change.
+    /// Added or changed; others stay.
     pub payments: Vec<Payment>,
-    /// Refund applications to add or change.
+    /// Added or changed; others stay.
     pub applications: Vec<ApplicationSaid>,
 }
 
-/// An order as a registration found it and left it.
+/// An order before and after a registration.
 #[derive(Clone, Debug)]
 pub struct Registered {
-    /// As it was; `None` where it was not known.
+    /// `None` where the order is new.
     pub before: Option<Order>,
-    /// As it now stands.
     pub order: Order,
 }
 
-/// Why an order was not registered; nothing of it stays.
+/// Why an order was not registered; the transaction is rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
     /// A trade number belongs to one order only.
     #[error("payment {trandeno:?} belongs to order {order_no:?}")]
-    PaymentOfOtherOrder {
-        /// The payment.
-        trandeno: String,
-        /// Its order.
-        order_no: String,
-    },
+    PaymentOfOtherOrder { trandeno: String, order_no: String },
 }
 
 impl Intake {
-    /// Registers or updates an order.
     pub async fn register(
         &self,
         registration: Registration,
@@ -95,7 +86,7 @@ impl Intake {
     }
 }
 
-/// Adds or changes payments of an order that is locked: no close-out takes anything back meanwhile.
+/// Adds or changes payments of a locked order, so no close-out refunds any of them at the same time.
 fn put_payments(
     tx: &mut Tx<'_>,
     order_no: &ExternalId,
@@ -105,7 +96,7 @@ fn put_payments(
     for payment in payments {
         let known = known.iter().find(|one| one.trandeno == payment.trandeno);
         let known = known.map(|payment| payment.amount);
-        // Only an amount that falls can fall below it; most registrations spare the question.
+        // Only a lower amount can fall below what was refunded; most registrations skip this query.
         let taken_back = if known.is_some_and(|known| payment.amount < known) {
             tx.snapshot().taken_back(&payment.trandeno, None)?
         } else {

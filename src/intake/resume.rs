@@ -1,5 +1,5 @@
-//! Resume: finishes what transaction 1 promised and transaction 2 could not do yet. Runs at start,
-//! by a timer, and whenever it is woken; every pass is bounded, every failure pauses longer.
+//! Resume: applies callbacks that transaction 1 stored and transaction 2 has not applied, and retries
+//! close-outs. Runs at start, by a timer and on wake-up; each pass is bounded, each failure backs off.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use crate::domain::time::Timestamp;
 use crate::failpoints::crash_point;
 use crate::store::{DueCallback, Lane, LogLimit, StoreError};
 
-/// Callbacks or close-outs in one pass, so that resume never crowds out callbacks that arrive.
+/// Callbacks or close-outs per pass, so that resume never starves callbacks that arrive.
 const PASS_MAX: u32 = 256;
-/// Time between two passes when nothing wakes it.
+/// Time between two passes without a wake-up.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Longest time that a start takes for what an earlier process left behind.
+/// Max time that a start spends on the backlog of an earlier process.
 const START_MAX: Duration = Duration::from_secs(10);
-/// Pause between two full passes over close-outs, as a multiple of the time that a pass takes.
+/// Pause between two full passes over close-outs, as a multiple of a pass's duration.
 const PAUSE_FACTOR: u32 = 4;
-/// How long work that was taken is left alone by other workers; one that dies gives it back by this.
+/// Lease on a callback or close-out; a worker that dies loses it after this time.
 const LEASE: Duration = Duration::from_secs(10);
-/// A moment after every time-out: at start everything unapplied is taken over at once.
+/// Later than every due time: at start everything pending is taken over at once.
 const ALL: Timestamp = Timestamp::from_millis(i64::MAX);
-/// How long before its time work is taken over at start where other instances may be at it. They have had
-/// the first second after accepting it for themselves.
+/// How early work is taken over at start where other instances share the store. The instance that accepted it
+/// has its first second alone.
 const TAKE_OVER_AHEAD: Duration = Duration::from_secs(4);
 
-/// Lines of each cause: a store that is away meets every pass, and all that a pass has taken.
+/// One log limit for each cause: an unreachable store fails every pass and every row of a pass.
 static CALLBACKS_FAILED: LogLimit = LogLimit::new();
 static CLOSE_OUTS_FAILED: LogLimit = LogLimit::new();
 static CLOSE_OUT_WAITS: LogLimit = LogLimit::new();
@@ -40,10 +40,9 @@ static UNAPPLIED: LogLimit = LogLimit::new();
 static APPLYING_STAYS: LogLimit = LogLimit::new();
 
 impl Intake {
-    /// Applies what an earlier process left behind. Called before the first request is answered, so that
-    /// readers do not see a store in which an acknowledged callback has no effect. A mass that takes longer
-    /// than `START_MAX`, and what cannot be read or written now, is left to [`Self::resume`]: callbacks that
-    /// arrive do not wait for it. Returns how many were applied.
+    /// Applies the backlog of an earlier process. Called before the first request is answered, so that
+    /// readers see the effect of every acknowledged callback. What takes longer than `START_MAX`, or fails,
+    /// is left to [`Self::resume`]: arriving callbacks do not wait for it. Returns how many were applied.
     pub async fn resume_at_start(&self) -> usize {
         let mut applied = 0;
         let all = self.apply_all(&mut applied);
@@ -52,7 +51,7 @@ impl Intake {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("not done within {} s", START_MAX.as_secs()),
         };
-        tracing::warn!(error = %left, "what an earlier process left behind is applied while serving");
+        tracing::warn!(error = %left, "the backlog of an earlier process is applied while serving");
         applied
     }
 
@@ -66,15 +65,15 @@ impl Intake {
         loop {
             let (found, done) = self.apply_due(due).await?;
             *applied += done;
-            // What fails again and again is left to the timer, with pauses.
+            // What keeps failing is left to the timer, with backoff.
             if found == 0 || done == 0 {
                 return Ok(());
             }
         }
     }
 
-    /// Lets every callback be due now that waits for a time so far off that only a clock that was wrong
-    /// can have named it. A close-out needs none of this: what it waits for wakes it.
+    /// Makes due every callback whose next attempt is farther off than any backoff: a wrong clock set it. A
+    /// close-out needs none of this, because a registration wakes it.
     async fn bring_forward(&self) -> Result<(), StoreError> {
         if self.next_unapplied().await?.is_none() {
             return Ok(());
@@ -88,8 +87,7 @@ impl Intake {
             .await
     }
 
-    /// Works until the task is dropped. Callbacks and close-outs share nothing: what delays or breaks the one
-    /// does not show in the other.
+    /// Runs until the task is dropped. Callbacks and close-outs share no loop, so neither delays the other.
     pub async fn resume(&self) {
         tokio::join!(self.resume_callbacks(), self.resume_close_outs());
     }
@@ -97,7 +95,7 @@ impl Intake {
     async fn resume_callbacks(&self) {
         loop {
             let passed = self.apply_due(self.clock.now()).await;
-            // They are acknowledged and readers wait for them: no pause while more is due.
+            // Acknowledged, and readers wait for them: no pause while more are due.
             if !is_full_pass(passed, &CALLBACKS_FAILED, "callbacks") {
                 tokio::time::sleep(PERIOD).await;
             }
@@ -109,17 +107,15 @@ impl Intake {
             let began = Instant::now();
             let passed = self.close_out_due(self.clock.now()).await;
             if is_full_pass(passed, &CLOSE_OUTS_FAILED, "close-outs") {
-                // A mass of them (orders that are a day late) leaves the disk to callbacks most of the time.
+                // Many close-outs (orders that are a day late) leave the disk to callbacks most of the time.
                 tokio::time::sleep(began.elapsed() * PAUSE_FACTOR).await;
             } else {
-                // Both ends are fine: woken early, or the period is over.
                 drop(tokio::time::timeout(PERIOD, self.wake.notified()).await);
             }
         }
     }
 
-    /// When the next callback is due. Only looked at before anything is taken, so that the disk is left alone
-    /// in quiet times.
+    /// When the next callback is due. Read before anything is leased, so that an idle service writes nothing.
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path has one lifetime, the closure any"
@@ -140,7 +136,7 @@ impl Intake {
             .await
     }
 
-    /// Applies what is due: how many were found, and how many of them are applied now.
+    /// Applies due callbacks; returns how many were leased and how many were applied.
     async fn apply_due(&self, due: Timestamp) -> Result<(usize, usize), StoreError> {
         let next = self.next_unapplied().await?;
         if next.is_none_or(|next| next > due) {
@@ -154,13 +150,13 @@ impl Intake {
             })
             .await?;
         let found = rows.len();
-        // All at once, so that they share commits.
+        // Concurrently, so that they share commits.
         let applied = rows.into_iter().map(|row| self.reapply(row));
         let applied = count_done(futures_util::future::join_all(applied).await);
         Ok((found, applied))
     }
 
-    /// Tries again the close-outs that are due: how many were found, and how many could be tried.
+    /// Retries due close-outs; returns how many were leased and how many could be tried.
     async fn close_out_due(&self, now: Timestamp) -> Result<(usize, usize), StoreError> {
         let next = self.next_close_out().await?;
         if next.is_none_or(|next| next > now) {
@@ -179,7 +175,7 @@ impl Intake {
         Ok((found, tried))
     }
 
-    /// Tries one close-out again; where even trying fails it is put off.
+    /// Retries one close-out; where the attempt itself fails it is deferred.
     async fn retry(&self, refund_id: RefundId) -> bool {
         crash_point!("resume-close-out");
         let Err(error) = self.close_out_again(refund_id).await else {
@@ -187,7 +183,7 @@ impl Intake {
         };
         if is_in_the_way(&error) {
             if let Some(kept_back) = CLOSE_OUT_WAITS.may_say() {
-                tracing::info!(%refund_id, %error, kept_back, "a close-out has to wait");
+                tracing::info!(%refund_id, %error, kept_back, "a close-out waits for its next lease");
             }
             return false;
         }
@@ -204,12 +200,12 @@ impl Intake {
         if let Err(error) = put_off
             && let Some(kept_back) = CLOSE_OUT_STAYS.may_say()
         {
-            tracing::warn!(%refund_id, %error, kept_back, "a close-out could not be put off");
+            tracing::warn!(%refund_id, %error, kept_back, "a close-out could not be deferred");
         }
         false
     }
 
-    /// Applies one; where that fails it is put off, longer each time.
+    /// Applies one; where that fails it is deferred with backoff.
     async fn reapply(&self, row: DueCallback) -> bool {
         crash_point!("resume-begun");
         let (id, attempts) = (row.id, row.attempts);
@@ -221,14 +217,14 @@ impl Intake {
             Err(error) => Err(error),
         };
         let error = match result {
-            // Superseded: somebody else has applied it, which is just as well.
+            // Superseded: a concurrent worker has applied it.
             Ok(()) | Err(StoreError::Superseded) => {
                 crash_point!("resume-applied");
                 return true;
             }
             Err(error) if is_in_the_way(&error) => {
                 if let Some(kept_back) = APPLYING_WAITS.may_say() {
-                    tracing::info!(callback_id = %id, %error, kept_back, "applying a callback has to wait");
+                    tracing::info!(callback_id = %id, %error, kept_back, "a callback waits for its next lease");
                 }
                 return false;
             }
@@ -247,24 +243,24 @@ impl Intake {
         if let Err(error) = put_off
             && let Some(kept_back) = APPLYING_STAYS.may_say()
         {
-            tracing::warn!(callback_id = %id, %error, kept_back, "applying could not be put off");
+            tracing::warn!(callback_id = %id, %error, kept_back, "a callback could not be deferred");
         }
         false
     }
 }
 
-/// Whether the work itself is not to blame: what is in the way may be gone soon, and the lease ends by itself.
+/// Whether the cause is contention or a deadline, not the row: its lease ends by itself.
 fn is_in_the_way(error: &StoreError) -> bool {
     error.is_contention() || matches!(error, StoreError::Late)
 }
 
-/// Whether as many were due as a pass takes and any of them got on: then more may be due already.
+/// Whether the pass was full and made progress: then more may be due already.
 fn is_full_pass(passed: Result<(usize, usize), StoreError>, hush: &LogLimit, what: &str) -> bool {
     match passed {
         Ok((found, done)) => found == PASS_MAX as usize && done > 0,
         Err(error) => {
             if let Some(kept_back) = hush.may_say() {
-                tracing::warn!(%error, kept_back, "resuming {what} failed; it is tried again");
+                tracing::warn!(%error, kept_back, "a resume pass over {what} failed; retrying");
             }
             false
         }

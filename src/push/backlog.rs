@@ -1,5 +1,5 @@
-//! What one endpoint has still to get: a window of fresh events and the parked ones, in a line for each
-//! refund. Only the first of a line may be under way. Pure: no clock, no store.
+//! The undelivered events of one endpoint: a window of fresh events and the parked ones, in a queue for each
+//! refund. Only the head of a queue may be in flight. Pure: no clock, no store.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,45 +9,44 @@ use crate::domain::time::Timestamp;
 use crate::feed::Event;
 use crate::store::ParkedPush;
 
-/// Fresh events in memory for each that may be under way: several of one refund go one by one.
+/// Fresh events in memory per slot in flight: several of one refund go one by one.
 const FRESH_EACH: usize = 16;
-/// Parked events of one endpoint; with so many it is not a few refunds that it does not take, and the
-/// window stays where it is.
+/// Max parked events of one endpoint. Beyond this not just a few refunds fail, and the window stops moving
+/// (backpressure).
 const PARKED_MAX: usize = 10_000;
 /// Due before everything else.
 const AT_ONCE: Timestamp = Timestamp::from_millis(i64::MIN);
 
-/// One endpoint's events.
 pub(super) struct Backlog {
-    /// Fresh events that are kept in memory.
+    /// Max fresh events in memory.
     fresh_max: usize,
-    /// The last event that was looked at.
+    /// The last event read from the feed.
     read: i64,
     fresh: BTreeMap<i64, Arc<Event>>,
     parked: BTreeMap<i64, ParkedPush>,
-    /// Events that an earlier run gave up, to be passed by when they are met again.
+    /// Dead letters of an earlier run, skipped when they are read again.
     given_up: BTreeSet<i64>,
     lines: HashMap<RefundId, BTreeSet<i64>>,
-    /// Fresh events that are the first of their line and not under way.
+    /// Fresh events at the head of their queue and not in flight.
     ready: BTreeSet<i64>,
-    /// Parked events that are, by the time at which they are tried.
+    /// Parked events at the head of their queue and not in flight, by due time.
     due: BTreeSet<(Timestamp, i64)>,
     under_way: BTreeSet<i64>,
-    /// What the store has not been told yet of parked events; `None`: delivered.
+    /// Unsaved changes of parked events; `None`: delivered.
     unsaved: BTreeMap<i64, Option<ParkedPush>>,
 }
 
-/// What is to be sent now.
+/// The next event to send.
 pub(super) enum Next {
-    /// This event, which is in memory.
+    /// An event in memory.
     Fresh(Arc<Event>),
-    /// The event of this number.
+    /// The number of an event to read from the feed.
     Parked(i64),
 }
 
 impl Backlog {
-    /// Everything after this number, and what was parked. An earlier run may have read further than its
-    /// place, which stays where the first event is still fresh; so some of it lies after the number.
+    /// Everything after this cursor, and the parked events. An earlier run may have read beyond its cursor,
+    /// which stays before the first fresh event; so some parked events lie after the cursor.
     pub(super) fn new(pushed: i64, parked: Vec<ParkedPush>, under_way_max: usize) -> Self {
         let mut backlog = Self {
             fresh_max: FRESH_EACH * under_way_max,
@@ -77,18 +76,18 @@ impl Backlog {
         backlog
     }
 
-    /// The last event that was looked at.
+    /// The last event read from the feed.
     pub(super) fn read(&self) -> i64 {
         self.read
     }
 
-    /// Everything up to here is delivered, parked or not wanted.
+    /// The cursor: everything up to here is delivered, parked or not subscribed.
     pub(super) fn pushed(&self) -> i64 {
         let first = self.fresh.keys().next();
         first.map_or(self.read, |sequence| sequence - 1)
     }
 
-    /// How many fresh events there is room for.
+    /// Free space of the window.
     pub(super) fn room(&self) -> usize {
         if self.parked.len() >= PARKED_MAX {
             return 0;
@@ -96,8 +95,8 @@ impl Backlog {
         self.fresh_max.saturating_sub(self.fresh.len())
     }
 
-    /// Takes the next event of the feed; one that is not wanted is only passed by, and so is one that an
-    /// earlier run parked or gave up: its record says how it fared, and a new one would forget that.
+    /// Takes the next event of the feed. Skips one that is not subscribed, and one that an earlier run parked
+    /// or gave up: a new record would lose its attempts.
     pub(super) fn take(&mut self, event: Arc<Event>, is_wanted: bool) {
         self.read = event.sequence;
         let is_known = self.given_up.remove(&self.read) || self.parked.contains_key(&self.read);
@@ -118,12 +117,11 @@ impl Backlog {
         self.fresh.insert(sequence, event);
     }
 
-    /// How many are under way.
     pub(super) fn under_way(&self) -> usize {
         self.under_way.len()
     }
 
-    /// What is to be sent now: what is parked and due before what is fresh. From then on it is under way.
+    /// The next event to send, due parked ones first. It is in flight from then on.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
         if let Some(parked) = self.next_parked(now) {
             return Some(parked);
@@ -133,7 +131,7 @@ impl Backlog {
         self.fresh.get(&sequence).map(Arc::clone).map(Next::Fresh)
     }
 
-    /// The same, but nothing that is fresh.
+    /// The same, without fresh events.
     pub(super) fn next_parked(&mut self, now: Timestamp) -> Option<Next> {
         let (due, sequence) = *self.due.first().filter(|(due, _)| *due <= now)?;
         self.due.remove(&(due, sequence));
@@ -141,17 +139,16 @@ impl Backlog {
         Some(Next::Parked(sequence))
     }
 
-    /// Whether anything is parked that will be tried.
+    /// Whether any parked event will be retried.
     pub(super) fn has_parked(&self) -> bool {
         !self.parked.is_empty()
     }
 
-    /// When the next parked event is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// An event could not even be sent: it is tried again.
+    /// An event could not be handed out: it is retried.
     pub(super) fn put_back(&mut self, sequence: i64) {
         self.under_way.remove(&sequence);
         if let Some(refund_id) = self.refund_of(sequence) {
@@ -159,7 +156,7 @@ impl Backlog {
         }
     }
 
-    /// An event was taken; the next of its refund may follow.
+    /// An event was delivered; the next of its refund may follow.
     pub(super) fn delivered(&mut self, sequence: i64) {
         let Some(refund_id) = self.refund_of(sequence) else {
             return;
@@ -172,14 +169,14 @@ impl Backlog {
         self.leave_line(sequence, refund_id);
     }
 
-    /// How an event fared so far, to be changed and given to [`Backlog::failed`].
+    /// The record of an event's attempts, to be changed and passed to [`Backlog::failed`].
     pub(super) fn record(&self, sequence: i64) -> Option<ParkedPush> {
         let fresh = self.fresh.get(&sequence);
         let parked = self.parked.get(&sequence).cloned();
         parked.or_else(|| fresh.map(|event| waiting(sequence, line_of(event))))
     }
 
-    /// An event was not taken: it is parked with all of its refund behind it, or given up.
+    /// An attempt failed: the event is parked with all events of its refund behind it, or given up.
     pub(super) fn failed(&mut self, record: ParkedPush) {
         let (sequence, refund_id) = (record.sequence, record.refund_id);
         self.under_way.remove(&sequence);
@@ -206,7 +203,7 @@ impl Backlog {
         self.promote(refund_id);
     }
 
-    /// Lets everything that is parked be tried now.
+    /// Makes all parked events due now.
     pub(super) fn all_due(&mut self) {
         let pausing = self.parked.values_mut().filter(|one| one.next_at.is_some());
         for parked in pausing {
@@ -220,13 +217,13 @@ impl Backlog {
             .collect();
     }
 
-    /// What the store has not been told yet; told again if that fails.
+    /// Changes to save; they stay until [`Self::saved`].
     pub(super) fn unsaved(&self) -> Vec<(i64, Option<ParkedPush>)> {
         let unsaved = self.unsaved.iter();
         unsaved.map(|(at, parked)| (*at, parked.clone())).collect()
     }
 
-    /// The store has been told this.
+    /// Marks these as saved.
     pub(super) fn saved(&mut self, told: Vec<(i64, Option<ParkedPush>)>) {
         for (sequence, parked) in told {
             if self.unsaved.get(&sequence) == Some(&parked) {
@@ -255,7 +252,7 @@ impl Backlog {
         self.promote(refund_id);
     }
 
-    /// Lets the first of a line be sent, unless it is under way.
+    /// Makes the head of a queue ready, unless it is in flight.
     fn promote(&mut self, refund_id: RefundId) {
         let first = self.lines.get(&refund_id).and_then(|line| line.first());
         let Some(&first) = first.filter(|first| !self.under_way.contains(first)) else {
@@ -268,12 +265,12 @@ impl Backlog {
     }
 }
 
-/// Events about no refund, which no kind is today, would be one line.
+/// Events without a refund, which no kind is today, would share one queue.
 fn line_of(event: &Event) -> RefundId {
     event.refund_id.unwrap_or(RefundId::new(uuid::Uuid::nil()))
 }
 
-/// An event that waits behind another of its refund.
+/// A record of an event that waits behind another of its refund.
 fn waiting(sequence: i64, refund_id: RefundId) -> ParkedPush {
     ParkedPush {
         sequence,

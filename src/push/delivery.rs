@@ -1,4 +1,4 @@
-//! Posting single events: threads of their own, one client an endpoint, every limit in one place.
+//! Posts single events: own threads, one client per endpoint, all limits.
 
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,15 +18,15 @@ use crate::feed::Event;
 use crate::outbound::address::{CheckedResolver, REFUSED};
 use crate::store::StoreError;
 
-/// Time for one attempt, from looking the name up to the end of the answer.
+/// One attempt, from the name lookup to the end of the response.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Time for looking up and connecting.
+/// Each for the name lookup and for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes that are read of an answer, only so that its connection can be used again.
+/// Bytes of a response body that are read, only so that the connection can be reused.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
-/// Bytes of the head of an answer.
+/// Bytes of a response head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Longest pause that an endpoint may ask for.
+/// Upper bound of `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How an attempt ended.
@@ -34,22 +34,21 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) enum Outcome {
     /// 2xx.
     Delivered,
-    /// 410: the endpoint wants nothing any more.
+    /// 410: the endpoint unsubscribes.
     Gone,
     /// Everything else.
     Failed {
-        /// What is shown to an operator.
+        /// Shown to operators.
         why: String,
-        /// How long the endpoint asks to be left alone.
+        /// As the endpoint asked, within bounds.
         retry_after: Option<Duration>,
     },
 }
 
-/// Certificates that may vouch for an endpoint.
+/// Trusted CA certificates of an endpoint.
 #[derive(Clone, Debug)]
 pub struct Roots(Vec<Certificate<'static>>);
 
-/// A text that holds no certificate.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("holds no certificate in PEM")]
 pub struct RootsError;
@@ -79,7 +78,7 @@ impl Roots {
     }
 }
 
-/// The threads of one endpoint; they end when this is dropped and what is under way is done.
+/// The threads of one endpoint; they end once this is dropped and their attempts are done.
 pub(super) struct WorkerPool {
     events: mpsc::Sender<Arc<Event>>,
     queue: Arc<Mutex<mpsc::Receiver<Arc<Event>>>>,
@@ -89,7 +88,7 @@ pub(super) struct WorkerPool {
 }
 
 impl WorkerPool {
-    /// None yet; each result will go to `results` with the number of its event.
+    /// Starts no thread yet. Each outcome goes to `results` with its event's number.
     pub(super) fn new(
         served: &Arc<Served>,
         clock: &Arc<dyn Clock>,
@@ -109,12 +108,13 @@ impl WorkerPool {
         }
     }
 
-    /// Hands an event to the next free thread; there are as many as events under way, this one among them.
+    /// Hands an event to a free thread. `under_way` counts the events in flight, this one included, and there
+    /// are at least as many threads.
     pub(super) fn send(&mut self, event: Arc<Event>, under_way: usize) -> Result<(), StoreError> {
         while self.started < under_way {
             self.start()?;
         }
-        // The queue lives as long as this does.
+        // Cannot fail: the receiver lives as long as `self`.
         drop(self.events.send(event));
         Ok(())
     }
@@ -122,13 +122,13 @@ impl WorkerPool {
     fn start(&mut self) -> Result<(), StoreError> {
         let (queue, results) = (Arc::clone(&self.queue), self.results.clone());
         let courier = Arc::clone(&self.courier);
-        // Not joined: an attempt may take its time, and the end of the process must not wait for it.
+        // Not joined: the end of the process must not wait for an attempt.
         std::thread::Builder::new()
             .name(format!("push-{}", self.started))
             .spawn(move || {
                 while let Some(event) = next(&queue) {
                     let outcome = whatever_happens(|| courier.deliver(&event));
-                    // Nobody listens any more after a shutdown; the event is sent again then.
+                    // After a shutdown the receiver is gone; the event is sent again at the next start.
                     drop(results.send((event.sequence, outcome)));
                 }
             })
@@ -138,7 +138,7 @@ impl WorkerPool {
     }
 }
 
-/// An attempt always has an outcome, or its event would count as under way for ever.
+/// An attempt that panics needs an outcome too, or its event would stay in flight for ever.
 fn whatever_happens(attempt: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
         tracing::error!("an attempt to push panicked; this is a bug");
@@ -168,7 +168,7 @@ fn agent(served: &Served) -> Agent {
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)
-        // What an environment variable says must not decide where events go.
+        // Proxy variables of the environment must not redirect events.
         .proxy(None)
         .timeout_global(Some(ATTEMPT_TIMEOUT))
         .timeout_resolve(Some(CONNECT_TIMEOUT))
@@ -185,7 +185,7 @@ fn agent(served: &Served) -> Agent {
     Agent::with_parts(config, DefaultConnector::new(), names)
 }
 
-/// What one thread needs.
+/// Shared by the threads of one endpoint.
 struct Courier {
     agent: Agent,
     served: Arc<Served>,
@@ -212,7 +212,7 @@ impl Courier {
         }
     }
 
-    /// The status of the answer, and how long it asks to be left alone.
+    /// The status of the response and its `Retry-After`.
     fn post(&self, event: &Event, now: Timestamp) -> Result<(u16, Option<Duration>), Error> {
         let endpoint = &self.served.endpoint;
         let (id, seconds) = (event.id.to_string(), now.as_millis() / 1_000);
@@ -230,7 +230,7 @@ impl Courier {
         }
         let mut answer = self.agent.run(request.body(body)?)?;
         let retry_after = retry_after(answer.headers(), now);
-        // The status decides; what follows is read for the connection's sake alone.
+        // The body is read only so that the connection can be reused.
         let body = answer.body_mut().as_reader();
         drop(std::io::copy(
             &mut body.take(ANSWER_BYTES_MAX),
@@ -252,13 +252,13 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(pause.min(RETRY_AFTER_MAX))
 }
 
-/// In one line; no address or certificate of the other side is quoted at length.
+/// On one line, at most 200 characters.
 fn describe(error: &Error) -> String {
     let text = match error {
         Error::Timeout(_) => "it did not answer in time".to_owned(),
         Error::HostNotFound => "its name is not known".to_owned(),
         Error::BadUri(why) if why == REFUSED => why.clone(),
-        // Its words may quote the address, which may hold a key.
+        // The library's text may quote the URL, which may hold a key.
         Error::BadUri(_) | Error::Http(_) => "the request cannot be made".to_owned(),
         other => other.to_string(),
     };

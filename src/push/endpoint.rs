@@ -9,7 +9,7 @@ use super::delivery::Roots;
 use super::headers::Headers;
 use crate::outbound::address::EndpointUrl;
 
-/// Pauses between attempts that Standard Webhooks recommends: about three days in all.
+/// Backoff that Standard Webhooks recommends: about three days in all.
 const PAUSES_SECONDS: [u64; 9] = [
     5,
     5 * 60,
@@ -22,35 +22,33 @@ const PAUSES_SECONDS: [u64; 9] = [
     24 * 3_600,
 ];
 
-/// Where events are pushed to.
+/// One endpoint's settings.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Its name, for logs, metrics and the store.
+    /// Used in logs, metrics and the store.
     pub name: String,
-    /// Where it is.
     pub url: EndpointUrl,
-    /// What it asks for besides the signature.
+    /// Extra headers, such as the key of a gateway.
     pub headers: Headers,
-    /// What events are signed with; two while one takes the place of the other.
+    /// Signing secrets; two during a rotation.
     pub secrets: WebhookSecrets,
-    /// The kinds that it wants; empty: all.
+    /// Subscribed event kinds; empty: all.
     pub kinds: Vec<EventKind>,
-    /// Whether its address may be one that is not reached from everywhere.
+    /// Whether its address may be private (not globally reachable).
     pub allow_private: bool,
-    /// Who may vouch for its name; `None`: the public authorities.
+    /// Trusted CA certificates; `None`: the public ones.
     pub roots: Option<Roots>,
-    /// When it is tried again.
     pub schedule: Schedule,
-    /// After so long of nothing but failures it is disabled.
+    /// Disabled after this long without a success.
     pub disable_after: Duration,
-    /// Events on their way to it at the same time.
+    /// Max concurrent attempts.
     pub max_in_flight: usize,
 }
 
 impl Endpoint {
-    /// Whether another is served in the very same way.
+    /// Whether both have the same settings.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        // Secrets are not compared but by what they sign.
+        // Secrets cannot be compared; their signatures can.
         let proof = |of: &Self| of.secrets.sign("", 0, b"");
         self.name == other.name
             && self.url == other.url
@@ -63,13 +61,12 @@ impl Endpoint {
             && proof(self) == proof(other)
     }
 
-    /// Whether it wants events of this kind.
     pub(super) fn wants(&self, kind: &str) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted.as_str() == kind)
     }
 }
 
-/// Pauses after the first failure, the second and so on.
+/// Backoff: the pauses after the first failure, the second and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
 
@@ -80,25 +77,25 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// These pauses; `None` where there is none.
+    /// `None` if there is no pause.
     pub fn new(pauses: Vec<Duration>) -> Option<Self> {
         (!pauses.is_empty()).then_some(Self(pauses))
     }
 
-    /// The pauses, before they are spread.
+    /// Without jitter.
     pub fn pauses(&self) -> &[Duration] {
         &self.0
     }
 
-    /// The pause after so many failed attempts, spread by a tenth either way so that what failed
-    /// together does not come back together; `None` after the last one.
+    /// The pause after this many failed attempts, with a jitter of ±10 % so that events that failed together
+    /// are not retried together; `None` after the last one.
     pub(super) fn pause(&self, attempts: u32, jitter: u8) -> Option<Duration> {
         let index = usize::try_from(attempts).ok()?.checked_sub(1)?;
         let pause = self.0.get(index)?;
         Some(*pause * 9 / 10 + *pause / 5 * u32::from(jitter) / 255)
     }
 
-    /// The pause after the last attempt, for what is never given up.
+    /// The last pause, for events that are not given up.
     pub(super) fn last_pause(&self, jitter: u8) -> Duration {
         let attempts = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.pause(attempts, jitter).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! What an attempt means for its event and for the endpoint. Pure: time and chance come in as parameters.
+//! Endpoint state: what an attempt means for its event and for the endpoint. Pure: time and jitter are
+//! parameters.
 
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use super::endpoint::Endpoint;
 use crate::domain::time::Timestamp;
 use crate::store::{DisabledReason, EndpointRow, ParkedPush};
 
-/// Difference between the two clocks, in milliseconds, that is taken for a change of the wall clock.
+/// Milliseconds; a larger difference between the two clocks counts as a jump of the wall clock.
 const JUMP: i64 = 10_000;
-/// Failures in a row, with no success between, after which the endpoint itself is taken to be failing.
+/// After this many failures in a row the endpoint itself counts as failing.
 const FAILING_AFTER: i64 = 3;
 
 /// One endpoint's events and its health.
@@ -19,12 +20,12 @@ pub(super) struct Ledger {
     pub(super) backlog: Backlog,
     is_changed: bool,
     under_way_max: usize,
-    /// What the wall clock and the monotonic one said last.
+    /// Last readings of the wall clock and the monotonic clock.
     clocks: Option<(Timestamp, Duration)>,
 }
 
 impl Ledger {
-    /// As the store has it.
+    /// Starts from the stored state.
     pub(super) fn new(row: EndpointRow, parked: Vec<ParkedPush>, under_way_max: usize) -> Self {
         Self {
             backlog: Backlog::new(row.pushed_sequence, parked, under_way_max),
@@ -35,8 +36,8 @@ impl Ledger {
         }
     }
 
-    /// Compares the wall clock with a monotonic one: time by which the former was put forward is not time for
-    /// which the endpoint has failed.
+    /// Compares the wall clock with the monotonic one: a jump of the wall clock must not count as time of
+    /// failure.
     pub(super) fn keep_time(&mut self, now: Timestamp, elapsed: Duration) {
         let Some((then, before)) = self.clocks.replace((now, elapsed)) else {
             return;
@@ -54,7 +55,7 @@ impl Ledger {
         self.row.failures >= FAILING_AFTER
     }
 
-    /// Whether further events of the feed are of use now.
+    /// How many further events of the feed to read now.
     pub(super) fn room(&self) -> usize {
         match self.row.disabled {
             Some(_) => 0,
@@ -62,14 +63,14 @@ impl Ledger {
         }
     }
 
-    /// What is to be sent now.
+    /// The next event to send now.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
         let under_way = self.backlog.under_way();
         if self.row.disabled.is_some() || under_way >= self.under_way_max {
             return None;
         }
         if self.is_failing() && self.backlog.has_parked() {
-            // One at a time, by its schedule: it finds out when the endpoint is back.
+            // A single probe by its schedule finds out when the endpoint is back.
             return if under_way == 0 {
                 self.backlog.next_parked(now)
             } else {
@@ -79,7 +80,7 @@ impl Ledger {
         self.backlog.next(now)
     }
 
-    /// When to look again, if nothing happens before.
+    /// When the next parked event is due, if one could be sent then.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let under_way_max = if self.is_failing() {
             1
@@ -90,7 +91,7 @@ impl Ledger {
         self.backlog.next_due().filter(|_| has_hands)
     }
 
-    /// Notes how an attempt ended.
+    /// Records the outcome of an attempt.
     pub(super) fn note(
         &mut self,
         endpoint: &Endpoint,
@@ -120,8 +121,8 @@ impl Ledger {
         record.last_error = Some(why);
         let failed_since = *record.first_failed_at.get_or_insert(now);
         let pause = endpoint.schedule.pause(record.attempts, jitter);
-        // Where others were taken meanwhile it is this event that is not; else the endpoint is at fault,
-        // and its end is for the whole endpoint to find.
+        // Give up only a poison event: others were delivered while it failed. Otherwise the endpoint is
+        // failing, and `disable_after` ends that.
         if pause.is_none() && failing_since > failed_since {
             record.next_at = None;
             record.given_up_at = Some(now);
@@ -143,7 +144,7 @@ impl Ledger {
         }
     }
 
-    /// What is to be saved, if anything: the row as it is to be, and parked events.
+    /// The row and the parked events that have changed, if any.
     pub(super) fn unsaved(&self) -> Option<Unsaved> {
         let parked = self.backlog.unsaved();
         let mut row = self.row.clone();
@@ -152,7 +153,7 @@ impl Ledger {
         (self.is_changed || has_moved || !parked.is_empty()).then_some(Unsaved { row, parked })
     }
 
-    /// This was saved.
+    /// Marks this as saved.
     pub(super) fn saved(&mut self, unsaved: Unsaved) {
         self.row.pushed_sequence = unsaved.row.pushed_sequence;
         self.row.leased_until = unsaved.row.leased_until;
@@ -161,7 +162,7 @@ impl Ledger {
     }
 }
 
-/// What the store is to be told, all of it or nothing.
+/// Changes to save in one transaction.
 #[derive(Clone)]
 pub(super) struct Unsaved {
     pub(super) row: EndpointRow,

@@ -1,4 +1,4 @@
-//! The rules of pushing, played through without an endpoint.
+//! The rules of endpoint state, without an endpoint.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,9 @@ use crate::outbound::address::EndpointUrl;
 use crate::push::endpoint::Schedule;
 use crate::push::headers::Headers;
 
-/// The pauses of the tests' endpoint; no jitter that shortens or lengthens them by more than a tenth.
+/// In seconds; jitter changes each by a tenth at most.
 const PAUSES: [u64; 2] = [10, 100];
 
-/// Events on their way to it at once.
 const UNDER_WAY_MAX: usize = 4;
 
 fn endpoint() -> Endpoint {
@@ -87,7 +86,7 @@ impl Play {
         }
     }
 
-    /// Everything that is sent at this second, and is then under way.
+    /// Everything that is sent at this second, and is then in flight.
     fn sent(&mut self, second: i64) -> Vec<i64> {
         let mut sent = Vec::new();
         while let Some(next) = self.ledger.next(at(second)) {
@@ -116,7 +115,7 @@ impl Play {
         self.ends(sequence, Outcome::Delivered, second);
     }
 
-    /// As another process would find it after everything was saved.
+    /// The state that another process loads after everything was saved.
     fn restarted(mut self) -> Self {
         let mut told = self.ledger.unsaved().expect("something to save");
         told.row.leased_by = None;
@@ -225,7 +224,7 @@ fn only_what_is_refused_while_others_are_taken_is_given_up() {
 #[test]
 fn what_is_parked_keeps_its_record_when_it_is_met_again_behind_the_kept_place() {
     const REFUNDS: [u128; 4] = [1, 2, 2, 3];
-    // The first stays under way all the time, so the place stays before everything.
+    // The first stays in flight all the time, so the cursor stays before everything.
     let mut play = Play::of(&REFUNDS);
     assert_eq!(play.sent(0), [1, 2, 4]);
     play.fails(2, 0);
@@ -323,12 +322,12 @@ fn a_clock_that_is_put_forward_disables_nothing() {
     };
     play.ledger.keep_time(at(0), Duration::ZERO);
     play.ledger.note(&play.endpoint, 1, failed(), at(0), 0);
-    // Five days by the wall clock, twenty seconds by the other.
+    // Five days by the wall clock, twenty seconds by the monotonic one.
     play.ledger.keep_time(at(432_000), Duration::from_secs(20));
     play.ledger
         .note(&play.endpoint, 1, failed(), at(432_000), 0);
     assert_eq!(play.ledger.row.disabled, None);
-    // And as long as it is allowed to fail, by both.
+    // A day by both clocks.
     play.ledger.keep_time(at(432_000 + 86_400), day);
     play.ledger
         .note(&play.endpoint, 1, failed(), at(432_000 + 86_400), 0);

@@ -1,15 +1,13 @@
-//! Headers that an endpoint asks for besides the signature, such as the key of a gateway in front of it. Their
-//! values are secrets; their names can be none of those that carry the message or the connection.
+//! Extra headers of an endpoint, such as the key of a gateway in front of it. Their values are secrets.
+//! Headers that describe the message or the connection are reserved.
 
 use std::fmt;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers of one endpoint.
 const HEADERS_MAX: usize = 16;
-/// Longest value.
 const VALUE_CHARS_MAX: usize = 4_096;
-/// What belongs to one connection (RFC 9110 §7.6.1), and what the client says of it.
+/// Headers of the connection (RFC 9110 §7.6.1), which the client sets.
 const OF_CONNECTION: [&str; 13] = [
     "connection",
     "expect",
@@ -25,27 +23,24 @@ const OF_CONNECTION: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Beginnings of those that describe the body, or prove it.
+/// Prefixes of headers that describe or sign the body.
 const OF_MESSAGE: [&str; 2] = ["content-", "webhook-"];
 
-/// Why a header is not taken. Worded to follow the name of the config key; shows no value.
+/// Why a header is rejected. Worded to follow the name of the config key; shows no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// No name of a header.
     #[error("is no name of a header")]
     Name,
-    /// It would change how the message is sent or read.
+    /// It would change how the request is sent or read.
     #[error(
         "is a header of the message or the connection, which this program sets itself; remove it"
     )]
     Reserved,
-    /// Names have no case.
-    #[error("is given twice; names of headers have no case")]
+    /// Header names are case-insensitive.
+    #[error("is given twice; header names are case-insensitive")]
     Twice,
-    /// More than any gateway asks for.
     #[error("is one too many; an endpoint has {HEADERS_MAX} at most")]
     TooMany,
-    /// Nothing that a header can hold.
     #[error("must be printable ASCII of at most {VALUE_CHARS_MAX} characters")]
     Value,
 }
@@ -55,7 +50,6 @@ pub enum HeaderError {
 pub struct Headers(HeaderMap);
 
 impl Headers {
-    /// Adds one.
     pub fn add(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Name)?;
         let is_of_message = OF_MESSAGE

@@ -1,28 +1,28 @@
-//! Push: each event is posted to the configured endpoints, signed as Standard Webhooks lays it down.
+//! Push: posts each event to the configured endpoints, signed as Standard Webhooks defines it.
 //!
 //! # What is promised
 //!
-//! * **At least once.** An event counts as delivered when the endpoint answers 2xx and that is saved; what
-//!   was answered just before a crash is sent again, under the same `webhook-id`.
-//! * **In order for each refund.** The next event of a refund is sent after the last one was taken. Events
-//!   of different refunds pass each other.
-//! * **Nobody waits for an endpoint.** Each has its own task and threads; callbacks and other endpoints never
-//!   wait for it, and a failing refund holds up only itself: its events are *parked* and tried again by
-//!   the schedule, while the rest go on.
-//! * **Nothing is lost.** How far an endpoint has come, and what is parked, is in the store. The events
-//!   themselves are in the feed, so that an operator can push any of them again.
+//! * **At least once.** An event counts as delivered when the endpoint answers 2xx and that is saved. One
+//!   that was answered just before a crash is sent again, with the same `webhook-id`.
+//! * **In order for each refund.** The next event of a refund is sent after the previous one was delivered.
+//!   Events of different refunds pass each other.
+//! * **No head-of-line blocking.** Each endpoint has its own task and threads; callbacks and other endpoints
+//!   never wait for it. A failing event holds up only its refund: the events of that refund are *parked* and
+//!   retried by the schedule. After the last retry an event is *given up*: it is a dead letter, which is sent
+//!   again only if an operator recovers the endpoint.
+//! * **Nothing is lost.** The store holds each endpoint's cursor and parked events. The events themselves are
+//!   in the feed, so that an operator can replay any of them.
 //!
 //! # How an endpoint is served
 //!
-//! One instance at a time serves it, by a lease in its row that ends by itself (`worker`). The worker
-//! keeps a window of the feed in memory (`backlog`), decides by rules without any IO what a failure means
-//! (`ledger`), and hands single events to threads that post them (`delivery`), to addresses that
-//! are allowed (`address`).
+//! One instance at a time serves it, by a lease in its row that expires (`worker`). The worker keeps a window
+//! of the feed in memory (`backlog`), decides without IO what a failure means (`endpoint_state`), and hands
+//! single events to threads that post them (`delivery`), to allowed addresses only (`outbound::address`).
 //!
-//! While the last few attempts all failed, the endpoint itself is taken to be failing: only one parked
-//! event is tried at a time, by its schedule, and nothing is given up. Once one is taken, everything that is
-//! parked is tried at once. After days of nothing but failures, or at a 410, the endpoint is
-//! disabled until an operator recovers it.
+//! After a few failures in a row the endpoint itself counts as failing: only one parked event is tried at a
+//! time, by its schedule, and nothing is given up. Once one is delivered, all parked events are tried at
+//! once. After days of nothing but failures, or at a 410, the endpoint is disabled until an operator
+//! recovers it.
 
 mod backlog;
 mod delivery;
@@ -51,39 +51,37 @@ pub struct Push {
     store: Arc<Store>,
     feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
-    /// Who serves, in the lease of a row.
+    /// Lease holder, as the row names it.
     instance: String,
     served: RwLock<Vec<Arc<Served>>>,
-    /// Wakes [`Push::run`] after they have changed.
+    /// Wakes [`Push::run`] after a reload.
     reloaded: Notify,
 }
 
-/// One endpoint, and what this process has done for it.
+/// One endpoint, and this process's counters for it.
 struct Served {
     endpoint: Endpoint,
     attempts: AtomicU64,
     failures: AtomicU64,
-    /// Wakes its worker after an operator changed the row, or a reload the settings.
+    /// Wakes its worker after an operator changed the row or a reload changed the settings.
     changed: Notify,
-    /// Another config has taken its place.
+    /// A reload has replaced or removed it.
     is_retired: AtomicBool,
 }
 
 /// An endpoint as an operator sees it.
 pub struct EndpointStatus {
-    /// Where it is.
     pub url: String,
-    /// What is stored of it.
     pub row: EndpointRow,
-    /// Events after what is delivered, parked or not wanted.
+    /// Events after its cursor.
     pub lag: i64,
-    /// Events that are tried again, or wait behind such a one.
+    /// Events that are retried, or wait behind one of the same refund that is.
     pub parked: i64,
-    /// Events that are not tried again unless an operator says so.
+    /// Dead letters: retried only if an operator recovers the endpoint.
     pub given_up: i64,
-    /// Attempts of this process.
+    /// Of this process.
     pub attempts: u64,
-    /// Those that failed.
+    /// Failed attempts of this process.
     pub failures: u64,
 }
 
@@ -96,23 +94,22 @@ pub enum RecoverError {
     /// No event has this number yet.
     #[error("the last event is {last}")]
     BeyondLast {
-        /// The last number given away.
+        /// The last number in use.
         last: i64,
     },
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Push {
-    /// Makes the endpoints known to the store; a new one begins with the next event.
+    /// Registers the endpoints in the store; a new one begins with the next event.
     pub async fn start(
         store: Arc<Store>,
         feed: Arc<Feed>,
         clock: Arc<dyn Clock>,
         endpoints: Vec<Endpoint>,
     ) -> Result<Self, StoreError> {
-        // A store of one process keeps its lease over a restart, however the last process ended.
+        // In a store of one process the lease survives a restart, even after a crash.
         let instance = if store.is_shared() {
             clock.new_uuid().to_string()
         } else {
@@ -130,7 +127,7 @@ impl Push {
         Ok(push)
     }
 
-    /// Every endpoint of the config, as it stands now.
+    /// The state of every configured endpoint.
     pub async fn status(&self) -> Result<Vec<EndpointStatus>, StoreError> {
         let served = self.served();
         if served.is_empty() {
@@ -168,9 +165,9 @@ impl Push {
         Ok(shown.collect())
     }
 
-    /// Serves an endpoint again that was disabled, and tries everything that is parked or was given up
-    /// at once; with `since` it gets everything after that place again. A place that it has not come to yet
-    /// changes nothing: what was not delivered is sent in any case.
+    /// Enables a disabled endpoint and retries all parked and given-up events at once; with `since` it also
+    /// replays all events after that cursor. A cursor ahead of the endpoint's own changes nothing: events that
+    /// were not delivered are sent in any case.
     pub async fn recover(&self, name: &str, since: Option<SeekTo>) -> Result<(), RecoverError> {
         let served = self.served();
         let served = served

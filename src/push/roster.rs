@@ -1,6 +1,6 @@
-//! Which endpoints are served: at first those of the start, then those of each reload. One whose settings are
-//! the same goes on undisturbed; one that is gone or has changed finishes what is under way, saves how far it
-//! has come and gives its lease back, and only then may another take its place.
+//! The endpoints that are served: those of the start, then those of each reload. An endpoint with unchanged
+//! settings goes on undisturbed. A removed or changed one finishes its in-flight attempts, saves its cursor
+//! and releases its lease; only then does its successor start.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use super::{Endpoint, Push, Served};
 use crate::store::{Lane, StoreError};
 
 impl Served {
-    /// Nothing was done yet, or what was done for the endpoint of this name before.
+    /// Takes the counters over from the endpoint of this name before the reload.
     pub(super) fn new(endpoint: Endpoint, before: Option<&Self>) -> Arc<Self> {
         let counted = |of: fn(&Self) -> &AtomicU64| {
             AtomicU64::new(before.map_or(0, |before| of(before).load(Ordering::Relaxed)))
@@ -29,7 +29,6 @@ impl Served {
         })
     }
 
-    /// Whether another config has taken the place of this one.
     pub(super) fn is_retired(&self) -> bool {
         self.is_retired.load(Ordering::Acquire)
     }
@@ -41,13 +40,12 @@ impl Served {
 }
 
 impl Push {
-    /// The endpoints as they are served now.
     pub(super) fn served(&self) -> Vec<Arc<Served>> {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
         served.clone()
     }
 
-    /// Serves these endpoints from now on. Where the store fails nothing has changed.
+    /// Serves these endpoints from now on. If the store fails nothing changes.
     pub async fn reload(&self, endpoints: Vec<Endpoint>) -> Result<(), StoreError> {
         let before = self.served();
         let known = |name: &str| before.iter().find(|served| served.endpoint.name == name);
@@ -71,7 +69,7 @@ impl Push {
         Ok(())
     }
 
-    /// Makes endpoints known to the store; a new one begins with the next event.
+    /// Registers endpoints in the store; a new one begins with the next event.
     pub(super) async fn register(
         &self,
         names: impl Iterator<Item = &str>,
@@ -89,7 +87,7 @@ impl Push {
         Ok(())
     }
 
-    /// Serves every endpoint until the shutdown.
+    /// Runs a worker for each endpoint until the graceful shutdown.
     pub async fn run(&self) {
         let (mut working, mut names) = (FuturesUnordered::new(), HashSet::new());
         loop {
@@ -98,7 +96,7 @@ impl Push {
             }
             for served in self.served() {
                 let name = served.endpoint.name.clone();
-                // An old one of this name is still at work.
+                // The retired worker of this name has not finished.
                 if self.feed.is_draining() || !names.insert(name.clone()) {
                     continue;
                 }

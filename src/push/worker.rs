@@ -1,5 +1,5 @@
-//! One endpoint's worker: takes the lease, keeps the window filled, hands events out and saves what became of
-//! them. It is the only one that touches the endpoint's row, but for an operator who recovers it.
+//! One endpoint's worker: takes the lease, fills the window, hands events out and saves their outcomes. Only
+//! the worker writes the endpoint's row, except when an operator recovers the endpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,23 +16,21 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Feed;
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
-/// How long an instance may serve an endpoint without showing that it lives; then another takes over.
+/// An instance that does not renew its lease for this long loses it to another.
 const LEASE: Duration = Duration::from_secs(10);
-/// Time between two such signs.
 const RENEW: Duration = Duration::from_secs(3);
-/// Pause before a lease, or a store in trouble, is tried again.
+/// Pause before a retry after the lease was taken or the store failed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Longest time for which what was delivered is known in memory alone: so much is sent again after a crash.
+/// Max time for which a delivery is in memory alone: that much is sent again after a crash.
 const SAVE_EVERY: Duration = Duration::from_millis(100);
 
-/// How long an event that was given up is remembered, to be tried again by an operator.
+/// How long a dead letter is kept for an operator to retry.
 const GIVEN_UP_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// Most of them of one endpoint.
+/// Max dead letters of one endpoint.
 const GIVEN_UP_MAX: i64 = 10_000;
-/// How often they are looked at.
+/// How often old dead letters are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// One endpoint's worker.
 pub(super) struct Worker {
     pub(super) store: Arc<Store>,
     pub(super) feed: Arc<Feed>,
@@ -41,11 +39,10 @@ pub(super) struct Worker {
     pub(super) served: Arc<Served>,
 }
 
-/// Why a worker lets go of what it knows.
+/// Why a worker drops its state.
 enum Stop {
-    /// The row is another instance's, or an operator changed it: it is read anew.
+    /// Another instance has the lease, or an operator changed the row: reload it.
     Changed,
-    /// The store is in trouble.
     Store(StoreError),
 }
 
@@ -56,7 +53,7 @@ impl From<StoreError> for Stop {
 }
 
 impl Worker {
-    /// Serves the endpoint whenever the lease is to be had, until the shutdown or a reload.
+    /// Serves the endpoint whenever it holds the lease, until shutdown or a reload.
     pub(super) async fn run(self) {
         while !self.is_over() {
             let stop = match self.lease().await {
@@ -70,7 +67,7 @@ impl Worker {
             };
             if let Some(error) = stop {
                 let endpoint = self.name();
-                tracing::warn!(endpoint, %error, "an endpoint cannot be served; it is tried again");
+                tracing::warn!(endpoint, %error, "an endpoint cannot be served; retrying");
             }
             tokio::select! {
                 _ = self.feed.wait(i64::MAX, Instant::now() + LOOK_AGAIN) => {}
@@ -79,7 +76,7 @@ impl Worker {
         }
     }
 
-    /// Whether somebody else serves the endpoint from now on: the next process, or one by other settings.
+    /// Whether this worker is to end: the process shuts down, or a reload replaced the settings.
     fn is_over(&self) -> bool {
         self.feed.is_draining() || self.served.is_retired()
     }
@@ -88,7 +85,7 @@ impl Worker {
         &self.served.endpoint.name
     }
 
-    /// When a lease that is taken or renewed now ends.
+    /// End of a lease that is taken or renewed now.
     fn lease_end(&self) -> Timestamp {
         self.clock.now().plus(LEASE)
     }
@@ -103,25 +100,25 @@ impl Worker {
             .await
     }
 
-    /// Serves until the shutdown or a reload (`Ok`), or until the row has to be read anew.
+    /// Serves until shutdown or a reload (`Ok`), or until the row has to be reloaded.
     async fn serve(&self, mut row: EndpointRow) -> Result<(), Stop> {
         let epoch = self.feed.epoch();
-        let (name, place) = (self.name().to_owned(), row.pushed_sequence);
+        let (name, cursor) = (self.name().to_owned(), row.pushed_sequence);
         let (last, parked) = self
             .store
             .read_own(move |snapshot| {
                 let last = snapshot.last_sequence()?;
-                let parked = snapshot.parked_pushes(&name, place.min(last))?;
+                let parked = snapshot.parked_pushes(&name, cursor.min(last))?;
                 Ok((last, parked))
             })
             .await?;
-        if place > last {
+        if cursor > last {
             let endpoint = self.name();
             tracing::warn!(
                 endpoint,
-                place,
+                cursor,
                 last,
-                "an endpoint's place is beyond the last event: the store was restored; it goes on from there"
+                "an endpoint's cursor is beyond the last event: the store was restored; it goes on from there"
             );
             row.pushed_sequence = last;
         }
@@ -131,7 +128,7 @@ impl Worker {
         let result = self
             .work(&mut ledger, &mut worker_pool, &mut outcomes, &epoch)
             .await;
-        // Whoever serves next must not send an event that is still under way behind one that follows it.
+        // The next worker must not send a later event of a refund while an earlier one is in flight.
         while ledger.backlog.under_way() > 0 {
             let Some((sequence, outcome)) = outcomes.recv().await else {
                 break;
@@ -162,7 +159,7 @@ impl Worker {
         let mut renewed_at = saved_at;
         let mut forgot_at: Option<Instant> = None;
         while !self.is_over() {
-            // The numbers in memory are of a history that has ended.
+            // A restore: the numbers in memory are of a history that has ended.
             if self.feed.epoch() != *epoch {
                 return Err(Stop::Changed);
             }
@@ -198,7 +195,7 @@ impl Worker {
         Ok(())
     }
 
-    /// When there is something to do even if nothing happens.
+    /// The next deadline: renewing, saving, or a due event.
     fn look_again(&self, ledger: &Ledger, saved_at: Instant, renewed_at: Instant) -> Instant {
         let mut until = renewed_at + RENEW;
         if ledger.unsaved().is_some() {
@@ -212,7 +209,7 @@ impl Worker {
         until
     }
 
-    /// Waits for events that there is room for, until a time or the shutdown.
+    /// Waits for events if the window has space, until a time or shutdown.
     async fn wait_for_events(&self, ledger: &Ledger, until: Instant) {
         let after = match ledger.room() {
             0 => i64::MAX,
@@ -240,7 +237,7 @@ impl Worker {
         }
     }
 
-    /// Hands out what may be sent now.
+    /// Hands out every event that may be sent now.
     async fn send(
         &self,
         ledger: &mut Ledger,
@@ -255,7 +252,7 @@ impl Worker {
                     match found {
                         Ok(Some(event)) if event.sequence == sequence => event,
                         Ok(_) => {
-                            // The event is not there any more: nothing to send.
+                            // The event no longer exists.
                             ledger.backlog.delivered(sequence);
                             continue;
                         }
@@ -280,10 +277,15 @@ impl Worker {
         self.served.attempts.fetch_add(1, Ordering::Relaxed);
         if outcome != Outcome::Delivered {
             self.served.failures.fetch_add(1, Ordering::Relaxed);
-            tracing::info!(endpoint, sequence, ?outcome, "an event was not taken");
+            tracing::info!(
+                endpoint,
+                sequence,
+                ?outcome,
+                "an attempt to push an event failed"
+            );
         }
         let was_enabled = ledger.row.disabled.is_none();
-        // The last byte of a fresh id is chance enough for spreading pauses.
+        // The last byte of a fresh id is random enough for jitter.
         let jitter = self.clock.new_uuid().as_bytes()[15];
         let now = self.clock.now();
         ledger.note(&self.served.endpoint, sequence, outcome, now, jitter);
@@ -297,7 +299,7 @@ impl Worker {
         }
     }
 
-    /// Saves what is not saved yet; whether there was anything.
+    /// Saves all changes; `false` if there were none.
     async fn save(&self, ledger: &mut Ledger) -> Result<bool, Stop> {
         let Some(mut unsaved) = ledger.unsaved() else {
             return Ok(false);
@@ -307,7 +309,7 @@ impl Worker {
         let saved = self
             .store
             .write("save endpoint", Lane::SHARED, move |tx| {
-                // Numbers that are gone were given away in a history that has ended.
+                // The store was restored: these numbers are of a history that has ended.
                 if tx.snapshot().last_sequence()? < told.row.pushed_sequence {
                     return Ok(false);
                 }
@@ -330,7 +332,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// Forgets what was given up long ago, and the oldest where it is too much.
+    /// Deletes dead letters that are too old or too many.
     async fn forget_given_up(&self, ledger: &Ledger) -> Result<(), StoreError> {
         let (name, pushed) = (self.name().to_owned(), ledger.row.pushed_sequence);
         let before = self.clock.now().minus(GIVEN_UP_KEPT);
@@ -342,16 +344,12 @@ impl Worker {
             .await?;
         if forgotten > 0 {
             let endpoint = self.name();
-            tracing::info!(
-                endpoint,
-                forgotten,
-                "events that were given up are forgotten"
-            );
+            tracing::info!(endpoint, forgotten, "old dead letters are deleted");
         }
         Ok(())
     }
 
-    /// Renews the lease; looks whether an operator changed the row.
+    /// Renews the lease and checks whether an operator changed the row.
     async fn renew(&self, ledger: &mut Ledger) -> Result<(), Stop> {
         match self.lease().await? {
             Some(row) if row.revision == ledger.row.revision => Ok(()),

@@ -184,5 +184,5 @@ fn whoever_read_further_than_a_restored_store_goes_is_told_and_skips_nothing() {
         of_new.sort_unstable();
         (of_new.len() == EVENTS && of_new[0] == after + 1).then_some(())
     });
-    assert!(server.log().contains("place is beyond the last event"));
+    assert!(server.log().contains("cursor is beyond the last event"));
 }
