@@ -1,35 +1,35 @@
-//! Faults on demand, for the tests of durability: places where the program ends as by `kill -9`, and
-//! bugs that the tests must find.
+//! Failpoints for the durability tests: places where the process aborts as by `kill -9`, and planted bugs
+//! that the tests must find.
 //!
-//! `crash_point!("name")` stands where a sudden end would be most awkward. A build with the cargo
-//! feature `failpoints` ends there when the variable `FAILPOINTS` says so (`name=return`, or
-//! `name=3*off->return` for the fourth time; crate `fail`). Any other build holds nothing of it, not
-//! even the names: a test searches the program for them. The features `sabotage-*` plant one bug each,
-//! `planted!("sabotage-name")` where it would do its harm; it shows itself where `FAILPOINTS` says so, too.
+//! `crash_point!("name")` marks a place where a crash would do the most harm. A build with the cargo feature
+//! `failpoints` aborts there if the variable `FAILPOINTS` says so (`name=return`, or `name=3*off->return` for
+//! the fourth time; crate `fail`). Other builds contain nothing of it, not even the names: a test searches
+//! the program for them. Each feature `sabotage-*` plants one bug at `planted!("sabotage-name")`;
+//! `FAILPOINTS` enables it, too.
 
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
 compile_error!("`failpoints` and `sabotage-*` are for tests; a release build must not have them");
 
-/// Ends the program here, where a test says so.
+/// Aborts here if a test says so.
 #[cfg(feature = "failpoints")]
 macro_rules! crash_point {
     ($name:literal) => {
         $crate::failpoints::reached($name)
     };
 }
-/// Nothing, in a program that is meant for use.
+/// Compiles to nothing in a product build.
 #[cfg(not(feature = "failpoints"))]
 macro_rules! crash_point {
     ($name:literal) => {};
 }
-/// Whether this planted bug is to show itself.
+/// Whether this planted bug is enabled.
 #[cfg(feature = "failpoints")]
 macro_rules! planted {
     ($bug:literal) => {
         cfg!(feature = $bug) && $crate::failpoints::shows($bug)
     };
 }
-/// No bug is planted in a program that is meant for use.
+/// Always `false` in a product build.
 #[cfg(not(feature = "failpoints"))]
 macro_rules! planted {
     ($bug:literal) => {
@@ -40,7 +40,7 @@ pub(crate) use {crash_point, planted};
 
 #[cfg(feature = "failpoints")]
 pub(crate) fn reached(name: &str) {
-    // `return` is the one action of the crate that runs code of ours.
+    // `return` is the only action of the crate that runs our code.
     fail::fail_point!(name, |_| std::process::abort());
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn shows(bug: &str) -> bool {
     false
 }
 
-/// Reads `FAILPOINTS`; what it says holds for as long as the value returned lives.
+/// Reads `FAILPOINTS`; it applies until the returned value is dropped.
 #[cfg(feature = "failpoints")]
 pub fn arm() -> fail::FailScenario<'static> {
     fail::FailScenario::setup()

@@ -1,5 +1,5 @@
-//! I7: what was answered with success is there. The store cannot know what was answered, so whoever sent
-//! the notifications brings a list: one JSON object a line, written after each answer of success.
+//! I7: every acknowledged callback is stored. The store does not know what was acknowledged, so the sender
+//! brings a list: JSON lines, one written after each success response.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,29 @@ use crate::domain::claim::Account;
 use crate::providers::part_digest;
 use crate::store::{Snapshot, StoreError};
 
-/// Entries of the list that are shown where something is wrong with them.
+/// Max entries of each kind that a report shows.
 const SHOWN_MAX: usize = 20;
 
-/// One answer of success.
+/// One acknowledged callback.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acked {
-    /// The system.
     pub provider: String,
-    /// The account there.
     pub account: String,
-    /// The refund that the notification names; empty or absent where it names none.
+    /// Refund number of the callback; empty or absent where it names none.
     #[serde(default)]
     pub refund_no: String,
     /// Lower-case hex of the SHA-256 of the body as sent.
     pub sha256: String,
 }
 
-/// What was answered with success, and how often.
+/// The acknowledged callbacks, each with its count.
 #[derive(Clone, Debug, Default)]
 pub struct AckedList {
-    /// Notifications of one refund: the digest of each, and how often it was acknowledged.
+    /// By refund: the digest of each callback, and how often it was acknowledged.
     refunds: BTreeMap<(String, String, String), BTreeMap<String, i64>>,
 }
 
-/// A line that is not an entry.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {error}")]
 pub struct AckedError {
@@ -44,25 +41,24 @@ pub struct AckedError {
     error: serde_json::Error,
 }
 
-/// How the list compares with the store.
+/// Result of comparing the list with the store.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AckedResult {
-    /// Different notifications that were acknowledged.
+    /// Distinct acknowledged callbacks.
     pub acked: u64,
-    /// Those of them that are stored.
     pub stored: u64,
-    /// Those that are not, or were counted less often than they were acknowledged.
+    /// Not stored, or counted less often than acknowledged.
     pub lost: u64,
-    /// Those that are stored, or took effect, more than once.
+    /// Stored or applied more than once.
     pub doubled: u64,
-    /// The first of the lost ones.
+    /// The first `SHOWN_MAX`.
     pub lost_shown: Vec<Acked>,
-    /// The first of the doubled ones.
+    /// The first `SHOWN_MAX`.
     pub doubled_shown: Vec<Acked>,
 }
 
 impl AckedList {
-    /// Reads the lines. A last line without its end is that of a writer that was cut off, and left out.
+    /// Parses the lines. Ignores a last line without its line break: its writer was killed.
     pub fn parse(text: &str) -> Result<Self, AckedError> {
         let mut list = Self::default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -80,14 +76,12 @@ impl AckedList {
         Ok(list)
     }
 
-    /// Adds one answer of success.
     pub fn add(&mut self, acked: Acked) {
         let refund = (acked.provider, acked.account, acked.refund_no);
         let digests = self.refunds.entry(refund).or_default();
         *digests.entry(acked.sha256).or_default() += 1;
     }
 
-    /// The refunds of the list.
     pub(super) fn refunds(&self) -> impl Iterator<Item = AckedRefund<'_>> {
         self.refunds
             .iter()
@@ -102,7 +96,7 @@ impl AckedList {
     }
 }
 
-/// What was acknowledged of one refund.
+/// The acknowledged callbacks of one refund.
 pub(super) struct AckedRefund<'a> {
     account: Account,
     refund_no: &'a str,
@@ -110,7 +104,7 @@ pub(super) struct AckedRefund<'a> {
 }
 
 impl AckedRefund<'_> {
-    /// Compares it with what is stored under its number. The feed has been followed to its end.
+    /// Compares them with what is stored under the refund's number. The feed has been read to its end.
     pub(super) fn compare(
         &self,
         snapshot: &mut Snapshot<'_>,
@@ -118,7 +112,7 @@ impl AckedRefund<'_> {
         result: &mut AckedResult,
     ) -> Result<Vec<String>, StoreError> {
         let mut stored: BTreeMap<String, (usize, i64)> = BTreeMap::new();
-        // Deliveries of which only a part is proven, counted under other bytes than they came with.
+        // Deliveries of which only a part is signed may be counted under the bytes of another.
         let mut spare = 0;
         for row in snapshot.bodies_under_number(&self.account, self.refund_no)? {
             let digest = hex(&sha256(&row.body));
@@ -159,8 +153,8 @@ impl AckedRefund<'_> {
         Ok(problems)
     }
 
-    /// Whether the number stands for several refunds, or one that succeeded several times. What names no
-    /// refund makes one each, rightly.
+    /// Whether the number has several refunds, or one that succeeded several times. Callbacks without a
+    /// refund number rightly make one refund each.
     fn took_effect_twice(
         &self,
         snapshot: &mut Snapshot<'_>,
@@ -190,7 +184,6 @@ impl AckedRefund<'_> {
         }
     }
 
-    /// Its name in a report.
     pub(super) fn name(&self) -> String {
         let Account { provider, name } = &self.account;
         format!("{provider}/{name} {}", self.refund_no)

@@ -1,8 +1,8 @@
-//! I2: nothing is invented. The adapter verifies each notification again as it did when it came, over
-//! the stored bytes and at the stored time, and must come to the same key and the same claim.
+//! I2: every callback is authentic. The adapter verifies each again, over the stored bytes and at the stored
+//! time, and must find the same key and the same claim.
 //!
-//! Skipped is what the config can no longer vouch for: an account or a key that was removed. A token
-//! of EPay is not stored, so there the claim alone is compared.
+//! Skipped where the config no longer has the account or the key. EPay's token is not stored, so there only
+//! the claim is compared.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::providers::epay::caller;
 use crate::providers::{About, Registry, Rejection, Request, VerifiedClaim};
 use crate::store::AuditedCallback;
 
-/// What is wrong with a notification; `None` where the config cannot tell.
+/// Violations; `None` where the config cannot tell.
 pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Vec<String>> {
     let headers: Map<String, Value> = serde_json::from_str(&callback.headers).unwrap_or_default();
     let header = |name: &str| headers.get(name).and_then(Value::as_str);
@@ -41,13 +41,13 @@ pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Ve
     let is_earlier = stored.as_ref().zip(claim.as_ref());
     let is_earlier = is_earlier.is_some_and(|(stored, now)| stored.is_earlier_reading_of(now));
     if stored != claim && !is_earlier {
-        problems.push("its bytes do not say what is stored as its claim".to_owned());
+        problems.push("its bytes give another claim than the stored one".to_owned());
     }
     Some(problems)
 }
 
-/// `None` where neither account nor key is configured any more, and where an earlier release stored what is not about a
-/// refund.
+/// `None` where the account or the key is no longer configured, and where an earlier release stored a
+/// callback that is not about a refund.
 fn verify<'a>(
     callback: &'a AuditedCallback,
     registry: &Registry,
@@ -75,7 +75,7 @@ fn verify<'a>(
     has_secret.then(|| relay.verify(&refund_no, &request))
 }
 
-/// What a report of EPay says, if it says anything.
+/// The claim of an EPay report, if it makes one.
 fn epay_claim(content_type: Option<&str>, body: &[u8]) -> Option<Claim> {
     let report = epay::decode(content_type, body).ok()?;
     let key = CloseOutKey::new(report.batchno, report.trandeno).ok()?;

@@ -1,5 +1,5 @@
-//! I10: what grows has a bound. Memory and connections are watched while the service runs; here are the
-//! bounds that show on disk.
+//! I10: everything that grows has a bound. Tests watch memory and connections of a running service; these are
+//! the bounds on disk.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use super::facts::RefundFacts;
 use crate::domain::claim::Reason;
 use crate::domain::refund::ATTENTION_MAX;
 
-/// The log is copied into the file long before.
+/// Checkpoints keep the WAL far smaller.
 const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Ten thousand refusals of ten KiB at most, and SQLite's own pages.
+/// Ten thousand rejected requests of at most ten KiB, and SQLite's own pages.
 const EVIDENCE_BYTES_MAX: u64 = 160 * 1024 * 1024;
 
-/// A refund has few open questions of one kind, however often it is contradicted.
+/// Few open questions of one kind, however often a refund is contradicted.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     for reason in Reason::ALL {
@@ -28,12 +28,12 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     problems
 }
 
-/// The log beside the store, given its length.
+/// The length of SQLite's WAL.
 pub fn of_log(bytes: u64) -> Vec<String> {
     too_large(bytes, LOG_BYTES_MAX)
 }
 
-/// The file of refused requests, which may not be there.
+/// The file of rejected requests, if there is one.
 pub fn of_evidence(path: &Path) -> Vec<String> {
     let bytes = path.metadata().map_or(0, |file| file.len());
     too_large(bytes, EVIDENCE_BYTES_MAX)

@@ -1,5 +1,5 @@
-//! I1: the stored bytes are the bytes that came. The digest of what proves them was stored with them, in
-//! the same transaction, so what changed of it since then shows.
+//! I1: the stored bytes are the received bytes. Their digest was stored in the same transaction, so any later
+//! change of the signed part shows.
 
 use serde_json::Value;
 
@@ -7,8 +7,7 @@ use crate::crypto::sha256;
 use crate::providers::{part_digest, relay};
 use crate::store::AuditedCallback;
 
-/// A body that is signed as a whole is known by its digest, one of which a part is signed by that of the
-/// part, a relayed message by that of its id and body.
+/// The digest covers the whole body, the signed part of it, or a relayed message's id and body.
 pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
     let body = &callback.body;
     let is_body = callback.delivery_key == sha256(body);

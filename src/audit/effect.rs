@@ -1,18 +1,18 @@
-//! I3: however often a notification came, it took effect once. The feed tells each effect, so what it
-//! told is counted against what was said.
+//! I3: each callback is applied exactly once, however often it was delivered. The feed has one event per
+//! effect, so its events are counted against the claims.
 
 use std::collections::HashSet;
 
 use super::facts::{OrderFacts, RefundFacts, Said};
 use crate::domain::claim::{Outcome, Status};
 
-/// One delivery is stored once, and the feed told one status for each notification that was applied.
+/// A delivery is stored once, and each applied callback has one status event.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let keys: HashSet<_> = facts.said.iter().map(|said| &said.delivery_key).collect();
     if keys.len() != facts.said.len() {
         let times = facts.said.len() - keys.len();
-        problems.push(format!("{times} of its notifications are stored twice"));
+        problems.push(format!("{times} of its callbacks are stored twice"));
     }
     if facts.refund.refund_no.is_none() {
         if facts.history.moves() != 1 {
@@ -24,13 +24,11 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     for status in Status::ALL {
         let said = facts.said.iter().filter(|said| has_applied(said, status));
         let (told, said) = (usize::from(facts.history.told(status)), said.count());
-        // A first notification that is unclear makes a pending refund without being applied.
+        // An unclear first callback makes a pending refund without being applied.
         let by_unclear = usize::from(status == Status::Pending && began_unclear(facts));
         if told != said && told != said + by_unclear {
             let status = status.as_str();
-            problems.push(format!(
-                "{told} events say {status}, {said} notifications do"
-            ));
+            problems.push(format!("{told} events say {status}, {said} callbacks do"));
         }
     }
     problems
@@ -50,7 +48,7 @@ fn began_unclear(facts: &RefundFacts) -> bool {
     facts.history.first == Some(Status::Pending) && facts.said.iter().any(is_unclear)
 }
 
-/// An order is closed once and an application handled once, and the feed told it as often.
+/// An order is closed once, an application handled once, and each has one event.
 pub fn of_order(facts: &OrderFacts) -> Vec<String> {
     let mut problems = Vec::new();
     if facts.told_closed != u16::from(facts.closed_by_close_out) {

@@ -1,5 +1,5 @@
-//! What the rules are applied to: one refund or one order with everything that belongs to it, read in
-//! one snapshot, so that a running service cannot change half of it meanwhile.
+//! The input of the rules: one refund or one order with everything that belongs to it, read in one snapshot,
+//! so that a running service cannot change half of it.
 
 use super::feed::{Feed, History};
 use crate::domain::claim::{Claim, RefundNo};
@@ -9,22 +9,20 @@ use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
 use crate::store::{HandledApplication, Snapshot, StoreError, StoredClaim};
 
-/// What a stored notification says, as far as it can be read.
+/// A stored callback, as far as it can be read.
 pub struct Said {
-    /// The notification.
     pub id: CallbackId,
-    /// The refund that it made or met.
+    /// The refund that it created or changed.
     pub refund_id: Option<RefundId>,
-    /// What makes two deliveries the same one.
+    /// Dedup key: equal keys are one delivery.
     pub delivery_key: Vec<u8>,
-    /// What it says; `None` where that cannot be read.
+    /// `None` where it cannot be read.
     pub claim: Option<Claim>,
-    /// What became of it.
     pub verdict: Option<String>,
 }
 
 impl Said {
-    /// What it says, if that took effect.
+    /// The claim, if it was applied.
     pub fn applied(&self) -> Option<&Claim> {
         let claim = self.claim.as_ref()?;
         (self.verdict.as_deref() == Some("applied")).then_some(claim)
@@ -44,22 +42,19 @@ impl From<StoredClaim> for Said {
     }
 }
 
-/// A refund and what it follows from.
+/// A refund and everything it follows from.
 pub struct RefundFacts {
-    /// The refund.
     pub refund: Refund,
-    /// Its order side.
     pub close_out: Option<CloseOut>,
-    /// Everything under its number; empty where it has none.
+    /// All callbacks under its number; empty where it has none.
     pub said: Vec<Said>,
-    /// What the feed told of it.
+    /// Its events in the feed.
     pub history: History,
-    /// The order of its payment, where one is registered.
+    /// The order of its payment, if registered.
     pub order_no: Option<String>,
 }
 
 impl RefundFacts {
-    /// Reads what belongs to a refund.
     pub fn gather(
         snapshot: &mut Snapshot<'_>,
         feed: &mut Feed,
@@ -84,26 +79,22 @@ impl RefundFacts {
     }
 }
 
-/// An order and what was done to it.
+/// An order and everything done to it.
 pub struct OrderFacts {
-    /// The merchant's number.
     pub order_no: String,
-    /// Where it stands.
     pub state: OrderState,
-    /// Whether a close-out closed it.
+    /// `false` where the merchant's registration closed it.
     pub closed_by_close_out: bool,
-    /// Its payments, each with every close-out of it.
+    /// Each payment with all its close-outs.
     pub payments: Vec<(Payment, Vec<CloseOut>)>,
-    /// Its applications that are handled.
     pub handled: Vec<HandledApplication>,
-    /// How often the feed told that it was closed.
+    /// Its `order.closed` events.
     pub told_closed: u16,
-    /// The applications that the feed told to be handled, and how often.
+    /// Its `refund_application.handled` events, by application.
     pub told_handled: Vec<(String, u16)>,
 }
 
 impl OrderFacts {
-    /// Reads what belongs to an order.
     pub fn gather(
         snapshot: &mut Snapshot<'_>,
         feed: &Feed,
@@ -129,7 +120,6 @@ impl OrderFacts {
         })
     }
 
-    /// Close-outs of this order that are done.
     pub fn done(&self) -> impl Iterator<Item = &CloseOut> {
         let all = self.payments.iter().flat_map(|(_, close_outs)| close_outs);
         all.filter(|close_out| close_out.progress == Progress::Done)

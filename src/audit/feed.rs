@@ -1,7 +1,7 @@
-//! The feed as an audit follows it: each event once, in order, kept as what it did to a refund or an
-//! order. The feed is the only place that holds the order in which things happened.
+//! Reads the feed once, in order, and folds each event into the history of its refund or order. Only the feed
+//! holds the order in which things happened.
 //!
-//! What is kept grows with the number of refunds, some 60 bytes each; nothing else in an audit does.
+//! Memory grows with the number of refunds, some 60 bytes each; nothing else in an audit does.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,36 +12,33 @@ use crate::domain::claim::Status;
 use crate::domain::ids::RefundId;
 use crate::store::{EventRow, Snapshot, StoreError};
 
-/// Events in one snapshot.
+/// Events per snapshot.
 const PAGE: u32 = 1_000;
 
-/// What the feed told of one refund.
+/// The events of one refund.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct History {
-    /// How often it told each status, in the order of [`Status::ALL`].
+    /// Events of each status, in the order of [`Status::ALL`].
     told: [u16; Status::ALL.len()],
-    /// The status told first.
     pub first: Option<Status>,
-    /// The status told last.
     pub last: Option<Status>,
-    /// Whether it went on after it had failed.
+    /// Whether it moved on after `failed`.
     pub reopened: bool,
-    /// Whether the refund itself was met.
+    /// Whether the audit has read the refund's row.
     pub is_met: bool,
 }
 
 impl History {
-    /// How often this status was told.
     pub fn told(&self, status: Status) -> u16 {
         self.told[status as usize]
     }
 
-    /// How often any status was told.
+    /// Status events in all.
     pub fn moves(&self) -> u32 {
         self.told.iter().copied().map(u32::from).sum()
     }
 
-    /// Takes a move; the error is the status from which it is not legal.
+    /// Adds a move. `Err` holds the status from which it is illegal.
     fn step(&mut self, to: Status) -> Result<(), Status> {
         let from = self.last.replace(to);
         self.told[to as usize] = self.told[to as usize].saturating_add(1);
@@ -55,7 +52,7 @@ impl History {
     }
 }
 
-/// Everything that the feed told so far.
+/// The events read so far.
 #[derive(Default)]
 pub struct Feed {
     last: i64,
@@ -77,7 +74,7 @@ struct OfOrder {
 }
 
 impl Feed {
-    /// Reads on; `true` where there may be more.
+    /// Reads the next page; `true` if there may be more.
     pub fn follow(
         &mut self,
         snapshot: &mut Snapshot<'_>,
@@ -94,7 +91,7 @@ impl Feed {
         Ok(events.len() == PAGE as usize)
     }
 
-    /// Reads on to the end of what this snapshot sees, and compares the counter with it.
+    /// Reads to the end that this snapshot sees, and compares the counter with the last event.
     pub fn follow_to_end(
         &mut self,
         snapshot: &mut Snapshot<'_>,
@@ -112,7 +109,7 @@ impl Feed {
         Ok(())
     }
 
-    /// What was told of this refund; noted as met.
+    /// The history of this refund; marks its row as read.
     pub fn of_refund(&mut self, id: RefundId) -> History {
         match self.refunds.get_mut(&id) {
             Some(history) => {
@@ -123,25 +120,25 @@ impl Feed {
         }
     }
 
-    /// Refunds that were told of and not met yet.
+    /// Refunds with events whose row was not read.
     pub fn not_met(&self) -> Vec<RefundId> {
         let not_met = self.refunds.iter().filter(|(_, history)| !history.is_met);
         not_met.map(|(id, _)| *id).collect()
     }
 
-    /// Whether this refund was told to have succeeded more than once.
+    /// Whether it has more than one `refund.succeeded`.
     pub fn has_doubled(&self, id: RefundId) -> bool {
         self.refunds
             .get(&id)
             .is_some_and(|history| history.told(Status::Succeeded) > 1)
     }
 
-    /// How often this order was told to be closed.
+    /// Events that closed this order.
     pub fn closed(&self, order_no: &str) -> u16 {
         self.closed.get(order_no).copied().unwrap_or(0)
     }
 
-    /// Each application of this order that was told to be handled, and how often.
+    /// Events that handled an application of this order, by application.
     pub fn handled<'a>(&'a self, order_no: &'a str) -> impl Iterator<Item = (&'a str, u16)> {
         self.handled
             .range((order_no.to_owned(), String::new())..)
@@ -194,7 +191,7 @@ impl Feed {
             ("refund_application.handled", Some(batchno)) => {
                 *self.handled.entry((data.order_no, batchno)).or_default() += 1;
             }
-            (other, _) => return Err(format!("{other:?} is no type of ours")),
+            (other, _) => return Err(format!("{other:?} is not a known event type")),
         }
         Ok(())
     }

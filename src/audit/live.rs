@@ -1,5 +1,5 @@
-//! I5: nothing is stuck without saying so. What is not final is young, or is tried again, or has an open
-//! question that a person sees.
+//! I5: nothing is stuck silently. What is not final is recent, or is retried, or has an open question for a
+//! person.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::domain::close_out::Progress;
 use crate::domain::time::Timestamp;
 use crate::store::AuditedCallback;
 
-/// A running service has applied what it accepted this long before something newer.
+/// A running service applies a callback within this time, measured to the newest callback.
 const APPLIED_WITHIN: Duration = Duration::from_secs(10);
-/// After this many tries, some ten seconds, a notification that cannot be applied is stuck.
+/// A callback that cannot be applied after this many attempts (some ten seconds) is stuck.
 const ATTEMPTS_MAX: i64 = 4;
 
-/// Whether a notification waits for transaction 2 for too long. A stopped store tells no time of its
-/// own; its newest notification does: a service that took that was at work.
+/// Whether a callback waits too long for transaction 2. The newest callback serves as the clock, so that a
+/// stopped store reports nothing.
 pub fn of_callback(callback: &AuditedCallback, newest: Option<Timestamp>) -> Vec<String> {
     if callback.verdict.is_some() {
         return Vec::new();
@@ -24,13 +24,13 @@ pub fn of_callback(callback: &AuditedCallback, newest: Option<Timestamp>) -> Vec
     if is_late || callback.settle_attempts >= ATTEMPTS_MAX {
         let times = callback.settle_attempts;
         return vec![format!(
-            "is not applied since {since}, after {times} failed tries"
+            "is pending since {since}, after {times} failed attempts"
         )];
     }
     Vec::new()
 }
 
-/// A close-out that is not done has the question that says why.
+/// A close-out that is not done has an open question with the reason.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let refusal = match facts.close_out.as_ref().map(|this| this.progress) {
         Some(Progress::Pending(refusal) | Progress::Parked(refusal)) => refusal,

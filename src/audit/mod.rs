@@ -1,24 +1,24 @@
-//! The audit: proves over a store, in use or at rest, that what the service promises holds.
+//! The audit: checks the service's promises against a store, in use or at rest.
 //!
-//! It reads and never writes, takes no lock, and holds each snapshot for one page of rows or a few seconds, so
-//! that it may run beside the service. It believes nothing that the service concluded: bytes are hashed and
-//! verified again, and what follows from them is followed again.
+//! It only reads, takes no lock, and holds each snapshot for one page of rows or a few seconds, so it may run
+//! next to the service. It trusts no conclusion of the service: it hashes and verifies the bytes again and
+//! derives everything else from them.
 //!
-//! # The way of one audit
+//! # Steps
 //!
-//! 1. The engine checks its own pages, indexes and foreign keys (I9): of a file at rest all of them, of one in
-//!    use those of each table that is read within a few seconds.
-//! 2. Every notification: bytes (I1), signature and claim (I2), where it points (I4), whether it is stuck
+//! 1. The engine checks its own pages, indexes and foreign keys (I9): all of a file at rest; of one in use,
+//!    the tables that can be read within a few seconds.
+//! 2. Every callback: bytes (I1), signature and claim (I2), its refund (I4), whether it is stuck
 //!    (I5).
-//! 3. The feed from its first event on: no gap (F1), only legal moves (I6). What it told of each refund
-//!    and order is kept.
-//! 4. Every refund with all that was said of it, and every order with its close-outs, against what the
-//!    feed told: one effect (I3), no half (I4), a question where something waits (I5), amounts (I8),
+//! 3. The feed from its first event on: no gap (F1), only legal moves (I6). Its events are folded into a
+//!    history of each refund and order.
+//! 4. Every refund with all its callbacks, and every order with its close-outs, against that history: applied
+//!    once (I3), completely (I4), a question where something waits (I5), amounts (I8),
 //!    bounds (I10). One page is read in one snapshot together with the newest events, so a running
 //!    service cannot make one side older than the other.
-//! 5. Where a list of acknowledged notifications is given, each is looked up (I7).
+//! 5. Each entry of the list of acknowledged callbacks, if one is given (I7).
 //!
-//! One file an invariant. A row that cannot be read is a finding (I9), and the audit goes on.
+//! One file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
 
 mod acked;
 mod authentic;
@@ -43,22 +43,21 @@ use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot,
 use facts::{OrderFacts, RefundFacts};
 use feed::Feed;
 
-/// Rows in one snapshot. With 64 KiB of body each they hold 12 MiB.
+/// Rows per snapshot: 12 MiB with the largest bodies (64 KiB).
 const PAGE: u32 = 200;
 
-/// What an audit has beside the store; whatever is missing leaves its rules unchecked.
+/// Inputs of an audit besides the store. Rules whose input is missing are skipped.
 #[derive(Clone, Copy, Default)]
 pub struct Means<'a> {
     /// The configured accounts, to verify signatures again.
     pub registry: Option<&'a Registry>,
-    /// The file of refused requests.
+    /// The file of rejected requests.
     pub evidence: Option<&'a Path>,
-    /// What was answered with success.
+    /// The acknowledged callbacks.
     pub acked: Option<&'a AckedList>,
 }
 
-/// Audits a store. An error means that it could not be read to the end; what is wrong in it is in the
-/// report.
+/// Audits a store. Violations are in the report; an error means that the store could not be read to the end.
 pub fn audit(inspection: &mut Inspection, means: Means<'_>) -> Result<Report, StoreError> {
     let mut walk = Walk {
         inspection,
@@ -80,7 +79,7 @@ pub fn audit(inspection: &mut Inspection, means: Means<'_>) -> Result<Report, St
     Ok(walk.report)
 }
 
-/// Looks for damage alone: every rule but I9 is left unchecked.
+/// Checks for damage only (I9).
 pub fn soundness(inspection: &mut Inspection) -> Result<Report, StoreError> {
     let mut walk = Walk {
         inspection,
@@ -92,7 +91,6 @@ pub fn soundness(inspection: &mut Inspection) -> Result<Report, StoreError> {
     Ok(walk.report)
 }
 
-/// An audit under way.
 struct Walk<'a> {
     inspection: &'a mut Inspection,
     means: Means<'a>,
@@ -129,7 +127,7 @@ impl Walk<'_> {
                 let page = snapshot.callbacks_to_audit(after, PAGE)?;
                 Ok((page, snapshot.newest_callback()?))
             })?;
-            // Verified here, outside the snapshot: this is what takes most of the time.
+            // Verified outside the snapshot: this takes most of the time.
             for callback in &page {
                 self.callback(callback);
                 let stuck = live::of_callback(callback, newest);
@@ -153,7 +151,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A message counts once: what it brought the first time is stored under the message's key.
+    /// A relay's message is deduplicated: its first callback is stored under the message's key.
     fn relay_messages(&mut self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -162,7 +160,7 @@ impl Walk<'_> {
                 .look(|snapshot| snapshot.relay_messages_to_audit(after.as_ref(), PAGE))?;
             for ((_, key), callback_id, stored) in &page {
                 let is_right = stored.as_ref() == Some(key);
-                let wrong = "a relay's message points to it, but did not bring it".to_owned();
+                let wrong = "a relay's message points to it, but its key is another one".to_owned();
                 let problems = if is_right { Vec::new() } else { vec![wrong] };
                 self.report.note(Rule::OneEffect, callback_id, problems);
             }
@@ -226,11 +224,11 @@ impl Walk<'_> {
         }
     }
 
-    /// The feed told of refunds that no page had: made meanwhile, or gone.
+    /// Refunds with events but on no page: created during the audit, or missing.
     fn told_but_missing(&mut self) -> Result<(), StoreError> {
         for id in self.feed.not_met() {
             if !self.inspection.look(|snapshot| snapshot.is_refund(id))? {
-                let gone = "the feed told of it, it is not there".to_owned();
+                let gone = "has events, but no row".to_owned();
                 self.report.note(Rule::Whole, &id, vec![gone]);
             }
         }
@@ -241,7 +239,7 @@ impl Walk<'_> {
         match self.inspection.log_bytes() {
             Some(bytes) => self
                 .report
-                .note(Rule::Bounded, &"log", bounded::of_log(bytes)),
+                .note(Rule::Bounded, &"WAL", bounded::of_log(bytes)),
             None => self.report.skip(Rule::Bounded),
         }
         match self.means.evidence {

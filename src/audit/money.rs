@@ -1,11 +1,11 @@
-//! I8: amounts are those that were said and paid. Each refund has the one amount that its notifications
-//! name, so the sums over refunds and over notifications are the same, currency by currency.
+//! I8: amounts match the callbacks and the payments. Each refund has the one amount that its callbacks name,
+//! so the sums over refunds and over callbacks are equal, currency by currency.
 
 use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
 use crate::domain::money::{Amount, Currency, Money};
 
-/// The amount of a refund was said, and nothing that was applied said another.
+/// A callback names the refund's amount, and no applied callback names another.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let money = facts.refund.money;
@@ -15,7 +15,7 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
             .iter()
             .filter_map(|said| said.claim.as_ref()?.money);
         if money.is_some_and(|money| !said.any(|said| said == money)) {
-            problems.push(format!("{} was never said", shown(money)));
+            problems.push(format!("no callback names {}", shown(money)));
         }
         let applied = facts.said.iter().filter_map(|said| said.applied()?.money);
         for other in applied.filter(|said| Some(*said) != money) {
@@ -38,7 +38,7 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     problems
 }
 
-/// No more was taken back from a payment than was paid.
+/// No payment is refunded by more than was paid.
 pub fn of_order(facts: &OrderFacts) -> Vec<String> {
     let mut problems = Vec::new();
     for (payment, close_outs) in &facts.payments {

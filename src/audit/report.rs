@@ -1,4 +1,4 @@
-//! What an audit found: for each rule how much was looked at, how much could not be, and what breaks it.
+//! The result of an audit: for each rule how much was checked, how much was skipped, and the violations.
 
 use std::fmt;
 
@@ -7,38 +7,38 @@ use serde_json::{Value, json};
 
 use super::acked::AckedResult;
 
-/// Findings of one rule that are kept word for word; the rest is counted.
+/// Violations of one rule that are reported in full; the rest is counted.
 const SHOWN_MAX: usize = 20;
 
-/// An invariant, by the name under which it is promised.
+/// An invariant of `docs/durability.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// The bytes are those that were acknowledged.
+    /// Stored bytes are the received bytes.
     Durable,
-    /// Each notification was sent by somebody who holds a key.
+    /// Each callback verifies again.
     Authentic,
-    /// However often it came, it took effect once.
+    /// Each callback is applied exactly once.
     OneEffect,
-    /// Transaction 2 left no half.
+    /// Transaction 2 is atomic.
     Whole,
-    /// Nothing is stuck without saying so.
+    /// Nothing is stuck silently.
     Live,
-    /// Only moves of the state machine.
+    /// Only legal moves of the state machine.
     Legal,
-    /// Success was never said before the commit.
+    /// Every acknowledged callback is stored.
     Acknowledged,
-    /// Amounts agree with what was said and paid.
+    /// Amounts match callbacks and payments.
     Money,
-    /// The engine finds no damage, every row can be read.
+    /// No damage, every row can be read.
     Sound,
-    /// What grows has a bound.
+    /// Everything that grows has a bound.
     Bounded,
-    /// The feed has no gap.
+    /// The feed is gapless.
     Gapless,
 }
 
 impl Rule {
-    /// Every rule, in the order in which it is shown.
+    /// In the order of the report.
     pub const ALL: [Self; 11] = [
         Self::Durable,
         Self::Authentic,
@@ -53,60 +53,60 @@ impl Rule {
         Self::Gapless,
     ];
 
-    /// Its short and its long name, and what it says.
+    /// Id, name and statement.
     pub const fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Durable => ("I1", "durable", "stored bytes are the bytes that came"),
-            Self::Authentic => ("I2", "authentic", "each notification verifies again"),
-            Self::OneEffect => ("I3", "one effect", "each takes effect exactly once"),
-            Self::Whole => ("I4", "whole", "transaction 2 left no half"),
-            Self::Live => ("I5", "live", "nothing is stuck without saying so"),
-            Self::Legal => ("I6", "legal", "only moves of the state machine"),
+            Self::Durable => ("I1", "durable", "stored bytes are the received bytes"),
+            Self::Authentic => ("I2", "authentic", "each callback verifies again"),
+            Self::OneEffect => ("I3", "one effect", "each callback is applied exactly once"),
+            Self::Whole => ("I4", "whole", "transaction 2 is atomic"),
+            Self::Live => ("I5", "live", "nothing is stuck silently"),
+            Self::Legal => ("I6", "legal", "only legal moves of the state machine"),
             Self::Acknowledged => (
                 "I7",
                 "acknowledged",
-                "what was answered with success is there",
+                "every acknowledged callback is stored",
             ),
-            Self::Money => ("I8", "money", "amounts are those that were said and paid"),
+            Self::Money => ("I8", "money", "amounts match callbacks and payments"),
             Self::Sound => ("I9", "sound", "no damage, every row can be read"),
-            Self::Bounded => ("I10", "bounded", "what grows has a bound"),
-            Self::Gapless => ("F1", "gapless", "the feed is numbered without a gap"),
+            Self::Bounded => ("I10", "bounded", "everything that grows has a bound"),
+            Self::Gapless => ("F1", "gapless", "the feed has no gap"),
         }
     }
 }
 
-/// Something that breaks a rule.
+/// One violation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// What it is about: an id, an order number, a number in the feed.
+    /// An id, an order number or an event number.
     pub id: String,
-    /// What is wrong with it.
+    /// Worded to follow `id`.
     pub what: String,
 }
 
-/// What was found about one rule.
+/// The result of one rule.
 #[derive(Clone, Debug, Default)]
 pub struct Finding {
-    /// How many rows or files were looked at.
+    /// Rows or files.
     pub checked: u64,
-    /// How many could not be, because what is needed is not at hand: a key, a list.
+    /// Rows or files that could not be checked: a key or a list is missing.
     pub skipped: u64,
-    /// How many violations there are.
+    /// Violations in all.
     pub broken: u64,
-    /// The first of them.
+    /// The first `SHOWN_MAX` violations.
     pub shown: Vec<Violation>,
 }
 
-/// What was found about every rule.
+/// The result of every rule.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     findings: [Finding; Rule::ALL.len()],
-    /// How the list of what was acknowledged compares, where one was given.
+    /// `None` where no list was given.
     pub acked: Option<AckedResult>,
 }
 
 impl Report {
-    /// Notes what a rule says of one thing: nothing, or what is wrong with it.
+    /// Counts one checked row and its violations, if any.
     pub(super) fn note(&mut self, rule: Rule, id: &dyn fmt::Display, problems: Vec<String>) {
         let finding = &mut self.findings[rule as usize];
         finding.checked += 1;
@@ -119,22 +119,19 @@ impl Report {
         }
     }
 
-    /// Notes that one thing could not be looked at.
+    /// Counts one row that could not be checked.
     pub(super) fn skip(&mut self, rule: Rule) {
         self.findings[rule as usize].skipped += 1;
     }
 
-    /// What was found about this rule.
     pub fn finding(&self, rule: Rule) -> &Finding {
         &self.findings[rule as usize]
     }
 
-    /// Whether nothing breaks any rule.
     pub fn is_clean(&self) -> bool {
         self.findings.iter().all(|finding| finding.broken == 0)
     }
 
-    /// All of it for programs.
     pub fn to_json(&self) -> Value {
         let rules = Rule::ALL.map(|rule| {
             let (id, name, what) = rule.words();

@@ -1,5 +1,5 @@
-//! I4: transaction 2 left no half. What it writes in one commit is either all there or not at all: the
-//! verdict, the refund, the close-out, the application, the order.
+//! I4: transaction 2 is atomic. The verdict, the refund, the close-out, the application and the order are
+//! written in one commit, all or nothing.
 
 use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
@@ -7,13 +7,13 @@ use crate::domain::ids::ExternalId;
 use crate::domain::order::OrderState;
 use crate::store::AuditedCallback;
 
-/// A applied notification with a claim points to the refund of its number; any other to none.
+/// An applied callback with a claim points to the refund of its number; any other callback to none.
 pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
     let has_effect = callback.verdict.is_some() && callback.claim.is_some();
     let problem = match (&callback.refund_id, &callback.refund) {
-        (None, _) if has_effect => "is applied, but made or met no refund",
+        (None, _) if has_effect => "is applied, but has no refund",
         (Some(_), _) if !has_effect => "points to a refund, but is not applied",
-        (Some(_), None) => "points to a refund that is not there",
+        (Some(_), None) => "points to a refund that does not exist",
         (Some(_), Some((account, refund_no)))
             if *account != callback.account
                 || refund_no.as_deref().unwrap_or_default() != callback.refund_no =>
@@ -25,13 +25,13 @@ pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
     vec![problem.to_owned()]
 }
 
-/// A refund has a applied notification, and a close-out exactly if one of them asks for it.
+/// A refund has an applied callback, and a close-out exactly if one of its callbacks asks for it.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let id = facts.refund.id;
     let of_this = || facts.said.iter().filter(|said| said.refund_id == Some(id));
     if facts.refund.refund_no.is_some() && of_this().next().is_none() {
-        problems.push("no applied notification made it".to_owned());
+        problems.push("no applied callback created it".to_owned());
     }
     if of_this().count()
         < facts
@@ -40,7 +40,7 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
             .filter(|said| said.verdict.is_some())
             .count()
     {
-        problems.push("notifications of its number point to another refund".to_owned());
+        problems.push("callbacks of its number point to another refund".to_owned());
     }
     let mut asks = of_this().filter_map(|said| Some((said.id, said.claim.as_ref()?)));
     match &facts.close_out {
@@ -53,7 +53,7 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
                 id == this.callback_id && claim.close_out.as_ref() == Some(&this.key)
             };
             if !asks.any(is_asked) {
-                problems.push("the notification of its close-out did not ask for it".to_owned());
+                problems.push("the callback of its close-out did not ask for it".to_owned());
             }
             if this.progress == Progress::Done {
                 problems.extend(of_done(facts, this.order_no.as_ref()));

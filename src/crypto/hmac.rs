@@ -1,11 +1,12 @@
-//! Secrets that both sides know, and what is made with them.
+//! Shared secrets and what is computed with them.
 //!
-//! * [`SuffixSecret`]: SHA-1 over a text and the secret behind it. `PayCools`' flat form knows
-//!   nothing better. It is no HMAC and SHA-1 is broken for collisions, so the adapter refuses every
-//!   text that could be read in two ways, and the form is off where no secret is configured.
-//! * [`WebhookSecrets`]: HMAC-SHA256 as Standard Webhooks 1.0.0 lays it down. The crate of that
-//!   project asks the system for the time and knows one secret only; here the time is a parameter
-//!   and a rotation has several. The test below holds both to the same published signature.
+//! * [`SuffixSecret`]: SHA-1 over a text followed by the secret, as `PayCools`' flat form demands. It is no HMAC,
+//!   and SHA-1 is broken for collisions, so the adapter rejects every ambiguous text, and the form is off
+//! where   no secret is configured.
+//! * [`WebhookSecrets`]: HMAC-SHA256 by Standard Webhooks 1.0.0. The crate of that project reads the system
+//!   clock and knows one secret only; here the time is a parameter and a rotation has several secrets.
+//! `crypto/tests/macs.rs` checks the example signature of the official libraries; `tests/it/clients.rs`
+//! checks relays   signed and pushes verified by the official libraries for JavaScript and Python.
 
 use std::fmt;
 
@@ -20,41 +21,37 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::mistakes::WebhookKeyForm;
 use super::{hex, sha256};
 
-/// Prefix of a written Standard Webhooks secret.
 const SECRET_PREFIX: &str = "whsec_";
-/// Fewest secret bytes: what Standard Webhooks asks of a secret (192 bits).
+/// Minimum of Standard Webhooks (192 bits).
 const SECRET_BYTES_MIN: usize = 24;
-/// How far the signed time may lie from ours, both ways, this very second included.
+/// Max difference between the signed time and ours, either way, inclusive.
 const TOLERANCE_SECONDS: i64 = 300;
-/// Longest message id; a UUID has 36 characters.
+/// A UUID has 36 characters.
 const MESSAGE_ID_CHARS_MAX: usize = 128;
-/// Longest header of signatures: 29 secrets of one rotation. All of it is kept, to be verified again.
+/// 29 signatures of one rotation. The whole header is stored, to be verified again.
 const SIGNATURES_CHARS_MAX: usize = 1_400;
-/// Most digits of a time; ten are in use until the year 2286.
+/// Ten digits are in use until the year 2286.
 const TIMESTAMP_DIGITS_MAX: usize = 12;
 
-/// A secret that is hashed behind the text it vouches for.
+/// A secret that is appended to the text before hashing.
 #[derive(Clone)]
 pub struct SuffixSecret(SecretString);
 
-/// Why a digest does not vouch for a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
-    /// Absent or empty.
     #[error("the digest is missing")]
     Missing,
-    /// Made of another text or with another secret.
+    /// Of another text or secret.
     #[error("the digest does not match")]
     Mismatch,
 }
 
 impl SuffixSecret {
-    /// Takes the secret over.
     pub fn new(secret: &str) -> Self {
         Self(SecretString::from(secret))
     }
 
-    /// Forty lower-case hex digits: SHA-1 of `text` and the secret behind it.
+    /// SHA-1 of `text` followed by the secret, in lower-case hex.
     pub fn sha1_hex(&self, text: &str) -> String {
         let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
         context.update(text.as_bytes());
@@ -62,7 +59,7 @@ impl SuffixSecret {
         hex(context.finish().as_ref())
     }
 
-    /// Checks hex digits in either case. Takes the same time wherever they differ.
+    /// Checks hex digits of either case, in constant time.
     pub fn verify_sha1_hex(&self, text: &str, digest: Option<&str>) -> Result<(), DigestError> {
         let said = digest.unwrap_or_default().to_ascii_lowercase();
         if said.is_empty() {
@@ -85,7 +82,7 @@ pub enum WebhookSecretError {
     /// Another kind of secret.
     #[error("must begin with whsec_, as Standard Webhooks secrets do")]
     Prefix,
-    /// Behind the prefix stands no Base64.
+    /// No Base64 after the prefix.
     #[error("must be whsec_ and standard base64: echo whsec_$(openssl rand -base64 32)")]
     NotBase64,
     /// Could be guessed.
@@ -96,25 +93,22 @@ pub enum WebhookSecretError {
     None,
 }
 
-/// Why no secret vouches for a message.
+/// Why no secret verifies a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookSignatureError {
     /// The header of this name is absent or empty.
     #[error("the {0} header is missing")]
     Missing(&'static str),
-    /// Longer than an id, or with characters (a full stop, white space) that blur the signed text.
+    /// Too long, or with characters (a full stop, white space) that make the signed text ambiguous.
     #[error("the webhook-id is not usable")]
     Id,
-    /// More signatures than any rotation has.
     #[error("the webhook-signature is longer than 1400 characters")]
     TooMany,
     /// Not whole seconds since 1970.
     #[error("the webhook-timestamp is not a number of seconds")]
     Timestamp,
-    /// Before or after our time by more than five minutes.
     #[error("the webhook-timestamp is more than five minutes away")]
     OutsideTolerance,
-    /// Tried with every secret.
     #[error("no v1 signature matches any secret")]
     Mismatch,
 }
@@ -124,12 +118,12 @@ pub enum WebhookSignatureError {
 pub struct WebhookSecret {
     id: String,
     key: hmac::Key,
-    /// What stands behind `whsec_`, for saying what a relay did with it.
+    /// The text after `whsec_`, for the diagnosis of a relay's mistakes.
     encoded: SecretString,
 }
 
 impl WebhookSecret {
-    /// Reads `whsec_` and Base64 of at least 24 bytes.
+    /// Parses `whsec_` and Base64 of at least 24 bytes.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let encoded = text
             .strip_prefix(SECRET_PREFIX)
@@ -147,15 +141,15 @@ impl WebhookSecret {
         })
     }
 
-    /// Makes the text of a fresh secret for `demo` and the tests.
+    /// Generates a secret for `demo` and the tests.
     pub fn generate_text() -> String {
         let mut bytes = [0; 32];
         OsRng.fill_bytes(&mut bytes);
         format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes))
     }
 
-    /// Names the secret in the store without telling it: eight hex digits of its SHA-256. It stays
-    /// the same when secrets are added or reordered.
+    /// Names the secret in the store without revealing it: eight hex digits of its SHA-256. Stable when
+    /// secrets are added or reordered.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -180,7 +174,7 @@ impl WebhookSecret {
         context.sign()
     }
 
-    /// The key that a relay uses which takes this form for the secret.
+    /// The key of a relay that uses this form of the secret.
     pub(super) fn key(&self, form: WebhookKeyForm) -> hmac::Key {
         let encoded = self.encoded.expose_secret();
         let text = match form {
@@ -200,7 +194,7 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// A message as its headers and bytes came; `None` for a header that is absent.
+/// A received message; `None` for an absent header.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookMessage<'a> {
     /// `webhook-id`.
@@ -213,21 +207,20 @@ pub struct WebhookMessage<'a> {
     pub body: &'a [u8],
 }
 
-/// Who vouched for which message.
+/// Which secret verified which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WebhookProof<'a> {
     /// [`WebhookSecret::id`] of the secret that matched.
     pub secret_id: &'a str,
-    /// The `webhook-id`, which the signature covers.
+    /// `webhook-id`, covered by the signature.
     pub message_id: &'a str,
 }
 
-/// The secrets of one relay or endpoint, several while one takes the place of another.
+/// The secrets of one relay or endpoint, several during a rotation.
 #[derive(Clone, Debug)]
 pub struct WebhookSecrets(pub(super) Vec<WebhookSecret>);
 
 impl WebhookSecrets {
-    /// Takes one secret or more.
     pub fn new(secrets: Vec<WebhookSecret>) -> Result<Self, WebhookSecretError> {
         if secrets.is_empty() {
             return Err(WebhookSecretError::None);
@@ -240,8 +233,8 @@ impl WebhookSecrets {
         self.0.iter().any(|secret| secret.id == id)
     }
 
-    /// The `webhook-signature` of a message that we send: one entry for each secret, so that a receiver
-    /// may hold either during a rotation.
+    /// The `webhook-signature` of a message that we send: one entry per secret, so that a receiver may have
+    /// either during a rotation.
     pub fn sign(&self, message_id: &str, seconds: i64, body: &[u8]) -> String {
         let signatures: Vec<_> = self
             .0
@@ -251,8 +244,8 @@ impl WebhookSecrets {
         signatures.join(" ")
     }
 
-    /// Verifies `id.timestamp.body`. Each secret hashes the body once, whatever the number of
-    /// signatures in the header, and compares in constant time.
+    /// Verifies `id.timestamp.body`. Hashes the body once per secret, however many signatures the header
+    /// holds, and compares in constant time.
     pub fn verify<'a>(
         &'a self,
         message: &WebhookMessage<'a>,
@@ -297,7 +290,7 @@ impl WebhookSecrets {
     }
 }
 
-/// Plain digits only: the text itself is signed, so it must have one reading.
+/// Plain digits only: the text itself is signed, so it must be unambiguous.
 fn seconds(text: &str) -> Option<i64> {
     let plain = text.len() <= TIMESTAMP_DIGITS_MAX && text.bytes().all(|b| b.is_ascii_digit());
     if plain { text.parse().ok() } else { None }

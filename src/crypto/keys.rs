@@ -1,8 +1,8 @@
-//! The keys of one provider account and the times in which each counts.
+//! The keys of one provider account and the validity period of each.
 //!
-//! Rotation is the reason: the provider starts to sign with a new key at an hour nobody announces,
-//! so the old and the new key stand side by side for a while. Which key made a signature is never
-//! read from the message; every key valid at that moment is tried, in the order of the config.
+//! They allow a rotation: the provider starts to sign with a new key at an unannounced time, so the old and
+//! the new key are both configured for a while. The message never names its key; every key that is valid at
+//! that time is tried, in the order of the config.
 
 use std::collections::HashSet;
 
@@ -11,26 +11,23 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{VerifyingKey, sha256};
 
-/// Fingerprint of the key with which `trigger` signs where it is given none. Its private half stands
-/// in the source.
+/// Fingerprint of the default key of `trigger`. Its private half is published in the source.
 pub const PUBLISHED_TEST_KEY: &str =
     "98c52c2bc70614e84ba10da5c1ad772a3cf4df7c9729f83597cc351e730d150d";
 
-/// One key of a ring. It counts from `not_before` to `not_after`, both included.
+/// One key of a ring, valid from `not_before` to `not_after`, inclusive.
 #[derive(Debug, Clone)]
 pub struct RingKey {
-    /// Name in the config, kept with every callback this key verified.
+    /// Name in the config, stored with every callback that this key verified.
     pub id: String,
-    /// The key itself.
     pub key: VerifyingKey,
-    /// First moment in which the key counts; `None` = since ever.
+    /// `None`: no limit.
     pub not_before: Option<jiff::Timestamp>,
-    /// Last moment in which the key counts; `None` = for ever.
+    /// `None`: no limit.
     pub not_after: Option<jiff::Timestamp>,
 }
 
 impl RingKey {
-    /// Whether the key counts at `now`.
     pub fn is_valid_at(&self, now: jiff::Timestamp) -> bool {
         self.not_before.is_none_or(|start| start <= now)
             && self.not_after.is_none_or(|end| now <= end)
@@ -49,43 +46,39 @@ pub enum RingError {
     /// Two keys would be indistinguishable afterwards.
     #[error("holds two keys with the id {0:?}; give each key an id of its own")]
     DuplicateId(String),
-    /// The key would count for one moment or never.
     #[error(
         "key {0:?} has a not_before that is not earlier than its not_after; correct one of them"
     )]
     Validity(String),
 }
 
-/// Why no key of the ring vouches for a message. For evidence and logs; the caller of the service
-/// gets the same answer for all of them.
+/// Why no key verifies a message. For evidence and logs; the sender gets the same answer for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// Absent or empty.
     #[error("the signature is missing")]
     Missing,
-    /// Not canonical Base64 in the standard alphabet with padding. White space, the URL alphabet
-    /// and unused bits that are not zero are refused: one signature has one spelling.
+    /// Not canonical Base64 in the standard alphabet with padding. White space, the URL alphabet and non-zero
+    /// unused bits are rejected: one signature has one spelling.
     #[error("the signature is not canonical standard base64")]
     NotBase64,
-    /// No key that counts now makes signatures of this length.
     #[error("the signature has a length no active key makes")]
     WrongLength,
-    /// Every key is outside its times.
+    /// Every key is outside its validity period.
     #[error("no key of the account is valid at this time")]
     NoActiveKey,
-    /// Tried with every key that counts now.
+    /// Tried with every valid key.
     #[error("the signature does not match any active key")]
     Mismatch,
 }
 
-/// One or more keys with ids of their own.
+/// One or more keys with distinct ids.
 #[derive(Debug, Clone)]
 pub struct KeyRing {
     keys: Vec<RingKey>,
 }
 
 impl KeyRing {
-    /// Builds a ring; the order of `keys` is the order in which they are tried.
+    /// The keys are tried in this order.
     pub fn new(keys: Vec<RingKey>) -> Result<Self, RingError> {
         if keys.is_empty() {
             return Err(RingError::Empty);
@@ -107,7 +100,7 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
-    /// Verifies the Base64 signature of `message` and says which key made it.
+    /// Verifies the Base64 signature of `message`; returns the key that made it.
     pub fn verify(
         &self,
         message: &[u8],
@@ -138,13 +131,12 @@ impl KeyRing {
             .ok_or(SignatureError::Mismatch)
     }
 
-    /// Whether a key with this id is in the ring, valid now or not.
+    /// Whether a key has this id, valid now or not.
     pub fn has(&self, id: &str) -> bool {
         self.keys.iter().any(|entry| entry.id == id)
     }
 
-    /// The key that made the signature, whether it counts now or not; for finding out why a signature was
-    /// refused, never for believing one.
+    /// The key that made the signature, valid now or not. For diagnosis only, never to accept a signature.
     pub fn signer(&self, message: &[u8], signature_base64: &str) -> Option<&RingKey> {
         let signature = STANDARD.decode(signature_base64).ok()?;
         let digest = sha256(message);
@@ -154,16 +146,16 @@ impl KeyRing {
         })
     }
 
-    /// The keys in the order in which they are tried.
+    /// In the order in which they are tried.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys
     }
 
-    /// What an operator should know about a ring that works as far as it goes, one line each.
+    /// Warnings for the operator about a usable ring, one line each.
     pub fn warnings(&self, now: jiff::Timestamp) -> Vec<String> {
         let mut found = Vec::new();
         if !self.keys.iter().any(|entry| entry.is_valid_at(now)) {
-            found.push("no key is valid now; every callback will be refused".to_owned());
+            found.push("no key is valid now; every callback will be rejected".to_owned());
         }
         for (index, entry) in self.keys.iter().enumerate() {
             if let Some(end) = entry.not_after.filter(|end| *end < now) {

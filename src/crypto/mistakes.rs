@@ -1,4 +1,4 @@
-//! Standard Webhooks signatures made wrongly, for saying what a relay did: never for accepting anything.
+//! Wrong Standard Webhooks signatures, for the diagnosis of a relay's mistakes; never to accept a message.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
@@ -11,22 +11,21 @@ use super::hmac::{WebhookMessage, WebhookSecrets};
 /// What was used as the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookKeyForm {
-    /// The decoded bytes, which is right.
+    /// The decoded bytes: correct.
     Bytes,
-    /// The text behind `whsec_`.
+    /// The text after `whsec_`.
     Text,
-    /// The whole text.
+    /// The whole text, with `whsec_`.
     WholeText,
-    /// The decoded bytes, written in hexadecimal digits.
+    /// The decoded bytes in hexadecimal digits.
     HexText,
 }
 
 /// What was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedParts {
-    /// `id.timestamp.body`, which is right.
+    /// `id.timestamp.body`: correct.
     All,
-    /// The body.
     Body,
     /// `timestamp.body`.
     TimestampBody,
@@ -35,7 +34,7 @@ pub enum SignedParts {
 }
 
 impl WebhookSecrets {
-    /// Whether a signature of the message was made with a secret in this form over these parts, at any time.
+    /// Whether a secret in this form made a signature of the message over these parts; ignores the time.
     pub fn made_with(
         &self,
         message: &WebhookMessage<'_>,
@@ -70,7 +69,7 @@ impl WebhookSecrets {
 /// One entry, with or without its version, in Base64 or hexadecimal digits.
 fn decoded(entry: &str) -> Option<Vec<u8>> {
     let bare = entry.strip_prefix("v1,").unwrap_or(entry);
-    // A tag has 32 bytes; other digits are as good as Base64.
+    // A tag has 32 bytes; hex digits of another length are tried as Base64.
     let digits = from_hex(bare).filter(|bytes| bytes.len() == 32);
     digits.or_else(|| STANDARD.decode(bare).ok())
 }

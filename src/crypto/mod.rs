@@ -1,20 +1,19 @@
-//! The only room that touches a cryptographic library. It imports nothing else of ours.
+//! The only module that uses a cryptographic library. It imports no other module of ours.
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `armour` | key text (PEM, bare Base64) to DER |
-//! | `shape` | telling a private key, a certificate, an EC key apart, for a useful message |
-//! | `key` | one vetted RSA public key; verification of SHA-256 signatures |
-//! | `ring` | the keys of one account with their times; which key verified, or why none did |
-//! | `mac` | secrets that both sides know: SHA-1 digests of `PayCools`, HMAC of Standard Webhooks, for relays and pushes |
-//! | `mistakes` | Standard Webhooks signatures made wrongly, to say what a relay did |
-//! | `signing` | key pairs for `demo`, `trigger` and the tests; never used while serving |
-//! | `token` | bearer tokens, known by digest only |
+//! | `pem` | decodes a key text (PEM, bare Base64) to DER |
+//! | `shape` | recognises private keys, certificates and EC keys, for a useful error |
+//! | `verify` | one vetted RSA public key; verifies SHA-256 signatures |
+//! | `keys` | the keys of one account with their validity; which key verified, or why none did |
+//! | `hmac` | shared secrets: SHA-1 digests of `PayCools`, HMAC of Standard Webhooks (relays and pushes) |
+//! | `mistakes` | wrong Standard Webhooks signatures, for the diagnosis |
+//! | `sign` | key pairs for `demo`, `trigger` and the tests; never used while serving |
+//! | `token` | bearer tokens, stored as digests only |
 //!
-//! The division of labour: **aws-lc** hashes and verifies while serving. The **`rsa`** crate parses
-//! and vets keys, makes test keys, signs, and gives a second opinion on signatures. The integration
-//! tests hold the two to the same verdict on every published vector; where they would ever differ,
-//! the stricter one is right.
+//! **aws-lc** hashes and verifies while serving. The **`rsa`** crate parses and vets keys, makes test keys,
+//! signs, and is the second implementation in `refund-receiver verify` and the tests. `tests/it/vectors.rs`
+//! checks that both give the same verdict on every published vector.
 
 mod hmac;
 mod keys;
@@ -41,7 +40,6 @@ pub use sign::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};
 pub use verify::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
 
-/// SHA-256 of `bytes` by aws-lc.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     let mut out = [0; 32];
@@ -49,7 +47,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-/// Lower-case hexadecimal of `bytes`.
+/// Lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -60,7 +58,7 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// The bytes of pairs of hexadecimal digits of either case; `None` where it is something else.
+/// Decodes hexadecimal digits of either case; `None` if the text is anything else.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| {
         char::from(byte)

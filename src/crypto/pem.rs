@@ -1,13 +1,13 @@
-//! From the text an operator pasted to the DER bytes inside.
+//! Decodes a pasted key text to DER.
 //!
-//! Providers hand keys out as one line of Base64 without any frame; OpenSSL writes PEM; mail
-//! programs and portals re-wrap both. White space therefore means nothing here. Everything else is
-//! strict: one block only, nothing around it, canonical Base64. Signatures are never read here.
+//! Providers publish keys as one line of bare Base64, OpenSSL writes PEM, and mail programs and portals
+//! re-wrap both. So white space is ignored. Everything else is strict: one block, nothing around it,
+//! canonical Base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The decoded key text. `label` is that of the PEM block, `None` for bare Base64.
+/// `label` is that of the PEM block, `None` for bare Base64.
 pub(super) struct Armour {
     pub(super) label: Option<String>,
     pub(super) der: Vec<u8>,
@@ -19,13 +19,13 @@ pub enum ArmourError {
     /// Nothing but white space.
     #[error("is empty; give the key as a PEM block or as Base64 of its DER")]
     Empty,
-    /// Text stands before or after the block, or there is a second block.
+    /// Text before or after the block, or a second block.
     #[error(
         "has text around its PEM block; give exactly one block from BEGIN to END and nothing else"
     )]
     TextAround,
     /// No END line, or one of another label.
-    #[error("is cut short: its PEM block has no END line that fits its BEGIN line; copy it whole")]
+    #[error("is truncated: its PEM block has no END line that fits its BEGIN line; copy it whole")]
     Unterminated,
     /// Neither PEM nor Base64 in the standard alphabet.
     #[error("is neither a PEM block nor standard Base64; give the key as the provider shows it")]
@@ -36,9 +36,8 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// Takes a key text apart.
 pub(super) fn read(text: &str) -> Result<Armour, ArmourError> {
-    // Windows editors put a byte order mark in front; it belongs to the file, not to the key.
+    // Windows editors put a byte order mark in front.
     let text = text.trim_start_matches('\u{feff}').trim_ascii();
     if text.is_empty() {
         return Err(ArmourError::Empty);

@@ -1,14 +1,12 @@
-//! What a DER value is, told from its outline.
+//! Recognises what a DER value is from its outline.
 //!
-//! Only to give the operator the right sentence: a private key, a certificate or an EC key pasted
-//! where an RSA public key belongs is named as such. Nothing is trusted because of what is found
-//! here; the strict decoders of [`super::verify`] have the last word.
+//! Only for error messages: a private key, a certificate or an EC key in place of an RSA public key is named
+//! as such. Nothing here is trusted; the strict decoders of [`super::verify`] decide.
 
 use rsa::pkcs8::ObjectIdentifier;
 use rsa::pkcs8::der::asn1::AnyRef;
 use rsa::pkcs8::der::{Decode as _, Reader as _, Tag, Tagged};
 
-/// The outlines that matter.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// `SubjectPublicKeyInfo`: the algorithm, then a bit string.
@@ -41,7 +39,6 @@ fn algorithm(identifier: AnyRef<'_>) -> Option<ObjectIdentifier> {
     members(identifier)?.first()?.decode_as().ok()
 }
 
-/// Names the outline of `der`.
 pub(super) fn of(der: &[u8]) -> Shape {
     let Some(outer) = AnyRef::from_der(der).ok().and_then(members) else {
         return Shape::Other;

@@ -1,8 +1,8 @@
-//! Key pairs that play the provider's part in `demo`, `trigger` and the tests.
+//! Key pairs that sign as the provider in `demo`, `trigger` and the tests.
 //!
-//! **Never used while serving.** The service only verifies. The `rsa` crate that signs here has a
-//! known timing weakness in private-key operations (RUSTSEC-2023-0071), which is of no use against
-//! a throw-away key on the operator's own machine and would be one against a key that matters.
+//! **Never used while serving.** The service only verifies. The `rsa` crate has a known timing weakness in
+//! private-key operations (RUSTSEC-2023-0071): harmless for a throw-away key on the operator's own machine,
+//! not for a real key.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ use super::verify::{KeyError, SHA256_DIGEST_INFO, VerifyingKey};
 /// Length of generated moduli in bits: what the providers use.
 const GENERATED_BITS: usize = 2048;
 
-/// Why there is no key pair. Worded to follow the name of the key.
+/// Worded to follow the name of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigningKeyError {
     /// The text holds no single PEM block and no Base64.
@@ -32,10 +32,8 @@ pub enum SigningKeyError {
         "is not an unencrypted RSA private key; give one as PKCS#8 or PKCS#1: openssl genrsa 2048"
     )]
     NotPrivate,
-    /// A key pair whose public half the service would refuse.
-    #[error("has a public half the service would refuse: it {0}")]
+    #[error("has a public half that the service would reject: it {0}")]
     Unusable(#[from] KeyError),
-    /// The library could not make or write a key.
     #[error("could not be made: {0}")]
     Library(String),
 }
@@ -50,7 +48,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a key pair of 2048 bits from the randomness of the operating system.
+    /// Generates a key pair of 2048 bits.
     pub fn generate() -> Result<Self, SigningKeyError> {
         let private = RsaPrivateKey::new(&mut OsRng, GENERATED_BITS).map_err(library)?;
         Self::new(private)

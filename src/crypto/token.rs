@@ -1,7 +1,7 @@
-//! Bearer tokens, known to the service by their SHA-256 only.
+//! Bearer tokens; the service stores their SHA-256 only.
 //!
-//! The config file of a reader then holds nothing that opens a door. Tokens are long random text,
-//! so a plain digest without salt or stretching is enough.
+//! So the config holds no credential. Tokens are long random texts, so a digest without salt or stretching is
+//! enough.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use rand::rngs::OsRng;
 
 use super::{hex, sha256};
 
-/// Prefix of the tokens that are made here, so that one that leaked is recognised by whoever finds it.
+/// Prefix of generated tokens, so that secret scanners recognise a leaked one.
 const PREFIX: &str = "rr_";
 
 /// SHA-256 of one bearer token.
@@ -29,29 +29,29 @@ pub struct TokenDigest([u8; 32]);
 pub struct TokenDigestError;
 
 impl TokenDigest {
-    /// Digest of a token given in plain, for settings that hold the token itself.
+    /// For settings that hold the token itself.
     pub fn of(bearer_token: &str) -> Self {
         Self(sha256(bearer_token.as_bytes()))
     }
 
-    /// A fresh token of 256 random bits; only its digest need be kept.
+    /// A token of 256 random bits; only its digest is stored.
     pub fn generate_token() -> String {
         let mut bytes = [0; 32];
         OsRng.fill_bytes(&mut bytes);
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// As the config holds it: 64 lower-case hexadecimal digits.
+    /// As in the config: 64 lower-case hexadecimal digits.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
 
-    /// The digest itself, for comparing tokens with each other.
+    /// For comparing tokens with each other.
     pub const fn bytes(&self) -> [u8; 32] {
         self.0
     }
 
-    /// Whether this is the digest of `bearer_token`. Takes the same time wherever they differ.
+    /// Compares in constant time.
     pub fn matches(&self, bearer_token: &str) -> bool {
         verify_slices_are_equal(&self.0, &sha256(bearer_token.as_bytes())).is_ok()
     }

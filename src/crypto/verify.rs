@@ -1,9 +1,8 @@
-//! A provider's public key: read once, vetted once, then used for every callback.
+//! A provider's public key: parsed and vetted once, then used for every callback.
 //!
-//! Two libraries hold the same numbers. aws-lc answers on the hot path from a key parsed at start;
-//! the `rsa` crate parses, vets and gives a second opinion to `refund-receiver verify` and to the
-//! tests. The algorithm is fixed: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2). Nothing in a
-//! message can choose another one.
+//! Two libraries hold the same numbers: aws-lc verifies on the hot path; the `rsa` crate parses, vets and is
+//! the second implementation for `refund-receiver verify` and the tests. The algorithm is fixed:
+//! RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2). No message can choose another one.
 
 use std::fmt;
 
@@ -26,7 +25,7 @@ use super::{hex, sha256};
 pub const MIN_BITS: usize = 2048;
 /// Longest modulus accepted, in bits: the longest aws-lc verifies with.
 pub const MAX_BITS: usize = 8192;
-/// The only public exponent accepted. Forgeries of the Bleichenbacher 2006 kind live on e = 3.
+/// The only public exponent accepted. Forgeries of the Bleichenbacher 2006 kind need e = 3.
 const EXPONENT: u32 = 65_537;
 
 /// rsaEncryption, RFC 8017 appendix A.1.
@@ -75,8 +74,8 @@ pub enum KeyError {
     /// Public exponent other than 65537; the value in decimal when it is short.
     #[error("has the public exponent {0}; ask the provider for a key with exponent {EXPONENT}")]
     Exponent(String),
-    /// Vetted here, yet refused by the library that verifies.
-    #[error("is refused by the verifying library; ask the provider for another RSA key")]
+    /// Vetted here, but rejected by aws-lc.
+    #[error("is rejected by the verifying library; ask the provider for another RSA key")]
     Refused,
 }
 
@@ -95,10 +94,10 @@ pub struct VerifyingKey {
 
 impl VerifyingKey {
     /// Reads a key as PEM (`PUBLIC KEY`, `RSA PUBLIC KEY`) or as bare Base64 of the DER of either.
-    /// White space inside the text means nothing. Both contents are accepted under both labels:
-    /// portals mix them up, and the DER says which one it is.
+    /// White space inside the text is ignored. Both contents are accepted under both labels: portals mix them
+    /// up, and the DER says which one it is.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        // Asked first, so that a file with both halves of a key pair is never half accepted.
+        // Checked first, so that a file with both halves of a key pair is never half accepted.
         if text.contains("PRIVATE KEY-----") {
             return Err(KeyError::PrivateKey);
         }
@@ -111,7 +110,7 @@ impl VerifyingKey {
         Self::vet(&rsa_numbers(&der)?)
     }
 
-    /// Checks the numbers and builds both forms of the key from them.
+    /// Checks the numbers and builds both libraries' keys from them.
     fn vet(numbers: &rsa::pkcs1::RsaPublicKey<'_>) -> Result<Self, KeyError> {
         let modulus = BigUint::from_bytes_be(numbers.modulus.as_bytes());
         let exponent = BigUint::from_bytes_be(numbers.public_exponent.as_bytes());
@@ -139,7 +138,7 @@ impl VerifyingKey {
         // `RsaPublicKey::new` and the crate's own decoders stop at 4096 bits.
         let reference = RsaPublicKey::new_with_max_size(modulus, exponent, MAX_BITS)
             .map_err(|_| KeyError::Malformed)?;
-        // aws-lc reads what the other library wrote, so the two cannot hold different numbers.
+        // aws-lc parses what the other library wrote, so both hold the same numbers.
         let pkcs1 = reference.to_pkcs1_der().map_err(|_| KeyError::Malformed)?;
         let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pkcs1.as_bytes())
             .map_err(|_| KeyError::Refused)?;
@@ -172,9 +171,8 @@ impl VerifyingKey {
             .map_err(|_| SignatureMismatch)
     }
 
-    /// The second opinion on [`Self::verify_sha256`] by the `rsa` and `sha2` crates, which share
-    /// no code with aws-lc. For `refund-receiver verify` and the tests; about ten times slower, so
-    /// never called while serving.
+    /// [`Self::verify_sha256`] by the `rsa` and `sha2` crates, which share no code with aws-lc. For
+    /// `refund-receiver verify` and the tests; about ten times slower, so never called while serving.
     pub fn verify_sha256_reference(
         &self,
         message: &[u8],
@@ -183,7 +181,7 @@ impl VerifyingKey {
         self.verify_sha256_digest_reference(&sha2::Sha256::digest(message).into(), signature)
     }
 
-    /// The second opinion on [`Self::verify_sha256_digest`]. For the tests.
+    /// [`Self::verify_sha256_digest`] by the `rsa` crate. For the tests.
     pub fn verify_sha256_digest_reference(
         &self,
         digest: &[u8; 32],

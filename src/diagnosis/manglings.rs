@@ -1,5 +1,4 @@
-//! What happens to a signature, or to the bytes under it, on the way from a signer to us: each known
-//! mangling, undone.
+//! Known manglings of a signature, or of the signed bytes, on the way from a signer to us, each undone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,15 +13,15 @@ const HEX_DIGITS_MIN: usize = 64;
 /// One mangling undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Undone {
-    /// One word, always the same.
+    /// A stable code.
     pub name: &'static str,
     /// Completes "would verify if".
     pub condition: String,
-    /// What it would have been.
+    /// The signature or message before the mangling.
     pub bytes: Vec<u8>,
 }
 
-/// Every way in which the text of a signature may have been mangled.
+/// All candidates for the text of a signature.
 pub(super) fn of_signature(text: &str) -> Vec<Undone> {
     let undo: [(&'static str, &'static str, Option<String>); 7] = [
         (
@@ -78,7 +77,7 @@ pub(super) fn of_signature(text: &str) -> Vec<Undone> {
         .collect()
 }
 
-/// Every way in which signed bytes may have been mangled.
+/// All candidates for the signed bytes.
 pub(super) fn of_message(bytes: &[u8]) -> Vec<Undone> {
     let mut found = Vec::new();
     let mut add = |name, condition: String, undone: Option<Vec<u8>>| {
@@ -204,14 +203,14 @@ fn encoded(charset: &'static Encoding, text: &str) -> Option<Vec<u8>> {
     (!had_errors).then(|| bytes.into_owned())
 }
 
-/// Each character as the byte of its number: undoes a reading as Latin-1.
+/// Each character as the byte of its code point: undoes decoding as Latin-1.
 fn one_byte_each(text: &str) -> Option<Vec<u8>> {
     text.chars()
         .map(|c| u8::try_from(u32::from(c)).ok())
         .collect()
 }
 
-/// A JSON text that stands in quotes, or whose quotes are escaped.
+/// A JSON text that is quoted, or whose quotes are escaped.
 fn unquoted(text: &str) -> Option<Vec<u8>> {
     let quoted = if text.starts_with('"') {
         text.to_owned()
@@ -223,13 +222,13 @@ fn unquoted(text: &str) -> Option<Vec<u8>> {
         .map(String::into_bytes)
 }
 
-/// The text as it stands inside a JSON string.
+/// The text as it is escaped inside a JSON string.
 fn quoted(text: &str) -> Option<Vec<u8>> {
     let quoted = serde_json::to_string(text).ok()?;
     Some(quoted.trim_matches('"').as_bytes().to_vec())
 }
 
-/// Characters that are escaped for HTML and how, `&` last, because each escape begins with it.
+/// HTML escapes; `&` comes last, because each escape begins with it.
 const HTML_ESCAPES: [(&str, &[&str]); 5] = [
     ("<", &["&lt;", "&#60;", "&#x3c;"]),
     (">", &["&gt;", "&#62;", "&#x3e;"]),
@@ -285,7 +284,7 @@ fn percent_decoded(text: &str) -> Option<String> {
     if !text.contains('%') {
         return None;
     }
-    // A + stands for itself here: a Base64 text is full of them.
+    // A + is literal here: Base64 is full of them.
     let text = text.replace('+', "%2B");
     let pairs = format!("x={}", text.replace('&', "%26"));
     let (_, value) = form_urlencoded::parse(pairs.as_bytes()).next()?;

@@ -1,5 +1,5 @@
-//! The doctor: says why. Why a stored notification had the effect that it had, and what would have to be
-//! different for a refused request to be taken. It reads, verifies and compares; it changes nothing.
+//! Diagnosis: why a signature failed, and what would have to differ for a rejected request to verify. It only
+//! reads, verifies and compares.
 
 mod manglings;
 mod paths;

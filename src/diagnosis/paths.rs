@@ -1,12 +1,12 @@
-//! Paths that were almost right: a slash too many, other letters, a letter wrong or missing.
+//! Mistyped paths: an extra slash, other case, a wrong or missing letter.
 
 use crate::providers::Registry;
 use crate::providers::epay;
 
-/// Letters that may be wrong, missing or too many in a part of a path.
+/// Max edit distance of one part of a path.
 const MISTYPED_MAX: usize = 2;
 
-/// The configured path that was most likely meant, where there is just one.
+/// The configured path that was most likely meant, if exactly one is near.
 pub(super) fn meant(registry: &Registry, sent: &str) -> Option<String> {
     let sent_parts = parts(sent);
     let mut near: Vec<String> = candidates(registry, &sent_parts)
@@ -21,7 +21,7 @@ pub(super) fn meant(registry: &Registry, sent: &str) -> Option<String> {
     }
 }
 
-/// Every path that is served; of a relay with the refund number that was sent.
+/// Every served path; a relay's with the refund number that was sent.
 fn candidates(registry: &Registry, sent: &[&str]) -> Vec<String> {
     let callbacks = registry
         .callbacks()
@@ -40,7 +40,7 @@ fn parts(path: &str) -> Vec<&str> {
 }
 
 fn is_near(meant: &[&str], sent: &[&str]) -> bool {
-    // A relay without its refund number is near to the path with one.
+    // A relay's path without its refund number is near, too.
     let lacks_number = meant.len() == sent.len() + 1 && meant.last() == Some(&"{refund_no}");
     (meant.len() == sent.len() || lacks_number)
         && meant.iter().zip(sent).all(|(meant, sent)| {
@@ -51,7 +51,7 @@ fn is_near(meant: &[&str], sent: &[&str]) -> bool {
         })
 }
 
-/// Letters to insert, remove or replace (Levenshtein).
+/// Levenshtein distance.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut costs: Vec<usize> = (0..=other.len()).collect();

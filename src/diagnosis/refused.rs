@@ -1,5 +1,5 @@
-//! Why the service itself refused a request: what its signature has no part in, said in the service's own
-//! words, so that the diagnosis never contradicts them.
+//! Why the service rejected a request for another reason than its signature, in the words of the rejection,
+//! so that the diagnosis never contradicts it.
 
 use std::collections::HashMap;
 
@@ -7,80 +7,79 @@ use super::signature::Subject;
 use crate::providers::epay;
 use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// Headers that prove something where they stand once; `sign` is that of providers.
+/// Headers that prove something if given once; `sign` is that of providers.
 const PROOFS: [&str; 4] = ["sign", ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];
 
-/// The cause as it was logged and kept.
+/// The cause as it was logged and stored.
 pub(super) fn cause<'a>(subject: &'a Subject<'_>) -> &'a str {
     let why = subject.headers.get("why").map(String::as_str);
-    why.unwrap_or("of what the log says")
+    why.unwrap_or("the log has the reason")
 }
 
-/// What there is to say where a signature was never looked at.
+/// The diagnosis where the signature was never checked.
 pub(super) fn unexamined(subject: &Subject<'_>) -> Option<String> {
     let cause = cause(subject);
     match subject.reason {
         "method_not_allowed" => Some(format!(
-            "would be looked at if it were sent with POST; it was refused because of its method: {cause}"
+            "would be checked if it were sent with POST; it was rejected because of its method: {cause}"
         )),
         "too_slow" | "too_large" => Some(format!("cannot be examined: {cause}")),
-        // A caller of EPay sends a token that is not kept, so the service's own words are all there is.
+        // EPay's token is not stored, so nothing can be verified again.
         _ if epay::is_served(subject.path) => Some(format!(
-            "has no signature to examine; a caller of EPay is known by its token and its address. Refused \
-             because {cause}"
+            "has no signature to examine; a caller of EPay is known by its token and its address. Rejected: \
+             {cause}"
         )),
         _ => None,
     }
 }
 
-/// Whether a header, the query or the path was the reason.
 fn is_by_head(subject: &Subject<'_>) -> bool {
     matches!(subject.reason, "unsupported_media" | "not_found")
 }
 
-/// The same sentence with the service's own cause behind it, where that came before any signature.
+/// Appends the cause to the sentence, if the request was rejected before its signature was checked.
 pub(super) fn with_cause(says: String, subject: &Subject<'_>) -> String {
     if is_by_head(subject) && !says.contains(cause(subject)) {
         return format!(
-            "{says}; it was refused before its signature was looked at: {}",
+            "{says}; it was rejected before its signature was checked: {}",
             cause(subject)
         );
     }
     says
 }
 
-/// What holds where the signature is right now: a word and what completes "would verify if".
+/// The code and the condition where the signature is right as sent.
 pub(super) fn good_as_it_is(subject: &Subject<'_>) -> (&'static str, String) {
     let cause = cause(subject);
     if is_by_head(subject) {
         return (
             "header_refused",
-            format!("it came without what it was refused for: {cause}"),
+            format!("it came without what it was rejected for: {cause}"),
         );
     }
     (
         "none",
         format!(
-            "it came now: its signature is right as it stands (its key or account may have been configured \
-             later); it was refused because of this: {cause}"
+            "it came now: its signature is right as sent (its key or account may have been configured \
+             later); it was rejected because of this: {cause}"
         ),
     )
 }
 
-/// The headers as they would be if one that was given twice stood there once: its name, and each of its
-/// values in turn.
+/// Variants in which a header that was given twice is given once: its name, and the headers with each of its
+/// values.
 pub(super) fn given_once(
     headers: &HashMap<String, String>,
 ) -> Vec<(&'static str, HashMap<String, String>)> {
     let mut variants = Vec::new();
-    // All that are doubled are most often doubled by the same hand.
+    // If several are doubled, the same proxy most often doubled all of them.
     let mut all = headers.clone();
     let mut doubled = Vec::new();
     for name in PROOFS {
         let Some(value) = headers.get(name) else {
             continue;
         };
-        // Evidence holds the lines of a header with a comma and a space between.
+        // Evidence joins the lines of a header with a comma and a space.
         let values: Vec<_> = value.split(", ").collect();
         let [first, .., _] = values.as_slice() else {
             continue;

@@ -1,12 +1,11 @@
-//! What a relay got wrong when it signed: each known mistake with Standard Webhooks, made again with the
-//! account's own secrets.
+//! Known signing mistakes of relays with Standard Webhooks, reproduced with the account's secrets.
 
 use super::manglings::Undone;
 use crate::crypto::{SignedParts, WebhookKeyForm, WebhookMessage, WebhookSecrets};
 use crate::providers::Request;
 use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// Forms of the key, and how an operator calls each mistake.
+/// Wrong forms of the key, with the code and the condition of each.
 const KEYS: [(WebhookKeyForm, &str, &str); 3] = [
     (
         WebhookKeyForm::Text,
@@ -25,14 +24,14 @@ const KEYS: [(WebhookKeyForm, &str, &str); 3] = [
     ),
 ];
 
-/// What was signed instead of id, timestamp and body.
+/// Wrong signed texts, instead of id, timestamp and body.
 const PARTS: [(SignedParts, &str); 3] = [
     (SignedParts::Body, "the body alone"),
     (SignedParts::TimestampBody, "timestamp and body"),
     (SignedParts::IdBody, "id and body"),
 ];
 
-/// The first mistake that explains the signature, if any of them does.
+/// The first mistake that explains the signature, if any.
 pub(super) fn mistakes(secrets: &WebhookSecrets, request: &Request<'_>) -> Option<Undone> {
     let message = WebhookMessage {
         id: (request.header)(ID_HEADER),
@@ -58,7 +57,7 @@ fn right(secrets: &WebhookSecrets, message: &WebhookMessage<'_>) -> bool {
     secrets.made_with(message, WebhookKeyForm::Bytes, SignedParts::All)
 }
 
-/// Milliseconds in the header, whichever of the two was signed.
+/// Milliseconds in the header; milliseconds or seconds were signed.
 fn of_timestamp(secrets: &WebhookSecrets, message: &WebhookMessage<'_>) -> Option<Undone> {
     let sent = message.timestamp?;
     let seconds = sent.get(..sent.len().checked_sub(3)?)?;
@@ -92,7 +91,7 @@ fn of_parts(secrets: &WebhookSecrets, message: &WebhookMessage<'_>) -> Option<Un
     })
 }
 
-/// Several signatures with something else than a space between them.
+/// Several signatures that are not separated by spaces.
 fn of_list(secrets: &WebhookSecrets, message: &WebhookMessage<'_>) -> Option<Undone> {
     let spaced = message
         .signature?
@@ -103,7 +102,8 @@ fn of_list(secrets: &WebhookSecrets, message: &WebhookMessage<'_>) -> Option<Und
         ..*message
     };
     if Some(spaced.as_str()) != message.signature && right(secrets, &split) {
-        let condition = "a space stood between the signatures, not a comma or another character";
+        let condition =
+            "the signatures were separated by a space, not a comma or another character";
         return Some(found("signatures_not_separated_by_spaces", condition));
     }
     None

@@ -1,6 +1,6 @@
-//! A JSON text written again in the ways in which libraries write it: the same members and the same digits,
-//! other white space, other escapes, another order. A body that was read and written again on its way
-//! carries a signature over one of the others.
+//! Serializes a JSON text again in the styles of common libraries: same members and digits, other white
+//! space, escapes or order. A body that was parsed and serialized again on its way has a signature over one
+//! of these.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::providers::json::{Object, Value};
 
-/// One value, with numbers as the digits that were sent.
+/// A JSON value; numbers keep their digits.
 enum Node {
     Object(Vec<(String, Node)>),
     Array(Vec<Node>),
@@ -24,7 +24,7 @@ enum Space {
     Indented(usize),
 }
 
-/// What is written as an escape although it need not be.
+/// Optional escapes.
 #[derive(Clone, Copy)]
 enum Escapes {
     None,
@@ -51,7 +51,7 @@ const ESCAPES: [(Escapes, &str); 5] = [
     (Escapes::Html, ", < > & as \\u escapes"),
 ];
 
-/// Every way of writing the text again that differs from it, with words for the way.
+/// Every serialization that differs from the text, each with a description.
 pub(super) fn ways(json: &[u8]) -> Vec<(String, Vec<u8>)> {
     let Some(node) = std::str::from_utf8(json).ok().and_then(read) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! The signature doctor: a refused request is tried again with each known mangling undone, by the very
-//! verification that refused it. It says "would verify if …" or that nothing known explains it.
+//! The signature diagnosis: verifies a rejected request again with each known mangling undone, by the same
+//! code that rejected it. Says "would verify if …", or that no known mangling explains it.
 
 use std::collections::HashMap;
 
@@ -12,49 +12,45 @@ use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 
-/// A refused request, as it was kept.
+/// A rejected request, as it was stored.
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
-    /// The path that it was sent to.
     pub path: &'a str,
-    /// The word for why it was refused.
+    /// The code of the rejection.
     pub reason: &'a str,
-    /// Its headers, names in lower case.
+    /// Names in lower case.
     pub headers: HashMap<String, String>,
-    /// Its body, as far as it was kept.
+    /// As far as it was stored.
     pub body: &'a [u8],
-    /// Bytes that the body had.
+    /// Bytes of the whole body.
     pub body_length: usize,
-    /// When it came.
     pub received_at: jiff::Timestamp,
 }
 
-/// What would have to be different for the request to be taken.
+/// What would have to differ for the request to verify.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// One word for what happened to it.
+    /// A stable code.
     pub mangling: &'static str,
     /// Completes "would verify if".
     pub would_verify_if: String,
-    /// Whose key then vouches for it.
+    /// The account whose key would verify it.
     pub account: String,
 }
 
-/// What the doctor found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
-    /// In one sentence.
+    /// One sentence.
     pub says: String,
     /// The most likely first.
     pub findings: Vec<Finding>,
 }
 
-/// The part of a path that may be a secret, as evidence has it.
+/// Replaces the part of a path that may be secret, as in evidence.
 const HIDDEN: &str = "…";
-/// What the diagnosis says where nothing was found.
 const UNEXPLAINED: &str = "none of the known manglings explains it";
 
-/// Examines a refused request with the keys that are configured now.
+/// Examines a rejected request with the keys that are configured now.
 pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
     if let Some(says) = refused::unexamined(subject) {
         return not_examined(says);
@@ -62,7 +58,7 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
     if subject.body.len() < subject.body_length {
         let (kept, all) = (subject.body.len(), subject.body_length);
         return not_examined(format!(
-            "cannot be examined: only {kept} of {all} bytes of the body were kept"
+            "cannot be examined: only {kept} of {all} bytes of the body were stored"
         ));
     }
     let mut parts = subject.path.trim_start_matches('/').split('/');
@@ -98,7 +94,6 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
     Diagnosis { says, findings }
 }
 
-/// Whether a path is that of a configured account.
 fn is_served(
     registry: &Registry,
     parts: (Option<&str>, Option<&str>, Option<&str>, Option<&str>),
@@ -121,7 +116,7 @@ fn not_examined(says: String) -> Diagnosis {
     }
 }
 
-/// What was tried, and the request that it makes.
+/// One variant of the request.
 struct Attempt<'a> {
     headers: &'a HashMap<String, String>,
     body: &'a [u8],
@@ -180,7 +175,7 @@ fn callback(
     findings
 }
 
-/// What explains the refusal with the account's own keys.
+/// What explains the rejection with the account's own keys.
 fn of_account(
     adapter: &dyn Provider,
     subject: &Subject<'_>,
@@ -258,7 +253,7 @@ fn of_account(
     findings
 }
 
-/// The condition under which a request whose header is given twice would be taken.
+/// The condition under which a request with a doubled header would verify.
 fn given_once(as_it_is: &Attempt<'_>, takes: impl Fn(&Attempt<'_>) -> bool) -> Option<String> {
     let variants = refused::given_once(as_it_is.headers);
     let (name, _) = variants.into_iter().find(|(_, headers)| {
@@ -267,10 +262,12 @@ fn given_once(as_it_is: &Attempt<'_>, takes: impl Fn(&Attempt<'_>) -> bool) -> O
             ..*as_it_is
         })
     })?;
-    Some(format!("the {name} header stood once; it is given twice"))
+    Some(format!(
+        "the {name} header were given once; it is given twice"
+    ))
 }
 
-/// Manglings of the signature, and of what it is about, that an account's key explains.
+/// Manglings of the signature and of the signed bytes that an account's key confirms.
 fn undone(adapter: &dyn Provider, signed: &Signed, body: &[u8]) -> Vec<Undone> {
     let of_signature = manglings::of_signature(&signed.signature).into_iter();
     let of_signature = of_signature.filter(|undone| {
@@ -287,7 +284,7 @@ fn undone(adapter: &dyn Provider, signed: &Signed, body: &[u8]) -> Vec<Undone> {
             adapter.signer(&Signed { message, signature }).is_some()
         })
         .map(|undone| Undone {
-            // Only a part of the body is signed, and that part is what happened to.
+            // Only a part of the body is signed, and the mangling is in that part.
             condition: if is_part {
                 undone.condition.replace("the body", "the signed part")
             } else {
@@ -364,14 +361,14 @@ fn relay(
     findings
 }
 
-/// Manglings of a relayed message that its secrets explain.
+/// Manglings of a relayed message that its secrets confirm.
 fn of_relay(as_it_is: &Attempt<'_>, takes: impl Fn(&Attempt<'_>) -> bool) -> Vec<Undone> {
     let signature = as_it_is.headers.get(SIGNATURE_HEADER);
     let signature = signature.map(String::as_str).unwrap_or_default();
     let bare = signature.strip_prefix("v1,").unwrap_or(signature);
     let without_version = Undone {
         name: "version_missing",
-        condition: "v1, stood before the signature".to_owned(),
+        condition: "v1, came before the signature".to_owned(),
         bytes: bare.as_bytes().to_vec(),
     };
     let of_signature = manglings::of_signature(bare).into_iter();

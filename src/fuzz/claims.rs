@@ -56,14 +56,18 @@ fn relayed(provider: &dyn RelayedProvider, body: &[u8]) {
     let Ok(claim) = provider.read(&refund_no, body) else {
         assert!(
             Object::parse(body).is_err(),
-            "only what is no object is refused"
+            "only a body that is no object is rejected"
         );
         return;
     };
     check(&claim);
     assert!(claim.retry_reopens);
     let named = claim.refund_no.as_ref().expect("the relay names it");
-    assert_eq!(named.as_str(), "R-1", "a reply never changes whose it is");
+    assert_eq!(
+        named.as_str(),
+        "R-1",
+        "a reply never changes the refund number"
+    );
     assert!(
         claim
             .money
@@ -71,7 +75,7 @@ fn relayed(provider: &dyn RelayedProvider, body: &[u8]) {
     );
 }
 
-/// What we accept, everybody else accepts, and reads the same texts from it.
+/// Any body that our JSON reader accepts, `serde_json` accepts too, with the same texts.
 fn check_json(body: &[u8]) {
     let Ok(object) = Object::parse(body) else {
         return;
@@ -89,7 +93,7 @@ fn check_json(body: &[u8]) {
     }
 }
 
-/// What holds for every claim, whatever it says.
+/// Invariants of every claim.
 fn check(claim: &Claim) {
     let json = serde_json::to_string(claim).expect("a claim is stored as JSON");
     let read: Claim = serde_json::from_str(&json).expect("and read back");
@@ -115,7 +119,7 @@ fn check(claim: &Claim) {
         );
     }
     if let Some(money) = claim.money {
-        assert!(!money.amount.is_zero(), "nobody refunds nothing");
+        assert!(!money.amount.is_zero(), "a refund is more than zero");
         assert_eq!(Amount::parse(&money.amount_text()), Ok(money.amount));
     }
     assert!(
@@ -124,7 +128,7 @@ fn check(claim: &Claim) {
     );
 }
 
-/// The signed text has one reading: its members, and no others, come out of it again.
+/// The signed text is unambiguous: exactly its members can be parsed out of it again.
 fn check_signed_text(body: &[u8], signed: &str) {
     let object = Object::parse(body).expect("it was read before");
     let mut said = BTreeMap::new();
@@ -148,7 +152,7 @@ fn check_signed_text(body: &[u8], signed: &str) {
                 value.push('&');
                 value.push_str(piece);
             }
-            (None, None) => assert!(piece.is_empty(), "nothing stands before a name"),
+            (None, None) => assert!(piece.is_empty(), "nothing comes before a name"),
         }
     }
     assert!(read.is_sorted(), "members are in order");

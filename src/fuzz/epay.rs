@@ -58,14 +58,14 @@ pub(super) fn negotiation(bytes: &[u8]) {
     let (content_type, body) = result.encode(format);
     assert_eq!(content_type, named);
     assert!(!body.is_empty());
-    // The reader of our own commands knows UTF-8 only, which is all that it asks for.
+    // The parser of our own commands knows UTF-8 only, which is all that it asks for.
     if format.charset() == Charset::Utf8 {
         let read = crate::providers::epay::errcode_of(&content_type, &body);
         assert_eq!(read, Some(ErrCode::Invalid.number()), "{content_type}");
     }
 }
 
-/// A report that is accepted keeps every rule, and is the same report in every format.
+/// An accepted report keeps every rule and is the same in every format.
 fn check(media: &str, body: &[u8]) {
     let Ok(report) = decode(Some(media), body) else {
         return;

@@ -1,11 +1,10 @@
-//! Headers that decide who is believed.
+//! Headers that authenticate a caller.
 
 use crate::crypto::{TokenDigest, WebhookMessage, WebhookSecret, WebhookSecrets};
 use crate::http::bearer_of;
 
-/// The relay's secret; any will do.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// The moment that is now, and how far a signed time may be from it, in seconds.
+/// The present time and the tolerance of a signed time, in seconds.
 const NOW: i64 = 1_700_000_000;
 const TOLERANCE: i64 = 300;
 
@@ -19,10 +18,10 @@ pub(super) fn authorization(bytes: &[u8]) {
     assert!(value.as_bytes()[..6].eq_ignore_ascii_case(b"bearer"));
     let digest = TokenDigest::of(token);
     assert!(digest.matches(token), "a token is its own");
-    assert!(!digest.matches(&format!("{token} ")), "and nobody else's");
+    assert!(!digest.matches(&format!("{token} ")), "and no other's");
 }
 
-/// The three headers, one a line, and the body behind them.
+/// The three headers, one per line, then the body.
 pub(super) fn relay(bytes: &[u8]) {
     let mut parts = bytes.splitn(4, |byte| *byte == b'\n');
     let mut line = || std::str::from_utf8(parts.next()?).ok();
@@ -50,9 +49,9 @@ pub(super) fn relay(bytes: &[u8]) {
             signature.unwrap_or_default(),
         );
         let is_there = said.split(' ').any(|entry| entry == good);
-        // A zero before the seconds is another text, and another text has another signature.
+        // A leading zero changes the signed text, so the signature is another.
         let is_plain = timestamp == seconds.map(|it| it.to_string()).as_deref();
-        assert!(is_there || !is_plain, "believed without the signature");
+        assert!(is_there || !is_plain, "accepted without the signature");
         assert_eq!(Some(proof.message_id), id);
     }
     if let (Ok(_), Some(seconds)) = (verify(good.as_deref()), seconds) {

@@ -1,6 +1,6 @@
-//! What must hold for any bytes, one function for each thing that reads bytes of others. `fuzz/` hands
-//! these functions to a fuzzer, the tests below hand them the seeds and some thousand mutations of
-//! each; no build that serves has this module.
+//! Properties that hold for any bytes, one function per parser of foreign input. `fuzz/` passes these
+//! functions to a fuzzer; the tests below pass them the seeds and some thousand mutations of each. No product
+//! build has this module.
 
 mod claims;
 mod epay;
@@ -10,10 +10,10 @@ mod values;
 #[cfg(test)]
 mod smoke;
 
-/// A target: panics if the bytes make something untrue.
+/// A target: panics if the bytes violate its property.
 pub type Target = fn(&[u8]);
 
-/// Every target, by the name of its seeds' folder.
+/// By the name of the seeds' folder.
 pub const TARGETS: [(&str, Target); 13] = [
     ("payermax", claims::payermax),
     ("paycools", claims::paycools),
@@ -33,7 +33,7 @@ pub const TARGETS: [(&str, Target); 13] = [
 /// Runs the target of this name.
 ///
 /// # Panics
-/// If there is none, or if the bytes break its promise.
+/// If there is none, or if the bytes violate its property.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     let (_, target) = target.expect("a target of the table");

@@ -1,5 +1,5 @@
-//! The seeds of every target, and a fixed number of mutations of each, on any compiler. The mutations
-//! follow from the target's name alone, so a run that fails does so again.
+//! Runs the seeds of every target and a fixed number of mutations, on any compiler. The target's name seeds
+//! the mutations, so a failure is reproducible.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use super::TARGETS;
 
 /// Mutations of each target.
 const MUTATIONS: u64 = 3_000;
-/// Longest input in bytes; what is larger than a body never gets this far.
+/// In bytes.
 const BYTES_MAX: usize = 4_096;
 
-/// Pieces that parsers care about.
+/// Tokens with a meaning to parsers.
 const PIECES: [&[u8]; 40] = [
     b"\0",
     b"\xff",
@@ -55,7 +55,7 @@ const PIECES: [&[u8]; 40] = [
     b"9999999999999999",
 ];
 
-/// A small generator of numbers (`SplitMix64`): the same seed, the same numbers, on every machine.
+/// Deterministic random numbers (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {
@@ -119,7 +119,7 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Names in a folder, without endings.
+/// File names without extensions.
 fn names(path: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder(path)).expect("a folder of the repository");
     let stem = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -132,7 +132,7 @@ fn names(path: &str) -> BTreeSet<String> {
     entries.map(stem).collect()
 }
 
-/// Runs a target and shows the bytes that it does not survive.
+/// Runs a target and prints the bytes that fail.
 fn run(name: &str, bytes: &[u8]) {
     let survived = std::panic::catch_unwind(|| super::run(name, bytes)).is_ok();
     assert!(
@@ -163,7 +163,7 @@ fn every_target_holds_for_its_seeds_and_for_mutations_of_them() {
         let mut paths: Vec<_> = entries
             .map(|entry| entry.expect("readable").path())
             .collect();
-        // The order of a folder is the file system's; the mutations must not follow from it.
+        // Directory order depends on the file system; the mutations must not.
         paths.sort();
         let seeds: Vec<_> = paths
             .iter()

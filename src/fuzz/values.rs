@@ -1,4 +1,4 @@
-//! Small values: amounts, numbers, times, ids, and keys as people paste them.
+//! Small values: amounts, numbers, times, ids, and pasted keys.
 
 use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
 use crate::domain::ids::{CallbackId, EventId, ExternalId, Name, RefundId};
@@ -54,7 +54,7 @@ pub(super) fn values(bytes: &[u8]) {
     assert!(text.chars().any(is_deceptive) || text.starts_with(&shown));
 }
 
-/// No rounding on any way, and one reading in every spelling.
+/// No rounding, and one value in every spelling.
 fn amount(text: &str) {
     for spelling in [
         Spelling::Text,

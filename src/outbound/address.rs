@@ -1,6 +1,5 @@
-//! Which addresses may be pushed to. An endpoint's name is looked up for each connection, and the very
-//! address that passed the check is connected to: a name that points elsewhere a moment later gains
-//! nothing.
+//! Address check for outgoing requests (SSRF). The host name is resolved for each connection, and the
+//! connection goes to the very address that passed the check, so DNS rebinding gains nothing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,33 +10,32 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Longest address of an endpoint.
 const URL_CHARS_MAX: usize = 2_000;
 
-/// Where an endpoint is.
+/// The URL of an endpoint.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
     uri: Uri,
-    /// It came from a variable or a file of its own, so that all of it but the host may be a secret.
+    /// It came from a variable or its own file, so everything but the host may be secret.
     is_secret: bool,
 }
 
-/// Why a text is no address of an endpoint. Worded to follow the name of the config key.
+/// Worded to follow the name of the config key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointUrlError {
-    /// Not an absolute address, or too long.
+    /// Not an absolute URL, or too long.
     #[error("must be an address such as https://erp.example.com/refunds")]
     Shape,
-    /// Whoever is on the way could read it.
-    #[error("must begin with https://; http:// is taken with allow_private = true only")]
+    /// Plain HTTP could be read on the way.
+    #[error("must begin with https://; http:// is accepted with allow_private = true only")]
     NotHttps,
-    /// It would stand in logs.
+    /// It would be logged.
     #[error("must not hold a user name or password; the receiver checks the signature")]
     UserInfo,
 }
 
 impl EndpointUrl {
-    /// Reads an absolute address; plain HTTP is for targets inside only.
+    /// Parses an absolute URL; plain HTTP is for private targets only.
     pub fn parse(text: &str, allow_private: bool) -> Result<Self, EndpointUrlError> {
         let uri: Uri = text.parse().map_err(|_| EndpointUrlError::Shape)?;
         let authority = uri.authority().ok_or(EndpointUrlError::Shape)?;
@@ -62,7 +60,7 @@ impl EndpointUrl {
         }
     }
 
-    /// From now on only its host is shown.
+    /// Shows only the host from now on.
     pub fn hide(&mut self) {
         self.is_secret = true;
     }
@@ -72,7 +70,7 @@ impl EndpointUrl {
     }
 }
 
-/// An address with `mask` for its query; `None` where it is none, or holds a user or password.
+/// The URL with `mask` for its query; `None` if it is no URL, or holds a user name or password.
 pub fn shown_url(text: &str, mask: &str) -> Option<String> {
     let url = EndpointUrl::parse(text, true).ok()?;
     Some(match url.uri.query() {
@@ -82,7 +80,7 @@ pub fn shown_url(text: &str, mask: &str) -> Option<String> {
 }
 
 impl fmt::Display for EndpointUrl {
-    /// Without the query, which may hold a key, and without the path of a hidden one.
+    /// Without the query, which may hold a key; a hidden URL also without its path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, authority) = (self.uri.scheme_str(), self.uri.authority());
         write!(f, "{}://", scheme.unwrap_or_default())?;
@@ -100,14 +98,14 @@ impl fmt::Debug for EndpointUrl {
     }
 }
 
-/// Looks names up and leaves out what may not be connected to.
+/// Resolves host names and drops the addresses that are not allowed.
 #[derive(Debug)]
 pub(crate) struct CheckedResolver {
     pub allow_private: bool,
     pub names: DefaultResolver,
 }
 
-/// What an address that may not be connected to is called in an error.
+/// Error text for an address that is not allowed.
 pub(crate) const REFUSED: &str =
     "its address is private, loopback or link-local; set allow_private = true to push there";
 
@@ -133,7 +131,7 @@ impl Resolver for CheckedResolver {
     }
 }
 
-/// Whether anybody could be reached there, as opposed to somebody inside.
+/// Whether the address is globally reachable.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -144,7 +142,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// By the registry of special addresses (RFC 6890 and its successors).
+/// By the special-purpose address registry (RFC 6890 and its successors).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_shared = a == 100 && (64..128).contains(&b); // carriers' own
@@ -171,7 +169,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global && !is_protocol && !is_documentation
 }
 
-/// The IPv4 address that a translator would connect to.
+/// The IPv4 address that a translator (NAT64, 6to4) would connect to.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let v4 = |high: u16, low: u16| {

@@ -1,4 +1,4 @@
-//! A small HTTP client for the commands that send something.
+//! A small HTTP client for the commands that send requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,23 +8,20 @@ use ureq::Agent;
 use ureq::http::{Request, Uri};
 use ureq::tls::TlsConfig;
 
-/// Longest time for one request; above the longest `wait` that a command asks for.
+/// Timeout of one request; above the longest `wait` that a command asks for.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// HTTP status.
     pub status: u16,
-    /// Media type, if any.
+    /// Empty if the response has none.
     pub content_type: String,
-    /// The body; not UTF-8 is shown as replacement characters.
+    /// Invalid UTF-8 becomes replacement characters.
     pub body: String,
-    /// The body as it came.
     pub bytes: Vec<u8>,
 }
 
-/// A URL of the command line that can be asked: with a scheme and a host.
+/// Checks a URL of the command line: it needs a scheme and a host.
 pub fn http_url(text: &str) -> Result<String, String> {
     let uri: Option<Uri> = text.parse().ok();
     let is_complete = uri.is_some_and(|uri| {
@@ -38,13 +35,13 @@ pub fn http_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// Keeps connections open between requests.
+/// Reuses connections.
 pub struct Client {
     agent: Agent,
 }
 
 impl Client {
-    /// A client that follows no redirects and takes any status for an answer.
+    /// Follows no redirects; any status is a response, not an error.
     #[expect(
         clippy::new_without_default,
         reason = "a default would not show that it sets up TLS"
@@ -65,7 +62,7 @@ impl Client {
         Self { agent }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub fn send(
         &self,
         method: &str,

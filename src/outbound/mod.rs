@@ -1,4 +1,4 @@
-//! HTTP requests that we send.
+//! Outgoing HTTP requests.
 
 pub mod address;
 pub mod client;

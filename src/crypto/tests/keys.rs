@@ -31,7 +31,7 @@ fn unvetted(modulus: &[u8], exponent: &[u8]) -> String {
     )
 }
 
-/// An odd modulus of exactly `bits` bits; prime factors are nobody's concern here.
+/// An odd modulus of exactly `bits` bits; its factors do not matter here.
 fn modulus(bits: usize) -> Vec<u8> {
     let mut bytes = vec![0; bits.div_ceil(8)];
     bytes[0] = 1 << ((bits - 1) % 8);
@@ -272,8 +272,7 @@ fn der_is_read_strictly() {
     );
 }
 
-/// Whatever one flipped bit makes of a key, it is refused or a key within the rules; and the two
-/// libraries never part company over what a key is.
+/// A key with one flipped bit is rejected or within the rules, and both libraries agree on it.
 #[test]
 fn a_flipped_bit_never_gets_past_the_vetting() {
     for text in [fixture!("rsa-2048.pem"), fixture!("rsa-2048-pkcs1.pem")] {

@@ -1,4 +1,4 @@
-//! Digests with a secret behind the text, and signatures of relayed messages.
+//! Suffix-secret digests and signatures of relayed messages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,8 +1,8 @@
-//! Tests of the room: key texts, rings, tokens, shared secrets and key pairs. Whole published
-//! vector sets are run by the integration tests (`tests/it/vectors.rs`).
+//! Tests of key texts, rings, tokens, shared secrets and key pairs. The integration tests run whole published
+//! vector sets (`tests/it/vectors.rs`).
 //!
-//! The key files and the signatures below were made by OpenSSL, so that reader and writer are not
-//! the same code. Their key pairs are thrown away or belong to the tests alone.
+//! OpenSSL made the key files and the signatures below, so that reader and writer are not the same code.
+//! Their key pairs are thrown away or belong to the tests alone.
 
 mod keys;
 mod macs;

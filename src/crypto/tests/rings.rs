@@ -1,4 +1,4 @@
-//! Several keys, their times, and the reasons of a refusal.
+//! Several keys, their validity, and the reasons of a rejection.
 
 use jiff::{Timestamp, ToSpan as _};
 
@@ -145,7 +145,7 @@ fn a_signature_has_the_length_of_an_active_key() {
             "{text}"
         );
     }
-    // The length of a key that no longer counts is no length.
+    // An expired key's signature length is not accepted.
     let later = now() + 1.second();
     assert_eq!(
         rotation().verify(MESSAGE, Some(SIGNATURE_2048), later),
