@@ -10,7 +10,7 @@ COPY src ./src
 COPY tests ./tests
 RUN deploy/build /image
 
-# Run: nothing but the program, as a user without rights. Config at /etc/refund-receiver, data at /data.
+# Run: nothing but the program, as an unprivileged user. Config at /etc/refund-receiver, data at /data.
 FROM debian:bookworm-slim
 COPY --from=build /image /
 COPY --from=build --chown=10001:10001 /image/data /data

@@ -1,4 +1,4 @@
-// The receiver one would write in an afternoon: Fastify, better-sqlite3, node:crypto. It keeps the
+// A minimal receiver: Fastify, better-sqlite3, node:crypto. It keeps the
 // same promise as the real one (verified over the raw bytes, on disk before the answer, counted
 // once), with one transaction a request, and serves as the yardstick for its speed.
 //
