@@ -1,12 +1,12 @@
 //! Shared secrets and what is computed with them.
 //!
-//! * [`SuffixSecret`]: SHA-1 over a text followed by the secret, as `PayCools`' flat form demands. It is no HMAC,
-//!   and SHA-1 is broken for collisions, so the adapter rejects every ambiguous text, and the form is off
-//! where   no secret is configured.
+//! * [`SuffixSecret`]: SHA-1 over a text followed by the secret, as `PayCools`' flat form demands. It is no
+//!   HMAC, and SHA-1 is broken for collisions, so the adapter rejects every ambiguous text, and the form is
+//!   off where no secret is configured.
 //! * [`WebhookSecrets`]: HMAC-SHA256 by Standard Webhooks 1.0.0. The crate of that project reads the system
 //!   clock and knows one secret only; here the time is a parameter and a rotation has several secrets.
-//! `crypto/tests/macs.rs` checks the example signature of the official libraries; `tests/it/clients.rs`
-//! checks relays   signed and pushes verified by the official libraries for JavaScript and Python.
+//!   `crypto/tests/macs.rs` checks the example signature of the official libraries; `tests/it/clients.rs`
+//!   checks relays signed and pushes verified by the official libraries for JavaScript and Python.
 
 use std::fmt;
 

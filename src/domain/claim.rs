@@ -1,4 +1,4 @@
-//! What a verified notification says about one refund, in our words.
+//! The claim: what a verified callback says about one refund, in the domain's terms.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,31 +11,29 @@ use super::time::Timestamp;
 /// One provider account; `(provider, account)` is unique in the config and part of every key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Account {
-    /// The system: `payermax`, `epay` and so on.
+    /// Such as `payermax` or `epay`.
     pub provider: String,
-    /// The merchant's name for its account there; last part of the callback path.
+    /// The account's name in the config; last part of the callback path.
     pub name: String,
 }
 
-/// What makes two deliveries the same one.
+/// Dedup key: deliveries with equal keys are repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryKey {
-    /// SHA-256 of the body, all of which is proven: the same bytes about the same refund.
+    /// SHA-256 of the body, all of which is signed.
     Body([u8; 32]),
-    /// A proof that covers a part of the body: the same part is the same delivery, whatever else came
-    /// with it.
+    /// The signature covers a part of the body: the same part is a repeat, whatever the rest.
     Part {
         /// SHA-256 of the form's name and the part.
         part: [u8; 32],
-        /// SHA-256 of the whole body, by which releases up to schema 2 knew it.
+        /// SHA-256 of the whole body, the key of releases up to schema 2.
         body: [u8; 32],
     },
-    /// SHA-256 of a relay's message, id and body: the same message, whatever path it comes on.
+    /// SHA-256 of a relayed message's id and body: the same message on any path is a repeat.
     Message([u8; 32]),
 }
 
 impl DeliveryKey {
-    /// The digest that is stored.
     pub const fn digest(&self) -> &[u8; 32] {
         match self {
             Self::Body(digest) | Self::Part { part: digest, .. } | Self::Message(digest) => digest,
@@ -43,13 +41,12 @@ impl DeliveryKey {
     }
 }
 
-/// The merchant's number of a refund, unique within an account.
+/// The merchant's refund number, unique within an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RefundNo(String);
 
 impl RefundNo {
-    /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -61,13 +58,13 @@ impl From<ExternalId> for RefundNo {
     }
 }
 
-/// Names one `EPay` refund: the pair, because a batch may hold several trades and a trade may be
+/// Identifies one `EPay` refund. Both are needed: a batch may hold several trades, and a trade may be
 /// refunded in several batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseOutKey {
     /// The refund batch; never holds a `/`.
     pub batchno: String,
-    /// The payment that is refunded.
+    /// Trade number of the refunded payment.
     pub trandeno: String,
 }
 
@@ -77,7 +74,6 @@ pub struct CloseOutKey {
 pub struct AmbiguousKey;
 
 impl CloseOutKey {
-    /// Pairs the two numbers.
     pub fn new(batchno: String, trandeno: String) -> Result<Self, AmbiguousKey> {
         if batchno.is_empty() || trandeno.is_empty() || batchno.contains('/') {
             return Err(AmbiguousKey);
@@ -85,32 +81,31 @@ impl CloseOutKey {
         Ok(Self { batchno, trandeno })
     }
 
-    /// `batchno/trandeno`, the number of the refund that readers see.
+    /// `batchno/trandeno`, the refund number that readers see.
     pub fn refund_no(&self) -> RefundNo {
         RefundNo(format!("{}/{}", self.batchno, self.trandeno))
     }
 }
 
-/// Where a refund stands.
+/// The status of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = RefundStatus)]
 pub enum Status {
-    /// Not final yet.
+    /// Not final.
     Pending,
-    /// The money went back.
+    /// Final: refunded.
     Succeeded,
-    /// The provider could not refund.
+    /// Final: the provider could not refund.
     Failed,
-    /// The refund was withdrawn.
+    /// Final: withdrawn.
     Canceled,
 }
 
 impl Status {
-    /// Every status, in the order of the documents.
+    /// In the order of the documents.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Succeeded, Self::Failed, Self::Canceled];
 
-    /// Whether nothing more is expected.
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending)
     }
@@ -136,11 +131,11 @@ impl Status {
 #[serde(rename_all = "snake_case")]
 #[schema(as = AttentionReason)]
 pub enum Reason {
-    /// A final status or a number was contradicted.
+    /// A callback contradicts a final status or a number.
     Conflict,
-    /// The final notification names another amount than the pending one.
+    /// The final callback names another amount than the pending one.
     AmountMismatch,
-    /// The final notification names another currency than the pending one.
+    /// The final callback names another currency than the pending one.
     CurrencyMismatch,
     /// More was refunded than was paid.
     OverRefund,
@@ -157,7 +152,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason, in the order of the contract.
+    /// In the order of the contract.
     pub const ALL: [Self; 9] = [
         Self::Conflict,
         Self::AmountMismatch,
@@ -191,13 +186,13 @@ impl Reason {
     }
 }
 
-/// How the notification says the refund ended.
+/// The outcome that a callback reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A status that we understand.
+    /// A known status.
     Reported(Status),
-    /// Authentic, but not to be acted upon; the reason is `status_unknown`, `outcome_unknown` or
+    /// Authentic, but without an effect on the status: `status_unknown`, `outcome_unknown` or
     /// `invalid_content`.
     Unclear(Reason),
 }
@@ -213,42 +208,38 @@ pub struct Failure {
     pub message: Option<String>,
 }
 
-/// What a verified notification says. Stored as JSON beside the bytes, so that applying can be
-/// finished after a crash without the key that verified them; holds nothing that changes between
-/// two deliveries of the same fact (no send time), so that equal claims are equal texts.
+/// What a verified callback says. Stored as JSON with the bytes, so that it can be applied after a crash
+/// without the key that verified it. Holds nothing that differs between two deliveries of the same fact (no
+/// send time), so that equal claims are equal texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// Which refund; `None` where the authentic bytes do not name one that we can read.
+    /// `None` where the bytes name no readable refund number.
     pub refund_no: Option<RefundNo>,
-    /// The provider's own number of the refund.
+    /// The provider's refund number.
     pub provider_refund_no: Option<ExternalId>,
-    /// The merchant's order.
     pub order_no: Option<ExternalId>,
-    /// How it ended.
     pub outcome: Outcome,
     /// The provider's status word, verbatim.
     pub provider_status: Option<String>,
-    /// How much.
     pub money: Option<Money>,
-    /// Why it failed.
     pub failure: Option<Failure>,
-    /// When the provider says it ended.
+    /// As the provider says.
     pub finished_at: Option<Timestamp>,
-    /// A doubt of the adapter that does not stop the claim from taking effect.
+    /// A question that the adapter raises although the claim takes effect.
     pub doubt: Option<Reason>,
-    /// Members that cannot be used; not empty where the content is invalid, unless a release up to schema 2 read
-    /// it, which noted none.
+    /// Members that cannot be used. Not empty for `invalid_content`, except for claims read by a release up
+    /// to schema 2, which recorded none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Unreadable>,
-    /// Whether this provider reuses a refund number for a second try after a failure.
+    /// Whether this provider reuses a refund number for a retry after a failure.
     pub retry_reopens: bool,
-    /// What to close out on the order's side (`EPay`).
+    /// The close-out that it asks for (`EPay`).
     pub close_out: Option<CloseOutKey>,
 }
 
 impl Claim {
-    /// The claim of authentic bytes in which nothing can be used but, at most, which refund they are about:
-    /// somebody has to look.
+    /// The claim of authentic bytes that cannot be read, except for the refund number at most: a person has
+    /// to look at them.
     pub fn unreadable(refund_no: Option<RefundNo>, why: Unreadable) -> Self {
         Self {
             unreadable: vec![why],
@@ -256,7 +247,7 @@ impl Claim {
         }
     }
 
-    /// A claim that says nothing else.
+    /// A claim with nothing else in it.
     pub fn of(refund_no: Option<RefundNo>, outcome: Outcome) -> Self {
         Self {
             refund_no,
@@ -274,7 +265,7 @@ impl Claim {
         }
     }
 
-    /// The `EPay` claim: the call itself says that the money has moved.
+    /// The `EPay` claim: the call itself reports success.
     pub fn epay_success(key: CloseOutKey, amount: Amount) -> Self {
         let outcome = Outcome::Reported(Status::Succeeded);
         let claim = Self {
@@ -290,8 +281,8 @@ impl Claim {
         }
     }
 
-    /// Whether this is what an earlier release read from bytes of which `now` is read today: it noted no member that
-    /// cannot be used, and held an outcome up for any of them.
+    /// Whether an earlier release read this claim from bytes of which `now` is read today: it recorded no
+    /// unusable members, and any of them made the outcome unclear.
     pub fn is_earlier_reading_of(&self, now: &Self) -> bool {
         let held = self.outcome == Outcome::Unclear(Reason::InvalidContent);
         let mut expected = now.clone();
@@ -300,7 +291,7 @@ impl Claim {
             expected.doubt = None;
         }
         if held {
-            // What it could not read it left out, and of a failure that it held up it told nothing.
+            // It left unreadable members out, and the failure of an unclear outcome as well.
             expected.outcome = self.outcome;
             (expected.failure, expected.finished_at) = (None, self.finished_at);
             expected.doubt = self.doubt;

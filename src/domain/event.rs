@@ -1,13 +1,12 @@
-//! What the feed tells readers.
+//! The kinds of events in the feed.
 
 use super::claim::Status;
 
-/// The kind of one feed entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The refund was made or moved to this status.
+    /// The refund was created with, or moved to, this status.
     Refund(Status),
-    /// A notification contradicts what is known.
+    /// A callback contradicts the refund.
     RefundConflict,
     /// A question for a person was raised.
     RefundAttention,
@@ -18,7 +17,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind, in the order of the contract.
+    /// In the order of the contract.
     pub const ALL: [Self; 8] = [
         Self::Refund(Status::Pending),
         Self::Refund(Status::Succeeded),

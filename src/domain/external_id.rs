@@ -1,17 +1,17 @@
-//! Numbers that providers and merchants give to refunds, orders and payments: the one rule for all of them.
+//! Numbers that providers and merchants give to refunds, orders and payments: one rule for all of them.
 //!
 //! Numbers are text. Shops number their orders as they like (`INV/2025/00001`, `订单 7`, `#1001@web`), so every
-//! character that can be seen is taken, and a number is compared exactly as it was sent, character by character.
-//! Three kinds stay out, because each makes two numbers that no person can tell apart:
+//! visible character is accepted, and numbers are compared exactly, character by character. Three kinds are
+//! rejected, because they allow two numbers that look the same:
 //!
-//! * what cannot be seen: control, format and direction characters, white space at the ends, and spaces but the
-//!   plain and the ideographic one;
-//! * what looks like an ASCII letter or digit: full-width and styled letters, digits of other scripts, and words of
-//!   Greek or Cyrillic letters that could as well be Latin ones, or are mixed with them;
-//! * marks that join with the character before them, where the same can be written as one character.
+//! * invisible characters: control, format and direction characters, white space at the ends, and all spaces
+//!   except the plain and the ideographic one;
+//! * look-alikes of ASCII letters and digits: full-width and styled letters, digits of other scripts, and words
+//!   of Greek or Cyrillic letters that could be Latin ones, or are mixed with them;
+//! * combining marks, where one precomposed character exists.
 //!
-//! `EPay`'s numbers are held to the first alone ([`check_visible`]): they are keys of another system, whose report
-//! would be refused as a whole, although the money has moved.
+//! `EPay`'s numbers are checked for the first kind only ([`check_visible`]): they are keys of another system,
+//! and a rejection would lose the report of a refund that was paid.
 
 use std::str::FromStr;
 
@@ -20,14 +20,14 @@ use serde::{Deserialize, Serialize};
 use super::flaw::Flaw;
 use super::text::is_deceptive;
 
-/// Longest number where a document of the provider sets a limit; none of them is higher.
+/// Max characters where a provider's document sets a limit; none sets a higher one.
 pub const CHARS_MAX: usize = 64;
-/// Longest number where no document does.
+/// Max characters where no document sets a limit.
 pub const CHARS_MAX_UNDOCUMENTED: usize = 128;
 
 const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
 
-/// A number of a refund, an order or a payment, exactly as it was sent.
+/// The number of a refund, an order or a payment, exactly as sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ExternalId(String);
@@ -48,13 +48,13 @@ impl ExternalId {
         Ok(Self(text.to_owned()))
     }
 
-    /// Reads a part of a path, whose percent-encoding is undone exactly once.
+    /// Parses a part of a path, percent-decoded exactly once.
     pub fn from_path_part(part: &str, chars_max: usize) -> Result<Self, PathFlaw> {
         let text = String::from_utf8(decoded(part)?).map_err(|_| PathFlaw::NotUtf8)?;
         Self::read(&text, chars_max).map_err(PathFlaw::Number)
     }
 
-    /// The number as a part of a path.
+    /// Percent-encoded as a part of a path.
     pub fn to_path_part(&self) -> String {
         let mut part = String::with_capacity(self.0.len());
         for byte in self.0.bytes() {
@@ -70,22 +70,18 @@ impl ExternalId {
         part
     }
 
-    /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a part of a path is no number, worded to follow what it is.
+/// Worded to follow the name of the part of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathFlaw {
-    /// A `%` that encodes nothing.
     #[error("has a % without two hexadecimal digits behind it")]
     Encoding,
-    /// Encoded bytes that are no text.
     #[error("is not UTF-8 once its percent-encoding is undone")]
     NotUtf8,
-    /// A text that is no number.
     #[error(transparent)]
     Number(Flaw),
 }
@@ -128,13 +124,13 @@ impl From<ExternalId> for String {
     }
 }
 
-/// Whether the releases up to schema 2 read this text as a number. What they did not read they stored under none.
+/// Whether releases up to schema 2 accepted this number. They stored other callbacks without a number.
 pub fn is_plain(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.:-".contains(&b);
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Refuses what cannot be seen.
+/// Rejects invisible characters.
 pub fn check_visible(text: &str) -> Result<(), Flaw> {
     if text.chars().any(is_deceptive) {
         return Err(Flaw::Hidden);
@@ -145,7 +141,7 @@ pub fn check_visible(text: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Whether a number of other characters would look the same.
+/// Whether another number could look the same.
 fn has_look_alike(text: &str) -> bool {
     text.chars().any(is_double)
         || text
@@ -153,14 +149,14 @@ fn has_look_alike(text: &str) -> bool {
             .any(|word| word.chars().any(is_near_latin) && could_be_latin(word))
 }
 
-/// A character that always has a double.
+/// A character that always has a look-alike.
 fn is_double(c: char) -> bool {
     let is_space = c.is_whitespace() && c != ' ' && c != '\u{3000}';
     let is_digit = c.is_numeric() && is_foreign_digit(c);
     is_space || is_digit || is_styled(c) || is_joining(c) || is_private(c)
 }
 
-/// Latin letters in another coat: letter-like signs, Roman numerals, letters in circles, full width, mathematics.
+/// Styled Latin letters: letter-like signs, Roman numerals, circled, full-width and mathematical letters.
 fn is_styled(c: char) -> bool {
     matches!(
         c,
@@ -175,7 +171,7 @@ fn is_styled(c: char) -> bool {
     )
 }
 
-/// Digits of other scripts. Numerals that are words, such as 一, are not meant.
+/// Digits of other scripts; not numerals that are words, such as 一.
 fn is_foreign_digit(c: char) -> bool {
     matches!(
         c,
@@ -197,7 +193,7 @@ fn is_foreign_digit(c: char) -> bool {
     )
 }
 
-/// Marks and parts of which a whole character can be made, or that exists as a whole.
+/// Combining marks and parts that have a precomposed form.
 fn is_joining(c: char) -> bool {
     matches!(
         c,
@@ -213,12 +209,12 @@ fn is_joining(c: char) -> bool {
     )
 }
 
-/// Characters whose looks each system makes up itself.
+/// Private-use characters: each system draws them its own way.
 fn is_private(c: char) -> bool {
     matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// Letters of the scripts that share shapes with Latin: Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu.
+/// Scripts that share shapes with Latin: Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu.
 fn is_near_latin(c: char) -> bool {
     matches!(
         c,
@@ -234,11 +230,10 @@ fn is_near_latin(c: char) -> bool {
     )
 }
 
-/// Greek and Cyrillic letters that are drawn like Latin ones.
+/// Greek and Cyrillic letters that look like Latin ones.
 const DOUBLES: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺαγικνορτυχϲϳАВЕЅІЈКМНОРСТУХҮЬаеѕіјкорсухһԁԛԜԝӀӏҺ";
 
-/// Whether a word with letters of such a script could be taken for a Latin one: it is mixed with Latin letters, or
-/// each of its letters has a double.
+/// Whether a word could be taken for a Latin one: it mixes scripts, or each of its letters has a look-alike.
 fn could_be_latin(word: &str) -> bool {
     let is_mixed = word.chars().any(|c| c.is_ascii_alphabetic());
     is_mixed || word.chars().all(|c| DOUBLES.contains(c))

@@ -1,10 +1,10 @@
-//! What can be wrong with a member of an authentic notification.
+//! Flaws of a member of an authentic callback.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a member cannot be used, worded to follow its name. Says nothing of its value.
+/// Why a member cannot be used, worded to follow its name. Never shows its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Flaw {
@@ -26,7 +26,7 @@ pub enum Flaw {
     /// A text that would look like another one.
     #[error("begins or ends with white space")]
     OuterSpace,
-    /// A text with a character that has a double.
+    /// A text with a look-alike character.
     #[error("holds a character that looks like another one")]
     LookAlike,
     /// Money that is no decimal number.
@@ -41,25 +41,22 @@ pub enum Flaw {
     /// Money of a finer unit.
     #[error("has more than {0} decimals")]
     TooPrecise(u8),
-    /// Money beyond all accounts.
     #[error("has more than 16 digits before the decimal point")]
     TooLarge,
-    /// No code of ISO 4217.
     #[error("is not an ISO 4217 currency code in upper case")]
     NotCurrency,
-    /// A number of a refund, and not the one that the path names.
+    /// Another refund number than the path's.
     #[error("is not the refund number of the path")]
     OtherRefund,
     /// Neither an object nor absent.
     #[error("is not a JSON object")]
     NotObject,
-    /// Part of a signed text that has more than one reading.
+    /// Part of an ambiguous signed text.
     #[error("could be read as several members of the signed text")]
     Ambiguous,
 }
 
 impl Flaw {
-    /// A text of more than so many characters.
     pub fn too_long(chars_max: usize) -> Self {
         Self::TooLong(u8::try_from(chars_max).unwrap_or(u8::MAX))
     }
@@ -68,14 +65,12 @@ impl Flaw {
 /// A member that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
-    /// Its name, with those of the objects around it.
+    /// Its path: the names of the enclosing objects and its own.
     pub member: String,
-    /// What is wrong with it.
     pub flaw: Flaw,
 }
 
 impl Unreadable {
-    /// This member, for this reason.
     pub fn new(member: impl Into<String>, flaw: Flaw) -> Self {
         Self {
             member: member.into(),

@@ -1,4 +1,4 @@
-//! Ids and numbers, each a type of its own: parsed once, then carried as proof.
+//! Ids and names, each with its own type: parsed once, valid from then on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ macro_rules! prefixed_id {
                 Self(uuid)
             }
 
-            /// The sixteen bytes that are stored.
+            /// As stored.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
@@ -88,7 +88,7 @@ prefixed_id!(
     "rf_"
 );
 prefixed_id!(
-    /// One notification as received.
+    /// One callback as received.
     CallbackId,
     "cb_"
 );
@@ -98,8 +98,8 @@ prefixed_id!(
     "evt_"
 );
 
-/// A name that an operator or a reader gives to an account, a consumer or an endpoint: 1 to 64 characters of
-/// `A-Z a-z 0-9 _ . : -`, so that it is the same in every log, path and config.
+/// The name of an account, a consumer or an endpoint: 1 to 64 characters of `A-Z a-z 0-9 _ . : -`, so that it
+/// needs no escaping in any log, path or config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(String);
 
@@ -109,7 +109,6 @@ pub struct Name(String);
 pub struct NotAName;
 
 impl Name {
-    /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,5 @@
-//! What exists and what may happen to it: ids, money, claims, the state machine of a refund, the
-//! close-out rules of an order. Pure code: no IO, no async, no clock but through a parameter, so
-//! that every rule can be tested as a table.
+//! The domain: ids, money, claims, the state machine of a refund, the close-out rules of an order. Pure code:
+//! no IO, no async, the time is a parameter, so that every rule can be tested as a table.
 
 pub mod claim;
 pub mod close_out;

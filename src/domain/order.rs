@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::ids::ExternalId;
 use super::money::Amount;
 
-/// Where a pre-order (`T_SP_YD`) stands.
+/// State of a pre-order (`T_SP_YD`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
@@ -21,7 +21,6 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    /// Every state.
     pub const ALL: [Self; 4] = [
         Self::Paid,
         Self::RefundApplied,
@@ -45,7 +44,7 @@ impl OrderState {
     }
 }
 
-/// Where a refund application (`T_SP_YD_SXF`) stands.
+/// State of a refund application (`T_SP_YD_SXF`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationState {
@@ -58,7 +57,6 @@ pub enum ApplicationState {
 }
 
 impl ApplicationState {
-    /// Every state.
     pub const ALL: [Self; 3] = [Self::Applied, Self::InProgress, Self::Handled];
 
     /// The word that is stored and shown.
@@ -79,9 +77,9 @@ impl ApplicationState {
 /// A third-party payment of an order (`T_SP_YD_DSFZF`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// The payment's trade number, unique among all orders.
+    /// Trade number, unique among all orders.
     pub trandeno: String,
-    /// What was paid, in yuan.
+    /// Paid, in yuan.
     pub amount: Amount,
 }
 
@@ -96,33 +94,30 @@ pub struct Application {
     pub state: ApplicationState,
 }
 
-/// What a registration says of an application.
+/// An application in a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApplicationSaid {
     /// The refund batch, unique within the order.
     pub batchno: String,
     /// What was applied for, in yuan.
     pub amount: Amount,
-    /// Where it stands; `None` leaves it as it is.
+    /// `None` leaves it as it is.
     pub state: Option<ApplicationState>,
 }
 
 /// A pre-order with its payments and refund applications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The merchant's number.
     pub order_no: ExternalId,
     /// Where it stands.
     pub state: OrderState,
-    /// Whether a close-out closed it, rather than the merchant's own registration.
+    /// Closed by a close-out, not by the merchant's registration.
     pub closed_by_close_out: bool,
-    /// Its payments.
     pub payments: Vec<Payment>,
-    /// Its refund applications.
     pub applications: Vec<Application>,
 }
 
-/// What a registration (`PUT /v1/orders`) may change of a state: a close-out is never undone.
+/// The state after a registration (`PUT /v1/orders`), which never undoes a close-out.
 pub fn registered_state(known: Option<(OrderState, bool)>, said: OrderState) -> OrderState {
     match known {
         Some((OrderState::Closed, _)) => OrderState::Closed,
@@ -130,8 +125,8 @@ pub fn registered_state(known: Option<(OrderState, bool)>, said: OrderState) -> 
     }
 }
 
-/// What a registration makes of a payment's amount. What was taken back was paid before, so an amount
-/// below it is a late repeat or a mistake, and the known one stays.
+/// The amount of a payment after a registration. An amount below what was refunded is a late repeat or a
+/// mistake: the known one stays.
 pub fn registered_amount(known: Option<Amount>, said: Amount, taken_back: Amount) -> Amount {
     match known {
         Some(known) if said < taken_back => known,

@@ -1,15 +1,14 @@
-//! Characters that no identifier of ours holds and no screen of ours shows: one list for everything
-//! that comes from outside, so that an order can be registered under exactly the numbers that a
-//! report can name.
+//! Characters that are rejected in every identifier and hidden on every screen: one list for all input, so
+//! that an order can be registered under exactly the numbers that a report can name.
 
-/// Whether a character could not be stored on every engine (NUL), fools whoever reads it (control,
-/// direction, invisible), or stands for bytes that could not be read (U+FFFD).
+/// Whether not every engine can store the character (NUL), it deceives a reader (control, direction,
+/// invisible), or it replaces undecodable bytes (U+FFFD).
 pub fn is_deceptive(c: char) -> bool {
     c.is_control() || is_invisible(c) || matches!(c, '\u{fff9}'..='\u{fffd}')
 }
 
-/// Format and direction characters, fillers and variation selectors: they change what is compared and nothing
-/// that is seen.
+/// Format and direction characters, fillers and variation selectors: they change a comparison, but nothing
+/// visible.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

@@ -1,5 +1,5 @@
-//! Why a notification had the effect that it had. Nothing is stored for this: the history of its refund is
-//! gone through again, with the state machine that decided then.
+//! Explains the effect of a callback. Nothing is stored for this: the history of its refund is replayed
+//! through the state machine.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,32 +20,32 @@ use crate::providers::epay::caller;
 use crate::providers::{Form, Registry};
 use crate::store::{AppliedClaim, CallbackRow, Snapshot, StoreError, read_claim};
 
-/// Notifications of one refund that are gone through; a provider sends six.
+/// Max callbacks of one refund that are replayed; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
 
-/// A notification as it was received and stored.
+/// A callback as received and stored.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Callback)]
 pub struct CallbackView {
     id: CallbackId,
     received_at: Timestamp,
     last_received_at: Timestamp,
-    /// How often these very bytes came.
+    /// How often these bytes were delivered.
     deliveries: i64,
-    /// When it took effect; `null` while it is owed.
+    /// When it was applied; `null` while it is pending.
     #[schema(required)]
     settled_at: Option<Timestamp>,
     #[schema(required)]
     verdict: Option<String>,
     key_id: String,
-    /// The headers that matter, names in lower case.
+    /// The stored headers, names in lower case.
     #[schema(required, value_type = Option<HashMap<String, String>>)]
     headers: Option<Box<RawValue>>,
-    /// The bytes, where they are text.
+    /// The body, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     body: Option<String>,
-    /// The bytes, where they are not.
+    /// The body, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     body_base64: Option<String>,
@@ -72,7 +72,7 @@ impl From<CallbackRow> for CallbackView {
     }
 }
 
-/// What a notification says, in our words.
+/// What a callback says, in the terms of this API.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Claim)]
 pub struct ClaimView<'a> {
@@ -82,10 +82,10 @@ pub struct ClaimView<'a> {
     provider_refund_no: Option<&'a str>,
     #[schema(required)]
     order_no: Option<&'a str>,
-    /// How it says the refund stands; `null` where it does not.
+    /// The status that it reports; `null` if it reports none.
     #[schema(required)]
     status: Option<Status>,
-    /// Why it is not acted upon, where it is not.
+    /// Why it has no effect on the status; `null` if it has one.
     #[schema(required)]
     unclear: Option<Reason>,
     #[schema(required)]
@@ -98,7 +98,7 @@ pub struct ClaimView<'a> {
     failure: Option<&'a Failure>,
     #[schema(required)]
     finished_at: Option<Timestamp>,
-    /// A doubt that did not stop it from taking effect.
+    /// A question that it raised although it took effect.
     #[schema(required)]
     doubt: Option<Reason>,
     /// Members that cannot be used, and why.
@@ -109,10 +109,10 @@ pub struct ClaimView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UnreadableMember)]
 struct UnreadableView<'a> {
-    /// Its name, with those of the objects around it.
+    /// Its path: the names of the enclosing objects and its own.
     #[schema(example = "data.outTradeNo")]
     member: &'a str,
-    /// What is wrong with it, worded to follow its name.
+    /// Why it cannot be used, worded to follow its name.
     #[schema(example = "has more than 64 characters")]
     why: String,
 }
@@ -149,17 +149,17 @@ impl<'a> From<&'a Claim> for ClaimView<'a> {
     }
 }
 
-/// Why it had the effect that it had.
+/// Why it had its effect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Explanation)]
 pub struct Explanation {
-    /// What the provider calls such a notification; `null` where the account is no longer configured.
+    /// The provider's name for this kind of callback; `null` where the account is no longer configured.
     #[schema(required)]
     form: Option<&'static str>,
-    /// What proved it.
+    /// What authenticated it.
     #[schema(required)]
     proof: Option<&'static str>,
-    /// The rule of the state machine that decided; `null` while it has not taken effect.
+    /// The rule of the state machine that decided; `null` while it is pending.
     #[schema(required)]
     rule: Option<&'static str>,
     /// The rule in one sentence, and the members that cannot be used.
@@ -168,12 +168,12 @@ pub struct Explanation {
     status_before: Option<Status>,
     #[schema(required)]
     status_after: Option<Status>,
-    /// The exact body that its sender was answered with, where that is always the same.
+    /// The exact body of the answer to its sender, where that is always the same.
     #[schema(required)]
     acknowledgement: Option<String>,
 }
 
-/// A notification, what it says, and why it had the effect that it had.
+/// A callback, what it says, and why it had its effect.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ExplainedCallback)]
 pub struct ExplainedCallback<'a> {
@@ -184,12 +184,12 @@ pub struct ExplainedCallback<'a> {
     #[schema(required)]
     claim: Option<ClaimView<'a>>,
     explanation: Explanation,
-    /// The refund as it stands now; `null` where the bytes name none.
+    /// The present state of the refund; `null` where the bytes name none.
     #[schema(required)]
     refund: Option<RefundView<'a>>,
 }
 
-/// What the store knows of one notification.
+/// One callback with everything that its explanation needs.
 #[derive(Debug)]
 pub struct Findings {
     row: CallbackRow,
@@ -198,7 +198,6 @@ pub struct Findings {
     history: Vec<(CallbackId, Claim, Timestamp)>,
 }
 
-/// One step of a refund's history.
 struct Step {
     rule: Rule,
     before: Option<Status>,
@@ -206,7 +205,7 @@ struct Step {
 }
 
 impl Findings {
-    /// Reads everything that an explanation needs; `None` where there is no such notification.
+    /// Reads everything that an explanation needs; `None` where there is no such callback.
     pub fn read(snapshot: &mut Snapshot<'_>, id: CallbackId) -> Result<Option<Self>, StoreError> {
         let Some(row) = snapshot.callback(id)? else {
             return Ok(None);
@@ -232,7 +231,7 @@ impl Findings {
         }))
     }
 
-    /// Explains it; `registry` is asked for the form of the bytes and its acknowledgement.
+    /// `registry` knows the form of the bytes and its acknowledgement.
     pub fn explain(&self, registry: &Registry) -> ExplainedCallback<'_> {
         let account = &self.row.account;
         ExplainedCallback {
@@ -257,13 +256,11 @@ impl Findings {
         let step = self.step();
         let why = match (&step, &self.claim, self.row.settled_at) {
             (Some(step), _, _) => step.rule.why(),
-            (None, None, _) => "it is authentic, but says nothing that could take effect",
-            (None, Some(_), None) => {
-                "it is stored and has not taken effect yet; that is tried again"
-            }
+            (None, None, _) => "it is authentic, but holds no claim that could take effect",
+            (None, Some(_), None) => "it is stored and pending; applying it is retried",
             (None, Some(_), Some(_)) => {
-                "it took effect together with others of the same refund, in an order that is not known; \
-                 the verdict tells what became of it"
+                "it was applied together with others of the same refund, in an unknown order; \
+                 the verdict tells its effect"
             }
         };
         Explanation {
@@ -277,7 +274,7 @@ impl Findings {
         }
     }
 
-    /// The sentence, with what cannot be used in the notification.
+    /// Appends the unusable members to the sentence.
     fn with_unreadable(&self, why: &str) -> String {
         let claim = self.claim.as_ref();
         let unreadable = claim.map_or(&[][..], |claim| &claim.unreadable);
@@ -288,8 +285,8 @@ impl Findings {
         format!("{why}: {}", named.join("; "))
     }
 
-    /// The step of the history that this notification was; `None` where it has not taken effect, or
-    /// where going through the history does not give the verdict that is stored.
+    /// This callback's step of the history; `None` where it is pending, or where the replay does not give the
+    /// stored verdict.
     fn step(&self) -> Option<Step> {
         let (refund, _) = self.refund.as_ref()?;
         let step = replay(refund, &self.history, self.row.id)?;
@@ -308,7 +305,7 @@ impl Findings {
     }
 }
 
-/// What a relay is answered.
+/// The answer to a relay.
 fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> {
     #[derive(Serialize)]
     struct Answer {
@@ -318,7 +315,7 @@ fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> 
     serde_json::to_string(&Answer { refund_id, status }).ok()
 }
 
-/// Goes through the history up to the notification that is asked for.
+/// Replays the history up to this callback.
 fn replay(
     refund: &Refund,
     history: &[(CallbackId, Claim, Timestamp)],

@@ -1,7 +1,7 @@
-//! The close-out of an `EPay` refund: which orders it may touch and what it does to them.
+//! The close-out of an `EPay` refund: which orders it may change, and how.
 //!
-//! Source: document 003 (`EndSingle/Success`): a delivered order stays as it is, an order whose
-//! third-party refund was applied for is closed; any other state is refused.
+//! Source: document 003 (`EndSingle/Success`): a delivered order stays as it is, an order with an applied
+//! third-party refund is closed; any other state is refused.
 
 use std::time::Duration;
 
@@ -11,53 +11,50 @@ use super::money::Amount;
 use super::order::{ApplicationState, OrderState};
 use super::time::Timestamp;
 
-/// What transaction 2 needs to know of the order, read under the order's lock.
+/// The order as transaction 2 needs it, read under the order's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseOutFacts {
-    /// Where the order stands.
     pub order_state: OrderState,
-    /// Whether a close-out closed it.
+    /// `false` where the merchant's registration closed it.
     pub closed_by_close_out: bool,
-    /// What the payment brought.
+    /// Amount of the payment.
     pub paid: Amount,
-    /// How many payments the order has.
+    /// Number of payments of the order.
     pub payments: usize,
-    /// What other finished close-outs took back from this payment.
+    /// Refunded from this payment by other done close-outs.
     pub refunded_of_payment: Amount,
-    /// What other finished close-outs took back under this application.
+    /// Refunded under this application by other done close-outs.
     pub refunded_of_application: Amount,
-    /// The application of this batch, if the order has one: its amount and state.
+    /// The application of this batch: its amount and state.
     pub application: Option<(Amount, ApplicationState)>,
 }
 
-/// What transaction 2 shall write.
+/// The changes that transaction 2 writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseOutPlan {
-    /// The application becomes handled now (it may be handled already by another trade of the batch).
+    /// `false` if another trade of the batch has handled the application already.
     pub handle_application: bool,
-    /// The order becomes closed now.
     pub close_order: bool,
-    /// The order's state afterwards.
+    /// The state after the close-out.
     pub order_state: OrderState,
-    /// The amount differs from what was applied for: done, with a question.
+    /// The amount differs from the application: done, with a question.
     pub amount_differs: bool,
 }
 
-/// Why the close-out may not be done now.
+/// Why the close-out cannot be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No payment with this trade number (errcode 2); tried again.
+    /// No payment with this trade number (errcode 2); retried.
     PaymentUnknown,
-    /// The payment's order has no application of this batch (errcode 3); tried again.
+    /// The payment's order has no application of this batch (errcode 3); retried.
     ApplicationUnknown,
-    /// The order's state does not allow it (errcode 4); tried again.
+    /// The order's state does not allow it (errcode 4); retried.
     OrderState,
     /// More than was paid (errcode 6); waits for a person or a new registration.
     MoreThanPaid,
 }
 
 impl Refusal {
-    /// Every refusal.
     pub const ALL: [Self; 4] = [
         Self::PaymentUnknown,
         Self::ApplicationUnknown,
@@ -75,7 +72,7 @@ impl Refusal {
         }
     }
 
-    /// Whether time alone can cure it: the order may be registered, or move, later.
+    /// Whether a retry can succeed: the order may be registered, or change its state, later.
     pub const fn is_tried_again(self) -> bool {
         match self {
             Self::PaymentUnknown | Self::ApplicationUnknown | Self::OrderState => true,
@@ -107,7 +104,7 @@ pub fn close_out(facts: Option<&CloseOutFacts>, refunded: Amount) -> Result<Clos
     if total(facts.refunded_of_payment)? > facts.paid {
         return Err(Refusal::MoreThanPaid);
     }
-    // With several payments an application is taken back in parts, so only excess is odd.
+    // With several payments an application is refunded in parts, so only excess is a difference.
     let of_application = total(facts.refunded_of_application)?;
     let amount_differs =
         of_application > applied || (facts.payments == 1 && of_application != applied);
@@ -123,12 +120,12 @@ pub fn close_out(facts: Option<&CloseOutFacts>, refunded: Amount) -> Result<Clos
     })
 }
 
-/// How far the close-out of one refund has come.
+/// Progress of the close-out of one refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The application is handled and the order is where it belongs.
+    /// The application is handled and the order has its final state.
     Done,
-    /// Refused so far; tried again until [`CloseOut::park_at`].
+    /// Refused so far; retried until [`CloseOut::park_at`].
     Pending(Refusal),
     /// Refused; waits for an operator, a new registration or a further call.
     Parked(Refusal),
@@ -152,7 +149,6 @@ impl Progress {
         }
     }
 
-    /// Reads the stored pair back.
     pub fn from_stored(state: &str, errcode: i64) -> Option<Self> {
         let refusal = || {
             Refusal::ALL
@@ -168,48 +164,43 @@ impl Progress {
     }
 }
 
-/// Transaction 2's own state for one refund.
+/// The state of one refund's close-out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseOut {
-    /// The refund whose order side this is.
     pub refund_id: RefundId,
-    /// The notification that reported it.
+    /// The callback that reported it.
     pub callback_id: CallbackId,
-    /// Which payment and which application.
+    /// The payment and the application.
     pub key: CloseOutKey,
-    /// What was refunded, in yuan; the first amount reported.
+    /// In yuan; the first amount reported.
     pub amount: Amount,
-    /// How far it has come.
     pub progress: Progress,
-    /// The order, once the payment is known.
+    /// Known once the payment is.
     pub order_no: Option<ExternalId>,
-    /// The order's state as the close-out left it.
     pub order_state: Option<OrderState>,
-    /// How often it was tried.
     pub attempts: u32,
-    /// When it is tried again; `None` unless pending.
+    /// Next retry; `None` unless pending.
     pub next_at: Option<Timestamp>,
-    /// When trying ends.
+    /// When retries end.
     pub park_at: Timestamp,
 }
 
-/// When a refused close-out is tried again.
+/// Backoff of a refused close-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How long it is tried before it is parked.
+    /// How long it is retried before it is parked.
     pub retry_for: Duration,
 }
 
-/// First pause between two tries; doubled each time.
+/// First pause; doubled each time.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause, so that an order registered late is closed out within minutes.
 const RETRY_LONGEST: Duration = Duration::from_secs(300);
 
 impl RetryPolicy {
-    /// Longest pause between two tries.
     pub const LONGEST_PAUSE: Duration = RETRY_LONGEST;
 
-    /// The pause after the given number of tries.
+    /// The pause after this many attempts.
     pub fn pause(attempts: u32) -> Duration {
         RETRY_FIRST
             .saturating_mul(1 << attempts.saturating_sub(1).min(16))
@@ -218,7 +209,7 @@ impl RetryPolicy {
 }
 
 impl CloseOut {
-    /// A close-out that was never tried and is due at once.
+    /// Never tried, due at once.
     pub fn new(
         refund_id: RefundId,
         callback_id: CallbackId,
@@ -240,7 +231,7 @@ impl CloseOut {
         }
     }
 
-    /// Notes how a try ended, and when the next one is due.
+    /// Records the result of an attempt, and when the next one is due.
     pub fn record(&mut self, result: Result<OrderState, Refusal>, now: Timestamp) {
         self.attempts = self.attempts.saturating_add(1);
         self.next_at = None;

@@ -103,7 +103,7 @@ fn earlier_refunds_count_against_the_payment_and_the_application() {
         |facts: &CloseOutFacts, money| close_out(Some(facts), yuan(money)).unwrap().amount_differs;
     assert!(!differs(&facts, "20"));
     assert!(differs(&facts, "20.01"));
-    // An order with several payments gives an application back in parts.
+    // An order with several payments refunds an application in parts.
     assert!(differs(&facts, "5"));
     facts.payments = 2;
     assert!(!differs(&facts, "5"));

@@ -1,20 +1,19 @@
-//! The one reader of decimal numbers: the spellings in which systems write them, brought to plain digits by moving
-//! characters. None goes through binary floating point.
+//! The parser of decimal numbers in all spellings. It moves characters, without binary floating point.
 
 use std::fmt;
 
-/// Most digits of one number as it is written, without superfluous zeros; money needs 20.
+/// Without superfluous zeros; money needs 20.
 const DIGITS_MAX: usize = 64;
-/// Greatest exponent, up or down.
+/// Either sign.
 const EXPONENT_MAX: i32 = 64;
 
-/// How numbers are written at some place of some format.
+/// The syntax of a number in one format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// A text of a provider, or of our own side: `3`, `3.50`, `0003.5000000`; no sign, no exponent, no separator.
+    /// A provider's text, or our own: `3`, `3.50`, `0003.5000000`; no sign, no exponent, no separator.
     Text,
-    /// A bare number in JSON: `3`, `1e2`, `1.0E7`; with what .NET takes beyond that: `3.`, `.5`, `0x1F`. A leading
-    /// zero is refused: the original of `EPay` reads `010` as octal, and a sender of money meant ten.
+    /// A bare number in JSON: `3`, `1e2`, `1.0E7`; and what .NET accepts beyond that: `3.`, `.5`, `0x1F`. A
+    /// leading zero is rejected: the original of `EPay` reads `010` as octal, and the sender meant ten.
     JsonNumber,
     /// A string in JSON or BSON: `" 3.5 "`, `"+3"`, `"1,234.50"`. The commas must part groups of
     /// three digits: the original ignores them anywhere and makes 350 of `3,50`.
@@ -34,7 +33,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Reads a number; `None` if the text is none in this spelling, or an absurdly long one.
+    /// `None` if the text is no number in this spelling, or exceeds the limits.
     pub fn parse(text: &str, spelling: Spelling) -> Option<Self> {
         let text = match spelling {
             Spelling::Text | Spelling::JsonNumber => text,
@@ -78,7 +77,6 @@ impl Decimal {
         Some(plain.shifted(exponent))
     }
 
-    /// Whether it is less than zero.
     pub const fn is_negative(&self) -> bool {
         self.negative
     }
@@ -93,14 +91,14 @@ impl Decimal {
         self.fraction.len()
     }
 
-    /// All digits as ASCII, those after the decimal point filled up with zeros to `decimals`.
+    /// All digits as ASCII; those after the decimal point are padded with zeros to `decimals`.
     pub fn digits(&self, decimals: usize) -> impl Iterator<Item = u8> {
         let zeros = decimals.saturating_sub(self.fraction.len());
         let digits = self.integer.bytes().chain(self.fraction.bytes());
         digits.chain(std::iter::repeat_n(b'0', zeros))
     }
 
-    /// Moves the decimal point to the right, or to the left; by `EXPONENT_MAX` places at most.
+    /// Moves the decimal point to the right, or to the left if negative, by `EXPONENT_MAX` places at most.
     #[must_use]
     pub fn shifted(self, places: i32) -> Self {
         let zeros = "0".repeat(places.clamp(-EXPONENT_MAX, EXPONENT_MAX).unsigned_abs() as usize);

@@ -1,7 +1,7 @@
 //! Money without floating point: digits in, an integer of 1/10 000 major unit, digits out.
 //!
-//! Providers write amounts in many ways (JSON number, JSON string, minor-unit integer, with or without an exponent,
-//! separators or superfluous zeros). [`decimal`] reads all of them; the limits of an amount stand here.
+//! Providers write amounts in many ways (JSON number, JSON string, minor-unit integer, with or without an
+//! exponent, separators or superfluous zeros). [`decimal`] parses all of them; this module has the limits.
 
 pub mod decimal;
 
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::flaw::Flaw;
 use decimal::{Decimal, Spelling};
 
-/// Decimals kept; the finest unit a provider documents (PayerMax `refundAmount`: 20 digits, 4 decimals).
+/// The finest unit that a provider documents (PayerMax `refundAmount`: 20 digits, 4 decimals).
 pub const DECIMALS_MAX: u8 = 4;
 /// One major unit, in 1/10 000.
 const MAJOR_UNIT: i128 = 10_000;
-/// Most integer digits accepted: `NUMERIC(18,2)` of the EPay tables leaves sixteen.
+/// `NUMERIC(18,2)` of the EPay tables leaves sixteen.
 const INTEGER_DIGITS_MAX: usize = 16;
 
 /// A non-negative quantity of some currency, in 1/10 000 of its major unit.
@@ -29,22 +29,21 @@ const INTEGER_DIGITS_MAX: usize = 16;
 pub struct Amount(i128);
 
 impl Amount {
-    /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// Reads plain digits in major units, as they are stored; nothing at all is an amount, too.
+    /// Parses plain digits in major units, as stored; zero is allowed.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
         let decimal = Decimal::parse(text, Spelling::Text).ok_or(Flaw::NotDecimal)?;
         Self::within(&decimal, DECIMALS_MAX)
     }
 
-    /// Reads what was refunded or paid, in major units: more than nothing, and no finer than so many decimals.
+    /// Parses a refunded or paid amount in major units: above zero, with at most `decimals_max` decimals.
     pub fn read(text: &str, spelling: Spelling, decimals_max: u8) -> Result<Self, Flaw> {
         let decimal = Decimal::parse(text, spelling).ok_or(Flaw::NotDecimal)?;
         Self::within(&decimal, decimals_max)?.not_zero()
     }
 
-    /// Reads the same as a count of the smallest unit, `digits` of which make a decimal: `("10000", 2)` is 100.00.
+    /// The same in minor units of `digits` decimals: `("10000", 2)` is 100.00.
     pub fn read_minor(text: &str, spelling: Spelling, digits: u8) -> Result<Self, Flaw> {
         let decimal = Decimal::parse(text, spelling).ok_or(Flaw::NotDecimal)?;
         if decimal.fraction_digits() > 0 {
@@ -78,7 +77,6 @@ impl Amount {
         Ok(self)
     }
 
-    /// Whether it is nothing at all; no provider refunds zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -94,7 +92,7 @@ impl Amount {
         decimals
     }
 
-    /// Sum; `None` only beyond 128 bits, which stored amounts cannot reach.
+    /// `None` only beyond 128 bits, which stored amounts cannot reach.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
@@ -181,14 +179,13 @@ impl TryFrom<String> for Currency {
 /// An amount and its currency; two are equal only if both are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// How much, in major units.
+    /// In major units.
     pub amount: Amount,
-    /// Of what.
     pub currency: Currency,
 }
 
 impl Money {
-    /// The amount as readers see it: at least the decimals that ISO 4217 gives the currency.
+    /// As readers see it: with at least the ISO 4217 decimals of the currency.
     pub fn amount_text(self) -> String {
         self.amount.to_text(self.currency.minor_digits())
     }

@@ -1,8 +1,7 @@
-//! The state machine of a refund: one record, one function that lets a claim take effect.
+//! The state machine of a refund: one record, and one function that applies a claim to it.
 //!
-//! The table stands in `docs/state-machine.md`; the test below reads that very table. The rule
-//! behind it: the first final status wins, and whatever contradicts it becomes a question for a
-//! person, never a silent change.
+//! The table is in `docs/state-machine.md`; the test below reads it. The principle: the first final status
+//! wins, and anything that contradicts it becomes a question for a person, never a silent change.
 
 pub mod rule;
 
@@ -15,66 +14,57 @@ use super::money::Money;
 use super::time::Timestamp;
 use rule::Rule;
 
-/// Most open questions of one kind kept on one refund; the callbacks themselves keep the rest.
+/// Max open questions of one kind on one refund; the rest is in the callbacks.
 pub const ATTENTION_MAX: usize = 5;
 
 /// An open question for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Attention {
-    /// What the question is.
+    /// The kind of question.
     pub reason: Reason,
-    /// Since when it stands.
+    /// Open since.
     pub since: Timestamp,
-    /// The notification that raised it.
+    /// The callback that raised it.
     pub callback_id: CallbackId,
-    /// Members of that notification that cannot be used; with `invalid_content` only.
+    /// Members of that callback that cannot be used; with `invalid_content` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
 }
 
-/// Our record of one refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// Our id.
     pub id: RefundId,
-    /// Whose it is.
     pub account: Account,
-    /// The merchant's number; `None` where the only notification was unreadable.
+    /// The merchant's number; `None` where the only callback was unreadable.
     pub refund_no: Option<RefundNo>,
     /// The provider's number.
     pub provider_refund_no: Option<ExternalId>,
-    /// The merchant's order.
     pub order_no: Option<ExternalId>,
-    /// Where it stands.
     pub status: Status,
-    /// The provider's word for it.
+    /// The provider's word, verbatim.
     pub provider_status: Option<String>,
-    /// How much.
     pub money: Option<Money>,
-    /// Why it failed.
     pub failure: Option<Failure>,
-    /// When the provider says it ended.
+    /// As the provider says.
     pub finished_at: Option<Timestamp>,
-    /// When its first notification came.
+    /// Of the first callback.
     pub received_at: Timestamp,
-    /// When it last changed.
     pub updated_at: Timestamp,
-    /// Open questions.
     pub attention: Vec<Attention>,
 }
 
-/// What became of one notification.
+/// The effect of one callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The refund moved (or was made).
+    /// The refund was created or moved.
     Applied,
-    /// It said what was known already.
+    /// It says what is known.
     Repeat,
-    /// It was overtaken: pending after a final status.
+    /// Late: pending after a final status.
     Stale,
-    /// It contradicts what is known; kept, no effect.
+    /// It contradicts the refund: stored, no effect.
     Conflict,
-    /// It raised a question; kept, the status did not move.
+    /// It raised a question: stored, the status did not move.
     Questioned(Reason),
 }
 
@@ -93,8 +83,8 @@ impl Verdict {
 }
 
 impl Refund {
-    /// The record that a first notification makes. An unclear one makes a pending refund with an
-    /// open question, so that the operator sees it.
+    /// The record that a first callback creates. An unclear one creates a pending refund with an open
+    /// question, so that an operator sees it.
     pub fn first(
         id: RefundId,
         account: Account,
@@ -132,7 +122,7 @@ impl Refund {
         (refund, verdict)
     }
 
-    /// Lets a further claim take effect, as the table says.
+    /// Applies a further claim by the table.
     pub fn apply(&mut self, claim: &Claim, callback_id: CallbackId, now: Timestamp) -> Verdict {
         let verdict = self.judge(claim).verdict();
         match (verdict, claim.outcome) {
@@ -156,7 +146,7 @@ impl Refund {
         verdict
     }
 
-    /// Adds an open question, unless the same notification raised it before.
+    /// Adds an open question, unless the same callback raised it before.
     pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Timestamp) {
         let of_kind = || self.attention.iter().filter(|open| open.reason == reason);
         let is_known = of_kind().any(|open| open.callback_id == callback_id);
@@ -170,7 +160,7 @@ impl Refund {
         }
     }
 
-    /// Asks about the members of a notification that cannot be used.
+    /// Adds a question about the unusable members of a callback.
     fn raise_unreadable(&mut self, claim: &Claim, callback_id: CallbackId, since: Timestamp) {
         if claim.unreadable.is_empty() {
             return;
@@ -245,7 +235,7 @@ impl Refund {
         self.fill_in(claim);
     }
 
-    /// Takes over what was not known before.
+    /// Fills in the fields that were empty.
     fn fill_in(&mut self, claim: &Claim) {
         fill(
             &mut self.provider_refund_no,

@@ -1,40 +1,39 @@
-//! Which rule of the state machine decides about a notification, and why in one sentence. The machine
-//! itself goes by these rules, so an explanation cannot say anything else than what happened.
+//! The rules of the state machine, each with its reason in one sentence. The machine itself uses them, so an
+//! explanation cannot differ from what happened.
 
 use super::Verdict;
 use crate::domain::claim::Reason;
 
-/// A rule; the first that fits, in the order of this list, decides.
+/// The first rule that fits, in this order, decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Nothing was known of the refund.
+    /// The refund is new.
     First,
-    /// The sender lost track of a refund that has ended.
+    /// The provider does not know how a refund ended that has ended here.
     LostTrack,
-    /// It does not say how the refund stands, in words that we understand.
+    /// It has no status that we understand.
     Unclear(Reason),
-    /// It names another order, or another number of the provider.
+    /// It names another order or another number of the provider.
     OtherNumbers,
-    /// While the refund may still move, it names another currency.
+    /// Another currency, while the refund is not final.
     OtherCurrency,
-    /// While the refund may still move, it names another amount.
+    /// Another amount, while the refund is not final.
     OtherAmount,
-    /// The provider tries a failed refund again under the same number.
+    /// The provider retries a failed refund under the same number.
     Retried,
-    /// Pending, as known.
+    /// Pending again.
     StillPending,
     /// A pending refund ends.
     Ends,
-    /// Pending, after the end.
+    /// Pending after a final status.
     Late,
-    /// The same end again.
+    /// The same final status again.
     SameEnd,
-    /// Another end, or the same one with another amount.
+    /// Another final status, or the same one with another amount.
     OtherEnd,
 }
 
 impl Rule {
-    /// What it makes of the notification.
     pub const fn verdict(self) -> Verdict {
         match self {
             Self::First | Self::Retried | Self::Ends => Verdict::Applied,
@@ -68,7 +67,7 @@ impl Rule {
     /// Why, in one sentence.
     pub const fn why(self) -> &'static str {
         match self {
-            Self::First => "nothing was known of this refund, so the notification made the record",
+            Self::First => "the refund was new, so the callback created its record",
             Self::LostTrack => {
                 "the provider does not know how it ended, but we do; a refund that ended is not put in doubt"
             }
@@ -91,10 +90,10 @@ impl Rule {
             }
             Self::StillPending => "the refund was pending, and it said so again",
             Self::Ends => "the refund was pending, and it said how it ended",
-            Self::Late => "it said pending after the refund had ended; it was overtaken",
+            Self::Late => "it said pending after the refund had ended; it came too late",
             Self::SameEnd => "it said what was known already",
             Self::OtherEnd => {
-                "the first end counts; another one, or another amount, is a question for a person"
+                "the first final status counts; another one, or another amount, is a question for a person"
             }
         }
     }

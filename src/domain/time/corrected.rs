@@ -1,5 +1,5 @@
-//! A clock that several instances share: each machine's own, put right by how far it is ahead of the one
-//! that all of them see. What is stored, leased and numbered by it means the same on every machine.
+//! A clock for several instances: each machine's own, corrected by its offset to a clock that all of them
+//! see. Stored times, leases and ids then mean the same on every machine.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,41 +9,39 @@ use uuid::{ContextV7, Uuid};
 
 use super::{Clock, Timestamp};
 
-/// A clock that follows another one.
 pub struct CorrectedClock {
     own: Arc<dyn Clock>,
-    /// Milliseconds by which the own one is ahead.
+    /// Milliseconds by which the own clock is ahead.
     ahead: AtomicI64,
-    /// Keeps ids in order, even where the clock is put back.
+    /// Keeps ids in order, even when the clock is set back.
     ids: Mutex<ContextV7>,
 }
 
-/// What the other clock said, and what the own one said before and after.
+/// One reading of the other clock, between two of the own.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// The own clock when the other was asked.
+    /// Own clock, before the query.
     pub asked: Timestamp,
-    /// The other clock.
     pub said: Timestamp,
-    /// The own clock when the answer was there.
+    /// Own clock, after the answer.
     pub answered: Timestamp,
 }
 
 impl Sample {
-    /// Milliseconds by which the own clock is ahead; wrong by half the trip at most.
+    /// Milliseconds by which the own clock is ahead; off by half the round trip at most.
     fn ahead(&self) -> i64 {
         let middle = i64::midpoint(self.asked.as_millis(), self.answered.as_millis());
         middle - self.said.as_millis()
     }
 
-    /// How long the question was under way, in milliseconds.
+    /// Round trip in milliseconds.
     fn trip(&self) -> i64 {
         self.answered.as_millis() - self.asked.as_millis()
     }
 }
 
 impl CorrectedClock {
-    /// Not put right yet.
+    /// Not corrected yet.
     pub fn new(own: Arc<dyn Clock>) -> Self {
         Self {
             own,
@@ -52,12 +50,12 @@ impl CorrectedClock {
         }
     }
 
-    /// The machine's own.
+    /// The machine's own clock.
     pub fn own(&self) -> Timestamp {
         self.own.now()
     }
 
-    /// Puts it right by the best of these samples, unless that says no more than is known.
+    /// Corrects the clock by the best of these samples, unless the present correction is as good.
     pub fn learn(&self, samples: &[Sample]) {
         let best = samples
             .iter()

@@ -1,4 +1,4 @@
-//! Time and randomness come in through [`Clock`], so that tests can choose both.
+//! Time and random ids come from [`Clock`], so that tests can control both.
 
 pub mod corrected;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A moment, in milliseconds since 1970-01-01T00:00:00Z; shown as RFC 3339 in UTC with milliseconds.
+/// A timestamp in milliseconds since 1970-01-01T00:00:00Z; shown as RFC 3339 in UTC with milliseconds.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -25,14 +25,12 @@ pub struct Timestamp(i64);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
-    /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Reads an RFC 3339 date-time (§5.6) and nothing else: what a reader asks by must not have a
-    /// second meaning. What is below a millisecond is cut. [`FromStr`] takes more spellings, for what
-    /// providers send.
+    /// Parses an RFC 3339 date-time (§5.6) and nothing else: a query of a reader must be unambiguous.
+    /// Truncates to milliseconds. [`FromStr`] accepts more spellings, for providers.
     pub fn from_rfc3339(text: &str) -> Result<Self, InvalidTimestamp> {
         read_rfc3339(text).map(Self).ok_or(InvalidTimestamp)
     }
@@ -42,21 +40,21 @@ impl Timestamp {
         self.0
     }
 
-    /// The moment `duration` later, held at the end of time.
+    /// Saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// The moment `duration` earlier, held at the beginning of time.
+    /// Saturating.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// The same moment for `jiff`; `None` outside the years that it knows.
+    /// `None` outside the range of `jiff`.
     pub fn to_timestamp(self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_millisecond(self.0).ok()
     }
@@ -80,7 +78,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        // jiff takes offsets of up to 25:59:59; no place is a day away from UTC.
+        // jiff accepts offsets of up to 25:59:59; real ones stay below a day.
         let hours = text
             .rfind(['+', '-'])
             .filter(|at| *at > "2026-01-31T".len())
@@ -94,8 +92,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Milliseconds since the epoch. Counted here, because `jiff::Timestamp` ends a day before the year 9999
-/// does.
+/// Milliseconds since the epoch. Not by `jiff::Timestamp`, which ends a day before the year 9999 does.
 fn read_rfc3339(text: &str) -> Option<i64> {
     let (date_time, rest) = text.split_at_checked("2026-01-31T00:00:00".len())?;
     let (date, time) = date_time.split_once(['T', 't'])?;
@@ -114,7 +111,7 @@ fn read_rfc3339(text: &str) -> Option<i64> {
         _ => return None,
     };
     let [month, day, hour, minute] = [month, day, hour, minute].map(|n| i8::try_from(n).ok());
-    // A leap second counts as the one before it; the machine's clock has none either.
+    // A leap second counts as the second before it, as on the machine's clock.
     let second = i8::try_from(if second == 60 { 59 } else { second }).ok()?;
     let civil = DateTime::new(year, month?, day?, hour?, minute?, second, 0).ok()?;
     let seconds = civil.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
@@ -127,7 +124,7 @@ fn minutes(text: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then(|| i64::from(hours) * 60 + i64::from(minutes))
 }
 
-/// Numbers of exactly so many digits, with `between` between them.
+/// Numbers with exactly these counts of digits, separated by `between`.
 fn numbers<const N: usize>(text: &str, between: char, digits: [usize; N]) -> Option<[i16; N]> {
     let mut parts = text.split(between);
     let mut numbers = [0; N];
@@ -152,15 +149,14 @@ impl TryFrom<String> for Timestamp {
     }
 }
 
-/// Where time and fresh ids come from.
+/// Source of time and new ids.
 pub trait Clock: Send + Sync + 'static {
-    /// The wall clock.
     fn now(&self) -> Timestamp;
     /// A new `UUIDv7`; later ones sort after earlier ones of the same process.
     fn new_uuid(&self) -> Uuid;
 }
 
-/// The machine's own clock and random numbers.
+/// The machine's clock and random numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
