@@ -64,7 +64,9 @@ impl Checker {
         let schedule = match &section.retry_schedule_seconds {
             None => Some(self.usual_schedule(key)),
             Some(pauses) => {
-                let pauses = pauses.iter().map(|pause| Duration::from_secs(pause.get()));
+                let pauses = pauses
+                    .iter()
+                    .map(|pause| Duration::from_secs(pause.0.get()));
                 Schedule::new(pauses.take(PAUSES_MAX).collect())
             }
         };

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU64};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Table;
 
 use super::Problem;
+use crate::providers::epay::settings::EpaySection;
+pub(super) use crate::providers::settings::{AccountSection, Text};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,47 +43,6 @@ pub(super) struct StoreSection {
     pub require_synchronous: Option<Text<bool>>,
 }
 
-/// Members of every kind of account; which ones apply is the adapter's business.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AccountSection {
-    pub provider: String,
-    pub account: String,
-    pub merchant_no: Option<String>,
-    pub app_id: Option<String>,
-    pub public_keys: Option<Vec<KeySection>>,
-    pub secret: Option<String>,
-    pub currency: Option<String>,
-    pub utc_offset: Option<String>,
-    pub minor_digits: Option<Text<u8>>,
-    pub relay_secrets: Option<Vec<String>>,
-    pub allow_from: Option<Vec<String>>,
-    pub path_secret: Option<String>,
-    pub refund_no_prefix: Option<String>,
-    pub allow_test_key: Option<Text<bool>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeySection {
-    pub id: String,
-    pub file: Option<String>,
-    pub value: Option<String>,
-    pub not_before: Option<String>,
-    pub not_after: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EpaySection {
-    #[serde(default)]
-    pub tokens: Vec<String>,
-    #[serde(default)]
-    pub allow_from: Vec<String>,
-    pub trust_network: Option<Text<bool>>,
-    pub retry_for_seconds: Option<Text<NonZeroU64>>,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedSection {
@@ -113,35 +74,6 @@ pub(super) struct EndpointSection {
     pub retry_schedule_seconds: Option<Vec<Text<NonZeroU64>>>,
     pub disable_after_seconds: Option<Text<NonZeroU64>>,
     pub max_in_flight: Option<Text<NonZeroU16>>,
-}
-
-/// A number or flag that may also stand as text, as an environment variable gives it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Text<T>(pub T);
-
-impl Text<NonZeroU64> {
-    pub(super) const fn get(self) -> u64 {
-        self.0.get()
-    }
-}
-
-impl<'de, T> Deserialize<'de> for Text<T>
-where
-    T: Deserialize<'de> + std::str::FromStr,
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either<T> {
-            Typed(T),
-            Text(String),
-        }
-        let wrong = || serde::de::Error::custom("is not a valid value, or out of range");
-        match Either::deserialize(deserializer).map_err(|_: D::Error| wrong())? {
-            Either::Typed(value) => Ok(Self(value)),
-            Either::Text(text) => text.parse().map(Self).map_err(|_| wrong()),
-        }
-    }
 }
 
 /// A message about a value of a wrong type repeats the value, which may be a secret.

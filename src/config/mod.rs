@@ -7,7 +7,6 @@ mod accounts;
 mod endpoints;
 mod file;
 mod fixed;
-mod guards;
 mod mask;
 mod readers;
 mod secret;
@@ -22,33 +21,32 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::providers::paycools::could_be_path_secret;
 pub use fixed::Fixed;
-pub use guards::could_be_path_secret;
 pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, clean};
 pub use sources::Effective;
 
-use crate::crypto::TokenDigest;
 use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::time::Timestamp;
-use crate::providers::Registry;
 use crate::providers::epay::caller::EpayCallers;
-use crate::providers::network::Network;
+use crate::providers::epay::settings;
+use crate::providers::epay::settings::EpaySection;
+use crate::providers::settings::Audience;
+use crate::providers::{Adapter, Registry};
 use crate::push::Endpoint;
 use crate::rejected;
 use crate::store::StoreUrl;
-use accounts::{AccountChecker, Adapter};
-use file::{EpaySection, FeedSection, File, StoreSection, Text};
-use shared::{Audience, Held, Holder};
+use accounts::SectionChecker;
+use file::{FeedSection, File, StoreSection, Text};
+use shared::{Held, Holder};
 
 /// Before this an environment variable is none of our business.
 pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// How long a close-out is tried where the config does not say: an order registered a day late is
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// A token or secret of fewer characters is warned of: it may be a word that can be guessed.
-const TOKEN_CHARS_MIN: usize = 16;
 
 /// How long a start waits for a database server where the config does not say.
 const WAIT_AT_START: &str = "60s";
@@ -189,7 +187,7 @@ struct Checker {
     /// Every key and secret so far, and where it is.
     held: Vec<Held>,
     /// How accounts that share one are told apart, by their place in the list.
-    audiences: BTreeMap<usize, Audience>,
+    audiences: BTreeMap<usize, Box<dyn Audience>>,
     key_ends: Vec<KeyEnd>,
 }
 
@@ -277,7 +275,7 @@ impl Checker {
                 self.note_default(key, default.as_secs());
                 default
             },
-            |seconds| Duration::from_secs(seconds.get()),
+            |seconds| Duration::from_secs(seconds.0.get()),
         )
     }
 
@@ -378,51 +376,13 @@ impl Checker {
     }
 
     fn epay(&mut self, section: &EpaySection) -> EpayCallers {
-        let mut tokens = Vec::new();
-        for (index, token) in section.tokens.iter().enumerate() {
-            let key = format!("epay.tokens[{index}]");
-            let Some(secret) = self.secret(&key, token) else {
-                continue;
-            };
-            if !secret.expose().bytes().all(|b| b.is_ascii_graphic()) {
-                let what = "holds white space or characters that no Authorization header carries; write the \
-                            token alone, without Bearer";
-                self.note(&key, what);
-            }
-            if secret.expose().chars().count() < TOKEN_CHARS_MIN {
-                self.warnings.push(format!(
-                    "{key}: is shorter than {TOKEN_CHARS_MIN} characters and could be guessed; \
-                     `openssl rand -hex 32` makes a good one"
-                ));
-            }
-            let token = TokenDigest::of(secret.expose());
-            self.hold(key, token.bytes(), Holder::Epay);
-            tokens.push(token);
-        }
-        let networks = self.networks("epay.allow_from", &section.allow_from);
-        let trusts_network = self.permission("epay.trust_network", section.trust_network);
-        if section.tokens.is_empty() && section.allow_from.is_empty() {
-            let what = "is empty; give at least one token, or leave out [epay] to switch it off";
-            self.note("epay.tokens", what);
-        } else if section.tokens.is_empty() && !trusts_network {
-            let what = "an address alone proves little; give tokens, or set trust_network = true";
-            self.note("epay.allow_from", what);
-        }
-        EpayCallers::new(tokens, networks)
-    }
-
-    fn networks(&mut self, key: &str, texts: &[String]) -> Vec<Network> {
-        let mut networks = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            match Network::parse(text) {
-                Some(network) => networks.push(network),
-                None => self.note(
-                    format!("{key}[{index}]"),
-                    format!("{text:?} is not ADDRESS/PREFIX, such as 10.20.0.0/16"),
-                ),
-            }
-        }
-        networks
+        let mut context = SectionChecker {
+            checker: self,
+            key: "epay",
+            holder: Holder::Epay,
+            account: None,
+        };
+        settings::callers(section, &mut context)
     }
 
     fn registry(&mut self, file: &File) -> Registry {
@@ -438,8 +398,7 @@ impl Checker {
                     "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
                 self.note(format!("{key}.account"), what);
             }
-            let adapter = AccountChecker::new(self, index, &key, section).adapter();
-            let is_new = match adapter {
+            let is_new = match self.adapter(index, &key, section) {
                 Some(Adapter::Callback(provider)) => registry.add(account, provider),
                 Some(Adapter::Relay(relay)) => registry.add_relay(account, relay),
                 None => continue,

@@ -40,6 +40,11 @@ impl Secret {
         text.starts_with("env:") || text.starts_with("file:")
     }
 
+    /// The text, still hidden from `Debug`.
+    pub fn into_inner(self) -> SecretString {
+        self.0
+    }
+
     /// The secret itself.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

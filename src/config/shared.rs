@@ -1,10 +1,10 @@
-//! Keys and secrets that two places of the config have in common. What proves something must prove it to
-//! one of them only: otherwise a message for the one is believed by the other.
+//! Keys and secrets that two sections of the config have in common. Each must prove requests to one of them
+//! only: otherwise a callback for the one is accepted by the other.
 
 use super::Checker;
 use super::file::AccountSection;
 use crate::providers::Registry;
-use crate::providers::paycools::Guards;
+use crate::providers::settings::{Apart, Audience};
 
 /// A key or secret, known by a digest of its own bytes: neither its id nor its file tells it apart.
 pub(super) struct Held {
@@ -29,59 +29,11 @@ pub(super) enum Holder {
     Endpoint,
 }
 
-/// How an account's callbacks are told from those of another with the same key.
-#[derive(Clone, Debug)]
-pub(super) enum Audience {
-    /// By what is signed.
-    Payermax {
-        merchant_no: String,
-        app_id: Option<String>,
-    },
-    /// By what is set beside the key.
-    Paycools(Guards),
-}
-
-/// What of two accounts with one key.
-enum Verdict {
-    Apart,
-    /// Apart only where each believes nothing but what names its audience in full.
-    ApartWhereStrict,
-    /// Neither believes what the other's provider sends, but two providers have no key in common.
-    Strange,
-    /// Each would believe what is meant for the other; what to do about it.
-    Same(&'static str),
-}
-
-impl Audience {
-    fn beside(&self, other: &Self) -> Verdict {
-        match (self, other) {
-            (Self::Paycools(own), Self::Paycools(other)) if own.excludes(other) => Verdict::Apart,
-            (Self::Paycools(_), Self::Paycools(_)) => Verdict::Same(
-                "give each a path_secret of its own, or a refund_no_prefix of its own, or networks \
-                 in allow_from that do not overlap",
-            ),
-            (
-                Self::Payermax {
-                    merchant_no,
-                    app_id,
-                },
-                Self::Payermax {
-                    merchant_no: other_no,
-                    app_id: other_app,
-                },
-            ) => {
-                let are_apps = app_id.is_some() && other_app.is_some();
-                match (merchant_no == other_no, app_id == other_app) {
-                    (false, true) | (true, false) if are_apps => Verdict::ApartWhereStrict,
-                    (false, _) => Verdict::Apart,
-                    (true, _) => Verdict::Same(
-                        "give both an app_id, each its own, or make one account of them",
-                    ),
-                }
-            }
-            (Self::Payermax { .. }, Self::Paycools(_))
-            | (Self::Paycools(_), Self::Payermax { .. }) => Verdict::Strange,
-        }
+/// Whether two accounts with one key are told apart; `None`: they are of two providers.
+fn compare(one: Option<&dyn Audience>, other: Option<&dyn Audience>) -> Option<Apart> {
+    match (one, other) {
+        (Some(one), Some(other)) => one.compare(other),
+        _ => Some(Apart::Never("make one of its own for each account")),
     }
 }
 
@@ -132,24 +84,22 @@ impl Checker {
         let name =
             |index: usize| format!("{}/{}", accounts[index].provider, accounts[index].account);
         let (one_name, other_name) = (name(one), name(other));
-        let audiences = (self.audiences.get(&one), self.audiences.get(&other));
-        let verdict = match audiences {
-            (Some(one), Some(other)) => one.beside(other),
-            _ => Verdict::Same("make one of its own for each account"),
-        };
+        let audience = |index: usize| self.audiences.get(&index).map(Box::as_ref);
+        let apart = compare(audience(one), audience(other));
         let same = format!("{other_name} has the same as {one_name} ({})", earlier.key);
-        match verdict {
-            Verdict::Apart => {}
-            Verdict::ApartWhereStrict => {
+        match apart {
+            Some(Apart::Always) => {}
+            Some(Apart::WhereStrict) => {
                 for index in [one, other] {
                     registry.be_strict(&accounts[index].provider, &accounts[index].account);
                 }
             }
-            Verdict::Strange => self.warnings.push(format!(
+            // Neither accepts what the other's provider sends, but two providers have no key in common.
+            None => self.warnings.push(format!(
                 "{}: {same}; no two providers have a key in common, so one of them is the wrong file",
                 this.key
             )),
-            Verdict::Same(instead) => {
+            Some(Apart::Never(instead)) => {
                 let what = format!(
                     "{same}, and nothing tells their messages apart: each would believe what is meant \
                      for the other; {instead}"

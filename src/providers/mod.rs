@@ -13,6 +13,7 @@ pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
 pub mod relay;
+pub mod settings;
 pub mod text;
 mod verified;
 
@@ -27,6 +28,7 @@ use crate::crypto::KeyRing;
 use crate::domain::claim::Account;
 use crate::domain::ids::ExternalId;
 use relay::RelayAccount;
+use settings::AccountSettings;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
 pub struct Request<'a> {
@@ -87,13 +89,51 @@ pub struct Signed {
     pub signature: String,
 }
 
-/// The key of a delivery of these bytes where the provider's signature covers a part of them, as far as
-/// their shape tells; proves nothing.
+/// Builds an account from its section; `None` with a problem noted.
+pub type BuildAccount = fn(&mut AccountSettings<'_>) -> Option<Adapter>;
+/// Finds the signed part of a body and gives its digest.
+pub type PartDigest = fn(&[u8]) -> Option<[u8; 32]>;
+
+/// One system that reports refunds, as the rest of the program knows it: [`SYSTEMS`] is the only list.
+#[derive(Clone, Copy)]
+pub struct System {
+    /// Its word in paths, config and store.
+    pub name: &'static str,
+    /// Builds an account from its `[[accounts]]` section; `None`: the system has a section of its own.
+    pub account: Option<BuildAccount>,
+    /// The dedup key of a callback where the signature covers a part of the body, as far as its shape
+    /// tells; proves nothing.
+    pub part_digest: Option<PartDigest>,
+}
+
+/// Every system. A new one is a folder here and its line.
+pub const SYSTEMS: &[System] = &[
+    payermax::SYSTEM,
+    paycools::SYSTEM,
+    quickpay::SYSTEM,
+    nmanagement::SYSTEM,
+    epay::SYSTEM,
+    #[cfg(test)]
+    stub::SYSTEM,
+];
+
+/// The system of this name.
+pub fn find(name: &str) -> Option<&'static System> {
+    SYSTEMS.iter().find(|system| system.name == name)
+}
+
+/// The dedup key of a callback of this provider where its signature covers a part of the body.
 pub fn part_digest(provider: &str, body: &[u8]) -> Option<[u8; 32]> {
-    match provider {
-        paycools::PROVIDER => paycools::delivery_digest(body),
-        _ => None,
-    }
+    let digest = find(provider)?.part_digest?;
+    digest(body)
+}
+
+/// How an account's callbacks come.
+pub enum Adapter {
+    /// The provider posts them itself.
+    Callback(Box<dyn Provider>),
+    /// The merchant's own system relays the provider's replies.
+    Relay(RelayAccount),
 }
 
 /// A key of an account, for telling people.

@@ -22,6 +22,7 @@
 
 pub mod caller;
 mod sandbox;
+pub mod settings;
 mod wire;
 
 #[cfg(test)]
@@ -34,6 +35,15 @@ pub use wire::members::{Fault, Member};
 pub use wire::negotiate::{NegotiationHeaders, ResponseFormat, negotiate};
 pub use wire::request::{BodyFault, DecodeError, EndSingle, Problem, Problems, decode};
 pub use wire::response::{CommonOperationResult, ErrorMessage};
+
+use super::System;
+
+/// `EPay` in the list of systems; its section is `[epay]`.
+pub const SYSTEM: System = System {
+    name: caller::PROVIDER,
+    account: None,
+    part_digest: None,
+};
 
 /// The one path of this endpoint. Web API matches it without regard to case.
 pub const PATH: &str = "/api/WebInterface/EPay/Refund/EndSingle/Success";

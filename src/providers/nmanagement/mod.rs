@@ -6,15 +6,23 @@
 //! client, transaction 5W1004.
 
 mod sandbox;
+mod settings;
 mod wire;
 
 pub use sandbox::{Sample, sample};
 
-use super::Rejection;
 use super::json::Object;
 use super::relay::RelayedProvider;
+use super::{Rejection, System};
 use crate::domain::claim::Claim;
 use crate::domain::ids::ExternalId;
+
+/// nManagement in the list of systems.
+pub const SYSTEM: System = System {
+    name: "nmanagement",
+    account: Some(settings::account),
+    part_digest: None,
+};
 
 /// Reads nManagement replies; an account has nothing to configure but the secrets of its relay.
 #[derive(Clone, Copy, Debug)]

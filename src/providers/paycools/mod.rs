@@ -11,28 +11,34 @@
 //! Sources: `RefundCallback` and `UnifiedAPIParam` (docs.paycools.com.my), `1.4RefundCallback` and
 //! `CallBackApiSignatureRule` (doc.paycools.com).
 
-mod canonical;
 mod guards;
 mod sandbox;
+mod settings;
+mod signature;
 mod wire;
 
 pub use guards::Guards;
 pub use sandbox::{Sample, flat, open_api};
+pub use settings::could_be_path_secret;
 pub use wire::Locale;
 
 use super::json::{Object, Value};
 use super::verified::SignedPart;
 use super::{
-    About, Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim,
-    payermax,
+    About, Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, System,
+    VerifiedClaim, payermax,
 };
 use crate::crypto::{KeyRing, SuffixSecret};
 use crate::domain::claim::Claim;
 use crate::domain::flaw::{Flaw, Unreadable};
-use canonical::SignedText;
+use signature::SignedText;
 
-/// The word under which its refunds are kept.
-pub const PROVIDER: &str = "paycools";
+/// `PayCools` in the list of systems.
+pub const SYSTEM: System = System {
+    name: "paycools",
+    account: Some(settings::account),
+    part_digest: Some(delivery_digest),
+};
 /// Acknowledges the open-api form.
 pub const ACK_OPEN_API: &str = r#"{"code":10000,"message":"Success"}"#;
 /// Acknowledges the flat form.
@@ -114,9 +120,9 @@ impl Paycools {
         body: &Object<'_>,
         sign: Option<&str>,
     ) -> Result<Notice, Rejection> {
-        canonical::check_shape(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+        signature::check_shape(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let secret = self.secret.as_ref().ok_or_else(|| no_key("flat"))?;
-        let signed = canonical::signed_text(body);
+        let signed = signature::signed_text(body);
         secret
             .verify_sha1_hex(&signed.text, sign)
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
@@ -144,20 +150,20 @@ impl Paycools {
 #[cfg(any(test, fuzzing))]
 pub(crate) fn unproven(body: &[u8], locale: Locale) -> Option<(Claim, Option<String>)> {
     let body = Object::parse(body).ok()?;
-    let is_flat = canonical::check_shape(&body).is_ok();
-    let signed = Some(canonical::signed_text(&body));
+    let is_flat = signature::check_shape(&body).is_ok();
+    let signed = Some(signature::signed_text(&body));
     let plain = signed.filter(|signed| is_flat && signed.ambiguous.is_none());
     Some((wire::claim(&body, locale), plain.map(|signed| signed.text)))
 }
 
 /// The key of a delivery of these bytes, as far as their shape tells; proves nothing.
-pub(super) fn delivery_digest(body: &[u8]) -> Option<[u8; 32]> {
+fn delivery_digest(body: &[u8]) -> Option<[u8; 32]> {
     let body = Object::parse(body).ok()?;
     if let Some(param) = body.get("param").text() {
         let (form, text) = (OPEN_API, param);
         return Some(SignedPart { form, text }.digest());
     }
-    Some(flat_part(&canonical::signed_text(&body)).digest())
+    Some(flat_part(&signature::signed_text(&body)).digest())
 }
 
 /// A text with more than one reading is another delivery than the same text with one: a body that is made from a
@@ -219,7 +225,7 @@ impl Provider for Paycools {
             Value::Text(param) => param.into_owned().into_bytes(),
             // Not what the provider documents, but the text that it would have put there.
             Value::Nested(param) => param.as_bytes().to_vec(),
-            _ => canonical::signed_text(&body).text.into_bytes(),
+            _ => signature::signed_text(&body).text.into_bytes(),
         };
         Some(Signed {
             message,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::canonical;
+use super::signature;
 use crate::crypto::{SigningKey, SuffixSecret};
 use crate::domain::claim::Status;
 use crate::providers::json::Object;
@@ -35,7 +35,7 @@ pub fn flat(sample: &Sample<'_>, secret: &SuffixSecret) -> String {
     let mut content = content(sample);
     let unsigned = content.to_string();
     let body = Object::parse(unsigned.as_bytes()).expect("it was written as an object just now");
-    let signed = canonical::signed_text(&body);
+    let signed = signature::signed_text(&body);
     content["sign"] = Value::from(secret.sha1_hex(&signed.text));
     content.to_string()
 }

@@ -9,6 +9,7 @@
 //! `sign` as standard Base64 (signature rules, docs.payermax.com).
 
 mod sandbox;
+mod settings;
 mod wire;
 
 pub use sandbox::{Sample, sample};
@@ -16,14 +17,22 @@ pub use sandbox::{Sample, sample};
 use std::borrow::Cow;
 
 use super::json::Object;
-use super::{About, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
+use super::{
+    About, Form, Notice, Provider, Rejection, Request, Signed, Signer, System, VerifiedClaim,
+};
 use crate::crypto::KeyRing;
 #[cfg(any(test, fuzzing))]
 use crate::domain::claim::Claim;
 use crate::failpoints::planted;
 use wire::Shape;
 
-/// Acknowledges a notification of the new generation.
+/// PayerMax in the list of systems.
+pub const SYSTEM: System = System {
+    name: "payermax",
+    account: Some(settings::account),
+    part_digest: None,
+};
+/// Acknowledges a callback of the new generation.
 pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
 /// Acknowledges a notification of v2.1.
 pub const ACK_V21: &str = r#"{"bizCode":"0000","message":"success"}"#;

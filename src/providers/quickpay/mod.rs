@@ -4,15 +4,23 @@
 //! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
 
 mod sandbox;
+mod settings;
 mod wire;
 
 pub use sandbox::{Sample, sample};
 
-use super::Rejection;
 use super::json::Object;
 use super::relay::RelayedProvider;
+use super::{Rejection, System};
 use crate::domain::claim::Claim;
 use crate::domain::ids::ExternalId;
+
+/// `QuickPay` in the list of systems.
+pub const SYSTEM: System = System {
+    name: "quickpay",
+    account: Some(settings::account),
+    part_digest: None,
+};
 
 /// Reads `QuickPay` replies; an account has nothing to configure but the secrets of its relay.
 #[derive(Clone, Copy, Debug)]

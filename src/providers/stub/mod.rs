@@ -3,12 +3,21 @@
 //!
 //! The whole body is signed RSASSA-PKCS1-v1_5 with SHA-256; header `stub-sign`, standard Base64.
 
+mod settings;
 mod wire;
 
 use super::json::Object;
-use super::{About, Form, Notice, Provider, Rejection, Request, Signed, Signer, VerifiedClaim};
+use super::{
+    About, Form, Notice, Provider, Rejection, Request, Signed, Signer, System, VerifiedClaim,
+};
 use crate::crypto::KeyRing;
 
+/// The stub in the list of systems.
+pub const SYSTEM: System = System {
+    name: "stub",
+    account: Some(settings::account),
+    part_digest: None,
+};
 const SIGN_HEADER: &str = "stub-sign";
 const ACK: &str = r#"{"stub":"ok"}"#;
 

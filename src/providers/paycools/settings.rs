@@ -1,0 +1,256 @@
+//! The account: a key or a secret for each form, what its amounts and times mean, and the guards that tell
+//! it from other merchants' accounts.
+
+use std::any::Any;
+use std::ops::RangeInclusive;
+
+use jiff::tz::Offset;
+use secrecy::ExposeSecret as _;
+
+use super::{Guards, Locale, Paycools};
+use crate::crypto::{SuffixSecret, TokenDigest, sha256};
+use crate::domain::external_id::ExternalId;
+use crate::domain::money::Currency;
+use crate::providers::Adapter;
+use crate::providers::settings::{AccountSettings, Apart, Audience, TOKEN_CHARS_MIN, networks};
+
+/// Offset of an account that names none: Malaysia and the Philippines, where the times of the published
+/// samples were found to be.
+const UTC_OFFSET: &str = "+08:00";
+/// Decimals of the smallest unit of an account that names none.
+const MINOR_DIGITS: u8 = 2;
+/// The same in Indonesia, where whole rupiah are counted.
+const MINOR_DIGITS_IDR: u8 = 0;
+/// Most decimals that amounts can have here.
+const MINOR_DIGITS_MAX: u8 = 4;
+/// Furthest that any clock on earth is from UTC.
+const UTC_OFFSET_HOURS_MAX: i32 = 14;
+/// Characters of a secret in a path: short ones could be guessed.
+const PATH_SECRET_CHARS: RangeInclusive<usize> = 16..=128;
+/// Longest beginning of a refund number; the numbers themselves have up to 32 characters.
+const PREFIX_CHARS_MAX: usize = 32;
+
+/// Whether a part of a path could be the secret of an account, or begins with one.
+pub fn could_be_path_secret(part: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    part.len() >= *PATH_SECRET_CHARS.start() && part.bytes().all(is_plain)
+}
+
+/// Builds an account from its section.
+pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
+    let section = account.section;
+    account.take_only(&[
+        "public_keys",
+        "secret",
+        "currency",
+        "utc_offset",
+        "minor_digits",
+        "allow_from",
+        "path_secret",
+        "refund_no_prefix",
+        "allow_test_key",
+    ]);
+    if section.public_keys.is_none() && section.secret.is_none() {
+        let what = "is missing, and secret as well; without either nothing can be verified";
+        account.note("public_keys", what);
+        return None;
+    }
+    let keys = section.public_keys.as_ref().map(|_| account.public_keys());
+    let secret = section
+        .secret
+        .as_ref()
+        .map(|text| suffix_secret(account, text));
+    let guards = guards(account);
+    let currency = currency(account);
+    let utc_offset = utc_offset(account);
+    let minor_digits = minor_digits(account, currency);
+    // A form that is configured, but wrongly, must not turn into one that is switched off.
+    if keys.as_ref().is_some_and(Option::is_none) || secret.as_ref().is_some_and(Option::is_none) {
+        return None;
+    }
+    let locale = Locale {
+        currency: currency?,
+        minor_digits: minor_digits?,
+        utc_offset: utc_offset?,
+    };
+    let guards = guards?;
+    account.context.told_apart_by(Box::new(guards.clone()));
+    let paycools = Paycools::new(keys.flatten(), secret.flatten(), locale);
+    Some(Adapter::Callback(Box::new(paycools.guarded(guards))))
+}
+
+/// The secret of the flat form.
+fn suffix_secret(account: &mut AccountSettings<'_>, text: &str) -> Option<SuffixSecret> {
+    let secret = account.context.secret("secret", text)?;
+    let secret = secret.expose_secret();
+    if secret.chars().count() < TOKEN_CHARS_MIN {
+        let key = account.context.key("secret");
+        account.context.warn(format!(
+            "{key}: is shorter than {TOKEN_CHARS_MIN} characters; whoever has one callback can try \
+             such secrets out, as the flat form is signed with SHA-1: ask PayCools for a longer one, \
+             or leave it out and take the open-api form alone"
+        ));
+    }
+    account.context.hold("secret", sha256(secret.as_bytes()));
+    Some(SuffixSecret::new(secret))
+}
+
+/// What tells an account from others that are signed for with the same key.
+fn guards(account: &mut AccountSettings<'_>) -> Option<Guards> {
+    let section = account.section;
+    let path_secret = section
+        .path_secret
+        .as_ref()
+        .map(|text| path_secret(account, text));
+    let prefix = section.refund_no_prefix.clone();
+    let flaw = prefix
+        .as_ref()
+        .map(|text| ExternalId::read(text, PREFIX_CHARS_MAX));
+    if let Some(Err(flaw)) = flaw {
+        let what = format!("{flaw}; it is how refund numbers begin, in 1 to 32 characters");
+        account.note("refund_no_prefix", what);
+        return None;
+    }
+    let texts = section.allow_from.as_deref().unwrap_or_default();
+    let allow_from = networks(account.context, "allow_from", texts);
+    if section.allow_from.is_some() && texts.is_empty() {
+        account.note("allow_from", "is empty; name networks, or leave it out");
+    }
+    // A guard that is set, but wrongly, must not turn into one that is missing.
+    if texts.len() != allow_from.len() || path_secret.as_ref().is_some_and(Option::is_none) {
+        return None;
+    }
+    let guards = Guards {
+        allow_from,
+        path_secret: path_secret.flatten(),
+        refund_no_prefix: prefix,
+    };
+    if guards.is_empty() && section.public_keys.is_some() {
+        let key = account.context.key("");
+        account.context.warn(format!(
+            "{key}: PayCools may sign for all its merchants with one key, and its callbacks name no \
+             merchant, so another merchant's refund could be taken for one of yours; set path_secret, \
+             and refund_no_prefix or allow_from where you can (docs/providers/paycools.md)"
+        ));
+    }
+    Some(guards)
+}
+
+fn path_secret(account: &mut AccountSettings<'_>, text: &str) -> Option<TokenDigest> {
+    let secret = account.context.secret("path_secret", text)?;
+    let secret = secret.expose_secret();
+    if secret.len() > *PATH_SECRET_CHARS.end() || !could_be_path_secret(secret) {
+        let what = "must be 16 to 128 letters, digits, - and _, as it is part of a path: \
+                    `openssl rand -hex 16` makes a good one";
+        account.note("path_secret", what);
+        return None;
+    }
+    let digest = TokenDigest::of(secret);
+    account.context.hold_path("path_secret", digest.bytes());
+    Some(digest)
+}
+
+fn currency(account: &mut AccountSettings<'_>) -> Option<Currency> {
+    let Some(text) = &account.section.currency else {
+        let what = "is missing; the callbacks themselves name no currency";
+        account.note("currency", what);
+        return None;
+    };
+    let what = format!("{text:?} is no ISO 4217 code in upper case, such as MYR");
+    let parsed = text.parse();
+    parsed.map_err(|_| account.note("currency", what)).ok()
+}
+
+fn utc_offset(account: &mut AccountSettings<'_>) -> Option<Offset> {
+    let text = account.section.utc_offset.as_deref().unwrap_or_else(|| {
+        let default = UTC_OFFSET.to_owned();
+        account.context.note_default("utc_offset", default);
+        UTC_OFFSET
+    });
+    let offset = parse_offset(text);
+    if offset.is_none() {
+        let what = format!("{text:?} is no offset from -14:00 to +14:00, such as +08:00");
+        account.note("utc_offset", what);
+    }
+    offset
+}
+
+/// `PayCools` counts cents everywhere but in Indonesia.
+fn minor_digits(account: &mut AccountSettings<'_>, currency: Option<Currency>) -> Option<u8> {
+    match account.section.minor_digits {
+        Some(digits) if digits.0 <= MINOR_DIGITS_MAX => Some(digits.0),
+        Some(digits) => {
+            let what = format!("{} is too many; 0 to 4 are possible", digits.0);
+            account.note("minor_digits", what);
+            None
+        }
+        None => {
+            let digits = if currency?.code() == "IDR" {
+                MINOR_DIGITS_IDR
+            } else {
+                MINOR_DIGITS
+            };
+            let default = digits.to_string();
+            account.context.note_default("minor_digits", default);
+            Some(digits)
+        }
+    }
+}
+
+/// Reads `+HH:MM` or `-HH:MM`.
+fn parse_offset(text: &str) -> Option<Offset> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let two_digits = |part: &str| -> Option<i32> {
+        let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        if plain { part.parse().ok() } else { None }
+    };
+    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
+    let total = hours * 60 + minutes;
+    if minutes > 59 || total > UTC_OFFSET_HOURS_MAX * 60 {
+        return None;
+    }
+    Offset::from_seconds(sign * total * 60).ok()
+}
+
+impl Audience for Guards {
+    fn compare(&self, other: &dyn Any) -> Option<Apart> {
+        let other: &Self = other.downcast_ref()?;
+        if self.excludes(other) {
+            return Some(Apart::Always);
+        }
+        Some(Apart::Never(
+            "give each a path_secret of its own, or a refund_no_prefix of its own, or networks \
+             in allow_from that do not overlap",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_have_one_spelling() {
+        for (text, seconds) in [
+            ("+08:00", Some(28_800)),
+            ("-03:30", Some(-12_600)),
+            ("+14:00", Some(50_400)),
+            ("+00:00", Some(0)),
+            ("+14:01", None),
+            ("+08:60", None),
+            ("08:00", None),
+            ("+8:00", None),
+            ("+0800", None),
+            ("+08:0x", None),
+            ("Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_offset(text).map(Offset::seconds), seconds, "{text}");
+        }
+    }
+}
