@@ -14,18 +14,22 @@ use super::server::middleware::Refuse;
 /// One listener: what it serves, and how it refuses what no handler gets to see.
 #[derive(Clone, Copy)]
 pub struct Side {
+    /// Its name in metrics.
+    pub name: &'static str,
     pub routes: fn(&mut ServiceConfig),
     pub refuse: Refuse,
 }
 
 /// What providers and `EPay` callers reach.
 pub const PUBLIC: Side = Side {
+    name: "public",
     routes: public,
     refuse: rejection::of_head,
 };
 
 /// What readers, operators and monitoring reach.
 pub const INTERNAL: Side = Side {
+    name: "internal",
     routes: internal,
     refuse: |_, why| ApiError::InvalidParameter(why.to_owned()).response(),
 };

@@ -163,7 +163,16 @@ impl Intake {
     ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Applied>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
         let policy = self.policy();
-        move |tx| apply(tx, &due, clock.as_ref(), policy)
+        let stats = Arc::clone(self.store.stats());
+        move |tx| {
+            let applied = apply(tx, &due, clock.as_ref(), policy)?;
+            if applied.is_some() {
+                let delay = clock.now().as_millis() - due.received_at.as_millis();
+                let delay = u64::try_from(delay).unwrap_or(0);
+                stats.apply_delay.record(Duration::from_millis(delay));
+            }
+            Ok(applied)
+        }
     }
 }
 

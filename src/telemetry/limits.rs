@@ -22,9 +22,9 @@ pub(super) struct LimitMetrics {
 impl LimitMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let help = "Requests of readers above their limit";
-        let limited = registered(registry, "limited_requests", help);
+        let limited = registered(registry, "rate_limited_requests", help);
         let help = "Requests of readers that had too many under way";
-        let turned_away = registered(registry, "turned_away_requests", help);
+        let turned_away = registered(registry, "connection_limited_requests", help);
         let help = "Requests that a reader has under way, open streams among them";
         let connections = registered(registry, "reader_connections", help);
         let help = "Time until the token of a reader expires";

@@ -1,16 +1,16 @@
 //! Logs and metrics. One line an event, ids as fields, never a body, a key or a token.
 
 mod classic;
+mod latency;
 mod limits;
 mod notifications;
+mod process;
 mod readers;
 mod reloads;
 mod store;
 
 use std::io::IsTerminal;
-use std::time::Duration;
-
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -23,12 +23,16 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, FilterFn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub use latency::{LatencyMetrics, RequestLabels, ShownHistogram};
 use limits::LimitMetrics;
 pub use notifications::{AccountLabels, NotificationMetrics};
+use process::ProcessMetrics;
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
 pub use store::StoreMetrics;
 
+/// Begins the names of our own metrics.
+const PREFIX: &str = "refund_receiver";
 /// Where our own lines come from.
 const OURS: &str = env!("CARGO_CRATE_NAME");
 
@@ -117,9 +121,9 @@ pub struct EndpointMetrics {
     /// Events that are not tried again by themselves.
     pub given_up: Family<EndpointLabels, Gauge>,
     /// Attempts of this process.
-    pub attempts: Family<EndpointLabels, Gauge>,
+    attempts: Family<EndpointLabels, Counter>,
     /// Those that failed.
-    pub failures: Family<EndpointLabels, Gauge>,
+    failures: Family<EndpointLabels, Counter>,
     /// 1 where nothing is tried until an operator recovers it.
     pub disabled: Family<EndpointLabels, Gauge>,
 }
@@ -127,26 +131,31 @@ pub struct EndpointMetrics {
 impl EndpointMetrics {
     /// Forgets what was told of endpoints that may be gone.
     pub fn clear(&self) {
-        for family in [
-            &self.lag,
-            &self.parked,
-            &self.given_up,
-            &self.attempts,
-            &self.failures,
-            &self.disabled,
-        ] {
+        for family in [&self.lag, &self.parked, &self.given_up, &self.disabled] {
             family.clear();
         }
+        self.attempts.clear();
+        self.failures.clear();
+    }
+
+    /// Shows how many attempts there were, and how many of them failed.
+    pub fn attempted(&self, labels: &EndpointLabels, attempts: u64, failures: u64) {
+        set(&self.attempts.get_or_create(labels), attempts);
+        set(&self.failures.get_or_create(labels), failures);
     }
 
     fn register(registry: &mut Registry) -> Self {
+        let help = "Attempts to push an event";
+        let attempts = registered(registry, "endpoint_attempts", help);
+        let help = "Attempts to push an event that failed";
+        let failures = registered(registry, "endpoint_failures", help);
         let mut family = |name: &str, help: &str| registered(registry, name, help);
         Self {
             lag: family("endpoint_lag_events", "Events not delivered, not parked"),
             parked: family("endpoint_parked_events", "Events that are tried again"),
             given_up: family("endpoint_given_up_events", "Events not tried again"),
-            attempts: family("endpoint_attempts", "Attempts since the start"),
-            failures: family("endpoint_failures", "Failed attempts since the start"),
+            attempts,
+            failures,
             disabled: family("endpoint_disabled", "1 where the endpoint is disabled"),
         }
     }
@@ -175,16 +184,11 @@ pub struct Metrics {
     clock_skew: Gauge<f64, AtomicU64>,
     /// Seconds since the store was last read for the gauges that show what it holds.
     pub store_read_age: Gauge,
-    /// Transactions of the writer since the start.
-    pub commits: Gauge,
-    /// Those that failed.
-    pub failed_commits: Gauge,
     /// How the store is doing.
     pub store: StoreMetrics,
-    /// Jobs in them.
-    pub jobs: Gauge,
-    /// Time spent in them, in seconds.
-    commit_time: Gauge<f64, AtomicU64>,
+    /// Latency of requests and acks.
+    pub latency: LatencyMetrics,
+    process: ProcessMetrics,
     /// Notifications that are stored and not applied.
     pub unapplied: Gauge,
     /// Age of the oldest of them, in seconds.
@@ -198,7 +202,7 @@ pub struct Metrics {
     /// Number of the last event.
     pub last_sequence: Gauge,
     /// Refusals of which no evidence was kept.
-    pub evidence_dropped: Gauge,
+    evidence_dropped: Counter,
     /// Events that each consumer has not acknowledged.
     pub consumer_lag: Family<ConsumerLabels, Gauge>,
     /// Endpoints that events are pushed to.
@@ -209,6 +213,11 @@ pub struct Metrics {
     pub reloads: ReloadMetrics,
     /// What readers are refused, and what they change.
     pub readers: ReaderMetrics,
+}
+
+/// Shows a count that is kept elsewhere.
+fn set(counter: &Counter, count: u64) {
+    counter.inner().store(count, Ordering::Relaxed);
 }
 
 /// A metric, registered.
@@ -223,30 +232,32 @@ where
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("refund_receiver");
+        let mut root = Registry::default();
+        let process = ProcessMetrics::register(&mut root, PREFIX);
+        let registry = root.sub_registry_with_prefix(PREFIX);
         let help = "Notifications stored and acknowledged";
-        let callbacks = registered(&mut registry, "callbacks", help);
+        let callbacks = registered(registry, "callbacks", help);
         let help = "Requests refused on the public listener";
-        let refusals = registered(&mut registry, "refusals", help);
+        let refusals = registered(registry, "rejected_requests", help);
         let help = "Requests refused beyond the budget, without evidence";
-        let late_refusals = registered(&mut registry, "late_refusals", help);
+        let late_refusals = registered(registry, "rejected_requests_delayed", help);
         let help = "Events that a consumer has not acknowledged";
-        let consumer_lag = registered(&mut registry, "consumer_lag_events", help);
-        let endpoints = EndpointMetrics::register(&mut registry);
-        let limits = LimitMetrics::register(&mut registry);
+        let consumer_lag = registered(registry, "consumer_lag_events", help);
+        let endpoints = EndpointMetrics::register(registry);
+        let limits = LimitMetrics::register(registry);
         let help = "Time by which this machine's clock is ahead of the database's";
-        let clock_skew = registered(&mut registry, "clock_skew_seconds", help);
-        let help = "Time spent in transactions since the start";
-        let commit_time = registered(&mut registry, "store_commit_seconds", help);
+        let clock_skew = registered(registry, "clock_skew_seconds", help);
         let help = "Reports of EPay with a member that cannot be read, by member";
-        let invalid_reports = registered(&mut registry, "epay_invalid", help);
-        let store = StoreMetrics::register(&mut registry);
-        let mut gauge = |name: &str, help: &str| registered(&mut registry, name, help);
+        let invalid_reports = registered(registry, "epay_invalid_requests", help);
+        let store = StoreMetrics::register(registry);
+        let help = "Rejected requests of which no evidence was kept";
+        let evidence_dropped = registered(registry, "evidence_dropped", help);
+        let latency = LatencyMetrics::register(registry);
+        let notifications = NotificationMetrics::register(registry);
+        let reloads = ReloadMetrics::register(registry);
+        let readers = ReaderMetrics::register(registry);
+        let mut gauge = |name: &str, help: &str| registered(registry, name, help);
         Self {
-            commits: gauge("store_commits", "Transactions since the start"),
-            failed_commits: gauge("store_failed_commits", "Transactions that failed"),
-            jobs: gauge("store_jobs", "Jobs in the transactions since the start"),
-            commit_time,
             unapplied: gauge(
                 "unapplied_callbacks",
                 "Stored notifications without effect yet",
@@ -254,8 +265,8 @@ impl Default for Metrics {
             unapplied_age: gauge("unapplied_age_seconds", "Age of the oldest of them"),
             close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),
             close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
-            last_sequence: gauge("last_event_sequence", "ExternalId of the last event"),
-            evidence_dropped: gauge("evidence_dropped", "Refusals without evidence"),
+            last_sequence: gauge("last_event_sequence", "Sequence number of the last event"),
+            evidence_dropped,
             streams: gauge("event_streams", "Open streams of events"),
             callbacks,
             refusals,
@@ -270,10 +281,12 @@ impl Default for Metrics {
             ),
             clock_skew,
             limits,
-            notifications: NotificationMetrics::register(&mut registry),
-            reloads: ReloadMetrics::register(&mut registry),
-            readers: ReaderMetrics::register(&mut registry),
-            registry,
+            notifications,
+            reloads,
+            readers,
+            latency,
+            process,
+            registry: root,
         }
     }
 }
@@ -286,9 +299,14 @@ impl Metrics {
         self.clock_skew.set(f64::from(millis) / 1_000.0);
     }
 
-    /// Notes how long transactions have taken since the start.
-    pub fn set_commit_time(&self, spent: Duration) {
-        self.commit_time.set(spent.as_secs_f64());
+    /// Shows of how many rejected requests no evidence was kept.
+    pub fn set_evidence_dropped(&self, requests: u64) {
+        set(&self.evidence_dropped, requests);
+    }
+
+    /// Reads what the system says of the process.
+    pub fn refresh_process(&self) {
+        self.process.refresh();
     }
 
     /// Counts a request that was one too many.

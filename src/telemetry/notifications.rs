@@ -34,7 +34,7 @@ pub struct NotificationMetrics {
 impl NotificationMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let help = "Authentic notifications about something else than refunds";
-        let elsewhere = registered(registry, "other_notifications", help);
+        let elsewhere = registered(registry, "other_callbacks", help);
         let help = "Refunds with an open question, by its reason";
         Self {
             elsewhere,

@@ -48,10 +48,10 @@ pub struct ReaderMetrics {
 impl ReaderMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let help = "Requests refused on the internal listener";
-        let refused = registered(registry, "reader_requests_refused", help);
+        let refused = registered(registry, "reader_requests_rejected", help);
         let acts = registered(registry, "reader_acts", "What readers have changed");
         let help = "Time until a key of an account is believed no more";
-        let key_expiry = registered(registry, "key_expires_in_seconds", help);
+        let key_expiry = registered(registry, "key_expiry_seconds", help);
         Self {
             refused,
             acts,

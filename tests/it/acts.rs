@@ -72,7 +72,7 @@ fn what_is_refused_is_counted_and_said_in_few_lines_with_the_readers_name() {
             (said(&server, reason, reader) == count).then_some(())
         });
         let line = format!(
-            "refund_receiver_reader_requests_refused_total{{reason=\"{reason}\",reader=\"{reader}\"}} {count}"
+            "refund_receiver_reader_requests_rejected_total{{reason=\"{reason}\",reader=\"{reader}\"}} {count}"
         );
         assert!(metric(&server, &line), "{line}");
     }

@@ -47,7 +47,7 @@ fn what_is_about_something_else_is_acked_counted_and_stored_nowhere() {
         ("paycools", "my", 6),
     ] {
         let line = format!(
-            "refund_receiver_other_notifications_total{{provider=\"{provider}\",account=\"{account}\"}} {count}"
+            "refund_receiver_other_callbacks_total{{provider=\"{provider}\",account=\"{account}\"}} {count}"
         );
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }

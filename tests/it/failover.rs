@@ -98,7 +98,7 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
             is_there.then_some(())
         });
     }
-    assert!(text(&server, "/metrics").contains("refund_receiver_store_failovers 1\n"));
+    assert!(text(&server, "/metrics").contains("refund_receiver_store_failovers_total 1\n"));
     let of_new = format!("store_server{{server=\"{} since", standby.address());
     assert!(text(&server, "/metrics").contains(&of_new), "{of_new}");
     wait_for_text(&server, "/readyz", r#""status":"ready""#);
@@ -114,7 +114,11 @@ fn an_idle_instance_finds_the_new_primary_by_itself() {
     server.applied("R-before");
     primary.freeze();
     standby.promote();
-    wait_for_text(&server, "/metrics", "refund_receiver_store_failovers 1\n");
+    wait_for_text(
+        &server,
+        "/metrics",
+        "refund_receiver_store_failovers_total 1\n",
+    );
     wait_for("the service to be ready on the new primary", || {
         let found = standby
             .query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'refund-receiver'");

@@ -81,7 +81,7 @@ fn a_reader_has_as_many_requests_under_way_as_its_config_says() {
     });
     let turned_away = server.get_as(OTHER_TOKEN, "/v1/events?after=0");
     assert_eq!(turned_away.json()["code"], "too_many_connections");
-    let counted = "refund_receiver_turned_away_requests_total{reader=\"few\"} 1\n";
+    let counted = "refund_receiver_connection_limited_requests_total{reader=\"few\"} 1\n";
     assert!(server.get("/metrics").text().contains(counted));
     server
         .get_as(FEED_TOKEN, "/v1/events?after=0")

@@ -25,7 +25,7 @@ fn sent(line: &str, more: &str) -> Vec<u8> {
 
 fn counted(server: &Server, reason: &str) -> u64 {
     let metrics = server.get("/metrics").text().to_owned();
-    let name = format!("refund_receiver_refusals_total{{reason=\"{reason}\"}} ");
+    let name = format!("refund_receiver_rejected_requests_total{{reason=\"{reason}\"}} ");
     let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
     line.map_or(0, |count| count.parse().expect("a number"))
 }

@@ -73,10 +73,18 @@ fn the_format_is_the_one_that_is_asked_for_with_the_same_samples() {
         let has_end = reply.text().ends_with("# EOF\n");
         assert_eq!(has_end, kind == OPEN, "{accept:?}");
     }
+    // Each scrape changes the latencies of scrapes.
+    let is_lasting = |sample: &&str| !sample.contains("route=\"/metrics\"");
     let classic = scrape(&server, &["text/plain"]);
     let open = scrape(&server, &["application/openmetrics-text"]);
     let (classic, open) = (classic.text(), open.text());
-    assert_eq!(samples(classic), samples(open));
+    let lasting = |text| {
+        samples(text)
+            .into_iter()
+            .filter(is_lasting)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lasting(classic), lasting(open));
     let counter = "refund_receiver_callbacks_total";
     assert!(
         classic.contains(&format!("# TYPE {counter} counter\n")),
@@ -114,4 +122,43 @@ fn promtool_has_nothing_to_say_about_the_metrics() {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn latencies_have_histograms_whose_labels_no_sender_can_multiply() {
+    let receiver = Receiver::start(|_| Answer::status(204));
+    let server = busy(&receiver);
+    for path in ["/callbacks/a/b", "/callbacks/c/d/e", "/x", "/y?z=1"] {
+        server.post(path, &[], "x");
+    }
+    server.get("/v1/refunds/rf_unknown");
+    let metrics = scrape(&server, &[]);
+    let text = metrics.text();
+    for family in [
+        "callback_ack_seconds",
+        "http_request_seconds",
+        "store_commit_seconds",
+        "store_batch_jobs",
+        "store_queue_wait_seconds",
+        "apply_delay_seconds",
+    ] {
+        let kind = format!("# TYPE refund_receiver_{family} histogram\n");
+        assert!(text.contains(&kind), "{kind}");
+    }
+    for sample in [
+        "refund_receiver_callback_ack_seconds_count{provider=\"payermax\"} 1\n",
+        "refund_receiver_build_info{version=\"",
+        "route=\"/v1/refunds/{id}\",status=\"404\"",
+        "process_resident_memory_bytes ",
+        "process_open_fds ",
+    ] {
+        assert!(text.contains(sample), "{sample}: {text}");
+    }
+    let routes: BTreeSet<_> = text
+        .lines()
+        .filter(|line| line.contains("listener=\"public\""))
+        .filter_map(|line| Some(line.split_once("route=\"")?.1.split_once('"')?.0))
+        .collect();
+    let expected = BTreeSet::from(["/callbacks/{provider}/{account}", "other"]);
+    assert_eq!(routes, expected, "{text}");
 }

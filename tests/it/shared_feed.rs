@@ -136,7 +136,7 @@ fn an_endpoint_is_served_by_one_instance_and_taken_over_when_that_dies() {
         .for_each(|(round, server)| notify(server, round));
     let attempts = |server: &Server| {
         let metrics = server.get("/metrics");
-        let name = "refund_receiver_endpoint_attempts{endpoint=\"erp\"} ";
+        let name = "refund_receiver_endpoint_attempts_total{endpoint=\"erp\"} ";
         let line = metrics
             .text()
             .lines()

@@ -228,7 +228,7 @@ fn a_page_that_cannot_be_read_fails_the_read_and_not_the_service() {
         expect_problem(&reply, 500);
         assert_eq!(reply.json()["code"], "store_damaged", "{}", reply.text());
     }
-    let counted = "refund_receiver_store_damaged_reads 3\n";
+    let counted = "refund_receiver_store_damaged_reads_total 3\n";
     assert!(server.get("/metrics").text().contains(counted));
     server.notified(&Notice::new("R-new", "REFUND_SUCCESS"));
     server.applied("R-new");

@@ -203,7 +203,7 @@ fn a_reader_above_its_limit_is_told_when_to_come_back_and_others_are_not() {
     assert_eq!((other.status, other.header("ratelimit")), (200, ""));
     let limited = gauge(
         &server,
-        "refund_receiver_limited_requests_total{reader=\"one\"}",
+        "refund_receiver_rate_limited_requests_total{reader=\"one\"}",
     );
     assert_eq!(limited, Some(1));
 }

@@ -46,7 +46,8 @@ fn what_cannot_be_read_is_counted_by_member_logged_and_listed() {
     assert_eq!(server.epay_errcode("B-1", "T-1", "0"), 1);
     let metrics = server.get_with("/metrics", &[]);
     for (reason, count) in [("batchno", 1), ("refundmoney", 2)] {
-        let line = format!("refund_receiver_epay_invalid_total{{reason=\"{reason}\"}} {count}");
+        let line =
+            format!("refund_receiver_epay_invalid_requests_total{{reason=\"{reason}\"}} {count}");
         assert!(metrics.text().contains(&line), "{line}");
     }
     let listed = server.evidence_of(2);

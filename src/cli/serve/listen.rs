@@ -151,7 +151,7 @@ pub(in crate::cli) fn listen(
             .app_data(app)
             .configure(side.routes)
             .wrap(from_fn(move |request, next| {
-                middleware::guard(request, next, side.refuse)
+                middleware::guard(request, next, side.name, side.refuse)
             }))
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());

@@ -7,6 +7,7 @@ use actix_web::http::Method;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::Instant;
 
 use super::error::PublicError;
 use super::not_found;
@@ -53,6 +54,7 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
         Ok(body) => body,
         Err(error) => return error.response(),
     };
+    let began = Instant::now();
     let verified = match verify(&app, &rules, &request, path, &body) {
         Ok(verified) => verified,
         Err(error) => {
@@ -60,10 +62,16 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
             return error.response();
         }
     };
+    let account = verified.account;
     match accept(&app, &request, verified, body).await {
-        Ok(acknowledgement) => HttpResponse::Ok()
-            .content_type(ContentType::json())
-            .body(acknowledgement),
+        Ok(acknowledgement) => {
+            app.metrics
+                .latency
+                .acked(&account.provider, began.elapsed());
+            HttpResponse::Ok()
+                .content_type(ContentType::json())
+                .body(acknowledgement)
+        }
         Err(error) => {
             let error = PublicError::from(error);
             rejection::note(&app, &request, &error, Vec::new()).await;

@@ -7,6 +7,7 @@ use actix_web::http::header;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use tokio::time::Instant;
 
 use super::callback;
 use super::error::PublicError;
@@ -106,6 +107,7 @@ async fn receive(
             return message_response(StatusCode::UNAUTHORIZED, &message, format);
         }
     };
+    let began = Instant::now();
     // As it is kept, so that an audit reads the same.
     let content_type = kept_header(request, header::CONTENT_TYPE.as_str());
     let result = match epay::decode(content_type, &body) {
@@ -134,6 +136,7 @@ async fn receive(
     };
     match result {
         Ok(result) => {
+            app.metrics.latency.acked(caller::PROVIDER, began.elapsed());
             let (content_type, body) = result.encode(format);
             HttpResponse::Ok().content_type(content_type).body(body)
         }

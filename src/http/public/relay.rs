@@ -4,6 +4,7 @@
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::callback::{check_head, count, moment_of_validity, named, of_no_account};
@@ -51,6 +52,7 @@ pub async fn receive(
         Ok(body) => body,
         Err(error) => return error.response(),
     };
+    let began = Instant::now();
     let verified = match verify(&app, &rules, &request, &path, &body) {
         Ok(verified) => verified,
         Err(error) => {
@@ -58,8 +60,14 @@ pub async fn receive(
             return error.response();
         }
     };
+    let account = verified.account;
     match accept_and_apply(&app, verified, body).await {
-        Ok(applied) => answer(&applied),
+        Ok(applied) => {
+            app.metrics
+                .latency
+                .acked(&account.provider, began.elapsed());
+            answer(&applied)
+        }
         Err(error) => {
             let error = PublicError::from(error);
             rejection::note(&app, &request, &error, Vec::new()).await;

@@ -7,13 +7,17 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, header};
+use actix_web::http::{ConnectionType, Method, header};
 use actix_web::middleware::Next;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use tokio::time::Instant;
 
 use super::connections::Place;
+use crate::http::App;
 use crate::http::internal::access::places::ReaderPlace;
+use crate::providers::epay;
+use crate::telemetry::RequestLabels;
 
 /// The answer to a request that is not what it should be, for this reason.
 pub type Refuse = fn(&HttpRequest, &str) -> HttpResponse;
@@ -22,8 +26,10 @@ pub type Refuse = fn(&HttpRequest, &str) -> HttpResponse;
 pub async fn guard(
     request: ServiceRequest,
     next: Next<BoxBody>,
+    listener: &'static str,
     refuse: Refuse,
 ) -> Result<ServiceResponse<Answer>, actix_web::Error> {
+    let began = Instant::now();
     let place = Place::of(request.request()).cloned();
     if let Some(place) = &place {
         place.answers_are_taken().await;
@@ -48,12 +54,55 @@ pub async fn guard(
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
+    record(&response, listener, began);
     let of_reader = response.request().extensions_mut().remove();
     Ok(response.map_body(|_, body| Answer {
         body,
         place,
         _of_reader: of_reader,
     }))
+}
+
+/// Records how long the handler took.
+fn record(response: &ServiceResponse, listener: &'static str, began: Instant) {
+    let request = response.request();
+    let Some(app) = request.app_data::<Data<App>>() else {
+        return;
+    };
+    let labels = RequestLabels {
+        listener,
+        method: method_label(request.method()),
+        route: route_label(request),
+        status: response.status().as_u16(),
+    };
+    app.metrics.latency.answered(&labels, began.elapsed());
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// The pattern of the route; a set that no sender can enlarge.
+fn route_label(request: &HttpRequest) -> String {
+    let pattern = request.match_pattern();
+    pattern.unwrap_or_else(|| {
+        let path = request.path();
+        let label = if path.starts_with("/callbacks/") {
+            "/callbacks/{provider}/{account}"
+        } else if epay::is_served(path) {
+            epay::PATH
+        } else {
+            "other"
+        };
+        label.to_owned()
+    })
 }
 
 fn asks_for_websocket(request: &ServiceRequest) -> bool {

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod capacity;
+pub mod distribution;
 pub mod health;
 pub mod job;
 pub mod lane;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::distribution::Distribution;
 use crate::store::StoreError;
 
 /// Counters of the writer; all since the start.
@@ -14,8 +15,15 @@ pub struct Stats {
     commits: AtomicU64,
     failed_commits: AtomicU64,
     jobs: AtomicU64,
-    commit_micros: AtomicU64,
     damaged_reads: AtomicU64,
+    /// Time of transactions.
+    pub commit_duration: Distribution,
+    /// Jobs of each of them.
+    pub batch_jobs: Distribution,
+    /// Time for which the oldest urgent job of a batch waited for its transaction.
+    pub queue_wait: Distribution,
+    /// Time from the receipt of a callback until it was applied.
+    pub apply_delay: Distribution,
     fatal: Mutex<Option<StoreError>>,
     failed: watch::Sender<bool>,
 }
@@ -26,8 +34,11 @@ impl Default for Stats {
             commits: AtomicU64::new(0),
             failed_commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
-            commit_micros: AtomicU64::new(0),
             damaged_reads: AtomicU64::new(0),
+            commit_duration: Distribution::of_latency(),
+            batch_jobs: Distribution::of_jobs(),
+            queue_wait: Distribution::of_latency(),
+            apply_delay: Distribution::of_latency(),
             fatal: Mutex::new(None),
             failed: watch::Sender::new(false),
         }
@@ -43,8 +54,6 @@ pub struct StatsNow {
     pub failed_commits: u64,
     /// Jobs in them.
     pub jobs: u64,
-    /// Time spent in them, in microseconds.
-    pub commit_micros: u64,
     /// Reads that met a damaged part of the store.
     pub damaged_reads: u64,
 }
@@ -59,8 +68,8 @@ impl Stats {
     ) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        self.commit_duration.record(took);
+        self.batch_jobs.count(jobs as u64);
         // What one job is to blame for is run again without it; a lock is no job's fault.
         let failed = result.is_err_and(|error| {
             !error.blames_one_job() || matches!(error, StoreError::SerializationFailure(_))
@@ -117,7 +126,6 @@ impl Stats {
             commits: self.commits.load(Ordering::Relaxed),
             failed_commits: self.failed_commits.load(Ordering::Relaxed),
             jobs: self.jobs.load(Ordering::Relaxed),
-            commit_micros: self.commit_micros.load(Ordering::Relaxed),
             damaged_reads: self.damaged_reads.load(Ordering::Relaxed),
         }
     }

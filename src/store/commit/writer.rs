@@ -174,7 +174,11 @@ impl Loop {
         loop {
             let woken = self.gather();
             self.yield_to_applying();
+            let oldest = self.queue.oldest(Urgency::Now);
             let mut batch = self.queue.take(BATCH_MAX);
+            if let Some(since) = oldest {
+                self.jobs.stats.queue_wait.record(since.elapsed());
+            }
             self.company.note(batch.urgent.len() + batch.behind.len());
             batch.retain(|job| !job.is_abandoned());
             if batch.len() == 0 {

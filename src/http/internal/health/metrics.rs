@@ -139,8 +139,11 @@ fn show_process(app: &App) {
     }
     let stats = app.store.stats().now();
     metrics.streams.set(count(app.feed.open_streams() as u64));
-    metrics.commits.set(count(stats.commits));
-    metrics.failed_commits.set(count(stats.failed_commits));
+    let (commits, failed) = (stats.commits, stats.failed_commits);
+    metrics
+        .store
+        .show_counts(commits, failed, stats.damaged_reads);
+    show_distributions(app);
     metrics
         .store
         .refuses
@@ -153,19 +156,29 @@ fn show_process(app: &App) {
     let is_lost = app.store.replication() == Replication::Lost;
     metrics.store.replication_lost.set(i64::from(is_lost));
     if let Some((server, failovers)) = app.store.server() {
-        metrics.store.show_server(server, count(failovers));
+        metrics.store.show_server(server, failovers);
     }
     let is_delayed = app.store.applying_is_delayed();
     metrics.store.applying_delayed.set(i64::from(is_delayed));
-    let damaged = count(stats.damaged_reads);
-    metrics.store.damaged_reads.set(damaged);
-    metrics.jobs.set(count(stats.jobs));
-    metrics.set_commit_time(Duration::from_micros(stats.commit_micros));
     let dropped = app
         .evidence
         .as_ref()
         .map_or(0, crate::rejected::Evidence::dropped);
-    metrics.evidence_dropped.set(count(dropped));
+    metrics.set_evidence_dropped(dropped);
+    metrics.refresh_process();
+}
+
+fn show_distributions(app: &App) {
+    let (stats, store) = (app.store.stats(), &app.metrics.store);
+    for (shown, counted) in [
+        (&store.commit_duration, &stats.commit_duration),
+        (&store.batch_jobs, &stats.batch_jobs),
+        (&store.queue_wait, &stats.queue_wait),
+        (&store.apply_delay, &stats.apply_delay),
+    ] {
+        let (sum, buckets) = counted.snapshot();
+        shown.show(sum, buckets);
+    }
 }
 
 /// What the store holds.
@@ -219,12 +232,11 @@ fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus) {
         (&metrics.lag, status.lag),
         (&metrics.parked, status.parked),
         (&metrics.given_up, status.given_up),
-        (&metrics.attempts, count(status.attempts)),
-        (&metrics.failures, count(status.failures)),
         (&metrics.disabled, i64::from(is_disabled)),
     ] {
         family.get_or_create(&labels).set(value);
     }
+    metrics.attempted(&labels, status.attempts, status.failures);
 }
 
 fn count(number: u64) -> i64 {
