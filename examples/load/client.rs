@@ -125,7 +125,7 @@ pub async fn send_each_once(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs one stage. The clock starts when all connections stand.
+/// Runs one stage. The clock starts when all connections are open.
 pub async fn run(job: &Job, stage: Stage) -> anyhow::Result<Measured> {
     if !job.shared.repeats && job.shared.next.load(Ordering::Relaxed) >= job.shared.set.len() {
         bail!("all prepared requests were sent by earlier stages: prepare more");

@@ -1,4 +1,4 @@
-//! A flood beside the measured load: notifications with somebody else's signature.
+//! A flood next to the measured load: callbacks with a foreign signature.
 //!
 //! It has a thread of its own, so that what it waits for does not delay the measured connections.
 

@@ -110,7 +110,7 @@ enum Mode {
     New,
     /// One prepared set again and again; a first, unmeasured round makes all of it known
     Duplicates,
-    /// As `new`, each stage twice: alone, and beside a flood of notifications with bad signatures
+    /// As `new`, each stage twice: alone, and next to a flood of callbacks with bad signatures
     Flood,
     /// GET on the target
     Read,
@@ -126,7 +126,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            // Without a stderr there is nobody left to tell.
+            // Without stderr there is nowhere to report it.
             let _ = writeln!(std::io::stderr(), "load: {error:#}");
             ExitCode::from(2)
         }

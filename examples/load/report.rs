@@ -25,7 +25,7 @@ pub struct Report {
 /// One stage; durations in microseconds.
 struct Line {
     connections: u16,
-    /// Bad requests that were sent beside it.
+    /// Bad requests sent at the same time.
     flood: Option<usize>,
     requests: usize,
     seconds: f64,
@@ -149,7 +149,7 @@ impl Report {
             if let Some(bad) = line.flood {
                 writeln!(
                     out,
-                    "at {} connections the second line is beside a flood of {:.0} bad requests a second",
+                    "at {} connections the second line is next to a flood of {:.0} bad requests a second",
                     line.connections,
                     count(bad) / line.seconds,
                 )?;

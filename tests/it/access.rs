@@ -8,7 +8,7 @@ use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, text};
 
 #[test]
-fn nobody_reads_without_a_token_and_nobody_beyond_its_scopes() {
+fn reading_needs_a_token_and_stays_within_its_scopes() {
     let server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-scope", "REFUND_SUCCESS"));
     let id = text(&server.applied("R-scope")["id"]);

@@ -1,4 +1,4 @@
-//! What the internal listener says of those who use it: what it refuses, and what is changed, by whom.
+//! What the internal listener logs: rejected requests, and changes with their reader.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::config::{FEED_TOKEN, READER_TOKEN};
 use crate::harness::epay::simple_order;
 use crate::harness::{ConfigBuilder, Server, wait_for};
 
-/// Lines of the log that hold this message.
+/// Log lines with this message.
 fn lines(server: &Server, message: &str) -> Vec<Value> {
     let log = server.log();
     let lines = log.lines().filter(|line| line.contains(message));
@@ -19,7 +19,7 @@ fn lines(server: &Server, message: &str) -> Vec<Value> {
 const REFUSED: &str = "requests of a reader were refused";
 const CHANGED: &str = "a reader has changed something";
 
-/// The number of refusals that the log speaks of, by reason and reader.
+/// Logged rejections by reason and reader.
 fn said(server: &Server, reason: &str, reader: &str) -> u64 {
     let of = |line: &&Value| line["reason"] == reason && line["reader"] == reader;
     let lines = lines(server, REFUSED);

@@ -105,7 +105,7 @@ fn a_store_in_use_a_killed_one_and_one_at_rest_are_audited_and_left_alone() {
         [7, 7, 0, 0],
         "{compared}"
     );
-    // The service has not noticed.
+    // The service does not detect it.
     server.notify(MAIN, SAMPLE).expect(200, ACK);
 
     server.kill9();
@@ -121,7 +121,7 @@ fn a_store_in_use_a_killed_one_and_one_at_rest_are_audited_and_left_alone() {
 }
 
 #[test]
-fn an_audit_beside_a_busy_service_sees_no_half() {
+fn an_audit_next_to_a_busy_service_sees_no_half() {
     let server = Server::usual(ENGINE);
     let bodies: Vec<String> = (0..300)
         .map(|number| Notice::new(&format!("R-{number}"), "REFUND_SUCCESS").text())
@@ -162,7 +162,7 @@ enum Plant {
     Sql(&'static str),
     /// The same where only a file lets it happen.
     OfFile(&'static str),
-    /// A file beside the configuration with this many bytes, none of them written.
+    /// A file next to the configuration with this many bytes, none of them written.
     Large(&'static str, u64),
     /// A line that the list of acknowledgements should not have.
     Acked(&'static str),
@@ -205,8 +205,8 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("half a close-out: not the order", Sql("UPDATE T_SP_YD SET state = 'refund_applied', closed_by_close_out = 0"), "I4"),
     ("half a close-out: not its own row", Sql("UPDATE close_outs SET state = 'parked', errcode = 4 WHERE batchno = 'B-1'"), "I4"),
 
-    ("a notification that is stuck", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, received_at = received_at - 60000 WHERE refund_no = 'R-3'"), "I5"),
-    ("a notification that was tried in vain", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, settle_attempts = 4 WHERE refund_no = 'R-3'"), "I5"),
+    ("a callback that is stuck", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, received_at = received_at - 60000 WHERE refund_no = 'R-3'"), "I5"),
+    ("a callback that cannot be applied", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, settle_attempts = 4 WHERE refund_no = 'R-3'"), "I5"),
     ("a close-out that waits without a question", Sql("UPDATE refunds SET attention = '[]' WHERE refund_no = 'B-2/T-2'"), "I5"),
 
     ("a final status that changed silently", Sql("UPDATE refunds SET status = 'failed' WHERE refund_no = 'R-1'"), "I6"),

@@ -1,6 +1,6 @@
 //! Who is believed: signatures, keys, key dates, and the account inside the signed bytes.
 //!
-//! Everything refused here gets the same 401, leaves evidence and touches no refund table.
+//! Everything rejected here gets the same 401, leaves evidence and touches no refund table.
 
 use super::ENGINE;
 use crate::harness::config::{APP_ID, MERCHANT_NO};
@@ -21,7 +21,7 @@ fn expect_unauthorized(reply: &Reply) {
     assert_eq!(reply.header("content-type"), "application/json");
 }
 
-/// One refused request, then the proof that nothing but evidence is left of it and that the
+/// One rejected request, then the proof that only evidence is left of it and that the
 /// service goes on.
 #[track_caller]
 fn refused_with_evidence(path: &str, body: &str, sign: &str) {

@@ -1,5 +1,5 @@
-//! Backups of a store in a file: made beside a busy service, believed only after an audit, and restored by
-//! a copy, after which whatever is sent again is there once.
+//! Backups of a store in a file: made next to a busy service, accepted only after an audit, and restored by
+//! a copy, after which everything that is sent again is there once.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::server::PROGRAM;
 use crate::harness::{ConfigBuilder, Engine, Server, wait_for};
 
-/// Notifications that arrive while the backup is made.
+/// Callbacks that arrive while the backup is made.
 const NOTICES: usize = 240;
 const SENDERS: usize = 3;
 
@@ -209,7 +209,7 @@ fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
         assert!(output.stdout.is_empty() || what == &"a page", "{output:?}");
         assert!(std::fs::read(file).expect("the file") == content, "{what}");
     }
-    assert_eq!(names(folder.path()), before, "nothing is left beside them");
+    assert_eq!(names(folder.path()), before, "nothing is left next to them");
     refused(&check(&folder.path().join("none"), &[]), 2, "none");
     // A file in use is no backup: what is in its log would be missing.
     let live = server.folder().path().join("refunds.db");

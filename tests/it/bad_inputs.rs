@@ -81,7 +81,7 @@ fn every_bad_input_gets_its_answer_and_leaves_only_what_it_may() {
     runner::assert_log_is_plain(&server);
 }
 
-/// Headers by which a proxy tells whom it speaks for, and anybody else tells what he likes.
+/// Headers by which a proxy names its client, and which any client can forge.
 const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip"];
 
 /// The status of the answer to a report with these further headers.
@@ -124,7 +124,7 @@ fn a_name_in_a_forwarding_header_opens_nothing() {
 }
 
 #[test]
-fn a_name_in_a_forwarding_header_shuts_nobody_out() {
+fn a_name_in_a_forwarding_header_locks_no_caller_out() {
     let authorization = format!("Bearer {EPAY_TOKEN}");
     let authorization = ("authorization", authorization.as_str());
     let server = epay_from("127.0.0.0/8", true);

@@ -1,4 +1,4 @@
-//! The schema is one text: what PostgreSQL made of it is, column by column, what SQLite made of it.
+//! The schema is one text: PostgreSQL and SQLite have the same tables, column by column.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,8 +56,8 @@ fn of_postgres() -> BTreeSet<Column> {
     database.query(sql).iter().map(column).collect()
 }
 
-/// By default a table is cleaned after a fifth of it has changed, which in a large one means once in weeks; these
-/// change all the time and are read at their thin end.
+/// By default a table is cleaned after a fifth of it has changed, which in a large one means once in weeks;
+/// these change all the time and are read at their thin end.
 #[test]
 fn tables_that_are_queues_are_cleaned_by_rows_and_not_by_their_share() {
     let config = ConfigBuilder::new(Engine::Postgres);

@@ -40,7 +40,7 @@ url = "https://erp.example.com/refunds?key=hidden-6"
 secrets = ["whsec_aGlkZGVuLTUtaGlkZGVuLTUtaGlkZGVuLTU="]
 "#;
 
-/// What is printed of it with one variable; `…` stands for the kinds of event and the usual pauses.
+/// What is printed of it with one variable; `…` is replaced by the kinds of event and the usual pauses.
 const PRINTED: &str = "\
 store.url = postgres://refunds:********@db.internal/refunds?sslmode=disable
 store.may_lose_acknowledged_callbacks = false  # default
@@ -128,7 +128,7 @@ fn json_holds_the_same_values_with_the_defaults() {
 }
 
 #[test]
-fn a_database_file_has_its_evidence_beside_it() {
+fn a_database_file_has_its_evidence_next_to_it() {
     let folder = Folder::new();
     let file = FILE.replace(
         "postgres://refunds:hidden-1@db.internal/refunds?sslmode=disable",

@@ -1,5 +1,5 @@
-//! Programs that others wrote work with this one: clients generated from the document, the official libraries of
-//! Standard Webhooks, a follower of server-sent events, linters of the document and of the metrics.
+//! Programs that others wrote work with this one: clients generated from the document, the official libraries
+//! of Standard Webhooks, a follower of server-sent events, linters of the document and of the metrics.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -103,7 +103,7 @@ fn eventsource_follows_the_stream_through_a_reconnect() {
     let printed = child.stdout.take().expect("it is piped");
     let mut lines = BufReader::new(printed).lines().map_while(Result::ok);
     assert_eq!(lines.next().as_deref(), Some("1"));
-    // The connection is cut by now; what comes next is found by Last-Event-ID.
+    // The connection is closed by now; Last-Event-ID finds the next events.
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
     server.notified(&Notice::new("R-2", "REFUND_FAILED"));
     assert_eq!(

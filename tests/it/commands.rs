@@ -1,4 +1,4 @@
-//! The command line: each command does what its help says and refuses in one clear line.
+//! The command line: each command does what its help says and rejects wrong input in one clear line.
 
 mod trigger;
 mod verify;
@@ -240,7 +240,7 @@ fn serve_refuses_a_bad_config_like_check_config_does() {
 
 #[test]
 fn a_variable_overrides_a_scalar_of_the_file() {
-    // The address of the file belongs to nobody and cannot be bound (RFC 5737).
+    // The address of the file is a documentation address (RFC 5737) and cannot be bound.
     let config = ConfigBuilder::new(ENGINE)
         .listen("192.0.2.1:8080")
         .variable("REFUND_RECEIVER__SERVER__LISTEN", "127.0.0.1:0");

@@ -1,4 +1,4 @@
-//! Named consumers: the service keeps the reader's place.
+//! Named consumers: the service stores the reader's cursor.
 
 use serde_json::{Value, json};
 

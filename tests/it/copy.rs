@@ -123,7 +123,7 @@ fn a_copy_that_was_cut_off_is_not_served_and_is_finished_by_the_same_command() {
     let from = sqlite_url(&server.folder().path().join("refunds.db"));
     let path = server.folder().path().join("half.db");
     let whole = copied(&from, &sqlite_url(&path));
-    // As a copy leaves it that is cut off between two pages.
+    // As an interrupted copy leaves it, between two pages.
     rusqlite::Connection::open(&path)
         .and_then(|half| {
             half.execute_batch(&format!(

@@ -1,4 +1,4 @@
-//! The program ends at every place where a sudden end would be most awkward; the ordinary program is
+//! The program aborts at every crash point; the ordinary program is
 //! started on what is left, and nothing acknowledged is lost, doubled or left half done.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::harness::{ConfigBuilder, Engine, Server, faulty};
 /// Deliveries made ready for one crash.
 const DELIVERIES: usize = 40;
 
-/// Places on the way of a callback, and how often each is passed before the program ends there.
+/// Crash points of a callback, and how often each is passed before the program aborts.
 const UNDER_LOAD: [(&str, &[u32]); 7] = [
     ("commit-before", &[0, 1, 2, 9]),
     ("commit-after", &[0, 1, 2, 9]),
@@ -25,27 +25,27 @@ const UNDER_LOAD: [(&str, &[u32]); 7] = [
     ("apply-refund-saved", &[0, 13]),
     ("resume-close-out", &[0, 3]),
 ];
-/// Places where the log of SQLite is copied into the file: at the latest when all is quiet.
+/// Crash points of a checkpoint (the WAL is copied into the file): at the latest when all is quiet.
 const IN_CHECKPOINT: [(&str, &[u32]); 2] =
     [("checkpoint-before", &[0]), ("checkpoint-after", &[0])];
-/// Places on the way of a first start.
+/// Crash points of a first start.
 const AT_FIRST_START: [&str; 3] = ["schema-made", "schema-noted", "schema-committed"];
-/// Places of every start where file and log get a new number.
+/// Crash points of every start, where file and WAL get a new number.
 const IN_GENERATION: [(&str, &[u32]); 3] = [
     ("generation-noted", &[0]),
     ("generation-set", &[0]),
     ("generation-copied", &[0]),
 ];
-/// Places on the way of a restore; `restore.rs` ends there.
+/// Crash points of a restore; `restore.rs` uses them.
 const IN_RESTORE: [&str; 4] = [
     "restore-copied",
     "restore-moving",
     "restore-moved",
     "restore-named",
 ];
-/// Places on the way of a start that steps an older store up.
+/// Crash points of a start that upgrades an older store.
 const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
-/// Places on the way of a start that finds work left behind.
+/// Crash points of a start that finds a backlog.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0]),
     ("resume-applied", &[0]),
@@ -117,7 +117,7 @@ fn end_under_load(engine: Engine, points: &[(&str, &[u32])]) {
             assert_recovers(&mut server, &mut ledger, true);
         }
     }
-    // Whatever was lost or doubled has failed the test by now.
+    // A lost or doubled callback has failed the test by now.
     report(&format!(
         "measured | crash points ({engine:?}) | {ends} | {acked} | 0 | 0 |"
     ));
@@ -167,7 +167,7 @@ fn end_in_recovery(engine: Engine, points: &[(&str, &[u32])]) {
             arm(&mut server, point, *passes);
             assert_aborted(server.start_and_end(), &place);
             // Where instances share a store, what a dead one had on lease is free after 10 s only, which
-            // is waited for once; whoever sends again need not wait.
+            // is waited for once; a retry need not wait.
             let waits = engine == Engine::Sqlite || place == "resume-applied after 0";
             assert_recovers(&mut server, &mut ledger, waits);
         }

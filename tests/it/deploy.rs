@@ -34,7 +34,7 @@ fn documents(path: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What stands at a JSON pointer, which must be there.
+/// The value at a JSON pointer, which must exist.
 #[track_caller]
 fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value
@@ -96,7 +96,7 @@ fn make_secrets(folder: &Path) -> Output {
 }
 
 /// All of compose.yaml but the containers: its secrets, its role in a PostgreSQL that is reached by its
-/// socket and believes nobody without a password, its config, two instances, their health.
+/// socket and accepts no login without a password, its config, two instances, their health.
 #[test]
 fn two_instances_start_on_the_files_of_compose() {
     let folder = Folder::new();

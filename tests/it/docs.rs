@@ -1,11 +1,11 @@
 //! The pages of `docs/providers/` and `docs/reading.md` do what they say: their commands and programs are
-//! run as they stand and answered as the pages print.
+//! run unchanged and answered as the pages print.
 //!
 //! Marks of a block: `sh setup` makes the folder, `sh serve` starts the server (here the harness
 //! does), `python file NAME` and `js file NAME` are files that steps use, `sh run`, `python run` and `js run`
-//! are steps. Behind one or several that print the same stands what each prints: an `answer`, whose bytes
-//! count, or an `outcome`, a JSON value whose members may come in any order. In both `…` stands for any
-//! text; a break of a line with what indents the next one stands for nothing. Only the two documented
+//! are steps. One or several that print the same are followed by what each prints: an `answer`, whose bytes
+//! count, or an `outcome`, a JSON value whose members may come in any order. In both `…` matches any
+//! text; a break of a line with the next one's indentation are ignored. Only the two documented
 //! addresses are replaced, by the ports of the test.
 
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn joined(text: &str) -> String {
     text.lines().map(str::trim).collect()
 }
 
-/// Whether `said` is `expected`, in which `…` stands for any text.
+/// Whether `said` is `expected`, in which `…` matches any text.
 fn matches(expected: &str, said: &str) -> bool {
     let mut parts = expected.split('…');
     let first = parts.next().unwrap_or_default();
@@ -110,7 +110,7 @@ fn matches(expected: &str, said: &str) -> bool {
     rest.is_empty()
 }
 
-/// Whether two JSON values are the same but for the order of members and what `…` stands for.
+/// Whether two JSON values are the same but for the order of members and what `…` matches.
 fn means_the_same(expected: &Value, said: &Value) -> bool {
     match (expected, said) {
         (Value::String(expected), Value::String(said)) => matches(expected, said),
@@ -256,7 +256,7 @@ fn every_page_is_followed() {
 }
 
 #[test]
-fn a_placeholder_stands_for_any_text_and_everything_else_for_itself() {
+fn a_placeholder_matches_any_text_and_everything_else_itself() {
     for (expected, said, is_same) in [
         ("a", "a", true),
         ("a", "ab", false),

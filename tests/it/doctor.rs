@@ -1,4 +1,4 @@
-//! Refused requests: listed, shown whole, and diagnosed. Each row sends one mangled request over HTTP and
+//! Rejected requests: listed, shown whole, and diagnosed. Each row sends one mangled request over HTTP and
 //! asks the command what would have had to be different.
 
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// Asserts that the newest refused request is explained by this mangling first.
+/// Asserts that the newest rejected request is explained by this mangling first.
 #[track_caller]
 fn explained(server: &Server, count: usize, mangling: &str) {
     let shown = server.newest_of_refused(count);
@@ -47,7 +47,7 @@ fn unexplained(server: &Server, count: usize, says: &str) {
 /// The mangling, the body that is sent, and the signature that is sent with it.
 type Row = (&'static str, Vec<u8>, String);
 
-/// A notification with something in it that each library writes in its own way.
+/// A callback with something in it that each library writes in its own way.
 fn body() -> String {
     let mut notice = Notice::new("R-1", "REFUND_SUCCESS");
     notice.code = "退款/成功";
@@ -95,7 +95,7 @@ fn mangled_bodies() -> Vec<Row> {
     ]
 }
 
-/// A notification whose signature has each of the characters + and /.
+/// A callback whose signature has each of the characters + and /.
 fn telling() -> (String, String) {
     let signed = (0..).map(|number| {
         let body = Notice::new(&format!("R-{number}"), "REFUND_SUCCESS").text();
@@ -311,7 +311,7 @@ fn mistakes_of_a_relay_with_its_secret_time_and_list_are_named() {
     let whole = format!("msg-1.{now}.{body}");
     let good = made_with(relay::SECRET, &whole);
     let tag = crate::harness::keys::hmac_sha256(relay::SECRET, whole.as_bytes());
-    let next = made_with(b"a secret of somebody who left long ago", &whole);
+    let next = made_with(b"a secret that was replaced long ago", &whole);
     let rows = [
         (
             "secret_used_as_text",

@@ -61,7 +61,7 @@ pub fn answered(server: &Server, url: &str, expected: fn(&Shape) -> &'static str
             shape.refund_no.as_str(),
             got.iter().any(|status| status == "200"),
         );
-        // Whatever it was, it has left nothing behind that the next request would meet.
+        // It leaves no state behind that affects the next request.
         let next = Bent::notice("R-next").host().length().bytes();
         let answers = Wire::open(url).send(&next).answers(1);
         assert_eq!(answers.statuses, [200], "after: {}", shape.name);
@@ -133,12 +133,12 @@ fn slow_ways() -> Vec<Slow> {
         way("never ends", endless.bytes(), body, &[408], 9..35),
         way("says nothing more", get.clone(), vec![], &[404], 14..30),
         way("a slow second head", get, head, &[404], 14..30),
-        way("a body that nobody wants", chunked, chunks, &[404], 14..30),
+        way("an unwanted body", chunked, chunks, &[404], 14..30),
     ]
 }
 
 #[test]
-fn whoever_is_slow_is_given_up() {
+fn slow_clients_are_given_up() {
     let server = Server::usual(Engine::Sqlite);
     std::thread::scope(|scope| {
         for way in slow_ways() {
@@ -166,8 +166,8 @@ fn whoever_is_slow_is_given_up() {
 const FEW_FILES: u32 = 1_024;
 /// More connections than it has.
 const CROWD: usize = 600;
-/// A good callback must not take longer, whatever else goes on. It is a matter of milliseconds, unless
-/// many tests share the machine; without a place of its own it would wait for 5 s or more.
+/// A good callback must not take longer, whatever the load. It is a matter of milliseconds, unless
+/// many tests share the machine; without its own slot it would wait for 5 s or more.
 const PROMPT: Duration = Duration::from_secs(4);
 
 #[test]
@@ -231,7 +231,7 @@ fn a_flood_of_bad_signatures_waits_and_good_ones_do_not() {
             .map(|_| scope.spawn(|| flood(&bad, address, &is_over)))
             .collect();
         wait_for("the first refusal to be late", || {
-            promptly(&server, "R-meanwhile");
+            promptly(&server, "R-during");
             (counted(&server, "late_refusals_total ") > 0).then_some(())
         });
         let took = (0..20).map(|number| {
@@ -272,7 +272,7 @@ const AT_ONCE: usize = 10;
 /// How late a refusal beyond the budget is answered.
 const PENALTY: Duration = Duration::from_secs(1);
 
-/// A good notification under somebody else's signature.
+/// A good callback under a foreign signature.
 fn bad_signature() -> Vec<u8> {
     let good = Bent::notice("R-bad").host().length();
     let sign = provider_key().sign(good.body_bytes());

@@ -1,4 +1,4 @@
-//! Notifications about something else that come to the same URL: verified, acknowledged, counted, forgotten.
+//! Callbacks about something else on the same URL: verified, acknowledged, counted, forgotten.
 
 use super::ENGINE;
 use crate::harness::keys::{other_key, sha1_hex};

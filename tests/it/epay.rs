@@ -190,7 +190,7 @@ fn a_paid_order_is_errcode_4_and_nothing_of_the_close_out_stays() {
 }
 
 #[test]
-fn an_order_that_somebody_else_closed_is_errcode_4() {
+fn an_order_that_the_merchant_closed_is_errcode_4() {
     let server = Server::usual(ENGINE);
     server.put_simple_order("1", "closed", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 4);
@@ -286,7 +286,7 @@ fn one_report_from_many_senders_at_once_has_one_effect() {
     server.put_simple_order("1", "refund_applied", "30.00");
     std::thread::scope(|scope| {
         for _ in 0..12 {
-            // Whoever comes second waits for the first one's close-out.
+            // The second one waits for the first one's close-out.
             scope.spawn(|| assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0));
         }
     });

@@ -1,5 +1,5 @@
-//! The feed's identity: a reader whose place is of a history that a restore has ended is told so, and no place
-//! beyond the last event is taken for "nothing new".
+//! The feed's identity: a reader whose cursor is of a history that a restore has ended is told so, and no
+//! cursor beyond the last event is taken for "nothing new".
 
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ fn pages_events_and_ids_say_of_which_history_they_are() {
         assert_eq!(problem["epoch"], epoch.as_str(), "{problem}");
         assert_eq!(problem["last_sequence"], 3, "{problem}");
     }
-    // An empty parameter says nothing: the place is taken as one of today's history.
+    // An empty parameter says nothing: the cursor is taken as one of the present history.
     assert_eq!(page(&server, "after=2&epoch=").expect_json(200)["next"], 3);
 
     for (query, last) in [
@@ -128,7 +128,7 @@ fn a_place_beyond_the_last_event_is_unknown_everywhere() {
 }
 
 #[test]
-fn whoever_read_further_than_a_restored_store_goes_is_told_and_skips_nothing() {
+fn a_reader_beyond_the_end_of_a_restored_store_is_told_and_skips_nothing() {
     let receiver = Receiver::start(|_| Answer::status(200));
     let config = ConfigBuilder::new(ENGINE).pushing_to(&receiver.url());
     let mut server = Server::start(&config);
@@ -159,7 +159,7 @@ fn whoever_read_further_than_a_restored_store_goes_is_told_and_skips_nothing() {
     );
     let answer = stream(&server, "", &format!(" {old}:{EVENTS}"));
     assert_eq!(raw_status(&answer), 409, "{answer}");
-    // The place that is kept here lies beyond the end: it is told so until it seeks.
+    // The stored cursor lies beyond the end: the reader is told so until it seeks.
     let of_consumer = server.get("/v1/consumers/c/events?wait=30s");
     expect_code(&of_consumer, 409, "feed_restarted");
 

@@ -1,4 +1,4 @@
-//! Why a notification had the effect that it had: over HTTP and by the command, which agree.
+//! Explains the effect of a callback, over HTTP and by the command, which agree.
 
 use std::process::{Command, Output};
 
@@ -12,7 +12,7 @@ use crate::harness::reader::{expect_problem, text};
 use crate::harness::relay;
 use crate::harness::server::PROGRAM;
 
-/// The explanations of all notifications of a refund, the first received first.
+/// The explanations of all callbacks of a refund, the first received first.
 #[track_caller]
 fn explained(server: &Server, refund: &Value) -> Vec<Value> {
     let rows = server.callbacks(&text(&refund["id"]));
@@ -140,7 +140,7 @@ fn an_explanation_needs_the_scope_and_an_id_that_exists() {
 }
 
 #[test]
-fn the_command_says_the_same_beside_a_running_service_over_http_and_after_its_end() {
+fn the_command_says_the_same_next_to_a_running_service_over_http_and_after_its_end() {
     let mut server = Server::usual(ENGINE);
     server.notified(&Notice::new("R-1", "REFUND_PENDING"));
     server.applied("R-1");

@@ -1,5 +1,5 @@
-//! The primary freezes and its standby takes over; the standby is away. What that costs, and what is said of it,
-//! on PostgreSQL as Debian ships it. The drill on a whole cluster is a long test of its own.
+//! The primary freezes and its standby takes over; the standby is away. What that costs, and what is said of
+//! it, on PostgreSQL as Debian ships it. The drill on a whole cluster is a long test of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn wait_for_text(server: &Server, path: &str, expected: &str) {
     });
 }
 
-/// Posts one notification; its status, which came in time.
+/// Posts one callback; its status, which was in time.
 #[track_caller]
 fn posted(server: &Server, refund_no: &str, within: Duration) -> u16 {
     let started = now();
@@ -90,7 +90,8 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
     );
     server.wait_until_applied();
     for refund_no in ["R-before", &acked] {
-        // Applying that met the frozen server is left to resume, and a reader's connection may still lead there.
+        // Applying that met the frozen server is left to resume, and a reader's connection may still lead
+        // there.
         let path = format!("/v1/refunds?refund_no={refund_no}");
         wait_for("the refund to be there", || {
             let reply = server.get(&path);

@@ -11,7 +11,7 @@ use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
 use crate::harness::{Server, now, wait_for};
 
-/// Connections that send at the same time, and notifications of each.
+/// Concurrent connections, and callbacks of each.
 const SENDERS: usize = 8;
 const NOTICES: usize = 40;
 const EVENTS: usize = SENDERS * NOTICES;
@@ -59,13 +59,13 @@ fn by_stream(server: &Server) -> Done {
         let survives = usize::try_from(1 + dice.below(40)).expect("small");
         let survives = survives.min(EVENTS - done.len());
         let answer = stream_until(server, done.last().copied(), survives);
-        // What came besides was not done: it comes again.
+        // The other events were not acknowledged: they come again.
         done.extend(ids(&answer).into_iter().take(survives));
     }
     done
 }
 
-/// Follows as a named consumer: what was done is kept by number, as a database of the reader would.
+/// Follows as a named consumer: processed events are stored by number, as a database of the reader would.
 /// It dies before or after it acknowledges.
 fn by_consumer(server: &Server) -> Done {
     let (mut done, mut dice) = (Done::new(), Dice(3));
@@ -129,7 +129,7 @@ fn many_waiting_readers_are_woken_by_one_event() {
             .map(|_| {
                 scope.spawn(|| {
                     let page = server.get("/v1/events?after=0&wait=30s").expect_json(200);
-                    assert!(ready.load(Ordering::SeqCst), "nobody is answered too early");
+                    assert!(ready.load(Ordering::SeqCst), "no answer comes too early");
                     sequences(&page)
                 })
             })

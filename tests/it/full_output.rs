@@ -1,5 +1,5 @@
-//! Commands whose output cannot be written: a token that is shown once or a proof is lost, so they fail and say
-//! why. A reader that goes away, such as `head`, is no failure.
+//! Commands whose output cannot be written: a token that is shown once or a proof is lost, so they fail and
+//! say why. A reader that goes away, such as `head`, is no failure.
 
 use std::fs::File;
 use std::process::{Command, Output, Stdio};

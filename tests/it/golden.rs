@@ -1,4 +1,4 @@
-//! Answers as bytes, in one table: callers compare them, or parse them with whatever they have.
+//! Answers as bytes, in one table: callers compare them byte by byte, or parse them with any parser.
 //!
 //! The bytes are written out here or are fixtures that were made apart from this project; nothing
 //! is derived from what the server said, but the id of a refund. The acknowledgements of `PayerMax`
@@ -50,7 +50,7 @@ const DONE: Row = Row {
     answer: include_bytes!("../fixtures/epay/response-ok.json"),
 };
 
-/// The same of a payment that nobody registered.
+/// The same of an unregistered payment.
 const UNKNOWN: Row = Row {
     body: br#"{"batchno":"B-0","trandeno":"T-0","refundmoney":30.00}"#,
     answer: br#"{"errcode":2,"errmsg":"the refund is saved, but no payment with this trandeno is known yet","tag":null}"#,
@@ -286,7 +286,7 @@ fn every_answer_has_its_bytes() {
 }
 
 #[test]
-fn a_relay_is_answered_with_the_refund_and_where_it_stands() {
+fn a_relay_is_answered_with_the_refund_and_its_status() {
     let server = Server::start(&config(ENGINE));
     for (path, refund_no, body, status) in [
         (

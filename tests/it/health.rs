@@ -98,7 +98,7 @@ const MANY: u32 = 100_000;
 /// Such lists at once.
 const LISTS: usize = 60;
 
-/// Stores refunds by SQL; no notification speaks of them.
+/// Stores refunds by SQL; no callback is about them.
 fn fill(server: &Server) {
     let (numbers, id) = match server.place {
         Place::Folder => (
@@ -164,12 +164,12 @@ fn slow_lists_delay_neither_health_nor_look_ups() {
 }
 
 #[test]
-fn lists_for_which_nobody_waits_are_given_up() {
+fn lists_without_a_waiting_reader_are_given_up() {
     let server = Server::usual(ENGINE);
     fill(&server);
     for _ in 0..4 {
         let lists: Vec<_> = (0..LISTS).map(|_| list(&server)).collect();
-        wait_for("lists to be under way", || {
+        wait_for("lists to be in flight", || {
             let line = "refund_receiver_reader_connections{reader=\"all\"} ";
             let metrics = server.get("/metrics");
             let held = metrics
@@ -180,7 +180,7 @@ fn lists_for_which_nobody_waits_are_given_up() {
                 .then_some(())
         });
         drop(lists);
-        wait_for("none of them to be under way", || {
+        wait_for("none of them to be in flight", || {
             let line = "refund_receiver_reader_connections{reader=\"all\"} 0\n";
             server
                 .get_with("/metrics", &[])

@@ -1,5 +1,5 @@
-//! Requests of readers that are almost right: they are taken where that is safe, and told what to write where it
-//! is not.
+//! Requests of readers that are almost right: they are taken where that is safe, and told what to write where
+//! it is not.
 
 use super::ENGINE;
 use crate::harness::Server;

@@ -103,7 +103,7 @@ fn an_order_that_is_registered_late_at_one_closes_what_the_other_was_told() {
     let mut ledger = Ledger::default();
     let load: Vec<_> = mixed(7, 20);
     for delivery in &load {
-        // Reports of orders that nobody has registered are put off, the others acknowledged.
+        // Reports of unregistered orders are deferred, the others acknowledged.
         ledger.post(&other, delivery);
     }
     register_orders(&one, 7, 20);
@@ -115,8 +115,8 @@ fn an_order_that_is_registered_late_at_one_closes_what_the_other_was_told() {
     ledger.assert_kept(&other);
 }
 
-/// Registrations lock an order and then its close-outs, reports the other way round, and each batch has many of
-/// both: a pair of instances could wait for each other, which costs a second each time.
+/// Registrations lock an order and then its close-outs, reports the other way round, and each batch has many
+/// of both: a pair of instances could wait for each other, which costs a second each time.
 #[test]
 fn reports_and_registrations_of_the_same_orders_at_both_do_not_deadlock() {
     const ORDERS: usize = 12;

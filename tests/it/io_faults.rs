@@ -1,4 +1,4 @@
-//! Disks that fail, are full, read-only or held by somebody else: providers get 503 or nothing, never
+//! Disks that fail, are full, read-only or locked by another process: providers get 503 or nothing, never
 //! a success that is not on disk, and what the program cannot survive it leaves to the next start.
 
 use std::process::ExitStatus;
@@ -69,7 +69,7 @@ fn a_full_disk_puts_callbacks_off_until_there_is_space() {
     let mut ledger = load(&mut small.server, 0, |_| {
         ballast = Some(disk.fill("ballast"));
     });
-    // Whatever room the file of the log still had is used up now.
+    // The space that the WAL file still had is used up now.
     let mut numbers = 0..;
     wait_for("the disk to be full", || {
         let number = numbers.next().expect("endless");
@@ -97,21 +97,21 @@ fn a_disk_that_is_full_at_the_start_is_said_and_survived() {
     assert_code(
         small.server.start_and_end(),
         STORE_REFUSED,
-        "no room for a first start",
+        "no space for a first start",
     );
     std::fs::remove_file(&ballast).expect("space can be made");
     small.server.restart();
     let mut ledger = load(&mut small.server, 0, |_| {});
     small.server.kill9();
 
-    // The index of the log is made anew by whoever comes first, for which there is no room.
+    // The first process rebuilds the WAL index, for which there is no space.
     let index = small.disk.path().join("refunds.db-shm");
     std::fs::remove_file(index).expect("a running store has one");
     small.disk.fill("ballast");
     assert_code(
         small.server.start_and_end(),
         STORE_REFUSED,
-        "no room for recovery",
+        "no space for recovery",
     );
     std::fs::remove_file(&ballast).expect("space can be made");
     small.server.restart();
@@ -120,16 +120,16 @@ fn a_disk_that_is_full_at_the_start_is_said_and_survived() {
 }
 
 #[test]
-fn a_log_that_cannot_be_copied_for_want_of_space_stops_nobody() {
+fn a_wal_that_cannot_be_copied_for_want_of_space_stops_no_callback() {
     if !can_mount() {
         return;
     }
     let mut small = Small::new("24m");
     small.server.restart();
-    // The log has its room already, the database file has none to grow.
+    // The WAL has its space already, the database file has none to grow.
     let ballast = small.disk.fill("ballast");
     let mut ledger = load(&mut small.server, 0, |_| {});
-    assert_eq!(ledger.acked(), DELIVERIES, "commits need no more room");
+    assert_eq!(ledger.acked(), DELIVERIES, "commits need no more space");
     wait_for_log(&small.server, "housekeeping of the database failed");
     ledger.assert_kept(&small.server);
     small.server.kill9();

@@ -1,4 +1,4 @@
-//! A refund of which very many notifications came: every call about it stays within its bounds.
+//! A refund with very many callbacks: every call about it stays within its bounds.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::ENGINE;
 use crate::harness::payermax::Notice;
 use crate::harness::{Engine, Server};
 
-/// Notifications of the one refund.
+/// Callbacks of the one refund.
 const MANY: u32 = 100_000;
 /// The first of them, with bodies of 60 kB: 18 MiB together.
 const LARGE: u32 = 300;
@@ -19,7 +19,7 @@ const ANSWER_MAX: usize = 8 * 1024 * 1024;
 /// What six readers at once may take beyond what one did.
 const GROWTH_KIB_MAX: u64 = 128 * 1024;
 
-/// Copies the contradicting notification, as if each had been signed anew.
+/// Copies the contradicting callback, as if each had been signed anew.
 fn multiply(server: &Server) {
     let rest = "provider, account, refund_no";
     let tail = "key_id, headers";

@@ -1,4 +1,4 @@
-//! What the log shows, and what it never does.
+//! What the log holds, and what it must never hold.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::relay::{self, signature, timestamp};
 use crate::harness::{ConfigBuilder, Server, comes_true};
 
-/// Stands in every body, so that a body in the log shows.
+/// Is in every body, so that a logged body is found.
 const IN_BODIES: &str = "R-in-no-log";
 
 #[test]
@@ -61,7 +61,7 @@ fn no_level_of_the_log_shows_bodies_keys_signatures_or_tokens() {
         &push_secret,
         &signed,
         &push_signature,
-        // The body of a notification, as a driver writes bytes: `{"`.
+        // The body of a callback, as a driver writes bytes: `{"`.
         "123, 34",
     ] {
         let shown: Vec<_> = log.lines().filter(|line| line.contains(secret)).collect();

@@ -1,5 +1,5 @@
-//! Requests that nothing serves: a URL that a provider was given wrongly, or another method. Nothing below our
-//! paths disappears without a trace.
+//! Requests that nothing serves: a URL that a provider was given wrongly, or another method. Nothing below
+//! our paths disappears without a trace.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Memory has a bound that nobody without a key can move: every connection of both listeners in use, with the
-//! largest heads and bodies, and callbacks are answered all the same.
+//! Memory has a bound that does not depend on unauthenticated clients: every connection of both listeners in
+//! use, with the largest heads and bodies, and callbacks are answered all the same.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::{Engine, Server};
 
-/// More than a listener has places for.
+/// More than a listener has slots for.
 const CROWD: usize = 1_100;
 /// As `docs/operations.md` has it.
 const MOST_MIB: u64 = 200;
@@ -49,7 +49,7 @@ fn every_connection_with_as_much_as_it_may_send_stays_within_the_bound() {
         current: limit.maximum,
         ..limit
     };
-    setrlimit(Resource::Nofile, raised).expect("up to the hard limit anybody may");
+    setrlimit(Resource::Nofile, raised).expect("any process may go up to the hard limit");
     let server = Server::usual(Engine::Sqlite);
     let addresses = [&server.public_url, &server.internal_url]
         .map(|url| url.trim_start_matches("http://").to_owned());
@@ -72,7 +72,7 @@ fn every_connection_with_as_much_as_it_may_send_stays_within_the_bound() {
 
 /// A connection that has sent what the server takes of it at once.
 fn send(address: &str, bytes: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("somebody listens");
+    let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_nonblocking(true).expect("a socket option");
     // What the system does not take the server has not read.
     drop(stream.write(bytes));

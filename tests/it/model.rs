@@ -1,4 +1,4 @@
-//! Random histories against a small model: notifications, replies and reports that repeat, overtake
+//! Random histories against a small model: callbacks, replies and reports that repeat, overtake
 //! and contradict each other, orders registered late or again, crashes at any moment. After every
 //! step the readers of the real program must see exactly what the model says, and at the end every
 //! message is applied exactly once.

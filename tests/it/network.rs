@@ -91,7 +91,7 @@ fn a_network_that_is_cut_slow_or_closed_is_just_that() {
     assert!(Client::connect(&url, NoTls).is_err(), "closed to new ones");
     proxy.retarget("127.0.0.1:1");
     proxy.pass();
-    assert!(Client::connect(&url, NoTls).is_err(), "nobody is there");
+    assert!(Client::connect(&url, NoTls).is_err(), "the server is gone");
     proxy.retarget(&Postgres::shared().address());
     insert(&mut connect(&database, &proxy)).expect("as before");
     assert_eq!(rows(&database), 2);

@@ -14,7 +14,7 @@ use crate::harness::reader::text;
 use crate::harness::server::PROGRAM;
 use crate::harness::{Engine, Server, relay};
 
-/// Cases that the fuzzer makes for each operation and phase, beside its systematic ones.
+/// Cases that the fuzzer makes for each operation and phase, besides its systematic ones.
 const EXAMPLES_MAX: &str = "20";
 
 fn root() -> PathBuf {

@@ -11,7 +11,7 @@ use crate::harness::paycools::{
 use crate::harness::payermax::UNAUTHORIZED;
 use crate::harness::reader::attention;
 
-/// The signature printed beside the published sample; one byte is missing from it.
+/// The signature printed next to the published sample; one byte is missing from it.
 const PRINTED_SIGN: &str = "W3j7iWptU5CDfXAAl9URzBzb2NpEaBTP4wnYTsv2XFuN70m+SJnlPVpByM7OR5w/zGQWAzmJGIYgJeNwPQDHzP24MPQDtWjPVIMPvzqlTNC2SKnzbhTPCjt3B8cgLc2o/oBhQ6nA9itk0A9lnhe5ZdOZnbOZmIO9Lq2VTEAG6lda5rEK7ycvGEp0t+MnC5rKYJsKS8OWklnB9oRnxd+vNLw+yOGGIExdn1WFrNnQnsNl86sqx7+NdBu0gK/EEvqhWAW+WronOS5I61ymSKNk4d3IGQxflgCsMsPQRBgU8Q6lnCflci7bMeT2gz3zevPZDXFxbtdg2PkEeWKHBXWg==";
 
 #[test]
@@ -106,7 +106,7 @@ fn without_a_secret_the_flat_form_is_refused() {
 }
 
 #[test]
-fn what_stands_outside_the_signed_param_has_no_effect() {
+fn members_outside_the_signed_param_have_no_effect() {
     let server = Server::start(&config(ENGINE));
     let sign = provider_key().sign(PARAM.as_bytes());
     let body = json!({
@@ -176,7 +176,8 @@ fn a_cancelled_refund_is_canceled_in_each_spelling() {
     assert_eq!(server.event_types(), ["refund.canceled"; 3]);
 }
 
-/// A flat body of a failed refund with this text, as the provider signs it; nothing in the text is escaped twice.
+/// A flat body of a failed refund with this text, as the provider signs it; nothing in the text is escaped
+/// twice.
 fn failed_with(refund_no: &str, message: &str) -> String {
     let signed = format!(
         "eventName=payment.refund.failed&failedCode=-10009&failedMessage={message}&mchRefundOrderId={refund_no}\

@@ -1,4 +1,4 @@
-//! `PayerMax`: how an authentic notification of either generation is acknowledged and stored.
+//! `PayerMax`: how an authentic callback of either generation is acknowledged and stored.
 
 use serde_json::json;
 

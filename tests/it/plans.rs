@@ -27,7 +27,7 @@ const SMALL: [&str; 5] = [
 ];
 /// Statements that read everything, and why.
 const READS_ALL: [&str; 1] = [
-    "count_rows", // a backup and an audit say how much they hold; nobody waits for it
+    "count_rows", // a backup and an audit say how much they hold; no request waits for it
 ];
 /// Indexes of what waits to be done.
 const QUEUES: [&str; 3] = ["callbacks_unsettled", "close_outs_due", "close_outs_open"];
@@ -64,7 +64,7 @@ fn statements() -> BTreeMap<String, String> {
     found
 }
 
-/// The texts of a constant, put together: literals, and macros that stand for some.
+/// The texts of a constant, put together: literals, and macros that expand to some.
 fn literals(code: &str, macros: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     let mut rest = code;
@@ -140,7 +140,7 @@ fn every_statement_has_an_index_on_sqlite() {
     assert!(scans.is_empty(), "{scans:#?}");
 }
 
-/// A store of PostgreSQL with many rows in every table that grows, and its statistics; nobody serves it.
+/// A store of PostgreSQL with many rows in every table that grows, and its statistics; no instance serves it.
 fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
     let database = postgres.database();
     let config = ConfigBuilder::bare(Engine::Sqlite)
@@ -199,7 +199,7 @@ fn every_statement_has_an_index_on_postgresql() {
             .prepare(&sql)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut text = sql.clone();
-        // The longer names first, so that $1 does not stand for the beginning of $10.
+        // The longer names first, so that $1 does not match the beginning of $10.
         for (number, of_type) in prepared.params().iter().enumerate().rev() {
             let limit = format!("LIMIT ${}", number + 1);
             let value = match *of_type {
@@ -224,7 +224,8 @@ fn every_statement_has_an_index_on_postgresql() {
         if !READS_ALL.contains(&name.as_str()) && scan.is_some() {
             scans.push(format!("{name}: {plan:#?}"));
         }
-        // What is empty as the statistics know it is not what a key is looked up in: it may be full next time.
+        // What is empty as the statistics know it is not what a key is looked up in: it may be full next
+        // time.
         let names_a_key = sql.contains("WHERE id = $") || sql.contains("WHERE refund_id = $");
         let queue = QUEUES.iter().find(|index| plan.concat().contains(*index));
         if let (true, Some(index)) = (names_a_key, queue) {

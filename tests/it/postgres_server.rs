@@ -131,7 +131,7 @@ fn a_standby_has_what_the_primary_committed_and_takes_over() {
     assert_eq!(number(&mut client, "SELECT n FROM t"), 7);
     client
         .execute("INSERT INTO t VALUES (8)", &[])
-        .expect("it is the primary now and waits for nobody");
+        .expect("it is the primary now and waits for no standby");
 }
 
 /// This binary starts itself for this one test, and the second process is killed in the middle of it.

@@ -78,7 +78,7 @@ fn the_method_finds_a_store_that_does_not_sync_its_commits() {
     for round in 0..CONTROL_ROUNDS {
         let mut machine = Machine::start(Some("sabotage-sync-normal"));
         let mut ledger = Ledger::default();
-        // Early, before the log is copied for the first time, which syncs in this build, too.
+        // Early, before the first checkpoint, which syncs in this build, too.
         machine.cut_power(&mut ledger, round, 40);
         let lost = ledger.lost(&machine.server).len();
         let acked = ledger.acked();

@@ -123,7 +123,7 @@ fn refusals_come_through_as_they_are() {
 }
 
 #[test]
-fn whoever_is_slow_is_given_up_behind_a_proxy_too() {
+fn slow_clients_are_given_up_behind_a_proxy_too() {
     let server = Server::usual(Engine::Sqlite);
     let nginx = Front::nginx(&server);
     let haproxy = Front::haproxy(&server);

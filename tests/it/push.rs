@@ -44,7 +44,7 @@ fn ok(_: &Pushed) -> Answer {
     Answer::status(204)
 }
 
-/// Sends one notification whose event an endpoint is to get.
+/// Sends one callback whose event an endpoint is to get.
 fn notify(server: &Server, refund_no: &str, status: &'static str) {
     server.notified(&Notice::new(refund_no, status));
 }
@@ -200,7 +200,7 @@ fn an_event_that_is_never_taken_is_given_up_and_its_refund_goes_on() {
     notify(&server, "R-bad", "REFUND_PENDING");
     notify(&server, "R-bad", "REFUND_SUCCESS");
     wait_for_events(&receiver, 1);
-    // Others are taken meanwhile, so it is not the endpoint that is at fault.
+    // Others are delivered at the same time, so the endpoint itself is not failing.
     notify(&server, "R-good", "REFUND_SUCCESS");
     let state = wait_for_state(&server, "erp", "given_up", &json!(1));
     assert!(text(&state["last_error"]).contains("400"), "{state}");

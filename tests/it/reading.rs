@@ -11,7 +11,7 @@ use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::{Server, now, wait_for};
 
-/// Sends `count` good notifications `R-000`, `R-001` … and waits until all are applied.
+/// Sends `count` good callbacks `R-000`, `R-001` … and waits until all are applied.
 fn fill(server: &Server, count: usize) {
     for number in 0..count {
         server.notified(&Notice::new(&format!("R-{number:03}"), "REFUND_SUCCESS"));

@@ -1,4 +1,4 @@
-//! What never gets as far as a signature, where an answer has more to it than `bad_inputs` compares:
+//! Rejections before the signature is checked, where the answer holds more than `bad_inputs` compares:
 //! the allowed method, exact limits, bodies that end or stall. And what is odd, but right.
 //!
 //! Every body here carries a good signature over its bytes, so that nothing but the rule under
@@ -13,7 +13,7 @@ use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE, SAMPLE_REFUND_NO};
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// After refusals: no trace in the refund tables, and the service still answers a good callback.
+/// After rejections: no trace in the refund tables, and the service still answers a good callback.
 #[track_caller]
 fn unharmed(server: &Server) {
     server.assert_refund_tables_are_empty();
@@ -21,7 +21,7 @@ fn unharmed(server: &Server) {
     assert_eq!(server.applied(SAMPLE_REFUND_NO)["status"], "succeeded");
 }
 
-/// The sample with `levels` of nesting in a member that nobody reads; the object itself is one.
+/// The sample with `levels` of nesting in an unknown member; the object itself is one.
 fn nested(levels: usize) -> String {
     let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
     SAMPLE.replacen('{', &format!(r#"{{"more":{open}{close},"#), 1)

@@ -1,5 +1,6 @@
-//! A sender that is refused for a header is told why: the answer, the log, the evidence and the diagnosis name the same
-//! cause, with the value; the body is kept. What changes nothing about the bytes is no reason to refuse them.
+//! A rejection for a header names its cause: the answer, the log, the evidence and the diagnosis name the
+//! same cause, with the value; the body is stored. A header without influence on the bytes is no reason to
+//! reject them.
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::harness::reader::text;
 use crate::harness::relay::{self, QUICKPAY, signature, timestamp};
 use crate::harness::{ConfigBuilder, Server};
 
-/// The `why` of the last line in the log about a refused request.
+/// The `why` of the last log line about a rejected request.
 fn logged(server: &Server) -> String {
     let log = server.log();
     let line = log
@@ -23,7 +24,7 @@ fn logged(server: &Server) -> String {
     text(&line["why"])
 }
 
-/// Headers that are refused on the way of a callback: name, value, and what is said of it.
+/// Headers for which a callback is rejected: name, value and cause.
 const REFUSED: [(&str, &str, &str); 7] = [
     ("content-type", "text/plain", "text/plain"),
     (

@@ -55,7 +55,7 @@ fn metric(server: &Server, name: &str) -> String {
         .to_owned()
 }
 
-/// Whether a notification signed by the old and the new key is taken.
+/// Whether a callback signed by the old and the new key is accepted.
 fn taken(server: &Server, refund_no: &str) -> [bool; 2] {
     [provider_key(), other_key()].map(|key| {
         let body = Notice::new(refund_no, "REFUND_SUCCESS").text();
@@ -88,7 +88,7 @@ fn a_key_is_changed_without_a_restart_and_a_request_ends_by_the_key_it_began_wit
     assert_eq!(
         taken(&server, "R-1"),
         [true, false],
-        "nobody has said so yet"
+        "no reload has enabled it yet"
     );
     assert_eq!(
         reload(&server),

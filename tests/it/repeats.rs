@@ -1,12 +1,12 @@
-//! The same notification several times at the same moment.
+//! The same callback several times at the same moment.
 
 use super::ENGINE;
 use crate::harness::Server;
 use crate::harness::payermax::Notice;
 
-/// Senders of the same notification.
+/// Senders of the same callback.
 const COPIES: usize = 8;
-/// Notifications that are sent so.
+/// Callbacks that are sent so.
 const ROUNDS: usize = 25;
 
 #[test]

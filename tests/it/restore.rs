@@ -1,4 +1,4 @@
-//! The drill: a backup takes the place of a store that went on, was killed, and left its log.
+//! The drill: a backup takes the place of a store that went on, was killed, and left its WAL.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
@@ -48,7 +48,7 @@ impl Drill {
         assert!(made.status.success(), "{made:?}");
         notify(&server, SAVED..LOST);
         server.kill9();
-        assert!(beside(&server, "refunds.db-wal").exists());
+        assert!(next_to(&server, "refunds.db-wal").exists());
         Self {
             server,
             _folder: folder,
@@ -57,7 +57,7 @@ impl Drill {
     }
 
     fn store(&self) -> PathBuf {
-        beside(&self.server, "refunds.db")
+        next_to(&self.server, "refunds.db")
     }
 
     /// What an operator in a hurry does.
@@ -69,7 +69,8 @@ impl Drill {
     fn lengthen(&self) {
         let file = File::options().write(true).open(self.store());
         let file = file.expect("the store is there");
-        file.set_len(UNCHECKED_BYTES).expect("a hole takes no room");
+        file.set_len(UNCHECKED_BYTES)
+            .expect("a hole takes no space");
     }
 }
 
@@ -77,7 +78,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
-fn beside(server: &Server, name: &str) -> PathBuf {
+fn next_to(server: &Server, name: &str) -> PathBuf {
     server.folder().path().join(name)
 }
 
@@ -100,8 +101,8 @@ fn a_log_that_another_history_left_is_refused_at_the_start_whatever_the_size_of_
 
         // As it says.
         for name in ["refunds.db-wal", "refunds.db-shm"] {
-            let aside = beside(&drill.server, &format!("{name}.aside"));
-            std::fs::rename(beside(&drill.server, name), aside).expect("it is there");
+            let aside = next_to(&drill.server, &format!("{name}.aside"));
+            std::fs::rename(next_to(&drill.server, name), aside).expect("it is there");
         }
         drill.server.restart();
         assert_eq!(drill.server.events().len(), SAVED);
@@ -114,7 +115,7 @@ fn a_file_put_back_under_the_log_of_its_successor_is_refused() {
     let mut server = Server::usual(Engine::Sqlite);
     notify(&server, 0..SAVED);
     server.terminate();
-    let (store, copy) = (beside(&server, "refunds.db"), beside(&server, "copy.db"));
+    let (store, copy) = (next_to(&server, "refunds.db"), next_to(&server, "copy.db"));
     std::fs::copy(&store, &copy).expect("a copy");
     server.restart();
     notify(&server, SAVED..LOST);
@@ -172,7 +173,7 @@ fn a_restore_takes_the_place_of_a_killed_store_and_readers_are_told() {
     drill.copy_over();
     drill.server.refused_start();
 
-    let evidence = std::fs::read(beside(&drill.server, "refunds.evidence.db")).ok();
+    let evidence = std::fs::read(next_to(&drill.server, "refunds.evidence.db")).ok();
     let done = restore(&drill.server, &drill.backup);
     assert!(done.status.success(), "{done:?}");
     let done: Value = serde_json::from_slice(&done.stdout).expect("JSON");
@@ -184,7 +185,7 @@ fn a_restore_takes_the_place_of_a_killed_store_and_readers_are_told() {
     }
     assert_eq!(
         evidence,
-        std::fs::read(beside(&drill.server, "refunds.evidence.db")).ok()
+        std::fs::read(next_to(&drill.server, "refunds.evidence.db")).ok()
     );
     let owner = std::fs::metadata(drill.store())
         .expect("it is there")
@@ -263,7 +264,7 @@ fn a_backup_that_is_damaged_or_in_use_moves_nothing() {
     assert_eq!(kept, before);
     let itself = restore(&drill.server, &drill.store());
     assert_eq!(itself.status.code(), Some(1), "{itself:?}");
-    let none = restore(&drill.server, &beside(&drill.server, "none.db"));
+    let none = restore(&drill.server, &next_to(&drill.server, "none.db"));
     assert_eq!(none.status.code(), Some(2), "{none:?}");
 }
 

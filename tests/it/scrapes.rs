@@ -1,5 +1,5 @@
-//! Metrics as monitoring reads them: two formats, negotiated, with the same samples; and nothing that the linter
-//! of Prometheus complains about.
+//! Metrics as monitoring reads them: two formats, negotiated, with the same samples; and nothing that the
+//! linter of Prometheus complains about.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

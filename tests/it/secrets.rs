@@ -1,5 +1,5 @@
 //! Secrets with something stray around them: line breaks and byte order marks that a file or a shell adds are
-//! taken away, everything else is refused by name at the start, wherever the secret comes from.
+//! removed, everything else is rejected by name at the start, wherever the secret comes from.
 
 use std::process::Output;
 

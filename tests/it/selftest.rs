@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::harness::audit::run;
 use crate::harness::folder::Folder;
 
-/// Runs it over a folder; gives the exit code, the result and what was said meanwhile.
+/// Runs it over a folder; gives the exit code, the result and the output.
 fn selftest(dir: &std::path::Path, more: &[&str]) -> (Option<i32>, Value, String) {
     let dir = dir.to_str().expect("a plain path");
     let mut arguments = vec!["selftest", "--crash", "--json", "--dir", dir];

@@ -19,7 +19,7 @@ fn on(postgres: &Arc<Postgres>) -> Server {
     )
 }
 
-/// Posts notifications until one is acknowledged.
+/// Posts callbacks until one is acknowledged.
 #[track_caller]
 fn wait_until_it_serves(server: &Server, name: &str) {
     let mut number = 0;
@@ -32,7 +32,7 @@ fn wait_until_it_serves(server: &Server, name: &str) {
     });
 }
 
-/// A new notification is put off, with the time to come back.
+/// A new callback gets 503 with `Retry-After`.
 #[track_caller]
 fn assert_put_off(server: &Server, refund_no: &str) {
     let reply = server.notify(MAIN, Notice::new(refund_no, "REFUND_SUCCESS").text());
@@ -131,8 +131,8 @@ fn no_connection_is_left_on_the_server() {
     while let Ok(client) = postgres::Client::connect(&database.url(), postgres::NoTls) {
         held.push(client);
     }
-    assert!(!held.is_empty(), "there was room");
-    // The connections of the service are cut, and others are faster.
+    assert!(!held.is_empty(), "there was a free connection");
+    // The connections of the service are closed, and others take the slots first.
     database.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'refund-receiver'",
     );
@@ -141,7 +141,7 @@ fn no_connection_is_left_on_the_server() {
     }
     assert_put_off(&server, "R-crowded");
     drop(held);
-    wait_until_it_serves(&server, "room");
+    wait_until_it_serves(&server, "free");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn encrypted() -> &'static (Folder, Arc<Postgres>) {
         openssl(path, &other.concat());
         certify(path, "stranger", "other", "");
         let postgres = Postgres::own(&[]);
-        // The server reads its key only where nobody else can.
+        // The server accepts its key only if no other user can read it.
         let directory: String = postgres.query("SHOW data_directory")[0].get(0);
         for file in ["server.key", "server.pem", "ca.pem"] {
             let inside = Path::new(&directory).join(file);

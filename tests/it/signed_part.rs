@@ -1,4 +1,4 @@
-//! What identifies a notification is what its proof covers: variants of the rest are repeats.
+//! The signed part identifies a callback: variants of the rest are repeats.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn variants_of_what_is_not_signed_are_repeats() {
         let stored = callbacks(&server, refund_no);
         assert_eq!(stored.len(), 1, "{refund_no}");
         assert_eq!(stored[0]["deliveries"], bodies.len());
-        assert_eq!(stored[0]["body"], bodies[0], "what came first");
+        assert_eq!(stored[0]["body"], bodies[0], "the first one");
     }
     assert_eq!(server.event_types(), ["refund.succeeded"; 2]);
     let report = server.assert_audit_is_clean(Some(&acked));

@@ -1,6 +1,6 @@
 //! Two of everything, by the shipped files: an instance behind nginx or `HAProxy` is lost, a server of the
-//! database is lost, behind `HAProxy` with Patroni's checks and by a URL that names all servers. Lost is dead, or
-//! frozen: reached by its kernel, and silent.
+//! database is lost, behind `HAProxy` with Patroni's checks and by a URL that names all servers. Lost is
+//! dead, or frozen: reached by its kernel, and silent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const AFTER_PROMOTION: Duration = Duration::from_secs(7);
 const SENDERS: usize = 6;
 const EACH: usize = 8;
 
-/// Posts one notification to a proxy or a service; its answer, which came in time.
+/// Posts one callback to a proxy or a service; its answer, which was in time.
 #[track_caller]
 fn posted(url: &str, refund_no: &str) -> Reply {
     let body = Notice::new(refund_no, "REFUND_SUCCESS").text();
@@ -220,7 +220,7 @@ fn behind_haproxy_the_primary_may_freeze() {
 }
 
 #[test]
-fn by_a_url_of_several_servers_the_primary_may_die_or_freeze_wherever_it_stands() {
+fn by_a_url_of_several_servers_the_primary_may_die_or_freeze_wherever_it_is() {
     for is_first in [true, false] {
         for (lose, regain) in [
             (Postgres::crash as fn(&Postgres), (|_| {}) as fn(&Postgres)),

@@ -80,7 +80,7 @@ fn a_store_that_is_gone_is_not_taken_for_a_new_one() {
 }
 
 #[test]
-fn a_store_that_was_emptied_beside_its_log_is_found_at_the_start() {
+fn a_store_that_was_emptied_next_to_its_wal_is_found_at_the_start() {
     let mut server = Server::usual(Engine::Sqlite);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
     let path = server.folder().path().join("refunds.db");
@@ -89,7 +89,7 @@ fn a_store_that_was_emptied_beside_its_log_is_found_at_the_start() {
         (length > 4_096 * 10).then_some(())
     });
     server.kill9();
-    // SQLite would drop the log, which holds everything.
+    // SQLite would drop the WAL, which holds everything.
     let log = server.folder().path().join("refunds.db-wal");
     let logged = std::fs::read(&log).expect("the log stays");
     for left in [&[][..], b"S"] {
@@ -118,7 +118,7 @@ fn what_was_never_a_store_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_second_process_on_the_same_store_is_refused_and_harms_nobody() {
+fn a_second_process_on_the_same_store_is_refused_and_does_no_harm() {
     let server = Server::usual(Engine::Sqlite);
     let second = server
         .serve_command()
@@ -220,7 +220,7 @@ fn a_page_that_cannot_be_read_fails_the_read_and_not_the_service() {
     // Longer than what is read through at a start.
     let file = std::fs::File::options().write(true).open(&path);
     file.and_then(|file| file.set_len(1024 * 1024 * 1024 + 4_096))
-        .expect("a hole takes no room");
+        .expect("a hole takes no space");
 
     server.restart();
     for _ in 0..3 {

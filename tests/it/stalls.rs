@@ -1,5 +1,5 @@
-//! The store stands still, in part or whole: what only applying meets is never in an acknowledgement's way,
-//! every callback is answered in time whatever the store does, and `/readyz` says what is so.
+//! The store stalls, in part or whole: what blocks transaction 2 never delays an acknowledgement,
+//! every callback is answered in time whatever the store does, and `/readyz` reports the stall.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

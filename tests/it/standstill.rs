@@ -1,4 +1,4 @@
-//! Time that does odd things: the process stands still for a while, the wall clock jumps. Nothing
+//! Odd clocks: the process is stopped for a while, the wall clock jumps. Nothing
 //! acknowledged is lost or doubled, and nothing waits for a time that never comes.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `PayerMax`: what a further or a doubtful notification does to a refund, and what it never does.
+//! `PayerMax`: the effect of a further or doubtful callback on a refund.
 
 use serde_json::json;
 

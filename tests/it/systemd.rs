@@ -13,8 +13,8 @@ fn the_manager_is_told_when_it_is_ready_reloads_and_stops() {
     let folder = Folder::new();
     let path = folder.path().join("notify");
     let manager = UnixDatagram::bind(&path).expect("a socket of our own");
-    let patience = Some(Duration::from_secs(30));
-    manager.set_read_timeout(patience).expect("a socket option");
+    let timeout = Some(Duration::from_secs(30));
+    manager.set_read_timeout(timeout).expect("a socket option");
     let told = || {
         let mut text = [0; 200];
         let length = manager.recv(&mut text).expect("something is told");

@@ -1,13 +1,13 @@
-//! The house rules that a compiler cannot hold: arrows between rooms, who may touch which crate,
-//! where SQL stands, and the size of files. An exception is spelt here, with its reason.
+//! Rules that a compiler cannot check: dependencies between modules, which module may use which crate,
+//! where SQL is, and the size of files. Each exception is listed here, with its reason.
 
 use std::path::{Path, PathBuf};
 
 /// Longest file; most are far shorter.
 const LINES_MAX: usize = 600;
 
-/// A room and the rooms of ours that it may know, as in the table of `docs/ARCHITECTURE.md`. Whatever is not
-/// listed is forbidden, so that a new room is known to nobody until somebody says so.
+/// A module and the modules that it may import, as in the table of `docs/ARCHITECTURE.md`. Everything
+/// else is forbidden, a new module too.
 const MAY_KNOW: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("crypto", &[]),
@@ -48,12 +48,12 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
     ),
     ("fuzz", &["crypto", "domain", "http", "providers"]),
 ];
-/// Puts the rooms together, so it knows all of them; nobody knows it.
+/// Composes the modules, so it imports all of them; no module imports it.
 const COMPOSITION: [&str; 3] = ["cli", "main", "bin"];
-/// Marks places for the tests; any room may.
+/// Any module may have failpoints.
 const ANYBODY_KNOWS: &str = "failpoints";
 
-/// A crate and the only places that may use it.
+/// A crate and the only paths that may use it.
 const CRATES: [(&str, &[&str]); 15] = [
     ("fail", &["src/failpoints.rs"]),
     ("actix_web", &["src/http/", "src/cli/"]),
@@ -111,7 +111,7 @@ const SQL: [&str; 8] = [
     "src/rejected/",
     // Puts the conditions of a list together from fixed pieces.
     "src/store/tables/refund_list",
-    // Makes databases that are not ours.
+    // Creates foreign databases.
     "src/store/tests.rs",
 ];
 
@@ -156,7 +156,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn report(broken: &[String]) {
     assert!(
         broken.is_empty(),
-        "house rules are broken:\n{}",
+        "rules are broken:\n{}",
         broken.join("\n")
     );
 }
@@ -177,7 +177,7 @@ fn is_below(path: &str, places: &[&str]) -> bool {
 }
 
 #[test]
-fn rooms_know_only_the_rooms_that_the_map_allows() {
+fn modules_know_only_the_modules_that_the_map_allows() {
     hold(|path, line| {
         let room = path.strip_prefix("src/")?.split(['/', '.']).next()?;
         if COMPOSITION.contains(&room) || room == "lib" {
@@ -214,7 +214,7 @@ fn each_crate_stays_in_its_place() {
 }
 
 #[test]
-fn sql_stands_in_one_place() {
+fn sql_is_in_one_place() {
     let verbs = [
         "SELECT ",
         "INSERT INTO ",

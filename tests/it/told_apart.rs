@@ -1,4 +1,4 @@
-//! Accounts with one key are told apart by more than the key, or refused at the start.
+//! Accounts with one key are told apart by more than the key, or rejected at the start.
 
 use std::process::{Command, Output};
 
@@ -162,7 +162,7 @@ fn accounts_that_are_told_apart_may_share_a_key() {
 }
 
 #[test]
-fn a_paycools_account_that_nothing_guards_beside_its_key_is_warned_of() {
+fn a_paycools_account_that_only_its_key_guards_is_warned_of() {
     let alone = |more: &str| {
         bare().toml(&account(
             "paycools",

@@ -1,5 +1,5 @@
-//! Two versions of the program on one database: the last release and the present one work side by side, either can
-//! be started again, and what the one acknowledges the other keeps.
+//! Two versions of the program on one database: the last release and the present one work side by side,
+//! either can be started again, and what the one acknowledges the other keeps.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn upgrade(server: &Server, more: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn the_last_release_works_beside_this_one_and_starts_again() {
+fn the_last_release_works_next_to_this_one_and_starts_again() {
     const DELIVERIES: usize = 60;
     let database = Postgres::shared().database();
     let config = ConfigBuilder::bare(Engine::Postgres)
@@ -108,7 +108,7 @@ fn an_upgrade_does_nothing_twice_and_goes_on_after_a_cut_build() {
     let mut server = Server::start(&config);
     server.notify(MAIN, SAMPLE).expect(200, ACK);
     assert_eq!(server.terminate().code(), Some(0));
-    // As a build leaves it that was cut off, by the reading of the catalogue.
+    // As an interrupted build leaves it in the catalogue.
     server.change_store(
         "DROP INDEX refunds_grouped;
          UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'callbacks_refund'::regclass",
@@ -129,8 +129,8 @@ fn an_upgrade_does_nothing_twice_and_goes_on_after_a_cut_build() {
     assert_eq!(server.refunds("provider=payermax").len(), 1);
 }
 
-/// What makes two deliveries the same one must not change from release to release: bytes that count as new would have
-/// a second effect. Relays' messages are too old by now to be believed.
+/// What makes two deliveries the same one must not change from release to release: bytes that count as new
+/// would have a second effect. Relays' messages are too old by now to be believed.
 #[test]
 fn what_the_last_release_stored_is_known_again_by_the_same_bytes() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");
@@ -242,7 +242,7 @@ fn what_the_last_release_stored_without_its_number_is_a_repeat_and_takes_no_effe
     }
 }
 
-/// Provider, account, headers and body of every notification that a store holds and that may come again.
+/// Provider, account, headers and body of every stored callback that may be sent again.
 fn recorded(store: &Path) -> Vec<(String, String, String, Vec<u8>)> {
     let store = rusqlite::Connection::open(store).expect("the store");
     let sql = "SELECT provider, account, headers, body FROM callbacks

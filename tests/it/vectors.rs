@@ -37,7 +37,7 @@ const PAYERMAX_DIGEST: [u8; 32] = [
     0x3d, 0x65, 0xe9, 0xed, 0x64, 0x2e, 0x5a, 0xf4, 0x1f, 0xc7, 0x5e, 0xe5, 0xd0, 0x26, 0x58, 0x4f,
 ];
 
-/// Bodies printed beside that `sign`. It is not theirs, whatever the pages suggest.
+/// Bodies printed next to that `sign`. It is not theirs, although the pages suggest it.
 const PAYERMAX_BODIES: [&str; 4] = [
     // The refund request, as printed and on one line.
     r#"{
@@ -58,7 +58,7 @@ const PAYERMAX_BODIES: [&str; 4] = [
         r#""currency":"INR","callbackUrl":"https://***.com/revMsg","#,
         r#""comments":"Sales return","email":"123@gmail.com"}"#,
     ),
-    // The refund notification of the new version.
+    // The refund callback of the new version.
     concat!(
         r#"{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","#,
         r#""appId":"3b242b56a8b64274bcc37dac281120e3","merchantNo":"020213827212251","#,
@@ -67,7 +67,7 @@ const PAYERMAX_BODIES: [&str; 4] = [
         r#""refundTradeNo":"20220117091657TI790000055087","outTradeNo":"P1642410680681","#,
         r#""refundAmount":10000,"refundCurrency":"IDR","status":"REFUND_SUCCESS"}}"#,
     ),
-    // The refund notification of version 2.1.
+    // The refund callback of version 2.1.
     concat!(
         r#"{"merchantId":"SP12345678","refundId":"201811121126886846","#,
         r#""tradeNo":"20220914153025TI2536162084804117","orderId":"1535433567849","#,
@@ -163,7 +163,7 @@ fn run(name: TestName) -> Tally {
 }
 
 /// `Acceptable` marks one signature without the NULL of the digest's parameters (`MissingNull`).
-/// RFC 8017 lets a verifier tolerate it; nobody signs so, and it is refused.
+/// RFC 8017 lets a verifier tolerate it; no signer does so, and it is rejected.
 fn must_verify(test: &Test) -> bool {
     match test.result {
         TestResult::Valid => true,

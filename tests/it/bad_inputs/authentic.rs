@@ -15,7 +15,7 @@ use crate::harness::payermax::{ACK, MAIN};
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for system in &SYSTEMS {
-        let name = format!("{}: what nobody knows is ignored", system.name);
+        let name = format!("{}: unknown members are ignored", system.name);
         let request = send(system, &name, |good| good.with("futureMember", "\"x\""));
         rows.push(Row::new(name, request, taken(system)));
     }
@@ -171,7 +171,7 @@ fn times() -> Vec<Row> {
     rows
 }
 
-/// Free text is kept in the bytes and shown without what could fool a screen or a table.
+/// Free text stays in the bytes and is shown without characters that could deceive a reader.
 fn free_texts() -> Vec<Row> {
     let texts = [
         (
@@ -339,10 +339,10 @@ fn histories() -> Vec<Row> {
     rows
 }
 
-/// Beside the signed `param` anybody could write what they like; nobody reads it.
+/// Members next to the signed `param` are unsigned and must be ignored.
 fn outer_copy() -> Row {
     let system = system("paycools");
-    let name = "unsigned copies beside param";
+    let name = "unsigned copies next to param";
     let Request::Http { body, .. } = send(system, name, |good| good) else {
         unreachable!("a decent request");
     };

@@ -32,8 +32,8 @@ fn money() -> Vec<u8> {
     element(0x01, b"refundmoney", &30.5_f64.to_le_bytes())
 }
 
-/// A good report and something beside it.
-fn beside(number: &str, more: &[u8]) -> Vec<u8> {
+/// A good report and something next to it.
+fn next_to(number: &str, more: &[u8]) -> Vec<u8> {
     let (batchno, trandeno) = (
         batchno(&format!("B-{number}")),
         trandeno(&format!("T-{number}")),
@@ -60,7 +60,7 @@ const TEXT_LENGTHS: [(&str, i32); 5] = [
     ("a text that ends early", 3),
 ];
 
-/// Elements nobody asks for, each of which breaks the document.
+/// Unknown elements, each of which breaks the document.
 const BROKEN: [(&str, u8, &[u8]); 7] = [
     ("an unknown kind", 0x20, b""),
     ("the kind of the end", 0x00, b""),
@@ -166,10 +166,10 @@ pub fn rows() -> Vec<Row> {
     let other = element(0x10, b"RefundMoney", &31_i32.to_le_bytes());
     let longer = element(0x02, b"batchno\0x", &string(b"B"));
     rows.extend([
-        row("batchno twice", beside("2b", &batchno("B-other")), 1),
+        row("batchno twice", next_to("2b", &batchno("B-other")), 1),
         row(
             "refundmoney twice in other letters",
-            beside("2m", &other),
+            next_to("2m", &other),
             1,
         ),
         row(
@@ -180,7 +180,7 @@ pub fn rows() -> Vec<Row> {
         row("no batchno", bson(&[trandeno("T-n"), money()]), 1),
         row(
             "5 000 levels inside",
-            beside("deep", &element(0x03, b"x", &nested(5_000))),
+            next_to("deep", &element(0x03, b"x", &nested(5_000))),
             2,
         ),
     ]);
@@ -189,14 +189,14 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Documents in documents, where nobody looks.
+/// Documents in documents, in unknown elements.
 fn nested(levels: usize) -> Vec<u8> {
     (0..levels).fold(bson(&[]), |inner, _| bson(&[element(0x03, b"a", &inner)]))
 }
 
 /// Bytes that are no document.
 fn lies() -> Vec<(&'static str, Vec<u8>)> {
-    let good = |number: &str| beside(number, &[]);
+    let good = |number: &str| next_to(number, &[]);
     let cut = |number: &str, by: usize| {
         let body = good(number);
         body[..body.len() - by].to_vec()
@@ -232,7 +232,7 @@ fn lies() -> Vec<(&'static str, Vec<u8>)> {
         )
     }));
     lies.extend(
-        BROKEN.map(|(what, kind, value)| (what, beside(what, &element(kind, b"x", value)))),
+        BROKEN.map(|(what, kind, value)| (what, next_to(what, &element(kind, b"x", value)))),
     );
     lies
 }

@@ -1,4 +1,4 @@
-//! Bodies from which no notification can be read, and odd ones from which it can: the same list for
+//! Bodies from which no callback can be read, and odd ones from which it can: the same list for
 //! every provider, each body under a good signature of exactly its bytes.
 
 use super::authentic::{asked, number};
@@ -60,7 +60,7 @@ pub fn rows() -> Vec<Row> {
 
 type Spoil = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
-/// The body is these bytes, whatever was good.
+/// Replaces the whole body.
 fn only(bytes: impl Into<Vec<u8>>) -> Spoil {
     let bytes = bytes.into();
     Box::new(move |_| bytes.clone())
@@ -89,7 +89,7 @@ fn encoded(bytes: fn(u16) -> [u8; 2], mark: bool) -> Spoil {
     })
 }
 
-/// Lists in lists, as the value of a member that nobody reads; the object itself is one level.
+/// Lists in lists, as the value of an unknown member; the object itself is one level.
 fn nested(levels: usize) -> Vec<u8> {
     [b"[".repeat(levels - 1), b"]".repeat(levels - 1)].concat()
 }
@@ -124,7 +124,7 @@ const AROUND: [(&str, &[u8], &[u8]); 11] = [
     ("a no-break space before", b"\xc2\xa0", b""),
 ];
 
-/// A further first member that nobody reads: its name and its value.
+/// A further, unknown first member: its name and its value.
 const MEMBERS: [(&str, &str, &[u8]); 38] = [
     ("a key without quotes", "more", b"1"),
     ("a comment", r#"/**/"more""#, b"1"),
@@ -248,12 +248,12 @@ fn usable() -> Vec<(&'static str, Spoil)> {
             member("\"more\"", format!("0.{}", "1".repeat(1_000))),
         ),
         (
-            "a NUL in a text nobody reads",
+            "a NUL in an unread text",
             member("\"more\"", r#""a\u0000b""#),
         ),
-        ("a NUL in a key nobody reads", member(r#""a\u0000b""#, "1")),
+        ("a NUL in an unread key", member(r#""a\u0000b""#, "1")),
         (
-            "every script in a text nobody reads",
+            "every script in an unread text",
             member("\"more\"", "\"退款é😀\u{202e}\""),
         ),
         (

@@ -7,9 +7,9 @@ use crate::harness::epay::PATH;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Not a report: answered in the caller's format, and its raw bytes are kept.
+/// Not a report: answered in the caller's format, and its raw bytes are stored.
 pub const INVALID: Becomes = Becomes::Errcode(1);
-/// A report about a payment that nobody registered.
+/// A report about an unregistered payment.
 pub const UNKNOWN_PAYMENT: Becomes = Becomes::Errcode(2);
 
 pub fn rows() -> Vec<Row> {

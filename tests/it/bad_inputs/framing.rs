@@ -10,7 +10,7 @@ use crate::harness::payermax::{ACK, MAIN};
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// A good notification about a refund of this row alone.
+/// A good callback about a refund of this row alone.
 fn good(name: &str) -> String {
     payermax_envelope(&payermax(&number(name)).text()).text()
 }
@@ -59,7 +59,7 @@ fn paths() -> Vec<Row> {
         "/livez",
         "/openapi.json",
     ];
-    // No account has such a name, which nobody learns.
+    // No account has such a name; the answer does not reveal that.
     let refused = [
         "/callbacks/payermax/Main",
         "/callbacks/PayerMax/main",

@@ -1,5 +1,5 @@
-//! Which members each outcome needs: the tables on the providers' pages, run row by row. Each member is made unusable
-//! and taken away, for each outcome that the form can tell.
+//! Which members each outcome needs: the tables on the providers' pages, run row by row. Each member is made
+//! unusable and taken away, for each outcome that the form can tell.
 
 use std::path::PathBuf;
 
@@ -335,11 +335,7 @@ fn a_report_of_epay_needs_what_its_page_lists_in_every_format() {
             ("trandeno", Some(trandeno.as_str())),
             ("refundmoney", Some("30.00")),
         ];
-        assert_eq!(
-            errcode(&good),
-            2,
-            "{media}: nobody has registered the payment"
-        );
+        assert_eq!(errcode(&good), 2, "{media}: the payment is not registered");
         for row in table("epay", "epay") {
             assert_eq!(
                 (row.needed_by.as_str(), row.where_missing.as_str()),

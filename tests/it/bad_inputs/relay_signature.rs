@@ -48,7 +48,7 @@ fn reply(name: &str) -> String {
     String::from_utf8(body).expect("JSON")
 }
 
-/// Headers in the place of good ones; none stands for a header that is not there.
+/// Headers in the place of good ones; `None` is an absent header.
 fn headers() -> Vec<Row> {
     let (no, text) = (number("R-unsigned"), reply("R-unsigned"));
     let (id, long) = (format!("msg_{no}"), "m".repeat(129));

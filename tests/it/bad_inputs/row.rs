@@ -9,7 +9,7 @@ use crate::harness::keys::provider_key;
 #[derive(Debug)]
 pub struct Row {
     pub name: String,
-    /// What came before; each must be answered 200.
+    /// Sent before; each must be answered 200.
     pub before: Vec<Request>,
     pub request: Request,
     pub becomes: Becomes,

@@ -17,7 +17,7 @@ use crate::harness::{Reply, Server, now, wait_for};
 /// No single bad input may keep the service busy for longer than this, in milliseconds.
 const MILLISECONDS_MAX: u128 = 3_000;
 
-/// What came back: a whole answer, or the bare status of a raw exchange.
+/// The answer: a whole answer, or the bare status of a raw exchange.
 enum Answer {
     Whole(Reply),
     Bare(u16),
@@ -105,7 +105,7 @@ fn check_all(server: &Server, rows: &[&Row]) -> Vec<String> {
 fn check(server: &Server, row: &Row) -> Result<(), String> {
     for request in &row.before {
         let answer = send(server, request)?;
-        same("status of what came before", &answer.status(), &200)?;
+        same("status of an earlier request", &answer.status(), &200)?;
     }
     match row.becomes {
         Becomes::Dropped(statuses) => {
@@ -221,7 +221,7 @@ fn problem(answer: &Answer, status: u16) -> Result<(), String> {
 }
 
 /// Every refusal is known by its reason and exactly the bytes that were sent, in the order of the
-/// rows. Evidence of what was dropped may stand between.
+/// rows. Evidence of dropped requests may come between.
 fn evidence_is_complete(server: &Server, rows: &[&Row]) -> Option<String> {
     let wanted: Vec<_> = rows
         .iter()
@@ -282,7 +282,7 @@ fn acknowledged(answer: &Answer, ack: &str) -> Result<(), String> {
         .ok_or_else(|| format!("answer {answer}"))
 }
 
-/// The newest refund, applied, with the bytes that were sent among its notifications.
+/// The newest refund, applied, with the bytes that were sent among its callbacks.
 fn newest(server: &Server, row: &Row) -> Result<Value, String> {
     let page = server.refunds("limit=1");
     let refund = page.first().ok_or("there is no refund")?.clone();

@@ -1,5 +1,5 @@
 //! Who is not believed: signatures that are missing, malformed, of another kind, of another key, of
-//! other bytes, or of another merchant. All look the same to whoever tries.
+//! other bytes, or of another merchant. The sender cannot tell them apart.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -111,7 +111,7 @@ fn trailing_bits(good: &str) -> String {
     format!("{}{next}{}", &good[..at], &good[at + 1..])
 }
 
-/// Signed by the provider, for somebody else.
+/// Signed by the provider, for another merchant.
 fn merchants() -> Vec<Row> {
     let data = payermax("R-not-mine").text();
     let envelope = || payermax_envelope(&data);
@@ -171,7 +171,7 @@ fn merchants() -> Vec<Row> {
     rows
 }
 
-/// `PayCools`' open-api form: the signature stands beside the text it is of.
+/// `PayCools`' open-api form: the signature is next to the text that it signs.
 fn param_signs() -> Vec<Row> {
     let content = (system("paycools").good)("R-unsigned").text();
     let good = provider_key().sign(content.as_bytes());

@@ -178,7 +178,7 @@ pub fn payermax(no: &str) -> Members {
     ])
 }
 
-/// What stands around `data`.
+/// The members around `data`.
 pub fn payermax_envelope(data: &str) -> Members {
     Members::new(&[
         ("code", "\"APPLY_SUCCESS\""),

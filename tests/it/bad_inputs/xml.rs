@@ -5,7 +5,7 @@ use super::row::{Becomes, Request, Row};
 const NAMESPACE: &str =
     "http://schemas.datacontract.org/2004/07/DigitalScience.DataTransfer.Tour.V5.Parm";
 
-/// Whole documents; `@` stands for a good one.
+/// Whole documents; `@` is replaced by a good one.
 const DOCUMENTS: [(&str, &str); 33] = [
     ("a DOCTYPE", "<!DOCTYPE a>@"),
     (
@@ -165,7 +165,7 @@ const READ: [(&str, &str, &str, &str); 6] = [
         "B-split",
     ),
     (
-        "an element nobody asks for",
+        "an unknown element",
         "B-x</batchno>",
         r#"B-inc</batchno><i:include xmlns:i="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>"#,
         "B-inc",
@@ -177,7 +177,7 @@ const READ: [(&str, &str, &str, &str); 6] = [
         "B-com",
     ),
     (
-        "a schema nobody fetches",
+        "a schema that is not fetched",
         "<batchno>B-x",
         r#"<batchno i:s="http://127.0.0.1:9/" xmlns:i="u">B-sch"#,
         "B-sch",

@@ -1,4 +1,4 @@
-//! `trigger`: what it signs, a running server believes; what a system cannot say is refused.
+//! `trigger`: a running server accepts what it signs; what a system cannot say is rejected.
 
 use std::process::{Command, Output};
 
@@ -357,7 +357,11 @@ fn an_answer_of_refusal_is_exit_1() {
         "",
         &["--merchant-no", MERCHANT_NO],
     );
-    assert_eq!(output.status.code(), Some(1), "the test key is nobody's");
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "the test key is not configured"
+    );
     assert!(stdout(&output).contains("unauthorized"), "{output:?}");
     let nowhere = [
         "trigger",

@@ -40,7 +40,7 @@ fn copied() -> Vec<String> {
             continue;
         }
         for source in words {
-            // The layout of the repository is kept.
+            // The layout of the repository stays.
             let is_in_place = target == "./" && !source.contains('/');
             assert!(is_in_place || target == format!("./{source}"), "{rest}");
             sources.push(source.to_owned());

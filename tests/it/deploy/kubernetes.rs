@@ -191,7 +191,7 @@ fn pods_have_no_rights_and_no_place_to_write_but_one() {
     }
 }
 
-/// As it stands nothing guards, so nothing may start; with the secrets filled in it does.
+/// The unedited config has no secrets, so it must not start; with the secrets filled in it does.
 #[test]
 fn the_config_is_refused_until_its_secrets_are_filled_in() {
     let map = object("ConfigMap", "refund-receiver");
@@ -203,7 +203,7 @@ fn the_config_is_refused_until_its_secrets_are_filled_in() {
     let folder = Folder::new();
     lay_out(&folder, config);
     for (name, value) in kept {
-        assert_eq!(value, "", "{name}: no secret stands in the repository");
+        assert_eq!(value, "", "{name}: the repository holds no secret");
         folder.write(name, "");
     }
     let output = check_config(&folder);

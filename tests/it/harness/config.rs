@@ -33,7 +33,7 @@ pub enum Engine {
 /// Where the store of a configuration is.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// The file `refunds.db` beside the configuration.
+    /// The file `refunds.db` next to the configuration.
     Folder,
     /// A database of PostgreSQL.
     Database(Arc<Database>),
@@ -138,7 +138,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds TOML as it stands, for accounts that only one test needs.
+    /// Adds TOML unchanged, for accounts that only one test needs.
     pub fn toml(mut self, text: &str) -> Self {
         self.accounts.push_str(text);
         self.accounts.push('\n');

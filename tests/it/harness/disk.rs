@@ -10,7 +10,7 @@ use super::folder::Folder;
 
 /// Waives the tests that need to mount, where that is impossible.
 pub const WAIVER: &str = "REFUND_RECEIVER_TEST_WITHOUT_LOOP";
-/// Size of the file system in a file; the log alone takes 20 MiB.
+/// Size of the file system in a file; the WAL alone takes 20 MiB.
 const IMAGE_BYTES: u64 = 64 * 1024 * 1024;
 /// The kernel writes nothing by itself for this time, so that only what was synced is on the disk.
 const NO_COMMIT: &str = "commit=300";
@@ -34,7 +34,7 @@ pub fn can_mount() -> bool {
 #[derive(Debug)]
 pub struct Mounted {
     at: PathBuf,
-    /// Keeps the folder in which it is mounted, unless somebody else does.
+    /// Owns the folder in which it is mounted, unless the test does.
     keeps: Option<Folder>,
 }
 
@@ -147,8 +147,8 @@ impl Disk {
             .path()
     }
 
-    /// What has reached the disk: the bytes behind the loop device, without asking for a sync. Nobody
-    /// may be writing; what the kernel still had under way is waited for.
+    /// What has reached the disk: the bytes behind the loop device, without a sync. No process
+    /// may be writing; waits for the kernel's in-flight writes.
     pub fn what_reached_it(&self) -> Vec<u8> {
         let read = || std::fs::read(&self.image).expect("the image can be read");
         let mut before = read();
@@ -161,7 +161,7 @@ impl Disk {
         before
     }
 
-    /// The power was cut when these bytes had reached it; it is mounted again at the same place.
+    /// The power failed when these bytes had reached it; it is mounted again at the same path.
     pub fn come_back_with(&mut self, reached: &[u8]) {
         let at = self.path().to_owned();
         self.mounted = None;

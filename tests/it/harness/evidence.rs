@@ -1,4 +1,4 @@
-//! Refused requests as an operator sees them: the command `evidence`.
+//! Rejected requests as an operator sees them: the command `evidence`.
 
 use std::process::{Command, Output};
 
@@ -20,7 +20,7 @@ impl Server {
             .expect("the program can be started")
     }
 
-    /// The newest refused request, with its diagnosis.
+    /// The newest rejected request, with its diagnosis.
     #[track_caller]
     pub fn newest_refused(&self) -> Value {
         let one = |arguments: &[&str]| {

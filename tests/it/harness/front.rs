@@ -1,5 +1,5 @@
 //! The proxies that are recommended in front of the service, run with the files in `deploy/proxy` as
-//! they stand; nothing but addresses is replaced.
+//! they are; only addresses are replaced.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// nginx with `deploy/proxy/nginx.conf` in front of one server, which stands for both.
+    /// nginx with `deploy/proxy/nginx.conf` in front of one server in place of both.
     pub fn nginx(server: &Server) -> Self {
         Self::nginx_of([server; 2])
     }
@@ -49,7 +49,7 @@ impl Front {
         Self::start(command, "nginx-light", folder, &listen)
     }
 
-    /// `HAProxy` with `deploy/proxy/haproxy.cfg` in front of one server, which stands for both.
+    /// `HAProxy` with `deploy/proxy/haproxy.cfg` in front of one server in place of both.
     pub fn haproxy(server: &Server) -> Self {
         Self::haproxy_of([server; 2])
     }
@@ -69,7 +69,8 @@ impl Front {
         Self::haproxy_with("haproxy.cfg", &replaced, &listen)
     }
 
-    /// `HAProxy` with `deploy/proxy/haproxy-database.cfg` in front of a server of PostgreSQL for each health check.
+    /// `HAProxy` with `deploy/proxy/haproxy-database.cfg` in front of a server of PostgreSQL for each health
+    /// check.
     pub fn databases(servers: &[(&Postgres, &Patroni)]) -> Self {
         let listen = free_address();
         let mut replaced = vec![("bind 127.0.0.1:5432".to_owned(), format!("bind {listen}"))];

@@ -142,7 +142,7 @@ pub fn raw(base_url: &str, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Writes `bytes`, keeps the connection open, and reads until `enough` is content with what came
+/// Writes `bytes`, keeps the connection open, and reads until `enough` accepts what was read
 /// or the server closes. Streams and stalled bodies go this way.
 pub fn raw_until(base_url: &str, bytes: &[u8], enough: impl Fn(&str) -> bool) -> String {
     let address = base_url

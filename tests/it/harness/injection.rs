@@ -67,14 +67,14 @@ impl WallClock {
 
     /// Lets it jump to so far from now, such as `+10d`.
     pub fn jump(&self, offset: &str) {
-        // Renamed into place, since it is read at every look at the clock.
+        // Renamed atomically, since it is read at every look at the clock.
         let new = self.0.with_extension("new");
         std::fs::write(&new, offset).expect("a file can be written");
         std::fs::rename(&new, &self.0).expect("a file can be renamed");
     }
 }
 
-/// Where Debian's package lies, whatever the machine's architecture is called.
+/// Where Debian's package lies, on any architecture.
 fn library() -> PathBuf {
     let found = std::fs::read_dir("/usr/lib")
         .expect("a readable folder")
@@ -88,7 +88,7 @@ fn library() -> PathBuf {
     found.expect("libfaketime is missing: apt-get install faketime")
 }
 
-/// Waits until `text` stands in the server's log.
+/// Waits until the server's log holds `text`.
 pub fn wait_for_log(server: &Server, text: &str) {
     wait_for(&format!("`{text}` in the log"), || {
         server.log().contains(text).then_some(())

@@ -1,5 +1,5 @@
-//! What a test sent and what was acknowledged, and the proof at the end of every fault: each
-//! acknowledged delivery is there byte for byte, applied, and took effect exactly once.
+//! The ledger: what a test sent and what was acknowledged, and the proof after every fault: each
+//! acknowledged delivery is stored byte for byte and applied exactly once.
 //!
 //! A request without an answer may or may not have been stored; after it is sent again the result
 //! must be that of one delivery.
@@ -22,7 +22,7 @@ use super::{Server, comes_true, wait_for};
 
 /// Connections that send at the same time.
 const SENDERS: usize = 4;
-/// What could not be applied at once (the disk was full, or who had it on lease died) is applied by
+/// A pending callback (the disk was full, or the process with the lease died) is applied by
 /// itself within this time; a lease ends after 30 s.
 const RESUMED_WITHIN: Duration = Duration::from_secs(45);
 
@@ -33,11 +33,11 @@ pub struct Delivery {
     path: &'static str,
     header: (&'static str, String),
     body: String,
-    /// How the answer of success begins.
+    /// Beginning of a success answer.
     success: &'static str,
 }
 
-/// The `PayerMax` notification `number` of a round.
+/// The `PayerMax` callback `number` of a round.
 pub fn notice(round: usize, number: usize) -> Delivery {
     let refund_no = format!("R-{round}-{number}");
     let body = Notice::new(&refund_no, "REFUND_SUCCESS").text();
@@ -62,7 +62,7 @@ pub fn report(round: usize, number: usize) -> Delivery {
     }
 }
 
-/// The load of one round: every fifth delivery is an `EPay` report, the rest are notifications.
+/// The load of one round: every fifth delivery is an `EPay` report, the rest are callbacks.
 pub fn mixed(round: usize, count: usize) -> Vec<Delivery> {
     let kinds = (0..count).map(|at| match at % 5 {
         4 => report(round, at / 5),
@@ -78,14 +78,14 @@ pub fn register_orders(server: &Server, round: usize, count: usize) {
     }
 }
 
-/// What became of one request.
+/// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Acknowledged: the fact is the receiver's from now on.
+    /// Acknowledged: the provider stops retrying.
     Success,
     /// Told to try later: 503, or an `EPay` answer other than success.
     PutOff,
-    /// The connection gave no whole answer.
+    /// No complete answer.
     Nothing,
 }
 
@@ -196,7 +196,7 @@ impl Ledger {
         self.storm(server, &load, load.len(), |_| {});
     }
 
-    /// The proof: what was acknowledged is kept and took effect exactly once, nothing is invented, and
+    /// The proof: what was acknowledged is stored and applied exactly once, nothing is invented, and
     /// what was sent without an answer is there once or not at all.
     #[track_caller]
     pub fn assert_kept(&self, server: &Server) {
@@ -253,7 +253,7 @@ impl Ledger {
         ));
     }
 
-    /// The program's own audit finds every rule kept, and everything that was acknowledged.
+    /// The program's own audit finds no violation, and everything that was acknowledged.
     #[track_caller]
     pub fn audit(&self, server: &Server) -> Value {
         let list = AckedFile::new(server.folder());
@@ -312,7 +312,7 @@ fn all_refunds(server: &Server) -> BTreeMap<String, Value> {
     }
 }
 
-/// One notification is kept of the refund, as it was sent, and it is applied.
+/// One callback of the refund is stored, as it was sent, and it is applied.
 #[track_caller]
 fn assert_kept_as_sent(server: &Server, refund: &Value, sent: &Delivery) {
     let rows = wait_for(&format!("{} to be applied", sent.refund_no), || {

@@ -1,4 +1,4 @@
-//! What every black-box test stands on: a real server process, real HTTP, real keys, a folder.
+//! The base of every black-box test: a real server process, real HTTP, real keys, a folder.
 //!
 //! Nothing in here calls into the library. The tests know the outer contract only, so a mistake
 //! that the product makes twice (in writing and in reading) still shows.
@@ -97,10 +97,10 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Looks until it sees what is `expected`, and fails with the difference when `patience` is over.
+/// Looks until it sees what is `expected`, and fails with the difference after `timeout`.
 #[track_caller]
 pub fn wait_until_equal<T: PartialEq + std::fmt::Debug>(
-    patience: Duration,
+    timeout: Duration,
     expected: &T,
     mut look: impl FnMut() -> T,
 ) {
@@ -111,8 +111,8 @@ pub fn wait_until_equal<T: PartialEq + std::fmt::Debug>(
             return;
         }
         assert!(
-            started.elapsed() < patience,
-            "waited {patience:?} in vain\nexpected: {expected:#?}\nseen: {seen:#?}"
+            started.elapsed() < timeout,
+            "waited {timeout:?} in vain\nexpected: {expected:#?}\nseen: {seen:#?}"
         );
         std::thread::sleep(LOOK_AGAIN);
     }

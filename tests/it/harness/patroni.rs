@@ -1,5 +1,5 @@
-//! What Patroni says of a server to a health check, by what the server itself says. Patroni's own part, choosing
-//! the primary, is the test's.
+//! What Patroni says of a server to a health check, by what the server itself says. Patroni's own part,
+//! choosing the primary, is the test's.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

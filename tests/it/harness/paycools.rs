@@ -26,7 +26,7 @@ pub fn config(engine: Engine) -> ConfigBuilder {
     accounts(ConfigBuilder::bare(engine))
 }
 
-/// The same accounts beside others.
+/// The same accounts among others.
 pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
     let account = |name: &str, file: &str, more: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! `PayerMax` as a sender: notification texts of both generations, signed and posted.
+//! `PayerMax` as a sender: callback texts of both generations, signed and posted.
 
 use super::config::{APP_ID, MERCHANT_NO, OLD_MERCHANT_ID};
 use super::keys::provider_key;
@@ -24,7 +24,7 @@ pub const OLD_SAMPLE: &str = r#"{"merchantId":"SP12345678","refundId":"201811121
 /// The refund number in [`OLD_SAMPLE`].
 pub const OLD_SAMPLE_REFUND_NO: &str = "201811121126886846";
 
-/// A notification of the new generation whose members a test may change.
+/// A callback of the new generation whose members a test may change.
 #[derive(Debug, Clone)]
 pub struct Notice {
     pub refund_no: String,
@@ -41,7 +41,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// A good notification: `status` of 125.50 USD for `refund_no`.
+    /// A good callback: `status` of 125.50 USD for `refund_no`.
     pub fn new(refund_no: &str, status: &'static str) -> Self {
         Self {
             refund_no: refund_no.to_owned(),
@@ -78,7 +78,7 @@ impl Notice {
     }
 }
 
-/// A v2.1 notification; `status` and `amount` are JSON tokens.
+/// A v2.1 callback; `status` and `amount` are JSON tokens.
 pub fn old_notice(refund_id: &str, status: &str, amount: &str, error: &str) -> String {
     format!(
         r#"{{"merchantId":"{OLD_MERCHANT_ID}","refundId":"{refund_id}","tradeNo":"T-{refund_id}","orderId":"P-{refund_id}","status":{status},"refundAmount":{amount},"currency":"SAR","errorCode":"{error}","errorMsg":"{error}"}}"#
@@ -101,7 +101,7 @@ impl Server {
         self.post_signed(path, body, &sign)
     }
 
-    /// Posts a good notification of the new generation and asserts the acknowledgement.
+    /// Posts a good callback of the new generation and asserts the acknowledgement.
     #[track_caller]
     pub fn notified(&self, notice: &Notice) {
         self.notify(MAIN, notice.text()).expect(200, ACK);

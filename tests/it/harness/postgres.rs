@@ -75,7 +75,7 @@ impl Postgres {
         })
     }
 
-    /// An empty database for one test; it is used again when nobody holds it any more.
+    /// An empty database for one test; it is reused once no test holds it.
     pub fn database(self: &Arc<Self>) -> Arc<Database> {
         let mut databases = self.databases.lock().expect("no panic");
         let name = databases.free.pop();
@@ -126,7 +126,7 @@ impl Postgres {
         self.cluster.start();
     }
 
-    /// Stops the process and every backend where they stand; connections stay open.
+    /// Stops the process and every backend (SIGSTOP); connections stay open.
     pub fn freeze(&self) {
         self.cluster.signal("-STOP");
     }
@@ -136,7 +136,7 @@ impl Postgres {
         self.cluster.signal("-CONT");
     }
 
-    /// Makes a standby the primary; its commits wait for nobody until it is told so.
+    /// Makes a standby the primary; its commits wait for no standby until it is told so.
     pub fn promote(&self) {
         self.cluster.promote();
         self.set_synchronous(&[]);
@@ -169,7 +169,7 @@ impl Postgres {
         self.set("default_transaction_read_only", value);
     }
 
-    /// Commits wait for these standbys from now on; none: for nobody.
+    /// Commits wait for these standbys from now on, if any.
     pub fn set_synchronous(&self, standbys: &[&str]) {
         self.set("synchronous_standby_names", &standbys.join(", "));
     }

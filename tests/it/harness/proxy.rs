@@ -26,7 +26,7 @@ enum Mode {
 struct State {
     target: String,
     mode: Mode,
-    /// How long each piece is kept before it goes on.
+    /// How long each piece is delayed.
     delay: Duration,
     /// The first piece that goes this way and holds these bytes is lost with its connection.
     trap: Option<(Way, Vec<u8>)>,
@@ -131,7 +131,7 @@ impl Proxy {
         });
     }
 
-    /// Once: what the client says with these bytes in it never arrives, and the connection is cut.
+    /// Once: what the client says with these bytes in it never arrives, and the connection is closed.
     pub fn lose_request(&self, bytes: &[u8]) {
         self.trap(Way::ToServer, bytes);
     }
@@ -173,7 +173,7 @@ impl State {
     }
 }
 
-/// Ends both halves of both sides; whoever reads from them comes back.
+/// Shuts down both halves of both sides; blocked reads return.
 fn close(connection: &[TcpStream; 2]) {
     for side in connection {
         // It may be closed already.

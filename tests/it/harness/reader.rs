@@ -34,7 +34,7 @@ impl Server {
         self.client().send("POST", &url, &headers, body.as_bytes())
     }
 
-    /// PUT of one order as it stands; gives whatever came back.
+    /// PUT of one order; returns any answer.
     pub fn put_order_raw(&self, order_no: &str, token: &str, body: &str) -> Reply {
         let url = format!("{}/v1/orders/{order_no}", self.internal_url);
         let authorization = format!("Bearer {token}");
@@ -45,7 +45,7 @@ impl Server {
         self.client().send("PUT", &url, &headers, body.as_bytes())
     }
 
-    /// PUT of one order that must be accepted; gives the order as it now stands.
+    /// PUT of one order that must be accepted; returns the order.
     #[track_caller]
     pub fn put_order(&self, order_no: &str, order: &Value) -> Value {
         let reply = self.put_order_raw(order_no, READER_TOKEN, &order.to_string());
@@ -118,7 +118,7 @@ impl Server {
         rows.iter().all(|row| !row["verdict"].is_null())
     }
 
-    /// Every notification of a refund, in the order of the listing.
+    /// Every callback of a refund, in the order of the listing.
     #[track_caller]
     pub fn callbacks(&self, refund_id: &str) -> Vec<Value> {
         let page = self
@@ -127,7 +127,7 @@ impl Server {
         page["data"].as_array().expect("`data` is a list").clone()
     }
 
-    /// Verdicts of all notifications of a refund, first received first.
+    /// Verdicts of all callbacks of a refund, first received first.
     #[track_caller]
     pub fn verdicts(&self, refund: &Value) -> Vec<String> {
         let mut rows = self.callbacks(&text(&refund["id"]));

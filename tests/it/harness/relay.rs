@@ -22,7 +22,7 @@ pub fn config(engine: Engine) -> ConfigBuilder {
     accounts(ConfigBuilder::bare(engine))
 }
 
-/// The same accounts beside others.
+/// The same accounts among others.
 pub fn accounts(config: ConfigBuilder) -> ConfigBuilder {
     config
         .file("relay.secret", &text(SECRET))
@@ -72,7 +72,7 @@ pub fn signature(secret: &[u8], id: &str, timestamp: &str, body: &str) -> String
 }
 
 impl Server {
-    /// Posts a relayed reply with these three headers as they stand.
+    /// Posts a relayed reply with exactly these three headers.
     pub fn relay_as(&self, path: &str, body: &str, id: &str, time: &str, sign: &str) -> Reply {
         let headers = [
             ("content-type", "application/json"),

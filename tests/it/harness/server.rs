@@ -157,19 +157,19 @@ impl Server {
         assert!(sent.success(), "SIG{name} could not be sent");
     }
 
-    /// Stops every thread where it is (SIGSTOP); a system call under way is finished first.
+    /// Stops every thread where it is (SIGSTOP); a running system call is finished first.
     pub fn freeze(&self) {
         self.signal("STOP");
         let threads = format!("/proc/{}/task", self.pid());
-        wait_for("every thread to stand still", || {
+        wait_for("every thread to stop", || {
             let mut threads = std::fs::read_dir(&threads).expect("the process is there");
-            let stands = threads.all(|thread| {
+            let is_stopped = threads.all(|thread| {
                 let path = thread.expect("a thread").path().join("stat");
                 let stat = std::fs::read_to_string(path).unwrap_or_default();
                 let state = stat.rsplit(") ").next();
                 state.is_some_and(|state| state.starts_with('T'))
             });
-            stands.then_some(())
+            is_stopped.then_some(())
         });
     }
 

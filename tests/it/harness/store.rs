@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::config::Place;
 use super::{Server, wait_for};
 
-/// One kept request that was refused.
+/// One rejected request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Evidence {
     pub reason: String,
@@ -35,7 +35,7 @@ pub struct Kept {
 }
 
 impl Server {
-    /// Everything kept of refused requests so far, oldest first. A file on every engine.
+    /// All evidence of rejected requests so far, oldest first. A file on every engine.
     pub fn evidence(&self) -> Vec<Evidence> {
         let path = self.folder().path().join("refunds.evidence.db");
         if !path.exists() {
@@ -62,7 +62,7 @@ impl Server {
         rows.map(|row| row.expect("an evidence row")).collect()
     }
 
-    /// Waits until `count` refused requests are kept; evidence may be written after the answer.
+    /// Waits until evidence of `count` rejected requests is stored; evidence may be written after the answer.
     #[track_caller]
     pub fn evidence_of(&self, count: usize) -> Vec<Evidence> {
         wait_for(&format!("{count} rows of evidence"), || {
@@ -136,7 +136,7 @@ impl Server {
         }
     }
 
-    /// Changes a store that nobody uses, past the rules of its schema where the engine allows that.
+    /// Changes a store that is not in use, past the rules of its schema where the engine allows that.
     pub fn break_store(&self, sql: &str) {
         match &self.place {
             Place::Folder => {
@@ -150,7 +150,7 @@ impl Server {
         }
     }
 
-    /// Keeps what is in a store that nobody uses.
+    /// Saves the content of a store that is not in use.
     pub fn save_store(&self) -> SavedStore {
         match &self.place {
             Place::Folder => {
@@ -219,7 +219,7 @@ fn open_to_read(path: &Path) -> Connection {
     connection
 }
 
-/// Digests may be kept as bytes or as hex.
+/// Digests are stored as bytes or as hex.
 fn hex_of(value: rusqlite::types::ValueRef<'_>) -> String {
     use std::fmt::Write as _;
     match value {

@@ -19,7 +19,7 @@ pub struct Wire {
     opened: Instant,
 }
 
-/// What came back on a connection.
+/// The answer on a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answers {
     /// Status codes in order, those of 100 to 199 included.
@@ -64,7 +64,7 @@ impl Wire {
         self.answers(usize::MAX)
     }
 
-    /// Sends one byte after the other, as slow as a limit on the whole can stand and one between two
+    /// Sends one byte after the other, slowly enough for a limit on the whole, but not for one between two
     /// bytes cannot, until the other side closes; gives the answers and how long that took.
     pub fn dribble(&mut self, bytes: &[u8], pause: Duration) -> (Answers, Duration) {
         for byte in bytes {
@@ -149,7 +149,7 @@ pub struct Bent {
 }
 
 impl Bent {
-    /// A good notification of `refund_no` whose framing is still missing.
+    /// A good callback of `refund_no` whose framing is still missing.
     pub fn notice(refund_no: &str) -> Self {
         let body = Notice::new(refund_no, "REFUND_SUCCESS").text();
         let sign = provider_key().sign(body.as_bytes());
@@ -166,7 +166,7 @@ impl Bent {
         self
     }
 
-    /// Adds header lines as they stand, without the last line's end.
+    /// Adds header lines unchanged, without the last line's end.
     pub fn header(mut self, lines: &str) -> Self {
         self.headers += lines;
         self.headers += "\r\n";

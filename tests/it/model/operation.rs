@@ -24,7 +24,7 @@ pub enum Said {
 /// A message of one of the systems. Two equal ones are the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Message {
-    /// `PayerMax` posts a notification; `other_order` names an order that is not the refund's.
+    /// `PayerMax` posts a callback; `other_order` names an order that is not the refund's.
     Notice {
         refund: u8,
         said: Said,

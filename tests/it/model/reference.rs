@@ -37,7 +37,7 @@ pub enum Answer {
     None,
     /// The provider's own success bytes.
     Acknowledged,
-    /// A relay learns where the refund stands.
+    /// A relay gets the refund's status.
     Status(&'static str),
     Errcode(i64),
 }
@@ -57,11 +57,11 @@ pub struct Refund {
     other_order: bool,
     /// What was judged how; the same again is no new question.
     judged: BTreeSet<(Claim, &'static str)>,
-    /// The order side, for `EPay`: its pair and the `errcode` it stands at.
+    /// The order side, for `EPay`: its pair and its present `errcode`.
     pub close_out: Option<(usize, i64)>,
 }
 
-/// What a message means, whatever its spelling.
+/// The meaning of a callback, in any spelling.
 type Claim = (Said, u32, bool);
 
 #[derive(Clone, Debug, Default)]

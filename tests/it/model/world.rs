@@ -136,7 +136,7 @@ fn key(refund: &Value) -> String {
     )
 }
 
-/// The verdicts of each refund's notifications in the order in which they came; each is applied.
+/// The verdicts of each refund's callbacks in the order of arrival; each is applied.
 pub fn verdicts(server: &Server) -> BTreeMap<String, Vec<String>> {
     let refunds = server.refunds("limit=200");
     refunds

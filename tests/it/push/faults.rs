@@ -46,7 +46,7 @@ fn what_was_pushed_survives_kill_9_and_stays_in_order() {
 
 #[test]
 fn what_was_given_up_before_kill_9_is_not_sent_after_it() {
-    // The first is not answered, so the place stays before what is given up.
+    // The first is not answered, so the cursor stays before what is given up.
     let receiver = Receiver::start(|event| match event.sequence() {
         1 => Answer::Silence,
         2 => Answer::status(400),
@@ -57,7 +57,7 @@ fn what_was_given_up_before_kill_9_is_not_sent_after_it() {
     notify(&server, "R-silent", "REFUND_SUCCESS");
     notify(&server, "R-bad", "REFUND_SUCCESS");
     wait_for_events(&receiver, 2);
-    // Others are taken meanwhile, so it is not the endpoint that is at fault.
+    // Others are delivered at the same time, so the endpoint itself is not failing.
     notify(&server, "R-good", "REFUND_SUCCESS");
     let state = wait_for_state(&server, "erp", "given_up", &json!(1));
     assert_eq!(state["sequence"], 0, "{state}");
@@ -92,13 +92,13 @@ fn a_dead_endpoint_slows_neither_callbacks_nor_other_endpoints() {
     assert!(took < Duration::from_secs(14), "{took:?}");
     assert_eq!(state(&server, "good")["state"], "active");
     wait_for_state(&server, "closed", "state", &json!("failing"));
-    assert!(silent.connections() <= 16, "few are under way at a time");
+    assert!(silent.connections() <= 16, "few are in flight at a time");
     let told = now();
     assert_eq!(server.terminate().code(), Some(0));
     let took = told.elapsed();
     assert!(
         took < Duration::from_secs(10),
-        "the end waits for nobody: {took:?}"
+        "the shutdown waits for no endpoint: {took:?}"
     );
 }
 
@@ -136,7 +136,7 @@ fn a_target_inside_is_refused_unless_the_config_allows_it() {
         let why = text(&state["last_error"]);
         assert!(why.contains("allow_private"), "{state}");
     }
-    assert_eq!(receiver.connections(), 0, "nobody even connected");
+    assert_eq!(receiver.connections(), 0, "no connection was made");
 }
 
 #[test]

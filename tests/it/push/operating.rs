@@ -221,7 +221,7 @@ fn what_was_given_up_long_ago_is_forgotten() {
     let mut server = Server::start(&config().toml(&once_more));
     notify(&server, "R-bad", "REFUND_SUCCESS");
     wait_for_events(&receiver, 1);
-    // Others are taken meanwhile, so it is not the endpoint that is at fault.
+    // Others are delivered at the same time, so the endpoint itself is not failing.
     notify(&server, "R-good", "REFUND_SUCCESS");
     wait_for_state(&server, "erp", "given_up", &json!(1));
     wait_for_state(&server, "erp", "lag", &json!(0));

@@ -294,7 +294,7 @@ fn version_of(folder: &Path) -> u32 {
     name.and_then(|name| name.parse().ok()).unwrap_or_default()
 }
 
-/// A port that nobody listens on; test processes that run side by side begin at different places.
+/// A free port; concurrent test processes begin at different ports.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(97);

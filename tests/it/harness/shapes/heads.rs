@@ -1,4 +1,4 @@
-//! What stands before the body: header lines, hosts, request lines, paths, wishes, sizes.
+//! What comes before the body: header lines, hosts, request lines, paths, wishes, sizes.
 
 use super::Table;
 use crate::harness::payermax::MAIN;

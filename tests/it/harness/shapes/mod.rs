@@ -1,6 +1,6 @@
 //! Requests in every shape that framing allows or forbids, and how each is answered: by the service,
-//! by the service behind nginx, and behind `HAProxy`. A proxy may refuse what the service would take,
-//! or clean up what the service would refuse; it may never make two requests of one.
+//! by the service behind nginx, and behind `HAProxy`. A proxy may reject what the service would accept,
+//! or clean up what the service would reject; it may never make two requests of one.
 
 mod framing;
 mod heads;
