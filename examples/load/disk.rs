@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const BLOCK: [u8; 4096] = [0x5a; 4096];
 
-/// At least so many writes whatever the time, so that a median means something.
+/// Min number of writes, for a meaningful median.
 const WRITES_MIN: usize = 50;
 
 /// Durations of single append-and-sync rounds, in ascending order.

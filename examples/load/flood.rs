@@ -105,7 +105,7 @@ async fn hit_and_run(shared: &Arc<Shared>, rate: u32) {
         ticks.tick().await;
         for _ in 0..rate.div_ceil(BATCHES_A_SECOND) {
             if let Ok(mut connection) = Connection::open(&shared.authority).await {
-                // Refused or not, the next one comes on another connection.
+                // Rejected or not, the next one comes on another connection.
                 drop(connection.send(shared.take()).await);
             }
         }

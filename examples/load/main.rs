@@ -1,4 +1,4 @@
-//! Measures a refund receiver from outside: a closed loop of signed `PayerMax` notifications (or
+//! Measures a refund receiver from outside: a closed loop of signed `PayerMax` callbacks (or
 //! of reads) over keep-alive connections, and the speed of the disk that such figures hang on.
 //!
 //! It knows nothing of this crate's library on purpose: any server that speaks the same wire
@@ -29,7 +29,7 @@ use crate::process::Watched;
 use crate::report::{Output, Report};
 use crate::target::Target;
 
-/// The success body of a `PayerMax` "new" notification; any other body counts as a wrong answer.
+/// The success body of a `PayerMax` "new" callback; any other body counts as a wrong answer.
 const ACKNOWLEDGEMENT: &[u8] = br#"{"code":"SUCCESS","msg":"Success"}"#;
 
 /// Time for the server to finish what it has acknowledged before its processor time is read, so
@@ -75,7 +75,7 @@ struct Args {
     /// RSA private key of the sender: PEM, or bare Base64 of its DER
     #[arg(long)]
     key: Option<PathBuf>,
-    /// merchantNo in every notification
+    /// merchantNo in every callback
     #[arg(long, default_value = "020213827212251")]
     merchant_no: String,
     /// How many distinct requests to sign, or to take from --prepared
@@ -106,7 +106,7 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Every request is a notification the server has not seen
+    /// Every request is a callback the server has not seen
     New,
     /// One prepared set again and again; a first, unmeasured round makes all of it known
     Duplicates,
@@ -230,7 +230,7 @@ fn request_set(args: &Args) -> anyhow::Result<RequestSet> {
     ))
 }
 
-/// So many signed notifications, from the file of an earlier run or signed now.
+/// Signed callbacks, from the file of an earlier run or signed now.
 fn signed(args: &Args, wanted: usize) -> anyhow::Result<Vec<Signed>> {
     Ok(match &args.prepared {
         Some(file) if file.exists() => prepare::load(file, wanted)?,

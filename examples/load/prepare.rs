@@ -1,7 +1,7 @@
-//! Signed notifications, made before the clock starts and kept in a file between runs.
+//! Signed callbacks, made before the clock starts and saved in a file between runs.
 //!
 //! One RSA-2048 signature costs about a millisecond, some twenty times what a server pays to
-//! check it: signing while measuring would measure the signer. The file holds one notification a
+//! check it: signing while measuring would measure the signer. The file holds one callback a
 //! line, `signature TAB body`, without address or headers, so one set serves every server.
 
 #![expect(
@@ -24,13 +24,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::target::Target;
 
-/// The merchant application of every notification; servers that check it are told this one.
+/// The merchant application of every callback; servers that check it are told this one.
 const APP_ID: &str = "3b242b56a8b64274bcc37dac281120e3";
 
 /// How often the signing tells how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
-/// A notification's body and the Base64 signature over exactly these bytes.
+/// A callback's body and the Base64 signature over exactly these bytes.
 pub struct Signed {
     sign: String,
     body: String,
@@ -63,7 +63,7 @@ impl RequestSet {
         set
     }
 
-    /// The same notifications, each with the signature of its neighbour.
+    /// The same callbacks, each with the signature of its neighbour.
     pub fn of_bad_signatures(target: &Target, signed: &[Signed]) -> Self {
         let others = signed.iter().cycle().skip(1);
         let swapped: Vec<_> = signed
@@ -91,7 +91,7 @@ impl RequestSet {
     }
 }
 
-/// Makes and signs `count` distinct notifications on all cores; tells progress on stderr.
+/// Makes and signs `count` distinct callbacks on all cores; reports progress on stderr.
 pub fn sign_all(key: &Path, merchant_no: &str, count: usize) -> anyhow::Result<Vec<Signed>> {
     let key = read_key(key).with_context(|| format!("failed to read {}", key.display()))?;
     let run = Run::new(merchant_no);
@@ -136,7 +136,7 @@ pub fn sign_all(key: &Path, merchant_no: &str, count: usize) -> anyhow::Result<V
     })
 }
 
-/// Writes a set for later runs. A set cut short by an interrupted write never gets the final name.
+/// Writes a set for later runs. An interrupted write never gets the final name.
 pub fn save(file: &Path, signed: &[Signed]) -> anyhow::Result<()> {
     let unfinished = file.with_extension("unfinished");
     let write = || -> std::io::Result<()> {
@@ -150,7 +150,7 @@ pub fn save(file: &Path, signed: &[Signed]) -> anyhow::Result<()> {
     write().with_context(|| format!("failed to write {}", file.display()))
 }
 
-/// Reads the first `count` notifications of a saved set.
+/// Reads the first `count` callbacks of a saved set.
 pub fn load(file: &Path, count: usize) -> anyhow::Result<Vec<Signed>> {
     let lines = File::open(file).with_context(|| format!("failed to open {}", file.display()))?;
     let mut signed = Vec::with_capacity(count);
@@ -203,7 +203,7 @@ fn read_key(file: &Path) -> anyhow::Result<RsaKeyPair> {
         .map_err(|error| anyhow!("not an RSA private key: {error}"))
 }
 
-/// What all notifications of one preparation share.
+/// Shared by all callbacks of one preparation.
 struct Run<'a> {
     merchant_no: &'a str,
     /// Seconds since 1970 in hexadecimal: sets the refund numbers of two preparations apart.

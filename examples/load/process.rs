@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 /// Length of one tick of the counters in `/proc/PID/stat`: `USER_HZ` is 100 on every common
-/// Linux architecture, whatever the kernel's own tick.
+/// Linux architecture, independent of the kernel's own tick.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A server process and those it had started when the watching began.

@@ -15,7 +15,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// One signed notification.
+    /// One signed callback.
     pub fn post(&self, sign: &str, body: &str) -> Vec<u8> {
         let length = body.len();
         format!(

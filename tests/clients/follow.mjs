@@ -1,4 +1,4 @@
-// The package eventsource follows the stream of events through a connection that is cut after the first of them.
+// The package eventsource follows the stream of events through a connection that is closed after the first of them.
 //
 // Arguments: the internal URL, how many events to read. The token is in TOKEN. Prints the number of each event as it
 // comes, and in the end how many connections were made.

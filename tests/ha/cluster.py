@@ -30,15 +30,15 @@ def ask(name, port, method, path, body=None, timeout=2.0):
         connection.close()
 
 
-def wait_for(what, probe, patience=90.0, pause=0.25):
+def wait_for(what, probe, timeout=90.0, pause=0.25):
     """Asks until the answer is true, and gives it."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + timeout
     while time.monotonic() < until:
         found = probe()
         if found:
             return found
         time.sleep(pause)
-    raise RuntimeError(f"waited {patience:.0f} s in vain for: {what}")
+    raise RuntimeError(f"waited {timeout:.0f} s in vain for: {what}")
 
 
 class Cluster:
@@ -178,7 +178,7 @@ class Cluster:
         return len(good) == len(NODES) and bool(self.primary()) and bool(self.synchronous())
 
     def wait_until_whole(self):
-        wait_for("three members, one of them synchronous", self.is_whole, patience=180)
+        wait_for("three members, one of them synchronous", self.is_whole, timeout=180)
 
     def configure(self, **settings):
         """Changes settings of the cluster."""
@@ -201,7 +201,7 @@ class Cluster:
         self.wait_until_whole()
 
     def promote(self, node):
-        """Asks for a failover to a node, whatever its standing; whether it is the primary now."""
+        """Asks for a failover to a node, whatever its state; returns whether it is the primary now."""
         ask(node, 8008, "POST", "/failover", {"candidate": node}, timeout=20)
         return self.is_primary(node)
 

@@ -95,7 +95,7 @@ def rejoin(drill):
 
 
 def take_slots(drill):
-    """All slots of the primary are taken, then the connections of the instances are cut."""
+    """All slots of the primary are taken, then the connections of the instances are closed."""
     hogs = []
     startup = b"user\0hog\0database\0" + DATABASE.encode() + b"\0\0"
     startup = struct.pack("!II", len(startup) + 8, 196608) + startup

@@ -13,7 +13,7 @@ from services import MERCHANT, PUBLIC
 PATH = "/callbacks/payermax/main"
 ACK = b'{"code":"SUCCESS","msg":"Success"}'
 # What a sender waits for an answer.
-PATIENCE = 15.0
+TIMEOUT = 15.0
 # Tries at one address before the other one is asked.
 TRIES = 4
 
@@ -64,7 +64,7 @@ class Sender:
 
     def end(self):
         self.is_over = True
-        self.thread.join(timeout=PATIENCE + 5)
+        self.thread.join(timeout=TIMEOUT + 5)
 
     async def main(self):
         tasks = set()
@@ -104,7 +104,7 @@ class Sender:
             target = callback.targets[at]
             began = time.monotonic()
             try:
-                status, body = await asyncio.wait_for(self.post(target, callback.request), PATIENCE)
+                status, body = await asyncio.wait_for(self.post(target, callback.request), TIMEOUT)
             except (OSError, EOFError, asyncio.TimeoutError, ValueError):
                 status, body = 0, b""
             took = time.monotonic() - began
@@ -117,7 +117,7 @@ class Sender:
             await asyncio.sleep(random.uniform(1.0, 3.0))
 
     async def post(self, target, request):
-        """One request on a connection that is kept; one that was closed meantime is made again."""
+        """One request on a reused connection; one that was closed is made again."""
         reader, writer = self.idle[target].pop() if self.idle[target] else (None, None)
         if reader is None or reader.at_eof() or writer.is_closing():
             reader, writer = await asyncio.open_connection(net.ADDRESSES[target], PUBLIC)

@@ -101,13 +101,13 @@ scopes = ["refunds:read", "events:read", "callbacks:read", "operate"]
             events += page
             after = page[-1]["sequence"]
 
-    def read(self, path, patience=60):
+    def read(self, path, timeout=60):
         """What a reader is answered, asked again while the store is away."""
         def answer():
             status, body = self.get(path, 10.0)
             return body if status == 200 else None
 
-        return wait_for(f"{path} of {self.name} to be answered", answer, patience)
+        return wait_for(f"{path} of {self.name} to be answered", answer, timeout)
 
     def crowded_lines(self, since):
         """Of the log from a byte on: most lines of one cause within any second, and what they say."""

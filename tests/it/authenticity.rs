@@ -1,4 +1,4 @@
-//! Who is believed: signatures, keys, key dates, and the account inside the signed bytes.
+//! Authentication of callbacks: signatures, keys, key dates, and the account inside the signed bytes.
 //!
 //! Everything rejected here gets the same 401, leaves evidence and touches no refund table.
 

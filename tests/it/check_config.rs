@@ -9,7 +9,7 @@ use crate::harness::config::check_file;
 use crate::harness::folder::Folder;
 use crate::harness::server::PROGRAM;
 
-/// A config that leaves out whatever it can, its sections and keys in no order of the alphabet.
+/// A minimal config, its sections and keys not in alphabetical order.
 const FILE: &str = r#"
 [store]
 url = "postgres://refunds:hidden-1@db.internal/refunds?sslmode=disable"
@@ -151,7 +151,7 @@ fn a_database_file_has_its_evidence_next_to_it() {
     );
 }
 
-/// A config with a secret in every place that can hold one; each begins with the mark.
+/// A config with a secret in every key that can hold one; each begins with the mark.
 const SECRETS: &str = r#"
 [server]
 listen = "127.0.0.1:0"

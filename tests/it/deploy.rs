@@ -15,7 +15,7 @@ use crate::harness::keys::provider_key;
 use crate::harness::server::PROGRAM;
 use crate::harness::{Postgres, Server, run};
 
-/// Where a container finds its config, its secrets, and a place to write.
+/// Where a container finds its config, its secrets, and a writable folder.
 const CONFIG: &str = "/etc/refund-receiver/refunds.toml";
 const SECRETS: &str = "/run/secrets/";
 const DATA: &str = "/data";

@@ -269,7 +269,7 @@ fn a_flood_of_bad_signatures_waits_and_good_ones_do_not() {
 /// Connections of the flood, and its requests in one write.
 const FLOODERS: usize = 8;
 const AT_ONCE: usize = 10;
-/// How late a refusal beyond the budget is answered.
+/// How late a rejection beyond the budget is answered.
 const PENALTY: Duration = Duration::from_secs(1);
 
 /// A good callback under a foreign signature.
@@ -281,7 +281,7 @@ fn bad_signature() -> Vec<u8> {
     text.replace(&sign, &other).into_bytes()
 }
 
-/// Sends until it is over, and gives how many were refused and the whole seconds waited for them.
+/// Sends until it is over, and returns how many were rejected and the whole seconds waited for them.
 fn flood(bad: &[u8], to: SocketAddr, is_over: &AtomicBool) -> (usize, usize) {
     let mut wire = connect_from("127.0.0.2", to);
     let (mut sent, mut waited) = (0, 0);

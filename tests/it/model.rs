@@ -35,7 +35,7 @@ const STEPS_MAX: usize = 40;
 const SHRINKS_MAX: u32 = 20;
 /// How long the program may take to what it does by itself. Each try of a failed history waits this
 /// long, so it is short; a passing one never does.
-const PATIENCE: Duration = Duration::from_secs(12);
+const TIMEOUT: Duration = Duration::from_secs(12);
 
 impl ReferenceStateMachine for Model {
     type State = Self;
@@ -95,9 +95,9 @@ impl StateMachineTest for Program {
                 server.restart();
                 Answer::None
             }
-            Operation::CrashDuring { message, patience } => {
+            Operation::CrashDuring { message, yields } => {
                 let stream = begin(&server, &message.request(false));
-                (0..patience).for_each(|_| std::thread::yield_now());
+                (0..yields).for_each(|_| std::thread::yield_now());
                 server.kill9();
                 drop(stream);
                 server.restart();
@@ -109,7 +109,7 @@ impl StateMachineTest for Program {
     }
 
     fn check_invariants(server: &Server, model: &Model) {
-        wait_until_equal(PATIENCE, &World::of_model(model), || {
+        wait_until_equal(TIMEOUT, &World::of_model(model), || {
             World::of_server(server)
         });
     }

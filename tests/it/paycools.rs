@@ -228,7 +228,7 @@ fn a_flat_body_whose_text_could_be_read_in_two_ways_is_kept_and_asked_about() {
         ["invalid"],
         "the second one is a repeat"
     );
-    // With a wrong digest it is refused.
+    // With a wrong digest it is rejected.
     server
         .post_json(PATH, body.replace("lang=en", "lang=de"))
         .expect(401, UNAUTHORIZED);

@@ -1,8 +1,8 @@
 //! Rejections before the signature is checked, where the answer holds more than `bad_inputs` compares:
-//! the allowed method, exact limits, bodies that end or stall. And what is odd, but right.
+//! the allowed method, exact limits, bodies that end or stall; and odd but valid input.
 //!
-//! Every body here carries a good signature over its bytes, so that nothing but the rule under
-//! test refuses it.
+//! Every body here carries a good signature over its bytes, so that only the rule under
+//! test rejects it.
 
 use super::ENGINE;
 use crate::harness::Server;

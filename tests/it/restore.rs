@@ -1,4 +1,4 @@
-//! The drill: a backup takes the place of a store that went on, was killed, and left its WAL.
+//! The drill: a backup replaces a store that went on, was killed, and left its WAL.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;

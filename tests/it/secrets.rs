@@ -8,7 +8,7 @@ use crate::harness::folder::Folder;
 use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::relay;
 
-/// A place of a secret in the config, the section that it is in, and a secret that is good there.
+/// A key of the config that holds a secret, its section, and a valid secret.
 struct Place {
     key: &'static str,
     toml: &'static str,

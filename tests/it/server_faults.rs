@@ -162,7 +162,7 @@ fn a_server_that_turned_read_only_takes_nothing_and_loses_nothing() {
 }
 
 /// Primary and standby, a service that reaches whichever a proxy leads to, and load until the primary
-/// is gone and the standby has its place.
+/// is gone and the standby has replaced it.
 fn failed_over(is_synchronous: bool) -> (Server, Ledger, (Proxy, Arc<Postgres>)) {
     let primary = Postgres::own(&[]);
     let database = primary.database();

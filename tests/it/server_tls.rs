@@ -1,4 +1,4 @@
-//! TLS between the service and its database: whose certificate is believed, by `sslmode`.
+//! TLS between the service and its database: whose certificate is accepted, by `sslmode`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

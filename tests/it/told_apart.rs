@@ -153,7 +153,7 @@ fn accounts_that_are_told_apart_may_share_a_key() {
     ] {
         said(&config, 0);
     }
-    // Neither believes the other's messages, but a key of two providers is a mistake.
+    // Neither accepts the other's messages, but a key of two providers is a mistake.
     let strange = bare()
         .toml(&account("payermax", "my", "merchant_no = \"1\""))
         .toml(&account("paycools", "id", "currency = \"IDR\""));

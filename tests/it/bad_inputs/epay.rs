@@ -95,7 +95,7 @@ fn forms() -> Vec<Row> {
     rows
 }
 
-/// Who calls, and with what; refused in the format that the caller reads.
+/// Caller and token; rejected in the format that the caller reads.
 fn callers() -> Vec<Row> {
     let body = |name: &str| good(name).text();
     let tokens = [

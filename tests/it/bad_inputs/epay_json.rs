@@ -1,5 +1,5 @@
 //! Reports of the `EPay` caller as JSON. The format is read with liberties (comments, single quotes,
-//! names in any case), so what is refused here has no reading at all, or two.
+//! names in any case), so everything rejected here is unreadable or ambiguous.
 
 use super::epay::{INVALID, UNKNOWN_PAYMENT, good};
 use super::row::{Request, Row};

@@ -1,5 +1,5 @@
 //! What never becomes a body: methods, paths, framing, media types, sizes. Every request would be
-//! authentic, so that nothing but the rule under test refuses it.
+//! authentic, so that only the rule under test rejects it.
 
 use super::authentic::number;
 use super::row::{Becomes, Request, Row};

@@ -217,7 +217,7 @@ fn amounts(system: &System) -> Vec<Row> {
         let request = send(system, &row, |good| good.with(system.amount, token));
         rows.push(Row::new(row, request, taken(system)).with("amount", "10000.00"));
     }
-    // Digits that most parsers round: kept to the last one.
+    // Digits that most parsers round: exact to the last one.
     let (token, shown) = if system.is_minor {
         ("900719925474099301", "9007199254740993.01")
     } else {

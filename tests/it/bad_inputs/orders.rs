@@ -168,7 +168,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// What is refused before the body is looked at.
+/// Rejected before the body is read.
 fn framing() -> Vec<Row> {
     let put = |body: String| Request::internal("PUT", "/v1/orders/BAD-1", body);
     let form =

@@ -1,5 +1,5 @@
 //! The internal listener: our own systems make mistakes, too, and a token may leak. What would become
-//! a text of the store is checked here, so that no engine has to refuse it.
+//! a text of the store is checked here, so that no engine has to reject it.
 
 use super::row::{Becomes, Request, Row};
 

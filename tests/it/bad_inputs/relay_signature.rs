@@ -1,4 +1,4 @@
-//! Relays that are not believed: Standard Webhooks headers that are missing, malformed, of another
+//! Relays that fail authentication: Standard Webhooks headers that are missing, malformed, of another
 //! message or another time, refund numbers in the path that are none, and query strings.
 
 use base64::Engine as _;

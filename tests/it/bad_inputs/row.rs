@@ -20,10 +20,10 @@ pub struct Row {
 /// What must become of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Becomes {
-    /// Refused while HTTP is read, by one of these statuses (0 is a closed connection); no row of
+    /// Rejected while HTTP is read, by one of these statuses (0 is a closed connection); no row of
     /// any table knows of it.
     Dropped(&'static [u16]),
-    /// Refused by this status, known to nothing but the evidence, which holds its bytes.
+    /// Rejected with this status, recorded in the evidence only, which holds its bytes.
     Refused(u16),
     /// Authentic: stored byte for byte and acknowledged; no effect but this open question.
     Asked {
@@ -40,7 +40,7 @@ pub enum Becomes {
     Silent { ack: &'static str },
     /// `EPay`: answered with this `errcode`; 1 keeps the raw bytes and nothing else.
     Errcode(i64),
-    /// The internal listener refuses it with a problem of this status.
+    /// The internal listener rejects it with a problem of this status.
     Problem(u16),
 }
 

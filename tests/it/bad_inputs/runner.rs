@@ -1,7 +1,7 @@
 //! Sends the rows and compares everything that can be seen from outside.
 //!
 //! What must leave no trace goes first and is counted as one: not a row of the store may be new. Then
-//! the reports of which the bytes alone are kept, and last what is authentic, row by row.
+//! the reports of which only the bytes are stored, and last what is authentic, row by row.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ pub fn used(server: &Server) -> (u64, usize) {
     (memory, files.count())
 }
 
-/// Nothing that was sent begins a line of the log or moves a terminal's cursor.
+/// No input begins a log line or moves a terminal's cursor.
 pub fn assert_log_is_plain(server: &Server) {
     let strange =
         |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
@@ -220,7 +220,7 @@ fn problem(answer: &Answer, status: u16) -> Result<(), String> {
     )
 }
 
-/// Every refusal is known by its reason and exactly the bytes that were sent, in the order of the
+/// Every rejection has evidence with its reason and exactly the bytes that were sent, in the order of the
 /// rows. Evidence of dropped requests may come between.
 fn evidence_is_complete(server: &Server, rows: &[&Row]) -> Option<String> {
     let wanted: Vec<_> = rows

@@ -1,5 +1,5 @@
-//! Who is not believed: signatures that are missing, malformed, of another kind, of another key, of
-//! other bytes, or of another merchant. The sender cannot tell them apart.
+//! Callbacks that fail authentication: signatures that are missing, malformed, of another kind, of another
+//! key, of other bytes, or of another merchant. The sender cannot tell them apart.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

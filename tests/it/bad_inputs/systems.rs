@@ -225,7 +225,7 @@ fn paycools_param(no: &str) -> Members {
     ])
 }
 
-/// A text of `param` under the provider's signature, whatever it says.
+/// A text of `param` under the provider's signature.
 pub fn param(text: &str) -> Request {
     let sign = provider_key().sign(text.as_bytes());
     Request::post(paycools::PATH, paycools::envelope(text, &sign))

@@ -128,7 +128,7 @@ pub fn raw(base_url: &str, bytes: &[u8]) -> String {
     stream
         .set_read_timeout(Some(TIMEOUT))
         .expect("a timeout can be set");
-    // The server may refuse and close before it has read everything; what it said still counts.
+    // The server may reject the request and close before it has read everything; its answer still counts.
     stream.write_all(bytes).ok();
     stream.shutdown(Shutdown::Write).ok();
     let mut answer = Vec::new();

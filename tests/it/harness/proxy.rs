@@ -137,7 +137,7 @@ impl Proxy {
     }
 
     /// Once: what the server answers with these bytes in it never arrives, and the connection is
-    /// cut. With `COMMIT\0` the server has committed and the client does not know.
+    /// closed. With `COMMIT\0` the server has committed and the client does not know.
     pub fn lose_answer(&self, bytes: &[u8]) {
         self.trap(Way::ToClient, bytes);
     }

@@ -210,7 +210,7 @@ impl Server {
         self.spawn();
     }
 
-    /// Starts the stopped server on a store that it must refuse; gives what it says.
+    /// Starts the stopped server on a store that it must refuse; returns its error.
     #[track_caller]
     pub fn refused_start(&mut self) -> String {
         let path = self.folder.path().join("refused.log");

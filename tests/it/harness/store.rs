@@ -22,7 +22,7 @@ pub struct Evidence {
 #[derive(Debug)]
 pub enum SavedStore {
     File(Vec<u8>),
-    /// The tables, each kept in the schema `saved`.
+    /// The tables, each saved in the schema `saved`.
     Tables(Vec<String>),
 }
 

@@ -65,7 +65,7 @@ impl Wire {
     }
 
     /// Sends one byte after the other, slowly enough for a limit on the whole, but not for one between two
-    /// bytes cannot, until the other side closes; gives the answers and how long that took.
+    /// bytes, until the other side closes; returns the answers and the time that took.
     pub fn dribble(&mut self, bytes: &[u8], pause: Duration) -> (Answers, Duration) {
         for byte in bytes {
             self.send(std::slice::from_ref(byte));

@@ -68,7 +68,7 @@ pub enum Operation {
     /// kill -9 while this message is on its way; after the new start its sender tries again.
     CrashDuring {
         message: Message,
-        patience: u16,
+        yields: u16,
     },
 }
 
@@ -167,7 +167,7 @@ impl Operation {
             1 => Just(Self::Crash),
             1 => Just(Self::Stop),
             2 => (Message::any(), 0..400_u16)
-                .prop_map(|(message, patience)| Self::CrashDuring { message, patience }),
+                .prop_map(|(message, yields)| Self::CrashDuring { message, yields }),
         ]
     }
 }
