@@ -6,12 +6,12 @@ use super::facts::RefundFacts;
 /// The status is that of the last event, and only a provider that reuses numbers reopens a refund.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
-    let (stands, told) = (facts.refund.status, facts.history.last);
-    if told != Some(stands) {
+    let (status, told) = (facts.refund.status, facts.history.last);
+    if told != Some(status) {
         let told = told.map_or("nothing", |status| status.as_str());
         problems.push(format!(
             "is {}, its last event says {told}",
-            stands.as_str()
+            status.as_str()
         ));
     }
     let may_reopen = || {

@@ -90,7 +90,6 @@ pub struct Application {
     pub batchno: String,
     /// What was applied for, in yuan.
     pub amount: Amount,
-    /// Where it stands.
     pub state: ApplicationState,
 }
 
@@ -109,7 +108,6 @@ pub struct ApplicationSaid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub order_no: ExternalId,
-    /// Where it stands.
     pub state: OrderState,
     /// Closed by a close-out, not by the merchant's registration.
     pub closed_by_close_out: bool,

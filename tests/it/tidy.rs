@@ -51,7 +51,7 @@ const MAY_KNOW: [(&str, &[&str]); 19] = [
 /// Composes the modules, so it imports all of them; no module imports it.
 const COMPOSITION: [&str; 3] = ["cli", "main", "bin"];
 /// Any module may have failpoints.
-const ANYBODY_KNOWS: &str = "failpoints";
+const SHARED: &str = "failpoints";
 
 /// A crate and the only paths that may use it.
 const CRATES: [(&str, &[&str]); 15] = [
@@ -179,19 +179,19 @@ fn is_below(path: &str, places: &[&str]) -> bool {
 #[test]
 fn modules_know_only_the_modules_that_the_map_allows() {
     hold(|path, line| {
-        let room = path.strip_prefix("src/")?.split(['/', '.']).next()?;
-        if COMPOSITION.contains(&room) || room == "lib" {
+        let module = path.strip_prefix("src/")?.split(['/', '.']).next()?;
+        if COMPOSITION.contains(&module) || module == "lib" {
             return None;
         }
-        let Some((_, known)) = MAY_KNOW.iter().find(|(known, _)| *known == room) else {
-            return Some(format!("the map has no room {room}"));
+        let Some((_, known)) = MAY_KNOW.iter().find(|(known, _)| *known == module) else {
+            return Some(format!("the map has no module {module}"));
         };
         line.split("crate::").skip(1).find_map(|rest| {
             // Empty where several are taken in one breath, which this rule could not read.
             let mut names = rest.split(|c: char| !c.is_alphanumeric() && c != '_');
             let other = names.next().unwrap_or_default();
-            let is_known = other == room || other == ANYBODY_KNOWS || known.contains(&other);
-            (!is_known).then(|| format!("{room} must not know {other:?}"))
+            let is_known = other == module || other == SHARED || known.contains(&other);
+            (!is_known).then(|| format!("{module} must not know {other:?}"))
         })
     });
 }
