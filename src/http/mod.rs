@@ -5,7 +5,6 @@ pub mod internal;
 pub mod openapi;
 mod path;
 pub mod public;
-pub mod routes;
 mod rules;
 pub mod server;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::config::{EPAY_TOKEN, READER_TOKEN};
+use crate::harness::config::{EPAY_TOKEN, FEED_TOKEN, READER_TOKEN};
 use crate::harness::epay::simple_order;
 use crate::harness::payermax::Notice;
 use crate::harness::reader::text;
@@ -46,9 +46,9 @@ fn the_committed_document_is_the_one_that_is_served() {
     assert_eq!(again.status, 304);
 }
 
-/// The paths that `src/http/routes.rs` serves, as the document writes them.
+/// The paths in the tables of routes, as the document writes them.
 fn served_paths() -> BTreeSet<String> {
-    let routes = file("src/http/routes.rs");
+    let routes = file("src/http/public/mod.rs") + &file("src/http/internal/mod.rs");
     let code = routes.lines().filter(|line| !line.trim().starts_with("//"));
     let literals = code.flat_map(|line| line.split('"').skip(1).step_by(2));
     let paths = literals.filter(|literal| literal.starts_with('/'));
@@ -69,6 +69,83 @@ fn the_document_has_every_path_that_is_served_and_no_other() {
     let described = document["paths"].as_object().expect("paths");
     let described: BTreeSet<String> = described.keys().cloned().collect();
     assert_eq!(described, served_paths());
+}
+
+/// Method, path and scope of each row of the table of internal routes; an empty scope where the row says that
+/// no token is needed.
+fn table() -> BTreeSet<(String, String, String)> {
+    let text = file("src/http/internal/mod.rs");
+    let rows = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("call("));
+    let read = |row: &str| {
+        let mut cells = row
+            .split(", ")
+            .map(|cell| cell.trim_matches('"').to_owned());
+        let (verb, path, access) = (cells.next()?, cells.next()?, cells.next()?);
+        let method = match verb.as_str() {
+            "Read" | "Stream" => "get".to_owned(),
+            other => other.to_lowercase(),
+        };
+        let scope = match access.as_str() {
+            "NoToken" => "",
+            "Needs(RefundsRead)" => "refunds:read",
+            "Needs(EventsRead)" => "events:read",
+            "Needs(OrdersWrite)" => "orders:write",
+            "Needs(CallbacksRead)" => "callbacks:read",
+            "Needs(Operate)" => "operate",
+            other => panic!("{other} is no access"),
+        };
+        Some((method, path, scope.to_owned()))
+    };
+    rows.map(|row| read(row).expect("a whole row")).collect()
+}
+
+#[test]
+fn the_document_names_the_scope_of_each_route() {
+    let document = document();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        if item.get("servers").is_some() {
+            continue;
+        }
+        for (method, operation) in item.as_object().expect("operations") {
+            let needed = &operation["security"][0];
+            let scope = needed["reader"][0].as_str().unwrap_or_default();
+            if scope.is_empty() {
+                assert_eq!(*needed, json!({}), "{method} {path}");
+            }
+            described.insert((method.clone(), path.clone(), scope.to_owned()));
+        }
+    }
+    assert_eq!(described, table());
+}
+
+/// What a route needs is asked by its wrapper, whatever its handler does.
+#[test]
+fn each_route_lets_in_its_scope_alone() {
+    let server = Server::usual(Engine::Sqlite);
+    for (method, path, scope) in table() {
+        let url = format!("{}{}", server.internal_url, path.replace(['{', '}'], ""));
+        let call = |token: &str| {
+            let authorization = format!("Bearer {token}");
+            let headers = [("authorization", authorization.as_str())];
+            let reply = server
+                .client()
+                .send(&method.to_uppercase(), &url, &headers, b"");
+            reply.status
+        };
+        if path == "/v1/events/stream" {
+            assert_eq!(call("wrong"), 401, "{method} {path}");
+            continue;
+        }
+        let (wrong, other) = (call("wrong"), call(FEED_TOKEN));
+        match scope.as_str() {
+            "" => assert!(wrong != 401 && other != 403, "{method} {path}"),
+            "events:read" => assert!(wrong == 401 && other != 403, "{method} {path}"),
+            _ => assert!(wrong == 401 && other == 403, "{method} {path}"),
+        }
+    }
 }
 
 #[test]

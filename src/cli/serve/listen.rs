@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, Socket as SystemSocket, Type};
 
 use crate::http::App;
-use crate::http::routes::Side;
+use crate::http::server::Side;
 use crate::http::server::connections::Connections;
 use crate::http::server::middleware;
 use crate::http::server::socket::Socket;

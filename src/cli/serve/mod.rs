@@ -29,7 +29,7 @@ use crate::domain::time::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::internal::health::metrics;
 use crate::http::{
-    App, Gauges, ReaderPlaces, Refusals, RejectionBudget, Reload, reload_channel, routes,
+    App, Gauges, ReaderPlaces, Refusals, RejectionBudget, Reload, internal, public, reload_channel,
     say_refusals,
 };
 use crate::intake::Intake;
@@ -305,13 +305,13 @@ fn listen_on(
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let sizes = |workers| (workers, connections);
     Ok([
-        listen::listen(public, "server.listen", sizes(workers), app, routes::PUBLIC)?,
+        listen::listen(public, "server.listen", sizes(workers), app, public::SIDE)?,
         listen::listen(
             internal,
             "server.internal_listen",
             sizes(workers.min(2)),
             app,
-            routes::INTERNAL,
+            internal::SIDE,
         )?,
     ])
 }

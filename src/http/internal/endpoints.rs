@@ -1,7 +1,5 @@
 //! `/v1/endpoints…`: what became of the endpoints that events are pushed to, for operators.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -9,13 +7,12 @@ use utoipa::ToSchema;
 
 use super::access::acts;
 use super::access::acts::Act;
-use super::access::auth::admitted;
+use super::access::auth::Admission;
 use super::feed::cursor;
 use super::feed::cursor::FeedPlace;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
-use crate::config::{Reader, Scope};
 use crate::domain::time::Timestamp;
 use crate::http::App;
 use crate::http::openapi::responses::{Reading, Recovering};
@@ -110,15 +107,9 @@ struct RecoverBody {
 /// Every endpoint of the config.
 #[utoipa::path(
     get, path = "/v1/endpoints", operation_id = "list_endpoints", tag = "endpoints",
-    security(("reader" = ["operate"])),
     responses((status = 200, description = "All of them, in the order of the config", body = ListView), Reading)
 )]
-pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = |_| answer_list(&app, &request);
-    admitted(&app, &request, Scope::Operate, answer).await
-}
-
-async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let status = app.push.status().await?;
     let data = status.iter().map(EndpointView::from).collect();
@@ -128,7 +119,6 @@ async fn answer_list(app: &App, request: &HttpRequest) -> Result<HttpResponse, A
 /// Serves an endpoint again, at once, and from an earlier place if one is given.
 #[utoipa::path(
     post, path = "/v1/endpoints/{name}/recover", operation_id = "recover_endpoint", tag = "endpoints",
-    security(("reader" = ["operate"])),
     params(("name" = String, Path, description = "As in the config", example = "erp")),
     request_body = RecoverBody,
     responses((status = 200, description = "Served again", body = EndpointView), Recovering)
@@ -137,31 +127,21 @@ pub async fn recover(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    payload: Payload,
-) -> HttpResponse {
-    let answer = |reader| answer_recover(&app, &request, reader, &name, payload);
-    admitted(&app, &request, Scope::Operate, answer).await
-}
-
-async fn answer_recover(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    name: &str,
+    Admission { reader, .. }: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let body: RecoverBody = body::read(request, payload).await?;
+    let body: RecoverBody = body::read(&request, payload).await?;
     let since = body.since.map(FeedPlace::seek_to).transpose()?;
-    app.push.recover(name, since).await?;
+    app.push.recover(&name, since).await?;
     let how = match since {
         None => "from where it stopped".to_owned(),
         Some(since) => format!("from {since:?}"),
     };
     let about = format!("endpoint {name}");
-    acts::note(app, &reader.name, Act::EndpointRecovered, &about, &how);
+    acts::note(&app, &reader.name, Act::EndpointRecovered, &about, &how);
     let status = app.push.status().await?;
-    let recovered = status.iter().find(|status| status.row.name == name);
+    let recovered = status.iter().find(|status| status.row.name == *name);
     let recovered = recovered.ok_or(ApiError::NotFound("endpoint"))?;
     Ok(HttpResponse::Ok().json(EndpointView::from(recovered)))
 }

@@ -1,8 +1,10 @@
 //! Errors on the internal listener: RFC 9457 problems with a stable `code`, listed in `docs/errors.md`.
 
+use std::fmt;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,7 +43,7 @@ pub enum ApiError {
     /// 404: nothing with this id.
     NotFound(&'static str),
     /// 405: the methods that are served.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// 400: a parameter of the path or query.
     InvalidParameter(String),
     /// 400: the body.
@@ -180,6 +182,18 @@ pub struct Problem {
     errors: Vec<String>,
 }
 
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail())
+    }
+}
+
+impl ResponseError for ApiError {
+    fn error_response(&self) -> HttpResponse {
+        self.response()
+    }
+}
+
 impl ApiError {
     /// The stable word.
     fn code(&self) -> Code {
@@ -296,7 +310,7 @@ impl ApiError {
                 response.insert_header((header::RETRY_AFTER, *seconds));
             }
             Self::MethodNotAllowed(allowed) => {
-                response.insert_header((header::ALLOW, *allowed));
+                response.insert_header((header::ALLOW, allowed.as_str()));
             }
             Self::TooManyConnections(_) | Self::NoPlace | Self::HungUp | Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
@@ -373,29 +387,4 @@ impl From<FeedError> for ApiError {
 /// 404 on the internal listener.
 pub async fn no_such_page() -> HttpResponse {
     ApiError::NotFound("page").response()
-}
-
-/// 405 where only GET is served.
-pub async fn only_get() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET").response()
-}
-
-/// 405 where there is something to read and no more.
-pub async fn only_read() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET, HEAD").response()
-}
-
-/// 405 where only POST is served, on the internal listener.
-pub async fn only_posted() -> HttpResponse {
-    ApiError::MethodNotAllowed("POST").response()
-}
-
-/// 405 where only DELETE is served.
-pub async fn only_delete() -> HttpResponse {
-    ApiError::MethodNotAllowed("DELETE").response()
-}
-
-/// 405 where there is something to read and to put.
-pub async fn only_read_and_put() -> HttpResponse {
-    ApiError::MethodNotAllowed("GET, HEAD, PUT").response()
 }

@@ -1,19 +1,16 @@
 //! `GET /v1/refunds…`: what became of refunds.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::access::auth::admitted;
+use super::access::auth::Admission;
 use super::etag;
 use super::problem::ApiError;
 use super::request::query::Query;
 use crate::api::RefundView;
-use crate::config::{Reader, Scope};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
@@ -60,7 +57,6 @@ struct PageView<'a> {
 /// A page of refunds, newest first; stable while new ones arrive.
 #[utoipa::path(
     get, path = "/v1/refunds", operation_id = "list_refunds", tag = "refunds",
-    security(("reader" = ["refunds:read"])),
     params(
         ("provider" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         ("account" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
@@ -80,15 +76,10 @@ struct PageView<'a> {
         Reading
     )
 )]
-pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = |reader| answer_list(&app, &request, reader);
-    admitted(&app, &request, Scope::RefundsRead, answer).await
-}
-
-async fn answer_list(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
+pub async fn list(
+    app: Data<App>,
+    request: HttpRequest,
+    Admission { reader, .. }: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &LIST_PARAMETERS)?;
     let limit = query.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
@@ -100,7 +91,7 @@ async fn answer_list(
         app.store.read(find).await?
     } else {
         let list = app.store.read_list(&reader.name, find);
-        Place::unless_gone(request, list)
+        Place::unless_gone(&request, list)
             .await
             .ok_or(ApiError::HungUp)??
     };
@@ -114,7 +105,7 @@ async fn answer_list(
         next_cursor: page.next.map(|next| next.to_string()),
         has_more: page.next.is_some(),
     };
-    etag::with_etag(request, &page)
+    etag::with_etag(&request, &page)
 }
 
 fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
@@ -157,7 +148,6 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
 /// One refund; with `wait` it answers when the status is final or the time is over.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}", operation_id = "get_refund", tag = "refunds",
-    security(("reader" = ["refunds:read"])),
     params(
         ("id" = RefundId, Path),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s"),
@@ -169,28 +159,27 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
         ReadingOne
     )
 )]
-pub async fn one(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
-    let answer = answer_one(&app, &request, &id);
-    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
-}
-
-async fn answer_one(app: &App, request: &HttpRequest, id: &str) -> Result<HttpResponse, ApiError> {
-    let id = parse_id(id)?;
+pub async fn one(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id = parse_id(&id)?;
     let wait = Query::parse(request.query_string(), &["wait"])?.wait()?;
     let deadline = wait.map(|wait| Instant::now() + wait);
     loop {
         let seen = app.feed.last();
-        let (refund, close_out) = find_applied(app, id).await?;
+        let (refund, close_out) = find_applied(&app, id).await?;
         let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
                 let wait = app.feed.wait_for_refund(id, seen, deadline);
-                Place::while_there(request, wait).await.transpose()? == Some(true)
+                Place::while_there(&request, wait).await.transpose()? == Some(true)
             }
             _ => false,
         };
         if !changed {
             let view = RefundView::new(&refund, close_out.as_ref());
-            return etag::with_etag(request, &view);
+            return etag::with_etag(&request, &view);
         }
     }
 }
@@ -236,7 +225,6 @@ struct CallbacksView {
 /// which very many came, or of which the bodies are more than 1 MiB together.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
-    security(("reader" = ["callbacks:read"])),
     params(
         ("id" = RefundId, Path),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "1000 where not given"),
@@ -249,16 +237,11 @@ struct CallbacksView {
         ReadingOne
     )
 )]
-pub async fn callbacks(app: Data<App>, request: HttpRequest, id: Path<String>) -> HttpResponse {
-    let answer = |reader| answer_callbacks(&app, &request, reader, &id);
-    admitted(&app, &request, Scope::CallbacksRead, answer).await
-}
-
-async fn answer_callbacks(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    id: &str,
+pub async fn callbacks(
+    app: Data<App>,
+    request: HttpRequest,
+    id: Path<String>,
+    Admission { reader, .. }: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["limit", "cursor"])?;
     let limit = query.limit(CALLBACKS_MAX, CALLBACKS_MAX)?;
@@ -266,14 +249,14 @@ async fn answer_callbacks(
         query.parsed("cursor", "a next_cursor of this call", |text| {
             text.parse().ok()
         })?;
-    let id = parse_id(id)?;
+    let id = parse_id(&id)?;
     app.intake.caught_up().await;
     let find = move |snapshot: &mut Snapshot<'_>| match snapshot.refund(id)? {
         Some((refund, _)) => snapshot.callback_page(refund.id, after, limit).map(Some),
         None => Ok(None),
     };
     let found = app.store.read_list(&reader.name, find);
-    let page = Place::unless_gone(request, found)
+    let page = Place::unless_gone(&request, found)
         .await
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
@@ -283,5 +266,5 @@ async fn answer_callbacks(
         next_cursor: last.filter(|_| page.has_more),
         has_more: page.has_more,
     };
-    etag::with_etag(request, &page)
+    etag::with_etag(&request, &page)
 }

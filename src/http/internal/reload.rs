@@ -9,10 +9,9 @@ use utoipa::ToSchema;
 
 use super::access::acts;
 use super::access::acts::Act;
-use super::access::auth::admitted;
+use super::access::auth::Admission;
 use super::problem::ApiError;
 use super::request::query::Query;
-use crate::config::Scope;
 use crate::http::App;
 use crate::http::openapi::responses::Reloading;
 use crate::store::StoreError;
@@ -53,20 +52,18 @@ pub fn channel() -> (mpsc::Sender<Reload>, mpsc::Receiver<Reload>) {
 /// nothing.
 #[utoipa::path(
     post, path = "/v1/reload", operation_id = "reload", tag = "service",
-    security(("reader" = ["operate"])),
     responses((status = 200, description = "The config as it is now is in effect, but for what needs a restart", body = Reloaded), Reloading)
 )]
-pub async fn reload(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = async |by: &str| {
-        Query::parse(request.query_string(), &[])?;
-        let done = ask(&app.reloads, by).await?;
-        acts::note(&app, by, Act::Reload, "config", "it was read again");
-        Ok(HttpResponse::Ok().json(done))
-    };
-    admitted(&app, &request, Scope::Operate, |reader| async move {
-        answer(&reader.name).await
-    })
-    .await
+pub async fn reload(
+    app: Data<App>,
+    request: HttpRequest,
+    Admission { reader, .. }: Admission,
+) -> Result<HttpResponse, ApiError> {
+    Query::parse(request.query_string(), &[])?;
+    let by = &reader.name;
+    let done = ask(&app.reloads, by).await?;
+    acts::note(&app, by, Act::Reload, "config", "it was read again");
+    Ok(HttpResponse::Ok().json(done))
 }
 
 async fn ask(reloads: &mpsc::Sender<Reload>, by: &str) -> Result<Reloaded, ApiError> {

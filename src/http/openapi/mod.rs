@@ -1,6 +1,7 @@
 //! The `OpenAPI` document, put together from the handlers' own descriptions and served at
 //! `/openapi.json`. `refund-receiver openapi > docs/openapi.json` renews the copy in the repository,
-//! which a test compares. Every URL of `routes.rs` is described at its handler and listed here.
+//! which a test compares. Each call is described at its handler and listed here; what it asks of a caller comes
+//! from the table of routes, `internal::CALLS`.
 
 pub mod bodies;
 pub mod responses;
@@ -11,16 +12,19 @@ use std::sync::OnceLock;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{RefOr, Server};
 use utoipa::{Modify, OpenApi};
 
 use super::internal::feed::{consumers, events, stream};
 use super::internal::health::metrics;
 use super::internal::problem::Problem;
-use super::internal::{callbacks, endpoints, etag, health, orders, refunds, reload};
+use super::internal::route::{Access, Verb};
+use super::internal::{CALLS, callbacks, endpoints, etag, health, orders, refunds, reload};
 use super::openapi;
 use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};
@@ -96,7 +100,6 @@ pub fn text() -> &'static str {
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "service",
-    security(()),
     params(("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String, description = "Changes with the content"))),
@@ -124,19 +127,30 @@ impl Modify for Finish {
                 item.servers = Some(vec![server.build()]);
                 continue;
             }
-            for operation in [
-                &mut item.get,
-                &mut item.put,
-                &mut item.post,
-                &mut item.delete,
-            ] {
-                if let Some(operation) = operation
-                    && operation.security.is_some()
-                {
-                    tell_limits(operation);
-                }
+            for call in CALLS.iter().filter(|call| call.path == path) {
+                let Some(operation) = operation(item, call.verb) else {
+                    continue;
+                };
+                let needed = match call.access {
+                    Access::NoToken => SecurityRequirement::default(),
+                    Access::Needs(scope) => {
+                        tell_limits(operation);
+                        SecurityRequirement::new("reader", [scope.as_str()])
+                    }
+                };
+                operation.security = Some(vec![needed]);
             }
         }
+    }
+}
+
+/// The operation that describes a call.
+fn operation(item: &mut PathItem, verb: Verb) -> Option<&mut Operation> {
+    match verb {
+        Verb::Read | Verb::Stream => item.get.as_mut(),
+        Verb::Put => item.put.as_mut(),
+        Verb::Post => item.post.as_mut(),
+        Verb::Delete => item.delete.as_mut(),
     }
 }
 

@@ -6,3 +6,14 @@ pub mod headers;
 pub mod middleware;
 pub mod peer;
 pub mod socket;
+
+use actix_web::web::ServiceConfig;
+
+/// One listener: what it serves, and how it rejects what no handler gets to see.
+#[derive(Clone, Copy)]
+pub struct Side {
+    /// Its name in metrics.
+    pub name: &'static str,
+    pub routes: fn(&mut ServiceConfig),
+    pub refuse: middleware::Refuse,
+}

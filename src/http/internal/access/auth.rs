@@ -1,10 +1,15 @@
 //! Who reads: a bearer token of a configured reader, not expired, not too often, with the scope that the
 //! call needs.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use tokio::time::Instant;
 
 use super::limit::{Allowance, Limiter};
@@ -14,6 +19,7 @@ use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers;
 use crate::http::server::headers::{Odd, single_header};
+use crate::store::StoreError;
 
 /// Why a token that is well formed opens nothing.
 const UNKNOWN: &str = "the token is that of no reader";
@@ -66,14 +72,17 @@ impl Readers {
         })
     }
 
-    /// What has become of a reader that was let in before: `None` where its token or scope is gone.
-    pub fn still(&self, reader: &Reader, scope: Scope) -> Option<Arc<Reader>> {
+    /// A former admission under the present config: `None` where its token or scope is gone.
+    pub fn still(&self, Admission { reader, scope }: &Admission) -> Option<Admission> {
         let same = |known: &&Known| {
             let now = &known.reader;
-            now.name == reader.name && now.token == reader.token && now.scopes.contains(&scope)
+            now.name == reader.name && now.token == reader.token && now.scopes.contains(scope)
         };
         let found = self.readers.iter().find(same)?;
-        Some(Arc::clone(&found.reader))
+        Some(Admission {
+            reader: Arc::clone(&found.reader),
+            scope: *scope,
+        })
     }
 
     /// Why no reader has this token, as far as that can be told. `echo TOKEN | sha256sum` hashes the line
@@ -118,23 +127,60 @@ pub fn bearer_of(value: &str) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-/// Answers a reader who has the scope; everybody else gets the problem. A reader with a limit is told
-/// with each answer what is left of it.
-pub async fn admitted<F>(
+/// A request with a valid token, within the limits of its reader, whose route's scope the reader has.
+/// A handler takes it as a parameter; a route without a scope has none to give.
+#[derive(Clone)]
+pub struct Admission {
+    pub reader: Arc<Reader>,
+    /// The one that the route needs.
+    pub scope: Scope,
+}
+
+impl FromRequest for Admission {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let admission = request.extensions().get().cloned();
+        ready(admission.ok_or(ApiError::Unauthorized(UNKNOWN)))
+    }
+}
+
+/// Middleware of a route: only a reader with the scope reaches the handler. Each response tells a reader
+/// with a rate limit what is left of it.
+pub async fn require(
+    scope: Scope,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let (admitted, allowance) = match request.app_data::<Data<App>>() {
+        Some(app) => admit(app, request.request(), scope),
+        None => (Err(ApiError::Unavailable(StoreError::Closed)), None),
+    };
+    let mut response = match admitted {
+        Ok(()) => next.call(request).await?,
+        Err(problem) => request.into_response(problem.response()),
+    };
+    if let Some(allowance) = allowance {
+        allowance.show(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Checks the token, the limits and the scope; an admitted request carries its [`Admission`] and its slot.
+fn admit(
     app: &App,
     request: &HttpRequest,
     scope: Scope,
-    answer: impl FnOnce(Arc<Reader>) -> F,
-) -> HttpResponse
-where
-    F: Future<Output = Result<HttpResponse, ApiError>>,
-{
-    let (answered, allowance) = match authorize(app, request, scope) {
+) -> (Result<(), ApiError>, Option<Allowance>) {
+    match authorize(app, request, scope) {
         Ok((reader, allowance)) => match app.places.take(&reader) {
             Ok(place) => {
-                // Held by the answer in the end, until its last byte is on its way (`edge`).
-                request.extensions_mut().insert(place);
-                (answer(reader).await, allowance)
+                let mut extensions = request.extensions_mut();
+                // The response takes it over, until its last byte is sent (`server::middleware`).
+                extensions.insert(place);
+                extensions.insert(Admission { reader, scope });
+                (Ok(()), allowance)
             }
             Err(problem) => {
                 app.metrics.turned_away(&reader.name);
@@ -146,12 +192,7 @@ where
             note_refusal(app, request, &problem, reader.as_deref());
             (Err(problem), allowance)
         }
-    };
-    let mut response = answered.unwrap_or_else(|problem| problem.response());
-    if let Some(allowance) = allowance {
-        allowance.show(response.headers_mut());
     }
-    response
 }
 
 fn note_refusal(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {

@@ -1,8 +1,6 @@
 //! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
 //! reader whose token made it.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -11,14 +9,14 @@ use utoipa::ToSchema;
 use super::cursor;
 use super::cursor::{FeedPlace, not_negative};
 use super::events::{PageView, Wanted, epoch};
-use crate::config::{Reader, Scope};
+use crate::config::Reader;
 use crate::domain::ids::Name;
 use crate::domain::time::Timestamp;
 use crate::feed::{FeedError, Position};
 use crate::http::App;
 use crate::http::internal::access::acts;
 use crate::http::internal::access::acts::Act;
-use crate::http::internal::access::auth::admitted;
+use crate::http::internal::access::auth::Admission;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::body;
 use crate::http::internal::request::query::Query;
@@ -80,18 +78,12 @@ struct SeekBody {
 /// Every consumer of the reader.
 #[utoipa::path(
     get, path = "/v1/consumers", operation_id = "list_consumers", tag = "consumers",
-    security(("reader" = ["events:read"])),
     responses((status = 200, description = "All of them, by name", body = ListView), Reading)
 )]
-pub async fn list(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = |reader| answer_list(&app, &request, reader);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer_list(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
+pub async fn list(
+    app: Data<App>,
+    request: HttpRequest,
+    Admission { reader, .. }: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let rows = app.feed.consumers(&reader.name).await?;
@@ -106,7 +98,6 @@ async fn answer_list(
 /// Events after the consumer's place, which stays where it is.
 #[utoipa::path(
     get, path = "/v1/consumers/{name}/events", operation_id = "list_consumer_events", tag = "consumers",
-    security(("reader" = ["events:read"])),
     params(
         ("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting"),
         ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
@@ -115,20 +106,15 @@ async fn answer_list(
     ),
     responses((status = 200, description = "A page; a new name begins before the first event", body = PageView), Consuming)
 )]
-pub async fn events(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
-    let answer = |reader| answer_events(&app, &request, reader, &name);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer_events(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    name: &str,
+pub async fn events(
+    app: Data<App>,
+    request: HttpRequest,
+    name: Path<String>,
+    Admission { reader, .. }: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["epoch", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
-    let name = parse_name(name)?;
+    let name = parse_name(&name)?;
     let asked_at = app.clock.now();
     let consumer = app
         .feed
@@ -136,7 +122,7 @@ async fn answer_events(
         .await?;
     if consumer.created_at >= asked_at {
         note(
-            app,
+            &app,
             &reader,
             Act::ConsumerMade,
             &name,
@@ -147,7 +133,7 @@ async fn answer_events(
         after: consumer.acked_sequence,
         epoch: epoch(&query)?,
     };
-    let page = wanted.page(app, request, &position).await;
+    let page = wanted.page(&app, &request, &position).await;
     // The place was kept here: it is not the reader that is wrong.
     page.map_err(|error| match error {
         FeedError::BeyondLast { epoch, last } => FeedError::Restarted { epoch, last }.into(),
@@ -158,7 +144,6 @@ async fn answer_events(
 /// Moves the consumer forward.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/ack", operation_id = "ack_events", tag = "consumers",
-    security(("reader" = ["events:read"])),
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
     request_body = AckBody,
     responses((status = 200, description = "Where it is now", body = ConsumerView), Acknowledging)
@@ -167,22 +152,12 @@ pub async fn ack(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    payload: Payload,
-) -> HttpResponse {
-    let answer = |reader| answer_ack(&app, &request, reader, &name, payload);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer_ack(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    name: &str,
+    Admission { reader, .. }: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let name = parse_name(name)?;
+    let name = parse_name(&name)?;
     Query::parse(request.query_string(), &[])?;
-    let body: AckBody = body::read(request, payload).await?;
+    let body: AckBody = body::read(&request, payload).await?;
     let upto = Position {
         after: not_negative(body.sequence)?,
         epoch: body.epoch,
@@ -197,7 +172,6 @@ async fn answer_ack(
 /// Puts the consumer somewhere else.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/seek", operation_id = "seek_events", tag = "consumers",
-    security(("reader" = ["events:read"])),
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
     request_body = SeekBody,
     responses((status = 200, description = "Where it is now", body = ConsumerView), Seeking)
@@ -206,22 +180,12 @@ pub async fn seek(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    payload: Payload,
-) -> HttpResponse {
-    let answer = |reader| answer_seek(&app, &request, reader, &name, payload);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer_seek(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    name: &str,
+    Admission { reader, .. }: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let name = parse_name(name)?;
+    let name = parse_name(&name)?;
     Query::parse(request.query_string(), &[])?;
-    let body: SeekBody = body::read(request, payload).await?;
+    let body: SeekBody = body::read(&request, payload).await?;
     let to = body.to.seek_to()?;
     // What was acknowledged before this call counts as there.
     app.intake.caught_up().await;
@@ -230,33 +194,27 @@ async fn answer_seek(
         .seek(&reader.name, &name, to, app.clock.as_ref())
         .await?;
     let how = format!("behind event {}", moved.acked_sequence);
-    note(app, &reader, Act::ConsumerMoved, &name, &how);
+    note(&app, &reader, Act::ConsumerMoved, &name, &how);
     Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
 }
 
 /// Forgets the consumer.
 #[utoipa::path(
     delete, path = "/v1/consumers/{name}", operation_id = "forget_consumer", tag = "consumers",
-    security(("reader" = ["events:read"])),
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
     responses((status = 204, description = "Forgotten"), ReadingOne)
 )]
-pub async fn forget(app: Data<App>, request: HttpRequest, name: Path<String>) -> HttpResponse {
-    let answer = |reader| answer_forget(&app, &request, reader, &name);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer_forget(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
-    name: &str,
+pub async fn forget(
+    app: Data<App>,
+    request: HttpRequest,
+    name: Path<String>,
+    Admission { reader, .. }: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let name = parse_name(name)?;
+    let name = parse_name(&name)?;
     app.feed.forget_consumer(&reader.name, &name).await?;
     note(
-        app,
+        &app,
         &reader,
         Act::ConsumerDeleted,
         &name,

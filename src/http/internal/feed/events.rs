@@ -8,12 +8,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::config::Scope;
 use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::feed::{FeedError, Page, Position};
 use crate::http::App;
-use crate::http::internal::access::auth::admitted;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::query::{Query, digits};
 use crate::http::openapi::responses::Following;
@@ -57,7 +55,6 @@ pub(in crate::http) struct PageView {
 /// or the time is over.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "list_events", tag = "events",
-    security(("reader" = ["events:read"])),
     params(
         ("after" = Option<i64>, Query, minimum = 0, description = "next of the page before; 0 is the beginning"),
         ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
@@ -66,19 +63,14 @@ pub(in crate::http) struct PageView {
     ),
     responses((status = 200, description = "A page", body = PageView), Following)
 )]
-pub async fn page(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = answer(&app, &request);
-    admitted(&app, &request, Scope::EventsRead, |_| answer).await
-}
-
-async fn answer(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn page(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after", "epoch", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
     let position = Position {
         after: after(&query)?.unwrap_or(0),
         epoch: epoch(&query)?,
     };
-    Ok(wanted.page(app, request, &position).await?)
+    Ok(wanted.page(&app, &request, &position).await?)
 }
 
 /// The number after which a reader wants to go on.

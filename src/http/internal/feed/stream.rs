@@ -15,10 +15,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::events::{after, epoch, sequence};
-use crate::config::{Reader, Scope};
 use crate::domain::time::Clock;
 use crate::feed::{Event, Feed, OpenStream, Position};
-use crate::http::internal::access::auth::admitted;
+use crate::http::internal::access::auth::Admission;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::Following;
@@ -46,7 +45,6 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 /// Events after a number, then each as it is committed, until either side ends it.
 #[utoipa::path(
     get, path = "/v1/events/stream", operation_id = "stream_events", tag = "events",
-    security(("reader" = ["events:read"])),
     params(
         ("after" = Option<i64>, Query, minimum = 0, description = "The last event that was seen; 0 is the beginning"),
         ("epoch" = Option<String>, Query, description = "The history that the number is of: 409 where it is no more"),
@@ -58,20 +56,15 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
         Following
     )
 )]
-pub async fn stream(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = |reader| answer(&app, &request, reader);
-    admitted(&app, &request, Scope::EventsRead, answer).await
-}
-
-async fn answer(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
+pub async fn stream(
+    app: Data<App>,
+    request: HttpRequest,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after", "epoch"])?;
     let (after, epoch) = (after(&query)?.unwrap_or(0), epoch(&query)?);
     // A reader that comes back says in the header where it was; the address is still the first one.
-    let position = match last_event_id(request)? {
+    let position = match last_event_id(&request)? {
         Some(last) if last.epoch.is_some() => last,
         Some(Position { after, .. }) => Position { after, epoch },
         None => Position { after, epoch },
@@ -85,9 +78,9 @@ async fn answer(
         epoch,
         after: position.after,
         rules,
-        reader,
+        admission,
         clock: Arc::clone(&app.clock),
-        place: Place::of(request).cloned(),
+        place: Place::of(&request).cloned(),
         probes: None,
         is_open: false,
         _counted: app.feed.open_stream(),
@@ -140,7 +133,7 @@ struct Follower {
     after: i64,
     /// Whose end, or new ones, a reload brings.
     rules: watch::Receiver<Arc<Rules>>,
-    reader: Arc<Reader>,
+    admission: Admission,
     clock: Arc<dyn Clock>,
     place: Option<Arc<Place>>,
     /// Once the reader has said that it sends nothing more: how often it is still asked whether it is
@@ -209,12 +202,16 @@ impl Follower {
     fn time_left(&mut self) -> Option<Duration> {
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
-            self.reader = rules.readers.still(&self.reader, Scope::EventsRead)?;
+            self.admission = rules.readers.still(&self.admission)?;
         }
-        let left = self.reader.expires_at.map_or(Duration::MAX, |end| {
-            let millis = end.as_millis() - self.clock.now().as_millis();
-            Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-        });
+        let left = self
+            .admission
+            .reader
+            .expires_at
+            .map_or(Duration::MAX, |end| {
+                let millis = end.as_millis() - self.clock.now().as_millis();
+                Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+            });
         (!left.is_zero()).then_some(left)
     }
 

@@ -85,7 +85,6 @@ pub async fn keep(app: Data<App>) {
 /// In the text format of Prometheus, or as `OpenMetrics` where `Accept` prefers that.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "service",
-    security(()),
     responses(
         (status = 200, description = "What the store was last seen to hold where it does not answer", content((String = "text/plain"), (String = "application/openmetrics-text")))
     )

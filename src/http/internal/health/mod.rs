@@ -82,7 +82,6 @@ fn replication(app: &App) -> Option<ReplicationStatus> {
 /// The process runs.
 #[utoipa::path(
     get, path = "/livez", operation_id = "livez", tag = "service",
-    security(()),
     responses((status = 200, description = "It runs", body = Health))
 )]
 pub async fn live() -> HttpResponse {
@@ -98,7 +97,6 @@ pub async fn live() -> HttpResponse {
 /// The process takes callbacks: its store works and it is not shutting down.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "service",
-    security(()),
     responses(
         (status = 200, description = "Ready", body = Health),
         (status = 503, description = "Not ready; reason says why", body = Health)

@@ -4,7 +4,6 @@ pub mod change;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,13 +13,12 @@ use utoipa::openapi::schema::{ArrayBuilder, Object as Schema, ObjectBuilder, Ref
 
 use super::access::acts;
 use super::access::acts::Act;
-use super::access::auth::admitted;
+use super::access::auth::Admission;
 use super::etag;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
 use crate::api::OrderView;
-use crate::config::{Reader, Scope};
 use crate::domain::external_id::{CHARS_MAX, check_visible};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
@@ -128,7 +126,6 @@ fn yuan_text() -> Schema {
 /// The order as it stands.
 #[utoipa::path(
     get, path = "/v1/orders/{order_no}", operation_id = "get_order", tag = "orders",
-    security(("reader" = ["refunds:read"])),
     params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
     responses(
         (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
@@ -136,52 +133,41 @@ fn yuan_text() -> Schema {
         ReadingOne
     )
 )]
-pub async fn get(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let answer = answer_get(&app, &request);
-    admitted(&app, &request, Scope::RefundsRead, |_| answer).await
-}
-
-async fn answer_get(app: &App, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let order_no = last_number(request, CHARS_MAX).map_err(|_| ApiError::NotFound("order"))?;
+    let order_no = last_number(&request, CHARS_MAX).map_err(|_| ApiError::NotFound("order"))?;
     app.intake.caught_up().await;
     let order = app
         .store
         .read(move |snapshot| snapshot.order(&order_no))
         .await?
         .ok_or(ApiError::NotFound("order"))?;
-    etag::with_etag(request, &OrderView::from(&order))
+    etag::with_etag(&request, &OrderView::from(&order))
 }
 
 /// Registers or updates an order; repeating it changes nothing, and what a close-out did stays.
 #[utoipa::path(
     put, path = "/v1/orders/{order_no}", operation_id = "put_order", tag = "orders",
-    security(("reader" = ["orders:write"])),
     params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1")),
     request_body = OrderBody,
     responses((status = 200, description = "The order as it now stands", body = OrderView), Registering)
 )]
-pub async fn put(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let answer = |reader| answer_put(&app, &request, reader, payload);
-    admitted(&app, &request, Scope::OrdersWrite, answer).await
-}
-
-async fn answer_put(
-    app: &App,
-    request: &HttpRequest,
-    reader: Arc<Reader>,
+pub async fn put(
+    app: Data<App>,
+    request: HttpRequest,
+    Admission { reader, .. }: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let order_no = last_number(request, CHARS_MAX)
+    let order_no = last_number(&request, CHARS_MAX)
         .map_err(|flaw| ApiError::InvalidParameter(format!("order_no {flaw}")))?;
-    let body = body::read(request, payload).await?;
+    let body = body::read(&request, payload).await?;
     let registration = registration(order_no, body)?;
     match app.intake.register(registration).await? {
         Ok(Registered { before, order }) => {
             if let Some(how) = change::of(before.as_ref(), &order) {
                 let about = format!("order {}", order.order_no.as_str());
-                acts::note(app, &reader.name, Act::OrderChanged, &about, &how);
+                acts::note(&app, &reader.name, Act::OrderChanged, &about, &how);
             }
             Ok(HttpResponse::Ok().json(OrderView::from(&order)))
         }
