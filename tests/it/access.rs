@@ -1,4 +1,4 @@
-//! The internal listener: who may see what, wrong questions, health and metrics.
+//! The internal listener: scopes, wrong requests, health and metrics.
 
 use super::ENGINE;
 use crate::harness::Server;

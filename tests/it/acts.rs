@@ -1,4 +1,4 @@
-//! What the internal listener logs: rejected requests, and changes with their reader.
+//! The log of the internal listener: rejected requests, and changes with their reader.
 
 use serde_json::{Value, json};
 

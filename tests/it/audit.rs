@@ -1,5 +1,5 @@
-//! `audit` finds what is broken, each rule by a store that was broken on purpose; it finds nothing where
-//! nothing is, and changes nothing.
+//! `audit` finds violations, each rule by a store that was damaged on purpose; it finds nothing in a good
+//! store, and changes nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -90,7 +90,7 @@ fn a_store_in_use_a_killed_one_and_one_at_rest_are_audited_and_left_alone() {
     for (rule, name) in report["rules"].as_array().expect("rules").iter().zip(RULES) {
         assert_eq!(rule["rule"], name);
         assert_ne!(rule["checked"], 0, "{rule}");
-        // A server looks after its own pages and its own log.
+        // A server checks its own pages and its own WAL.
         let of_file = ["I9", "I10"].contains(&name) && ENGINE == Engine::Postgres;
         assert_eq!(rule["skipped"], u64::from(of_file), "{rule}");
     }
@@ -232,7 +232,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("a counter that runs ahead", Sql("UPDATE feed SET last_sequence = last_sequence + 1"), "F1"),
 ];
 
-/// Plants one, audits, and puts everything back. `None` where this engine has no such trouble.
+/// Plants one, audits, and puts everything back. `None` where this engine cannot have this damage.
 fn planted(server: &Server, acked: &AckedFile, plant: &Plant) -> Option<(i32, Value)> {
     let folder = server.folder().path();
     let is_file = ENGINE == Engine::Sqlite;
@@ -280,7 +280,7 @@ fn each_rule_finds_what_was_broken_on_purpose() {
             assert_eq!((code, &report["ok"]), (1, &false.into()), "{what}");
             found.insert(*rule);
         }
-        // What the audit of a log left, too.
+        // Also what the audit of a WAL left.
         for name in ["refunds.db-wal", "refunds.db-shm"] {
             std::fs::remove_file(server.folder().path().join(name)).ok();
         }

@@ -160,7 +160,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_half_behind() {
     refused(&backup(&server, &nowhere), 1, "cannot make");
     server.terminate();
 
-    // What does not hold in the store does not hold in its copy, which may be all there is.
+    // Damage in the store is damage in its copy, which may be the only one left.
     let saved = server.save_store();
     server.break_store("UPDATE refunds SET amount = '1.00'");
     let kept = folder.path().join("kept.db");
@@ -211,7 +211,7 @@ fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
     }
     assert_eq!(names(folder.path()), before, "nothing is left next to them");
     refused(&check(&folder.path().join("none"), &[]), 2, "none");
-    // A file in use is no backup: what is in its log would be missing.
+    // A file in use is no backup: the content of its WAL would be missing.
     let live = server.folder().path().join("refunds.db");
     refused(&check(&live, &[]), 1, "a log lies beside it");
     server.terminate();

@@ -1,4 +1,4 @@
-//! Bad input gets the right answer: one table, one runner, one server that must come through all of
+//! Bad input gets the right answer: one table, one runner, one server that must survive all of
 //! it.
 //!
 //! A row is a request and what must become of it. The runner compares the answer byte for byte where

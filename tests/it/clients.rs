@@ -1,4 +1,4 @@
-//! Programs that others wrote work with this one: clients generated from the document, the official libraries
+//! Third-party programs work with this one: clients generated from the document, the official libraries
 //! of Standard Webhooks, a follower of server-sent events, linters of the document and of the metrics.
 
 use std::io::{BufRead as _, BufReader, Write as _};

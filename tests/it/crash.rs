@@ -1,4 +1,4 @@
-//! Sudden and orderly ends under load: what was answered with success is there, once, and applied.
+//! Crashes and graceful shutdowns under load: every acknowledged callback is stored and applied once.
 //!
 //! A request without an answer may or may not have been stored; after it is sent again the result
 //! must be that of one delivery.
@@ -25,7 +25,7 @@ fn what_was_acknowledged_survives_kill_9_and_takes_effect_exactly_once() {
         ledger.storm(&mut server, &load, 15 + 37 * round % 80, Server::kill9);
         server.restart();
         if round % 3 == 0 {
-            // Killed again while it makes good what the first kill left.
+            // Killed again while it applies the backlog of the first kill.
             server.kill9();
             server.restart();
         }

@@ -1,5 +1,5 @@
 //! The program aborts at every crash point; the ordinary program is
-//! started on what is left, and nothing acknowledged is lost, doubled or left half done.
+//! started on the same store, and no acknowledged callback is lost, doubled or half applied.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
@@ -85,7 +85,7 @@ fn assert_aborted(status: ExitStatus, place: &str) {
     );
 }
 
-/// Starts again without faults and looks at everything; at once, or only after all was sent again.
+/// Starts again without faults and checks everything; at once, or after everything was sent again.
 fn assert_recovers(server: &mut Server, ledger: &mut Ledger, by_itself: bool) {
     disarm(server);
     server.use_program(program());

@@ -1,5 +1,5 @@
 //! Rejected requests: listed, shown whole, and diagnosed. Each row sends one mangled request over HTTP and
-//! asks the command what would have had to be different.
+//! checks the diagnosis of the command.
 
 use std::fmt::Write as _;
 use std::process::Output;

@@ -1,5 +1,5 @@
-//! The edge: framing, slowness, crowds and floods. None of them stores anything, none of them keeps a
-//! good callback from its answer.
+//! The public listener: framing, slow clients, crowds and floods. None of them stores anything or delays
+//! the answer to a good callback.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};

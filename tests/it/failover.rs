@@ -1,5 +1,5 @@
-//! The primary freezes and its standby takes over; the standby is away. What that costs, and what is said of
-//! it, on PostgreSQL as Debian ships it. The drill on a whole cluster is a long test of its own.
+//! The primary freezes and its standby takes over; the standby is away. Checks the downtime and
+//! the logs, on PostgreSQL as Debian ships it. The drill on a whole cluster is a long test of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
     server.applied("R-before");
     primary.freeze();
-    // While no server takes writes, the sender is told so, soon at once.
+    // While no server takes writes, the sender gets 503, soon at once.
     for number in 0..3 {
         posted(&server, &format!("R-frozen-{number}"), ANSWER_MAX);
     }
@@ -90,7 +90,7 @@ fn a_frozen_primary_that_is_named_first_is_passed_over_under_load() {
     );
     server.wait_until_applied();
     for refund_no in ["R-before", &acked] {
-        // Applying that met the frozen server is left to resume, and a reader's connection may still lead
+        // Resume applies what failed on the frozen server, and a reader's connection may still lead
         // there.
         let path = format!("/v1/refunds?refund_no={refund_no}");
         wait_for("the refund to be there", || {

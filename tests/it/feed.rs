@@ -1,4 +1,4 @@
-//! Readers that die at any moment and come back: every event exactly once, by its number, whichever
+//! Readers that crash at any moment and come back: every event exactly once, by its number, whichever
 //! way they read, while callbacks arrive on many connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -17,7 +17,7 @@ use crate::harness::{Reply, Server};
 const JSON: &str = "application/json; charset=utf-8";
 const XML: &str = "application/xml; charset=utf-8";
 const BSON: &str = "application/bson; charset=utf-8";
-/// What providers are answered in.
+/// Media types of the answers to providers.
 const PLAIN_JSON: &str = "application/json";
 /// A path that nothing serves.
 const NOWHERE: &str = "/api/nope";
@@ -197,7 +197,7 @@ const REFUSED_REPORTS: &[Row] = &[
     },
 ];
 
-/// What providers are told.
+/// Answers to providers.
 const REFUSED_CALLBACKS: &[Row] = &[
     CALLBACK,
     Row {

@@ -1,4 +1,4 @@
-//! HEAD on the internal listener: what GET answers, without the body.
+//! HEAD on the internal listener: the answer to GET without the body.
 
 use super::ENGINE;
 use crate::harness::Server;

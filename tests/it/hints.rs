@@ -1,5 +1,5 @@
-//! Requests of readers that are almost right: they are taken where that is safe, and told what to write where
-//! it is not.
+//! Requests of readers that are almost right: accepted where that is safe, else answered with the correct
+//! form.
 
 use super::ENGINE;
 use crate::harness::Server;

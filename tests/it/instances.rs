@@ -1,5 +1,5 @@
-//! Several instances on one database: what they are told at the same moment takes effect once, what one
-//! of them leaves behind another finishes, and what one commits wakes who waits at another.
+//! Several instances on one database: concurrent repeats take effect once, what one
+//! of them leaves pending another applies, and a commit of one wakes the readers of another.
 
 use std::time::Duration;
 

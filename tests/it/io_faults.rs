@@ -1,5 +1,5 @@
 //! Disks that fail, are full, read-only or locked by another process: providers get 503 or nothing, never
-//! a success that is not on disk, and what the program cannot survive it leaves to the next start.
+//! a success that is not on disk; after a fatal error the next start applies the backlog.
 
 use std::process::ExitStatus;
 use std::time::Duration;

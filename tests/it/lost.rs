@@ -1,5 +1,5 @@
-//! Requests that nothing serves: a URL that a provider was given wrongly, or another method. Nothing below
-//! our paths disappears without a trace.
+//! Requests that no route serves: a wrong URL at the provider, or another method. Nothing below
+//! our paths is rejected silently.
 
 use serde_json::Value;
 

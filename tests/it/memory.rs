@@ -15,7 +15,7 @@ const CROWD: usize = 1_100;
 const MOST_MIB: u64 = 200;
 const KIB: usize = 1024;
 
-/// Everything that a sender may make the service hold, one kind a crowd.
+/// Everything that a sender can make the service hold in memory, one kind per crowd.
 fn kinds() -> [(&'static str, Vec<u8>); 5] {
     let post =
         "POST /callbacks/payermax/main HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";

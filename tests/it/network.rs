@@ -1,4 +1,4 @@
-//! The network between a client and its database fails where the tests want it to.
+//! The test proxy fails the network between a client and its database as it claims.
 
 use std::sync::Arc;
 use std::time::Duration;

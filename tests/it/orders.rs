@@ -1,4 +1,4 @@
-//! Orders as the internal system registers them: merged, never taken back.
+//! Registrations of orders: merged, a close-out is never undone.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The PostgreSQL servers of the tests are themselves what the tests take them for.
+//! The PostgreSQL servers of the tests behave as the tests assume.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,10 +1,10 @@
-//! The power goes: everything that no sync had brought to the disk is lost, as with a real machine and
+//! A power failure: everything that was not fsynced is lost, as with a real machine and
 //! unlike with `kill -9`. Nothing that was acknowledged may be among it.
 //!
 //! The store lies in an ext4 file system in a file. In mid load the program is stopped, the file is
 //! copied as it is behind the loop device (what is only in the page cache is not in it), the program is
-//! killed, and the next start finds the copy. It models a lost page cache, not a disk that lies about a
-//! sync. That the method can fail is shown with a build that commits with `synchronous=NORMAL`.
+//! killed, and the next start finds the copy. It models a lost page cache, not a disk that ignores an
+//! fsync. That the method finds a bug is shown with a build that commits with `synchronous=NORMAL`.
 
 use crate::harness::disk::{Disk, can_mount};
 use crate::harness::ledger::{Ledger, mixed, register_orders};

@@ -23,7 +23,7 @@ fn nmanagement(success: bool, code: &str) -> String {
     )
 }
 
-/// Asserts the answer of a applied relay and gives the refund.
+/// Asserts the answer of an applied relay and gives the refund.
 #[track_caller]
 fn applied(server: &Server, reply: &Reply, status: &str) -> Value {
     let answer = reply.expect_json(200);

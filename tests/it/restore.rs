@@ -60,7 +60,7 @@ impl Drill {
         next_to(&self.server, "refunds.db")
     }
 
-    /// What an operator in a hurry does.
+    /// An operator's shortcut.
     fn copy_over(&self) {
         std::fs::copy(&self.backup, self.store()).expect("a copy");
     }

@@ -1,4 +1,4 @@
-//! `selftest --crash`: the promise on the operator's own disk, in a folder that is left as it was.
+//! `selftest --crash`: crashes on the operator's own disk, in a folder that is left as it was.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
 //! The database server fails: it crashes, freezes, is full, turns read-only, is replaced by its standby.
-//! A callback is then put off with 503 and never lost; what was acknowledged is there, once.
+//! A callback then gets 503 and is never lost; every acknowledged callback is stored once.
 
 use std::sync::Arc;
 

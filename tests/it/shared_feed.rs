@@ -1,5 +1,5 @@
-//! Readers of several instances on one database: an event that one commits wakes those who wait at another,
-//! and an endpoint is served by one at a time.
+//! Readers of several instances on one database: an event of one instance wakes readers of another,
+//! and one instance at a time serves an endpoint.
 
 use std::collections::BTreeMap;
 

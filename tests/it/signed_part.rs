@@ -12,7 +12,7 @@ use crate::harness::{Engine, Server};
 const OPEN_API_NO: &str = "18184914989277184";
 const FLAT_NO: &str = "CCP20220428011068111";
 
-/// Bodies that the one signature over [`PARAM`] vouches for.
+/// Bodies that the one signature over [`PARAM`] verifies.
 fn open_api_variants() -> Vec<String> {
     let sign = provider_key().sign(PARAM.as_bytes());
     let first = envelope(PARAM, &sign);
@@ -30,7 +30,7 @@ fn open_api_variants() -> Vec<String> {
     bodies
 }
 
-/// Bodies that the one digest of [`FLAT`] vouches for.
+/// Bodies that the one digest of [`FLAT`] verifies.
 fn flat_variants() -> Vec<String> {
     let mut bodies = vec![
         FLAT.to_owned(),

@@ -1,4 +1,4 @@
-//! Two of everything, by the shipped files: an instance behind nginx or `HAProxy` is lost, a server of the
+//! Redundancy, by the shipped files: an instance behind nginx or `HAProxy` is lost, a server of the
 //! database is lost, behind `HAProxy` with Patroni's checks and by a URL that names all servers. Lost is
 //! dead, or frozen: reached by its kernel, and silent.
 

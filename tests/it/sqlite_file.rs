@@ -26,7 +26,7 @@ fn assert_refused(server: &mut Server, what: &str) {
     assert!(before == after, "{what}: nothing is overwritten");
 }
 
-/// Once the store is as it was, it serves as if nothing had been.
+/// Once the store is restored, it serves again.
 fn assert_serves_again(server: &mut Server) {
     server.restart();
     assert_eq!(server.refunds("status=succeeded").len(), 1);

@@ -48,7 +48,7 @@ impl Seen {
         }
     }
 
-    /// Acknowledged, and as quickly as if nothing were the matter.
+    /// Acknowledged as quickly as without the fault.
     #[track_caller]
     fn assert_unhindered(&self) {
         let mut times: Vec<_> = self.answers.iter().map(|(_, _, took)| *took).collect();
@@ -70,7 +70,7 @@ impl Seen {
     }
 }
 
-/// Sends callbacks and looks at `/readyz` while `harm` is done.
+/// Sends callbacks and probes `/readyz` while `harm` is done.
 fn under_load(server: &Server, name: &str, harm: impl FnOnce()) -> Seen {
     let (ended, number) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut seen = Seen::default();

@@ -1,5 +1,5 @@
 //! Odd clocks: the process is stopped for a while, the wall clock jumps. Nothing
-//! acknowledged is lost or doubled, and nothing waits for a time that never comes.
+//! acknowledged is lost or doubled, and nothing waits for ever.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A start while the database server is away: waited for, as long as waiting can help.
+//! A start while the database server is away waits for it, as long as waiting can help.
 
 use std::process::Stdio;
 

@@ -161,7 +161,7 @@ fn report(broken: &[String]) {
     );
 }
 
-/// Holds every line of code below `src` to a rule, which says of a path and a line what is wrong with it.
+/// Checks every line of code below `src`; the rule returns what is wrong with a line.
 fn hold(rule: impl Fn(&str, &str) -> Option<String>) {
     let mut broken = Vec::new();
     for (path, text) in files("src") {
@@ -187,7 +187,7 @@ fn modules_know_only_the_modules_that_the_map_allows() {
             return Some(format!("the map has no module {module}"));
         };
         line.split("crate::").skip(1).find_map(|rest| {
-            // Empty where several are taken in one breath, which this rule could not read.
+            // Empty for `crate::{…}`, which this rule cannot read.
             let mut names = rest.split(|c: char| !c.is_alphanumeric() && c != '_');
             let other = names.next().unwrap_or_default();
             let is_known = other == module || other == SHARED || known.contains(&other);

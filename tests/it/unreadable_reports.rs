@@ -1,5 +1,5 @@
 //! A report of `EPay` with a member that cannot be read: the refund was paid, so it is stored, with a
-//! question of it.
+//! question.
 
 use super::ENGINE;
 use crate::harness::Server;

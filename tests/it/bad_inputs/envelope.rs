@@ -263,7 +263,7 @@ fn usable() -> Vec<(&'static str, Spoil)> {
     ]
 }
 
-/// An object that says nothing: no callback has that shape, but a relay vouches for what it relays.
+/// An object that says nothing: no callback has that shape, but a relay signs whatever it relays.
 fn empty() -> Vec<Row> {
     let mut rows = Vec::new();
     for (system_name, ack, wrap) in PATHS {

@@ -23,7 +23,7 @@ use super::{Server, comes_true, wait_for};
 /// Connections that send at the same time.
 const SENDERS: usize = 4;
 /// A pending callback (the disk was full, or the process with the lease died) is applied by
-/// itself within this time; a lease ends after 30 s.
+/// resume within this time; a lease ends after 10 s.
 const RESUMED_WITHIN: Duration = Duration::from_secs(45);
 
 /// One request made ready before the load starts.

@@ -1,4 +1,4 @@
-//! A server that can be reached and falls silent, as the kernel of a frozen machine lets it.
+//! A server that accepts connections and then goes silent, as a frozen machine does.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -30,7 +30,7 @@ impl Mute {
                     continue;
                 };
                 if connection.read(&mut [0; 512]).is_ok() {
-                    // One that has gone hears nothing.
+                    // The client may have hung up.
                     connection.write_all(said).ok();
                     connections.push(connection);
                 }

@@ -7,7 +7,7 @@ use super::{Reply, Server};
 /// The exact success bodies that the provider wants to see.
 pub const ACK: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
 pub const OLD_ACK: &str = r#"{"bizCode":"0000","message":"success"}"#;
-/// The one answer of everything that could not prove where it comes from.
+/// The answer to every request that fails authentication.
 pub const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
 
 /// The callback paths of the usual configuration.

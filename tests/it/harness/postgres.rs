@@ -266,7 +266,7 @@ impl Database {
         self.server.query(&sql)[0].get(0)
     }
 
-    /// Cuts every connection of others to it, as an operator would.
+    /// Terminates every connection of others to it, as an operator would.
     pub fn terminate_connections(&self) {
         self.server.query(&format!(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}'",

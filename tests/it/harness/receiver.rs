@@ -1,5 +1,5 @@
-//! A reader's own small HTTP server, to which events are pushed. It answers as its test says, and keeps
-//! everything that came.
+//! A reader's own small HTTP server, to which events are pushed. It answers as its test says, and records
+//! every request.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::now;
 
-/// One event as it came.
+/// One received event.
 #[derive(Debug, Clone)]
 pub struct Pushed {
     pub path: String,
@@ -118,7 +118,7 @@ impl Receiver {
         *self.rule.lock().expect("no panic") = Box::new(rule);
     }
 
-    /// Everything that came so far, in the order in which it came.
+    /// All events so far, in the order of arrival.
     pub fn pushed(&self) -> Vec<Pushed> {
         self.pushed.lock().expect("no panic").clone()
     }

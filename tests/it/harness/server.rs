@@ -187,7 +187,7 @@ impl Server {
         self.wait_end()
     }
 
-    /// Ends the process the hard way: no handler of it runs.
+    /// Kills the process (SIGKILL): no handler of it runs.
     pub fn kill9(&mut self) {
         let mut child = self.child.take().expect("the server runs");
         child.kill().expect("our child can be killed");

@@ -126,7 +126,7 @@ impl Server {
         }
     }
 
-    /// Runs a statement on the store behind the back of the service.
+    /// Runs a statement on the store, past the service.
     pub fn change_store(&self, sql: &str) {
         match &self.place {
             Place::Folder => Connection::open(self.store_file())

@@ -1,4 +1,4 @@
-//! What goes wrong between an endpoint and us, and what must not follow from it.
+//! Faults of an endpoint, and what must not follow from them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One PostgreSQL cluster: the Debian programs, a data folder, and the certainty that both are gone
+//! One PostgreSQL cluster: the Debian programs, a data folder, and the guarantee that both are gone
 //! when the test process is, however it ends.
 //!
 //! PostgreSQL refuses to run as root, so as root its programs run as the user `postgres`.
