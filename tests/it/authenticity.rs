@@ -83,8 +83,8 @@ fn a_wrong_v2_1_merchant_under_a_good_signature_is_refused() {
 #[test]
 fn an_unknown_account_and_an_unknown_provider_look_like_a_bad_signature() {
     let sign = provider_key().sign(SAMPLE.as_bytes());
-    refused_with_evidence("/callbacks/payermax/nobody", SAMPLE, &sign);
-    refused_with_evidence("/callbacks/nobody/main", SAMPLE, &sign);
+    refused_with_evidence("/callbacks/payermax/unknown", SAMPLE, &sign);
+    refused_with_evidence("/callbacks/unknown/main", SAMPLE, &sign);
 }
 
 #[test]

@@ -102,10 +102,10 @@ fn a_mistake_in_the_config_is_exit_2_and_one_line_that_names_it() {
         &["not-there.pem"],
     );
 
-    let unset = "[epay]\ntokens = [\"env:A_VARIABLE_NOBODY_SETS\"]\n";
+    let unset = "[epay]\ntokens = [\"env:A_VARIABLE_THAT_IS_UNSET\"]\n";
     refused(
         &check(&ConfigBuilder::bare(ENGINE).toml(unset)),
-        &["epay", "A_VARIABLE_NOBODY_SETS"],
+        &["epay", "A_VARIABLE_THAT_IS_UNSET"],
     );
 
     refused(
@@ -176,7 +176,7 @@ fn a_store_url_that_means_something_else_than_it_says_is_refused() {
 fn two_mistakes_are_two_lines() {
     let account = "[[accounts]]\nprovider = \"payermax\"\naccount = \"more\"\n\
                    merchant_no = \"1\"\npublic_keys = []\n";
-    let epay = "[epay]\ntokens = [\"env:A_VARIABLE_NOBODY_SETS\"]\n";
+    let epay = "[epay]\ntokens = [\"env:A_VARIABLE_THAT_IS_UNSET\"]\n";
     let output = check(&ConfigBuilder::bare(ENGINE).toml(account).toml(epay));
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(

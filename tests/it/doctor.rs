@@ -170,12 +170,12 @@ fn the_wrong_key_account_or_time_is_recognised_and_the_rest_is_not_explained() {
     let server = Server::start(&config);
     let main = Notice::new("R-1", "REFUND_SUCCESS").text();
     let second = main.replace("020213827212251", "020213827212252");
-    let (own, nobody) = ("/callbacks/payermax/second", "/callbacks/payermax/nobody");
+    let (own, unknown) = ("/callbacks/payermax/second", "/callbacks/payermax/unknown");
     let rows = [
         (MAIN, &main, provider_key(), "key_no_longer_valid"),
         (MAIN, &main, other_key(), "key_not_valid_yet"),
         (MAIN, &second, &third, "other_account"),
-        (nobody, &second, &third, "other_account"),
+        (unknown, &second, &third, "other_account"),
         (own, &main, &third, "other_audience"),
     ];
     for (number, (path, body, key, mangling)) in rows.iter().enumerate() {
@@ -427,8 +427,8 @@ fn a_refused_epay_caller_is_told_apart_by_what_was_wrong() {
 #[test]
 fn refused_requests_are_listed_by_time_reason_and_path() {
     let server = Server::usual(ENGINE);
-    let nobody = "/callbacks/payermax/nobody";
-    for (number, (path, body)) in [(MAIN, SAMPLE), (OLD, "no JSON"), (nobody, SAMPLE)]
+    let unknown = "/callbacks/payermax/unknown";
+    for (number, (path, body)) in [(MAIN, SAMPLE), (OLD, "no JSON"), (unknown, SAMPLE)]
         .iter()
         .enumerate()
     {
@@ -442,10 +442,10 @@ fn refused_requests_are_listed_by_time_reason_and_path() {
             .map(|row| text(&row["path"]))
             .collect::<Vec<_>>()
     };
-    assert_eq!(list(&[]), [nobody, OLD, MAIN]);
-    assert_eq!(list(&["--reason", "unauthorized"]), [nobody, MAIN]);
+    assert_eq!(list(&[]), [unknown, OLD, MAIN]);
+    assert_eq!(list(&["--reason", "unauthorized"]), [unknown, MAIN]);
     assert_eq!(list(&["--path", "/callbacks/payermax/ma"]), [MAIN]);
-    assert_eq!(list(&["--limit", "1"]), [nobody]);
+    assert_eq!(list(&["--limit", "1"]), [unknown]);
     assert!(list(&["--since", "2999-01-01T00:00:00Z"]).is_empty());
     assert_eq!(list(&["--since", "2020-01-01T00:00:00Z"]).len(), 3);
 

@@ -90,13 +90,13 @@ fn the_command_explains_every_notification_of_a_refund_that_has_many() {
     let json = ["--output", "json"];
     let over_http = [&id, "--url", url, "--token", "env:TEST_TOKEN"];
     let over_http = explain(&server, &[&over_http[..], &json].concat()).stdout;
-    let beside = explain(
+    let from_config = explain(
         &server,
         &[&[id.as_str(), "--config", config][..], &json].concat(),
     );
-    let lines = String::from_utf8_lossy(&beside.stdout).lines().count();
+    let lines = String::from_utf8_lossy(&from_config.stdout).lines().count();
     assert_eq!(lines, count);
-    assert!(over_http == beside.stdout, "both say the same");
+    assert!(over_http == from_config.stdout, "both say the same");
 }
 
 #[test]
@@ -151,16 +151,16 @@ fn the_command_says_the_same_next_to_a_running_service_over_http_and_after_its_e
     let config = config.to_str().expect("a plain path");
     let url = server.internal_url.clone();
     let over_http = [id.as_str(), "--url", &url, "--token", "env:TEST_TOKEN"];
-    let beside = [id.as_str(), "--config", config];
+    let from_config = [id.as_str(), "--config", config];
 
     let table = explain(&server, &over_http);
     assert_eq!(table.status.code(), Some(0), "{table:?}");
-    assert_eq!(explain(&server, &beside).stdout, table.stdout);
+    assert_eq!(explain(&server, &from_config).stdout, table.stdout);
     let shown = String::from_utf8_lossy(&table.stdout).into_owned();
     for expected in ["pending -> succeeded", "(new) -> pending", ACK, "2026"] {
         assert!(shown.contains(expected), "`{expected}` in: {shown}");
     }
-    let json = explain(&server, &[&beside[..], &["--output", "json"]].concat());
+    let json = explain(&server, &[&from_config[..], &["--output", "json"]].concat());
     let lines = String::from_utf8_lossy(&json.stdout).into_owned();
     let lines: Vec<Value> = lines
         .lines()
@@ -169,7 +169,7 @@ fn the_command_says_the_same_next_to_a_running_service_over_http_and_after_its_e
     assert_eq!(lines, explained(&server, &refund));
 
     server.terminate();
-    assert_eq!(explain(&server, &beside).stdout, table.stdout);
+    assert_eq!(explain(&server, &from_config).stdout, table.stdout);
 
     let gone = [
         "rf_01890a5d-ac96-774b-bcce-b302099a8057",

@@ -201,11 +201,11 @@ const REFUSED_REPORTS: &[Row] = &[
 const REFUSED_CALLBACKS: &[Row] = &[
     CALLBACK,
     Row {
-        path: "/callbacks/payermax/nobody",
+        path: "/callbacks/payermax/unknown",
         ..CALLBACK
     },
     Row {
-        path: "/relays/quickpay/nobody/R-1",
+        path: "/relays/quickpay/unknown/R-1",
         ..CALLBACK
     },
     Row {

@@ -80,7 +80,7 @@ fn refusals_come_through_as_they_are() {
         (
             "unknown account",
             "POST",
-            "/callbacks/payermax/nobody",
+            "/callbacks/payermax/unknown",
             vec![("content-type", "application/json"), ("sign", &good)],
             SAMPLE,
         ),

@@ -202,7 +202,7 @@ fn an_authorization_that_is_given_twice_or_hashed_wrongly_says_so_and_is_shown_n
             "is not Bearer and one token",
         ),
         (
-            "Authorization: Bearer nobody-has-this\r\n",
+            "Authorization: Bearer an-unknown-token\r\n",
             "that of no reader",
         ),
         (
@@ -230,7 +230,7 @@ fn an_authorization_that_is_given_twice_or_hashed_wrongly_says_so_and_is_shown_n
     assert!(text(&shown["why"]).contains("given twice"), "{shown:#}");
     let log = server.log();
     assert!(log.contains("Authorization is given twice"), "{log}");
-    for secret in [READER_TOKEN, EPAY_TOKEN, hashed, "nobody-has-this", "YTpi"] {
+    for secret in [READER_TOKEN, EPAY_TOKEN, hashed, "an-unknown-token", "YTpi"] {
         assert!(!log.contains(secret) && !shown.to_string().contains(secret));
     }
 }

@@ -189,7 +189,7 @@ fn a_relay_without_a_good_fresh_signature_is_refused() {
             .status,
         401
     );
-    let elsewhere = "/relays/quickpay/nobody/R-1";
+    let elsewhere = "/relays/quickpay/unknown/R-1";
     assert_eq!(
         server
             .relay_as(elsewhere, &body, "msg_1", &now, &good)

@@ -20,7 +20,7 @@ fn busy(receiver: &Receiver) -> Server {
     server.post_signed(MAIN, SAMPLE, "AAAA");
     server.post("/callbacks/none", &[], "x");
     server.get("/v1/consumers/erp/events").expect_json(200);
-    server.get_as("nobody", "/v1/refunds");
+    server.get_as("unknown", "/v1/refunds");
     wait_for("an event to be pushed", || receiver.pushed().pop());
     server
 }

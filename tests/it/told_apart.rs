@@ -216,7 +216,7 @@ fn a_secret_path_takes_what_knows_it_and_shows_it_nowhere() {
         format!("/callbacks/paycools/my/{ID_PATH}"),
         format!("/callbacks/paycools/id/{MY_PATH}"),
         format!("/callbacks/paycools/my/{MY_PATH}x"),
-        format!("/callbacks/paycools/nobody/{MY_PATH}"),
+        format!("/callbacks/paycools/unknown/{MY_PATH}"),
         format!("/callbacks/payermax/my/{MY_PATH}"),
     ] {
         server.post_json(&path, &body).expect(401, UNAUTHORIZED);

@@ -68,8 +68,8 @@ fn paths() -> Vec<Row> {
         "/callbacks/payermax/main%00",
         "/callbacks/payermax/%2e%2e",
         "/callbacks/payermax/ma%69n",
-        "/callbacks/payermax/nobody",
-        "/callbacks/nobody/main",
+        "/callbacks/payermax/unknown",
+        "/callbacks/unknown/main",
         "/callbacks/quickpay/store-1",
         "/callbacks/epay/default",
     ];

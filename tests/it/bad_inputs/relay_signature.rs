@@ -126,11 +126,11 @@ fn accounts() -> Vec<Row> {
         ("another account's secret", other),
         (
             "an unknown account",
-            relayed("/relays/quickpay/nobody/", &no, text.clone()),
+            relayed("/relays/quickpay/unknown/", &no, text.clone()),
         ),
         (
             "an unknown provider",
-            relayed("/relays/nobody/store-1/", &no, text.clone()),
+            relayed("/relays/unknown/store-1/", &no, text.clone()),
         ),
         (
             "an account that sends callbacks",

@@ -301,7 +301,12 @@ fn each_system_says_the_outcomes_that_it_has_words_for() {
 #[test]
 fn what_cannot_be_signed_or_addressed_is_exit_2_and_one_line() {
     let server = server();
-    let bson = ["--format", "bson", "--token-env", "A_VARIABLE_NOBODY_SETS"];
+    let bson = [
+        "--format",
+        "bson",
+        "--token-env",
+        "A_VARIABLE_THAT_IS_UNSET",
+    ];
     for (system, path, key, more, word) in [
         ("payermax", MAIN, "not-there.pem", &[][..], "not-there.pem"),
         (
@@ -335,7 +340,7 @@ fn what_cannot_be_signed_or_addressed_is_exit_2_and_one_line() {
             "two",
         ),
         ("quickpay", QUICKPAY, "", &["--amount", "0.001"], "0.001"),
-        ("epay", EPAY, "", &bson, "A_VARIABLE_NOBODY_SETS"),
+        ("epay", EPAY, "", &bson, "A_VARIABLE_THAT_IS_UNSET"),
         ("epay", EPAY, "", &["--batchno", "a/b"], "--batchno"),
     ] {
         let output = trigger(&server, system, path, key, more);

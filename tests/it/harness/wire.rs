@@ -32,7 +32,7 @@ impl Wire {
     /// Connects to `http://…` or a bare address.
     pub fn open(address: &str) -> Self {
         let address = address.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).expect("somebody listens");
+        let stream = TcpStream::connect(address).expect("the server listens");
         Self::of(stream)
     }
 
@@ -135,7 +135,7 @@ fn statuses(mut bytes: &[u8]) -> Vec<u16> {
 /// `count` connections that are opened and say nothing.
 pub fn silent(address: SocketAddr, count: usize) -> Vec<Wire> {
     (0..count)
-        .map(|_| Wire::of(TcpStream::connect(address).expect("somebody listens")))
+        .map(|_| Wire::of(TcpStream::connect(address).expect("the server listens")))
         .collect()
 }
 

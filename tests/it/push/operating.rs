@@ -148,8 +148,8 @@ fn the_command_says_what_is_wrong_and_takes_no_token_as_an_argument() {
     };
     failed(&command(&server, "wrong", &["list"]), 1, "401");
     failed(&command(&server, FEED_TOKEN, &["list"]), 1, "operate");
-    let nobody = command(&server, READER_TOKEN, &["recover", "nobody"]);
-    failed(&nobody, 1, "404");
+    let unknown = command(&server, READER_TOKEN, &["recover", "unknown"]);
+    failed(&unknown, 1, "404");
     let since = ["recover", "erp", "--since", "soon"];
     failed(&command(&server, READER_TOKEN, &since), 2, "earliest");
     let plain = Command::new(PROGRAM)
