@@ -1,4 +1,4 @@
-//! The floor below every figure of callbacks: the same framework, the same reading of the config and the
+//! The baseline of every figure of callbacks: the same framework, the same parsing of the config and the
 //! same verification, the provider's acknowledgement, and nothing stored. For measuring, never for
 //! serving: what it acknowledges is lost.
 //!

@@ -192,7 +192,7 @@ async fn keep_sending(
     let mut sent_at = Instant::now();
     loop {
         if let Some(pace) = &pace {
-            // One that is sent late is counted from when it was due: the wait is the server's doing.
+            // One that is sent late is counted from when it was due: the server caused the wait.
             sent_at = pace.next_due();
             sleep_until(sent_at.into()).await;
         }

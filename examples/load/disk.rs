@@ -1,4 +1,4 @@
-//! What one durable write costs on a disk: the floor under every acknowledged callback.
+//! The cost of one durable write on a disk: the lower bound for every acknowledged callback.
 //!
 //! A receiver that answers only after the commit can never be faster at one connection than one
 //! append and one fdatasync; figures are judged against this one of the same disk and minute.

@@ -86,7 +86,7 @@ async fn patient(shared: &Arc<Shared>, connections: u16) {
         let shared = Arc::clone(shared);
         senders.spawn(async move {
             while !shared.is_over() {
-                // A server that cuts a flood off is met again.
+                // The server closed the connection; connect again.
                 let Ok(mut connection) = Connection::open(&shared.authority).await else {
                     continue;
                 };

@@ -1,9 +1,9 @@
 //! Measures a refund receiver from outside: a closed loop of signed `PayerMax` callbacks (or
-//! of reads) over keep-alive connections, and the speed of the disk that such figures hang on.
+//! of reads) over keep-alive connections, and the speed of the disk, on which such figures depend.
 //!
 //! It knows nothing of this crate's library on purpose: any server that speaks the same wire
 //! form can be put under the same load, and a mistake in the library cannot hide in here too.
-//! Client and server usually share one small machine, so everything dear (signing, building
+//! Client and server usually share one small machine, so everything expensive (signing, building
 //! requests) happens before the clock starts and one thread drives all connections.
 
 mod client;
@@ -39,10 +39,10 @@ const APPLY_GRACE: Duration = Duration::from_secs(1);
 /// Enough signed requests for a first look; a measurement names its own number.
 const PREPARE_NEW: usize = 20_000;
 
-/// Bad requests of a flood; they are sent round and round.
+/// Bad requests of a flood; they are sent repeatedly.
 const FLOOD_SET: usize = 1_000;
 
-/// Duplicates are sent round and round, a few are as good as many.
+/// Duplicates are sent repeatedly, so a few are enough.
 const PREPARE_DUPLICATES: usize = 1_000;
 
 const EXAMPLE: &str = "\

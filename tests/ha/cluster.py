@@ -161,7 +161,7 @@ class Cluster:
         return next((node for node in NODES if self.is_primary(node)), None)
 
     def members(self):
-        """What the cluster says of its members."""
+        """The members, as Patroni lists them."""
         for node in NODES:
             answer = ask(node, 8008, "GET", "/cluster")
             if answer and answer[0] == 200:
@@ -195,7 +195,7 @@ class Cluster:
         if node in self.synchronous():
             ask(leader, 8008, "POST", "/switchover", {"leader": leader, "candidate": node}, timeout=60)
         else:
-            # Only by this word does Patroni take a standby that is not synchronous.
+            # Only a failover lets Patroni promote a standby that is not synchronous.
             ask(leader, 8008, "POST", "/failover", {"candidate": node}, timeout=60)
         wait_for(f"{node} to be the primary", lambda: self.primary() == node)
         self.wait_until_whole()

@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 EVENT_AT = 10
 # New callbacks a second, over all targets.
 RATE = 40
-# Longest time for what is left over once no new ones come.
+# Max time to drain the retries after the last new callback.
 DRAIN_MAX = 90
 
 
@@ -103,7 +103,7 @@ class Drill:
         return row
 
     def restore(self):
-        """Puts everything back that an experiment has taken."""
+        """Restores everything that an experiment has broken."""
         for node in NODES:
             net.heal(node)
             self.cluster.thaw(node)

@@ -1,4 +1,4 @@
-"""The experiments: what is broken, when, and what is put back. The event comes at second 10 of each."""
+"""The experiments: what is broken, when, and what is restored. The event comes at second 10 of each."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""What an experiment has shown: gaps, and whether everything that was acknowledged is there, once."""
+"""The verdict of an experiment: gaps, and whether every acknowledged callback is stored once."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ ANSWER_MAX = 5.0
 AGAIN_MAX = {"a": 2.0, "b": 5.0, "c": 2.0}
 CONNECTIONS_MAX = 12
 LINES_MAX = 1
-# A look that came a moment later, on a machine that does everything at once.
+# Tolerance for a delayed probe on a busy machine.
 TOLERANCE = 0.3
 
 COLUMNS = ("experiment", "gap A", "gap B", "promoted after", "acks again after promotion",
@@ -89,7 +89,7 @@ class Judge:
         self.last_event = len(events)
         known = {event["sequence"]: event["id"] for event in events}
         for pages in watch.followed.values():
-            # A reader was told something that is not, or not there, in the feed.
+            # A reader got an event that the feed does not have, or has elsewhere.
             gaps += sum(1 for sequence, id in pages if id is not None and known.get(sequence) != id)
             numbers = [sequence for sequence, _ in pages]
             gaps += sum(1 for one, next in zip(numbers, numbers[1:]) if next != one + 1)
@@ -116,7 +116,7 @@ class Judge:
         return "" if done.returncode == 0 else done.stdout[-2000:] + done.stderr[-500:]
 
     def readiness(self, watch, event_at):
-        """For each instance: after how long it said 503, and the slowest answer."""
+        """For each instance: the time until it answered 503, and the slowest answer."""
         by_instance = defaultdict(list)
         for at, name, status, took in watch.ready:
             if at >= event_at:
@@ -129,7 +129,7 @@ class Judge:
         return shown
 
     def wrong(self, row, waits_for_standby):
-        """What the product promises and this row does not show."""
+        """The promises that this row violates."""
         wrong = [f"{what}: {row[what]}" for what in ("never", "lost", "doubled", "gaps", "audit") if row[what]]
         if row["slowest"] > ANSWER_MAX + TOLERANCE:
             wrong.append(f"an answer took {row['slowest']:.1f} s")

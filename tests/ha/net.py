@@ -1,4 +1,4 @@
-"""Network namespaces with addresses of their own around one bridge; no way leads out of them."""
+"""Network namespaces with addresses of their own around one bridge, without a route to the outside."""
 
 import ctypes
 import os
@@ -81,7 +81,7 @@ def send(name, number):
 
 
 def cut(name):
-    """Drops every packet from and to a namespace, without a word to the other side."""
+    """Drops every packet from and to a namespace silently."""
     rules = "add table inet cut\n" + "".join(
         f"add chain inet cut {hook} {{ type filter hook {hook} priority 0; policy drop; }}\n"
         f'add rule inet cut {hook} {way} "lo" accept\n'
@@ -91,7 +91,7 @@ def cut(name):
 
 
 def heal(name):
-    """Takes `cut` back."""
+    """Undoes `cut`."""
     run(*inside(name, "nft", "delete", "table", "inet", "cut"), check=False)
 
 

@@ -1,4 +1,4 @@
-"""A provider that sends callbacks, and sends each again until it is acknowledged."""
+"""A provider that sends callbacks, and retries each until it is acknowledged."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from services import MERCHANT, PUBLIC
 
 PATH = "/callbacks/payermax/main"
 ACK = b'{"code":"SUCCESS","msg":"Success"}'
-# What a sender waits for an answer.
+# Timeout of a request, in seconds.
 TIMEOUT = 15.0
 # Tries at one address before the other one is asked.
 TRIES = 4
@@ -58,7 +58,7 @@ class Sender:
         self.thread.start()
 
     def stop_new(self):
-        """Ends new callbacks; those that were not acknowledged go on."""
+        """Stops new callbacks; retries go on."""
         self.stopped = time.time()
         self.is_stopped = True
 

@@ -102,7 +102,7 @@ scopes = ["refunds:read", "events:read", "callbacks:read", "operate"]
             after = page[-1]["sequence"]
 
     def read(self, path, timeout=60):
-        """What a reader is answered, asked again while the store is away."""
+        """The answer to a reader, retried while the store is away."""
         def answer():
             status, body = self.get(path, 10.0)
             return body if status == 200 else None
@@ -149,7 +149,7 @@ def count_connections(cluster, node):
 
 
 class Proxy:
-    """HAProxy in a namespace, with a shipped file in which nothing but addresses is replaced."""
+    """HAProxy in a namespace, with a shipped file in which only addresses are replaced."""
 
     def __init__(self, name, file, port, replaced, folder):
         self.name, self.port = name, port

@@ -1,4 +1,4 @@
-"""What is looked at while an experiment runs: who is the primary, readiness, connections, and the feed."""
+"""Observes an experiment: the primary, readiness, connections, and the feed."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from services import count_connections
 
 
 class Watch:
-    """Threads that look and note, until `end`."""
+    """Threads that observe and record, until `end`."""
 
     def __init__(self, cluster, instances, last_event):
         self.cluster, self.instances = cluster, instances
@@ -82,7 +82,7 @@ class Watch:
             self.epochs[instance.name] = page["epoch"]
             known += [(event["sequence"], event["id"]) for event in page["data"]]
         elif status in (409, 422) and epoch:
-            # The reader is told that its numbers count for nothing any more, and begins again.
+            # The reader learns that its history has ended, and begins again.
             self.restarts += 1
             self.epochs.pop(instance.name)
             known[:] = known[:1]

@@ -1,4 +1,4 @@
-"""What the fuzzer has to know beyond the document: BSON, and how a relay signs.
+"""What the fuzzer must know besides the document: BSON, and how a relay signs.
 
 SCHEMATHESIS_RELAY_SECRET is the relay's whsec_ secret.
 """
