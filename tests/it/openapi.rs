@@ -243,14 +243,55 @@ fn members_that_are_always_sent_are_required_and_closed_sets_are_listed() {
     }
 }
 
-/// The first cells of the table under a heading of `docs/errors.md`.
+/// The codes in the table under a heading of `docs/errors.md`, each with its anchor.
 fn documented(heading: &str) -> BTreeSet<String> {
     let page = file("docs/errors.md");
     let section = page.split("\n## ").find(|part| part.starts_with(heading));
     let rows = section.expect("the section is there").lines();
-    rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
-        .map(|(code, _)| code.to_owned())
+    rows.filter_map(|row| row.strip_prefix("| <a id=\"")?.split_once("\"></a>`"))
+        .map(|(anchor, row)| {
+            assert!(row.starts_with(&format!("{anchor}`")), "{anchor}: {row}");
+            anchor.to_owned()
+        })
         .collect()
+}
+
+#[test]
+fn a_problem_has_the_phrase_of_its_status_and_refers_to_its_entry() {
+    let server = Server::usual(Engine::Sqlite);
+    for (method, path, title, code) in [
+        ("GET", "/v1/nothing", "Not Found", "not_found"),
+        (
+            "POST",
+            "/v1/refunds",
+            "Method Not Allowed",
+            "method_not_allowed",
+        ),
+        (
+            "GET",
+            "/v1/refunds?limit=0",
+            "Bad Request",
+            "invalid_parameter",
+        ),
+        (
+            "GET",
+            "/v1/events?after=9999",
+            "Unprocessable Content",
+            "sequence_unknown",
+        ),
+    ] {
+        let url = format!("{}{path}", server.internal_url);
+        let authorization = format!("Bearer {READER_TOKEN}");
+        let headers = [("authorization", authorization.as_str())];
+        let problem: Value = server.client().send(method, &url, &headers, b"").json();
+        assert_eq!(problem["title"], title, "{problem}");
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(
+            problem["type"],
+            format!("/docs/errors.md#{code}"),
+            "{problem}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Errors on the internal listener: RFC 9457 problems with a stable `code`, listed in `docs/errors.md`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -20,25 +21,25 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The type of a 429 (draft-ietf-httpapi-ratelimit-headers-09, section on problem types).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/// Lines about readers whom the store cannot answer.
+/// Log lines about requests of readers that the store could not answer.
 static UNANSWERED: LogLimit = LogLimit::new();
 
-/// Why a reader's request is not answered as asked.
+/// Why a request on the internal listener fails.
 #[derive(Debug)]
 pub enum ApiError {
-    /// 401: no token, or one that is not known; which of them.
+    /// 401: what is wrong with the token.
     Unauthorized(&'static str),
-    /// 401: the token was good until this moment.
+    /// 401: the token expired at this time.
     TokenExpired(Timestamp),
     /// 429: too many requests; seconds after which the next one is taken.
     RateLimited(u64),
-    /// 429: the reader has so many requests under way already.
+    /// 429: the reader has so many requests in flight already.
     TooManyConnections(usize),
-    /// 503: all places of readers are taken.
-    NoPlace,
-    /// 503: the reader has hung up; most likely nobody hears this.
+    /// 503: the slots of all readers are taken.
+    NoSlot,
+    /// 503: the client has closed the connection, so this is hardly ever read.
     HungUp,
-    /// 403: the token is good for other things.
+    /// 403: the scope that the token lacks.
     Forbidden(&'static str),
     /// 404: nothing with this id.
     NotFound(&'static str),
@@ -50,11 +51,11 @@ pub enum ApiError {
     InvalidBody(String),
     /// 409: a payment belongs to another order.
     PaymentOfOtherOrder(String),
-    /// 409: an acknowledgement behind the consumer's place.
+    /// 409: an acknowledgement behind the consumer's cursor.
     AckBackwards(String),
     /// 409: the reader has as many consumers as it may have.
     TooManyConsumers(String),
-    /// 409: the reader's place is of a history that a restore has ended.
+    /// 409: the reader's cursor is of a history that a restore has ended.
     FeedRestarted {
         /// The present history.
         epoch: String,
@@ -69,13 +70,13 @@ pub enum ApiError {
     InvalidConfig(Vec<String>),
     /// 408, 413, 415: the body was not read.
     Body(PublicError),
-    /// 500: what was asked for lies in a damaged part of the store.
+    /// 500: the data is in a damaged part of the store.
     Damaged,
-    /// 503: our own trouble.
+    /// 503: the store cannot answer.
     Unavailable(StoreError),
 }
 
-/// The stable word of a problem; `docs/errors.md` lists them all.
+/// The stable code of a problem; each has its entry in `docs/errors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProblemCode)]
@@ -103,7 +104,6 @@ pub enum Code {
 }
 
 impl Code {
-    /// The status that goes with it.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthorized | Self::TokenExpired => StatusCode::UNAUTHORIZED,
@@ -125,30 +125,28 @@ impl Code {
         }
     }
 
-    /// The same for every problem of this code.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Unauthorized => "No valid bearer token",
-            Self::TokenExpired => "The bearer token has expired",
-            Self::Forbidden => "The token lacks a scope",
-            Self::NotFound => "Nothing is there",
-            Self::MethodNotAllowed => "Another method is needed",
-            Self::InvalidParameter => "A parameter is not valid",
-            Self::InvalidBody => "The body is not valid",
-            Self::PaymentOfOtherOrder => "A payment has another order",
-            Self::AckBackwards => "The consumer is further on",
-            Self::TooManyConsumers => "No further consumer",
-            Self::TooManyConnections => "Too many requests at once",
-            Self::FeedRestarted => "The feed has another history now",
-            Self::SequenceUnknown => "No event has this number",
-            Self::InvalidConfig => "The config is refused; the old one stays in effect",
-            Self::RequestTimeout => "The body took too long",
-            Self::PayloadTooLarge => "The body is too large",
-            Self::UnsupportedMediaType => "The body is not plain JSON",
-            Self::RateLimited => "Too many requests",
-            Self::StoreDamaged => "A part of the store cannot be read",
-            Self::Unavailable => "Try again shortly",
+    /// The reason phrase of the status (RFC 9110 §15); what is special about the problem is in the code.
+    pub fn title(self) -> &'static str {
+        match self.status() {
+            // The framework has the phrases of RFC 7231 for these two.
+            StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+            StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+            status => status.canonical_reason().unwrap_or_default(),
         }
+    }
+
+    /// The `type` of a problem: the entry of its code in the repository's page on errors.
+    pub fn type_uri(self) -> Cow<'static, str> {
+        match self {
+            Self::RateLimited => QUOTA_EXCEEDED.into(),
+            _ => format!("/docs/errors.md#{self}").into(),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -156,9 +154,9 @@ impl Code {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
-    #[schema(format = "uri-reference", example = "about:blank")]
-    kind: &'static str,
-    #[schema(example = "A parameter is not valid")]
+    #[schema(value_type = String, format = "uri-reference", example = "/docs/errors.md#invalid_parameter")]
+    kind: Cow<'static, str>,
+    #[schema(example = "Bad Request")]
     title: &'static str,
     #[schema(example = 400)]
     status: u16,
@@ -195,7 +193,6 @@ impl ResponseError for ApiError {
 }
 
 impl ApiError {
-    /// The stable word.
     fn code(&self) -> Code {
         match self {
             Self::Unauthorized(_) => Code::Unauthorized,
@@ -216,7 +213,7 @@ impl ApiError {
             Self::Body(PublicError::TooLarge) => Code::PayloadTooLarge,
             Self::Body(PublicError::TooSlow) => Code::RequestTimeout,
             Self::Body(PublicError::UnsupportedMedia(_)) => Code::UnsupportedMediaType,
-            Self::NoPlace
+            Self::NoSlot
             | Self::HungUp
             | Self::Body(PublicError::Unavailable(_))
             | Self::Unavailable(_) => Code::Unavailable,
@@ -230,15 +227,17 @@ impl ApiError {
                 format!("{why}; send Authorization: Bearer TOKEN of a configured reader")
             }
             Self::TokenExpired(moment) => {
-                format!("it expired at {moment}; ask the operator for another")
+                format!("the token expired at {moment}; ask the operator for a new one")
             }
-            Self::RateLimited(seconds) => format!("the next request is taken in {seconds} s"),
+            Self::RateLimited(seconds) => {
+                format!("the rate limit is used up; retry in {seconds} s")
+            }
             Self::TooManyConnections(most) => format!(
-                "the reader has {most} requests under way, open streams among them, and may have no \
-                 more (max_connections); end some, or wait"
+                "the reader has {most} requests in flight, open streams included, and its max_connections \
+                 allows no more; close some, or wait"
             ),
-            Self::NoPlace => "the requests of readers fill every place; try again".into(),
-            Self::HungUp => "the connection was closed before the answer was there".into(),
+            Self::NoSlot => "requests of readers use every slot of the listener; retry".into(),
+            Self::HungUp => "the client closed the connection before the response was ready".into(),
             Self::Forbidden(scope) => format!("this call needs the scope {scope}"),
             Self::NotFound(what) => format!("no {what} with this id"),
             Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
@@ -252,13 +251,13 @@ impl ApiError {
             Self::InvalidConfig(errors) => errors.join("; "),
             Self::Body(error) => error.text(),
             Self::Damaged => {
-                "it lies in a damaged part of the store; the operator's log has the details".into()
+                "the data is in a damaged part of the store; the operator's log has the details"
+                    .into()
             }
-            Self::Unavailable(_) => "the store cannot answer at the moment".into(),
+            Self::Unavailable(_) => "the store cannot answer at the moment; retry".into(),
         }
     }
 
-    /// The answer, RFC 9457.
     pub fn response(&self) -> HttpResponse {
         let code = self.code();
         let mut response = HttpResponse::build(code.status());
@@ -267,7 +266,7 @@ impl ApiError {
         if let Self::Unavailable(error) = self
             && let Some(kept_back) = UNANSWERED.may_say()
         {
-            tracing::error!(%error, kept_back, "a reader could not be answered");
+            tracing::error!(%error, kept_back, "the store could not answer a request of a reader");
         }
         let (epoch, last_sequence) = match self {
             Self::FeedRestarted { epoch, last, .. } => (Some(epoch.clone()), Some(*last)),
@@ -275,11 +274,7 @@ impl ApiError {
         };
         let is_limited = code == Code::RateLimited;
         let problem = Problem {
-            kind: if is_limited {
-                QUOTA_EXCEEDED
-            } else {
-                "about:blank"
-            },
+            kind: code.type_uri(),
             title: code.title(),
             status: code.status().as_u16(),
             detail: self.detail(),
@@ -312,7 +307,7 @@ impl ApiError {
             Self::MethodNotAllowed(allowed) => {
                 response.insert_header((header::ALLOW, allowed.as_str()));
             }
-            Self::TooManyConnections(_) | Self::NoPlace | Self::HungUp | Self::Unavailable(_) => {
+            Self::TooManyConnections(_) | Self::NoSlot | Self::HungUp | Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             Self::Forbidden(_)

@@ -14,11 +14,11 @@ use utoipa::openapi::{Ref, RefOr};
 use crate::http::internal::problem;
 use crate::http::internal::problem::Code;
 
-/// That the reader has the content already.
+/// The reader has the present content already.
 pub enum NotModified {}
-/// What every call of a reader can answer.
+/// Problems of each call with a token.
 pub enum Reading {}
-/// The same, and that there is nothing with this id.
+/// The same, and 404.
 pub enum ReadingOne {}
 /// What a registration can answer.
 pub enum Registering {}
@@ -36,12 +36,12 @@ pub enum Recovering {}
 /// What a reload can answer.
 pub enum Reloading {}
 
-/// What a callback or a relay can be refused with.
-pub enum Refusing {}
-/// What a call of `EPay` can be refused with.
-pub enum RefusingEpay {}
+/// What a callback or a relay can be rejected with.
+pub enum Rejecting {}
+/// What a call of `EPay` can be rejected with.
+pub enum RejectingEpay {}
 
-/// Problems of whoever the reader is.
+/// Problems that each call with a token can have.
 const OF_READER: [Code; 8] = [
     Code::InvalidParameter,
     Code::Unauthorized,
@@ -139,25 +139,28 @@ impl IntoResponses for Reloading {
     }
 }
 
-impl IntoResponses for Refusing {
+impl IntoResponses for Rejecting {
     fn responses() -> Responses {
-        refusals(
+        rejections(
             "Refusal",
             &["application/json"],
             &[
                 (400, "Not what this provider sends"),
-                (401, "Not proven"),
+                (
+                    401,
+                    "The signature is missing or wrong, or the account is unknown",
+                ),
                 (404, "Not a path of this kind"),
                 (408, TOO_SLOW),
                 (413, TOO_LARGE),
                 (415, "Not application/json in UTF-8, or encoded"),
-                (503, OUR_TROUBLE),
+                (503, UNAVAILABLE),
             ],
         )
     }
 }
 
-impl IntoResponses for RefusingEpay {
+impl IntoResponses for RejectingEpay {
     fn responses() -> Responses {
         let formats = [
             "application/json",
@@ -166,7 +169,7 @@ impl IntoResponses for RefusingEpay {
             "text/xml",
             "application/bson",
         ];
-        refusals(
+        rejections(
             "EpayMessage",
             &formats,
             &[
@@ -175,7 +178,7 @@ impl IntoResponses for RefusingEpay {
                 (408, TOO_SLOW),
                 (413, TOO_LARGE),
                 (415, "Another media type, or encoded"),
-                (503, OUR_TROUBLE),
+                (503, UNAVAILABLE),
             ],
         )
     }
@@ -183,10 +186,10 @@ impl IntoResponses for RefusingEpay {
 
 const TOO_SLOW: &str = "The body took longer than 10 s";
 const TOO_LARGE: &str = "More than 65 536 bytes";
-const OUR_TROUBLE: &str = "Our own trouble; nothing is promised";
+const UNAVAILABLE: &str = "Temporarily unavailable; the request was not stored. Retry.";
 
 /// Answers of the public listener with a body of this schema, in each of these media types.
-fn refusals(schema: &str, formats: &[&str], of: &[(u16, &str)]) -> Responses {
+fn rejections(schema: &str, formats: &[&str], of: &[(u16, &str)]) -> Responses {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
         .build();
@@ -219,21 +222,23 @@ fn of(codes: &[Code]) -> Responses {
 }
 
 fn response(status: u16, codes: &[Code]) -> Response {
-    let titles: Vec<_> = codes.iter().map(|code| code.title()).collect();
+    let title = codes.first().map_or("", |code| code.title());
+    let words: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
     let examples = codes.iter().map(|code| {
-        let word = json!(code);
-        let name = word.as_str().unwrap_or_default().to_owned();
         let value = json!({
-            "type": "about:blank", "title": code.title(), "status": status,
-            "detail": "…", "code": word,
+            "type": code.type_uri(), "title": title, "status": status,
+            "detail": "…", "code": code,
         });
-        (name, ExampleBuilder::new().value(Some(value)).build())
+        (
+            code.to_string(),
+            ExampleBuilder::new().value(Some(value)).build(),
+        )
     });
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .examples_from_iter(examples);
     let response = ResponseBuilder::new()
-        .description(titles.join("; "))
+        .description(format!("{title}: {}", words.join(", ")))
         .content(problem::MEDIA_TYPE, content.build());
     match status {
         401 => with_header("WWW-Authenticate", response),

@@ -16,7 +16,7 @@ use super::rejection;
 use crate::domain::claim::Account;
 use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::ProviderCallback;
-use crate::http::openapi::responses::Refusing;
+use crate::http::openapi::responses::Rejecting;
 use crate::http::server::headers;
 use crate::http::server::headers::{Lookup, not_json};
 use crate::http::{App, Rules};
@@ -39,7 +39,7 @@ const PATH: &str = "/callbacks/";
     request_body = ProviderCallback,
     responses(
         (status = 200, description = "On disk; the exact body that this provider expects", body = Object),
-        Refusing
+        Rejecting
     )
 )]
 pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {

@@ -18,7 +18,7 @@ use crate::domain::close_out::{Progress, Refusal};
 use crate::http::App;
 use crate::http::internal::access::auth::{bearer, bearer_problem};
 use crate::http::openapi::bodies::{EpayReport, EpayResult};
-use crate::http::openapi::responses::RefusingEpay;
+use crate::http::openapi::responses::RejectingEpay;
 use crate::http::server::headers;
 use crate::http::server::headers::{content_type_as_sent, joined, kept_header, single_header};
 use crate::intake::{Applied, Notification};
@@ -51,7 +51,7 @@ const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
             (EpayResult = "application/xml"), (EpayResult = "text/xml"),
             (EpayResult = "application/bson")
         )),
-        RefusingEpay
+        RejectingEpay
     )
 )]
 pub async fn receive_or_not_found(

@@ -15,7 +15,7 @@ use crate::domain::external_id::CHARS_MAX_UNDOCUMENTED;
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::RelayedReply;
-use crate::http::openapi::responses::Refusing;
+use crate::http::openapi::responses::Rejecting;
 use crate::http::path::last_number;
 use crate::http::server::headers;
 use crate::http::server::headers::Lookup;
@@ -38,7 +38,7 @@ use crate::store::StoreError;
     request_body = RelayedReply,
     responses(
         (status = 200, description = "Where the refund stands", body = RelayAnswer),
-        Refusing
+        Rejecting
     )
 )]
 pub async fn receive(

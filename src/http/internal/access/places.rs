@@ -48,7 +48,7 @@ impl ReaderPlaces {
             return Err(ApiError::TooManyConnections(most));
         }
         if held.all >= self.room {
-            return Err(ApiError::NoPlace);
+            return Err(ApiError::NoSlot);
         }
         held.all += 1;
         held.of_reader.insert(reader.name.clone(), of_reader + 1);
