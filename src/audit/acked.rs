@@ -114,7 +114,7 @@ impl AckedRefund<'_> {
         let mut stored: BTreeMap<String, (usize, i64)> = BTreeMap::new();
         // Deliveries of which only a part is signed may be counted under the bytes of another.
         let mut spare = 0;
-        for row in snapshot.bodies_under_number(&self.account, self.refund_no)? {
+        for row in snapshot.callbacks_under_number(&self.account, self.refund_no)? {
             let digest = hex(&sha256(&row.body));
             if part_digest(&self.account.provider, &row.body).is_some() {
                 let own = self.digests.get(&digest).copied().unwrap_or_default();

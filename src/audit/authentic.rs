@@ -10,10 +10,10 @@ use crate::domain::claim::{Claim, CloseOutKey};
 use crate::providers::epay;
 use crate::providers::epay::caller;
 use crate::providers::{About, Registry, Rejection, Request, VerifiedClaim};
-use crate::store::AuditedCallback;
+use crate::store::CallbackRow;
 
 /// Violations; `None` where the config cannot tell.
-pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Vec<String>> {
+pub fn of_callback(callback: &CallbackRow, registry: &Registry) -> Option<Vec<String>> {
     let headers: Map<String, Value> = serde_json::from_str(&callback.headers).unwrap_or_default();
     let header = |name: &str| headers.get(name).and_then(Value::as_str);
     let found = if callback.account.provider == caller::PROVIDER {
@@ -49,7 +49,7 @@ pub fn of_callback(callback: &AuditedCallback, registry: &Registry) -> Option<Ve
 /// `None` where the account or the key is no longer configured, and where an earlier release stored a
 /// callback that is not about a refund.
 fn verify<'a>(
-    callback: &'a AuditedCallback,
+    callback: &'a CallbackRow,
     registry: &Registry,
     header: &'a dyn Fn(&str) -> Option<&'a str>,
 ) -> Option<Result<VerifiedClaim, Rejection>> {

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::crypto::sha256;
 use crate::providers::{part_digest, relay};
-use crate::store::AuditedCallback;
+use crate::store::CallbackRow;
 
 /// The digest covers the whole body, the signed part of it, or a relayed message's id and body.
-pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
+pub fn of_callback(callback: &CallbackRow) -> Vec<String> {
     let body = &callback.body;
     let is_body = callback.delivery_key == sha256(body);
     let is_part = || {

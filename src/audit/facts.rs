@@ -7,7 +7,7 @@ use crate::domain::close_out::{CloseOut, Progress};
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
-use crate::store::{HandledApplication, Snapshot, StoreError, StoredClaim};
+use crate::store::{CallbackClaim, HandledApplication, Snapshot, StoreError};
 
 /// A stored callback, as far as it can be read.
 pub struct Said {
@@ -29,8 +29,8 @@ impl Said {
     }
 }
 
-impl From<StoredClaim> for Said {
-    fn from(stored: StoredClaim) -> Self {
+impl From<CallbackClaim> for Said {
+    fn from(stored: CallbackClaim) -> Self {
         let claim = stored.claim.as_deref();
         Self {
             id: stored.id,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::facts::RefundFacts;
 use crate::domain::close_out::Progress;
 use crate::domain::time::Timestamp;
-use crate::store::AuditedCallback;
+use crate::store::CallbackRow;
 
 /// A running service applies a callback within this time, measured to the newest callback.
 const APPLIED_WITHIN: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const ATTEMPTS_MAX: i64 = 4;
 
 /// Whether a callback waits too long for transaction 2. The newest callback serves as the clock, so that a
 /// stopped store reports nothing.
-pub fn of_callback(callback: &AuditedCallback, newest: Option<Timestamp>) -> Vec<String> {
+pub fn of_callback(callback: &CallbackRow, newest: Option<Timestamp>) -> Vec<String> {
     if callback.verdict.is_some() {
         return Vec::new();
     }

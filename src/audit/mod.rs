@@ -130,20 +130,21 @@ impl Walk<'_> {
             // Verified outside the snapshot: this takes most of the time.
             for callback in &page {
                 self.callback(callback);
-                let stuck = live::of_callback(callback, newest);
-                self.report.note(Rule::Live, &callback.id, stuck);
+                let stuck = live::of_callback(&callback.0, newest);
+                self.report.note(Rule::Live, &callback.0.id, stuck);
             }
             match page.last() {
-                Some(last) => after = Some(last.id),
+                Some((last, _)) => after = Some(last.id),
                 None => return Ok(()),
             }
         }
     }
 
-    fn callback(&mut self, callback: &AuditedCallback) {
+    fn callback(&mut self, audited: &AuditedCallback) {
+        let (callback, _) = audited;
         let (report, id) = (&mut self.report, callback.id);
         report.note(Rule::Durable, &id, durable::of_callback(callback));
-        report.note(Rule::Whole, &id, whole::of_callback(callback));
+        report.note(Rule::Whole, &id, whole::of_callback(audited));
         let registry = self.means.registry;
         match registry.and_then(|registry| authentic::of_callback(callback, registry)) {
             Some(problems) => report.note(Rule::Authentic, &id, problems),

@@ -8,9 +8,9 @@ use crate::domain::order::OrderState;
 use crate::store::AuditedCallback;
 
 /// An applied callback with a claim points to the refund of its number; any other callback to none.
-pub fn of_callback(callback: &AuditedCallback) -> Vec<String> {
+pub fn of_callback((callback, refund): &AuditedCallback) -> Vec<String> {
     let has_effect = callback.verdict.is_some() && callback.claim.is_some();
-    let problem = match (&callback.refund_id, &callback.refund) {
+    let problem = match (&callback.refund_id, refund) {
         (None, _) if has_effect => "is applied, but has no refund",
         (Some(_), _) if !has_effect => "points to a refund, but is not applied",
         (Some(_), None) => "points to a refund that does not exist",

@@ -18,7 +18,7 @@ use crate::domain::refund::rule::Rule;
 use crate::domain::time::Timestamp;
 use crate::providers::epay::caller;
 use crate::providers::{Form, Registry};
-use crate::store::{AppliedClaim, CallbackRow, Snapshot, StoreError, read_claim};
+use crate::store::{CallbackClaim, CallbackRow, Snapshot, StoreError, read_claim};
 
 /// Max callbacks of one refund that are replayed; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
@@ -219,9 +219,9 @@ impl Findings {
             Some((refund, _)) => snapshot.applied_claims(refund.id, HISTORY_MAX)?,
             None => Vec::new(),
         };
-        let history = history.iter().map(|said: &AppliedClaim| {
-            let claim = read_claim(&said.claim)?;
-            Ok((said.id, claim, said.received_at))
+        let history = history.iter().filter_map(|said: &CallbackClaim| {
+            let claim = read_claim(said.claim.as_deref()?);
+            Some(claim.map(|claim| (said.id, claim, said.received_at)))
         });
         Ok(Some(Self {
             history: history.collect::<Result<_, StoreError>>()?,

@@ -12,7 +12,7 @@ use crate::domain::ids::CallbackId;
 use crate::domain::time::Timestamp;
 use crate::failpoints::{crash_point, planted};
 use crate::providers::VerifiedClaim;
-use crate::store::{ACCEPT_MAX, Lane, NewCallback, Store, StoreError, Stored};
+use crate::store::{ACCEPT_MAX, Lane, NewCallback, Receipt, Store, StoreError};
 
 /// How long the process that accepted a callback has to apply it before resume takes it over.
 const APPLY_GRACE: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub struct Accepted {
     /// When accepting began; the sender's deadline counts from here.
     pub(super) began: Instant,
     /// Whether the same bytes were stored before.
-    pub stored: Stored,
+    pub stored: Receipt,
 }
 
 impl Accepted {
@@ -80,13 +80,13 @@ impl Intake {
         };
         let stored = store_callback(&self.store, callback, began).await?;
         crash_point!("accepted-not-answered");
-        if let (Stored::New, Some(claim)) = (stored, &claim) {
+        if let (Receipt::New, Some(claim)) = (stored, &claim) {
             warn_of_unreadable(id, &account, claim);
         }
         Ok(Accepted {
             id: match stored {
-                Stored::New => id,
-                Stored::Before { id, .. } => id,
+                Receipt::New => id,
+                Receipt::Repeat { id, .. } => id,
             },
             account,
             claim,
@@ -124,7 +124,7 @@ async fn store_callback(
     store: &Store,
     callback: NewCallback,
     began: Instant,
-) -> Result<Stored, StoreError> {
+) -> Result<Receipt, StoreError> {
     let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
     let claim = callback.claim.as_ref().map_or(0, String::len);
     let bytes = callback.body.len() + callback.headers.len() + claim;
@@ -132,7 +132,7 @@ async fn store_callback(
         store.write_later("accept", lane, bytes, move |tx| {
             tx.store_callback(&callback).map(drop)
         })?;
-        return Ok(Stored::New);
+        return Ok(Receipt::New);
     }
     let until = began + ACCEPT_MAX;
     store

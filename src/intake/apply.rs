@@ -16,7 +16,7 @@ use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
-use crate::store::{DueCallback, Lane, Locked, LogLimit, StoreError, Stored, Tx, read_claim};
+use crate::store::{Lane, Locked, LogLimit, PendingCallback, Receipt, StoreError, Tx, read_claim};
 
 /// Deadline for an answer that waits for transaction 2, from the start of accepting. Later than this the
 /// caller has given up, and resume applies the callback.
@@ -54,7 +54,7 @@ impl Intake {
     pub async fn apply(&self, accepted: Accepted) -> Result<Applied, StoreError> {
         let until = accepted.began + ANSWER_MAX;
         match accepted.stored {
-            Stored::New => {
+            Receipt::New => {
                 let (id, due) = (accepted.id, Due::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
                 match self.store.write_until("apply", lane, until, work).await {
@@ -66,7 +66,7 @@ impl Intake {
                     Err(error) => Err(error),
                 }
             }
-            Stored::Before { id, .. } => {
+            Receipt::Repeat { id, .. } => {
                 let lane = Due::from(accepted).lane();
                 self.apply_again(id, lane, until).await
             }
@@ -103,7 +103,7 @@ impl Intake {
         crash_point!("accepted-not-queued");
         if matches!(
             accepted.stored,
-            Stored::Before {
+            Receipt::Repeat {
                 is_applied: true,
                 ..
             }
@@ -122,7 +122,7 @@ impl Intake {
         let due = Due::from(accepted);
         let lane = due.lane();
         let queued = match stored {
-            Stored::New => {
+            Receipt::New => {
                 let mut work = self.work(due);
                 self.store.write_later("apply", lane, bytes, move |tx| {
                     let _counts = &under_way;
@@ -130,7 +130,7 @@ impl Intake {
                 })
             }
             // The process or connection of the first delivery may have ended before it queued transaction 2.
-            Stored::Before { id, .. } => {
+            Receipt::Repeat { id, .. } => {
                 let (clock, policy) = (Arc::clone(&self.clock), self.policy());
                 self.store
                     .write_later("apply again", lane, bytes, move |tx| {
@@ -207,9 +207,9 @@ impl From<Accepted> for Due {
     }
 }
 
-impl TryFrom<DueCallback> for Due {
+impl TryFrom<PendingCallback> for Due {
     type Error = StoreError;
-    fn try_from(row: DueCallback) -> Result<Self, StoreError> {
+    fn try_from(row: PendingCallback) -> Result<Self, StoreError> {
         let claim = row
             .claim
             .map(|json| read_claim(&json).map(|claim| (claim, json)));

@@ -11,7 +11,7 @@ use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
 use crate::failpoints::crash_point;
-use crate::store::{DueCallback, Lane, LogLimit, StoreError};
+use crate::store::{Lane, LogLimit, PendingCallback, StoreError};
 
 /// Callbacks or close-outs per pass, so that resume never starves callbacks that arrive.
 const PASS_MAX: u32 = 256;
@@ -206,7 +206,7 @@ impl Intake {
     }
 
     /// Applies one; where that fails it is deferred with backoff.
-    async fn reapply(&self, row: DueCallback) -> bool {
+    async fn reapply(&self, row: PendingCallback) -> bool {
         crash_point!("resume-begun");
         let (id, attempts) = (row.id, row.attempts);
         let result = match Due::try_from(row) {

@@ -15,7 +15,6 @@ mod log_limit;
 mod postgres;
 mod read_pool;
 mod schema;
-mod sql;
 pub(crate) mod sqlite;
 mod tables;
 mod url;
@@ -36,9 +35,9 @@ pub use inspect::{Inspection, copy_file, log_of};
 pub(crate) use log_limit::LogLimit;
 pub use postgres::Replication;
 pub use tables::{
-    AppliedClaim, AuditedCallback, AuditedRefund, CallbackRow, ConsumerRow, Counts, DisabledReason,
-    DueCallback, EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page, ParkedPush,
-    RefundFilter, RefundPage, Snapshot, Stored, StoredBody, StoredClaim, Tx, read_claim,
+    AuditedCallback, AuditedRefund, CallbackClaim, CallbackRow, ConsumerRow, Counts,
+    DisabledReason, EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page,
+    ParkedPush, PendingCallback, Receipt, RefundFilter, RefundPage, Snapshot, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

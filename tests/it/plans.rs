@@ -3,18 +3,17 @@
 //! reason.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use postgres::types::Type;
 use rusqlite::Connection;
 
 use crate::harness::postgres::Database;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
-use std::sync::Arc;
 
-const SOURCES: [&str; 2] = [
-    include_str!("../../src/store/sql/mod.rs"),
-    include_str!("../../src/store/sql/audit.rs"),
-];
+/// Where the statements are, each in the method that binds it.
+const TABLES: &str = "src/store/tables";
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Tables that do not grow with the callbacks that come.
@@ -38,30 +37,65 @@ const ROWS: u32 = 60_000;
 const QUESTION: &str = "[{\"reason\":\"conflict\",\"since\":\"2026-01-17T09:33:55.004Z\",\"callback_id\":\"cb_0199ebf0-04d4-79de-a645-9ca09745a1a7\"}]";
 
 /// Name and text of every statement that is complete by itself.
-fn statements() -> BTreeMap<String, String> {
-    let source = SOURCES.concat();
+pub fn statements() -> BTreeMap<String, String> {
+    let source = source();
     let mut macros = BTreeMap::new();
-    for part in source.split("macro_rules! ").skip(1) {
-        let name = part.split_whitespace().next().expect("a name");
-        macros.insert(
-            format!("{name}!()"),
-            literals(part.split("};").next().expect("an end"), &BTreeMap::new()),
-        );
+    for declared in source.split("\ncolumns!(").skip(1) {
+        let (list, columns) = columns(declared);
+        assert_eq!(macros.insert(list, columns), None);
     }
     let mut found = BTreeMap::new();
     for part in source.split("const ").skip(1) {
-        let Some((name, text)) = part.split_once(": &str = ") else {
+        let Some((constant, text)) = part.split_once(": &str = ") else {
             continue;
         };
         let text = literals(text.split(";\n").next().expect("an end"), &macros);
         // The others are parts of lists, whose plans are read where they are put together.
-        let is_part = name.ends_with("_HEAD") || name.ends_with("_TAIL");
-        if !is_part && text.starts_with("-- ") {
-            found.insert(name.to_lowercase(), text);
+        let is_part = constant.ends_with("_HEAD") || constant.ends_with("_TAIL");
+        if let (false, Some(rest)) = (is_part, text.strip_prefix("-- ")) {
+            let name = rest.lines().next().expect("a name").to_owned();
+            assert_eq!(found.insert(name, text), None, "each name is used once");
         }
     }
+    // Each statement begins with its name; one is made of the reasons that there are, and two of what is asked for.
+    let composed = ["count_attention", "refunds", "last_examined"];
+    let names = source.split("\"-- ").skip(1);
+    let unread = names
+        .filter_map(|rest| rest.lines().next())
+        .filter(|name| !found.contains_key(*name) && !composed.contains(name));
+    assert_eq!(
+        unread.collect::<Vec<_>>(),
+        Vec::<&str>::new(),
+        "all statements are read"
+    );
     assert!(found.len() > 70, "all statements are read: {}", found.len());
     found
+}
+
+/// The text of every file that holds statements.
+fn source() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLES);
+    let files = std::fs::read_dir(folder).expect("the folder of the tables");
+    let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    paths.retain(|path| !path.ends_with("columns.rs"));
+    paths.sort();
+    let text = |path: &PathBuf| std::fs::read_to_string(path).expect("a readable file");
+    paths.iter().map(text).collect()
+}
+
+/// The macro that this declaration makes, as it is called, and what it stands for: `list, Positions: table { field,
+/// field = column });`
+fn columns(declared: &str) -> (String, String) {
+    let (head, rest) = declared.split_once('{').expect("columns in braces");
+    let (list, table) = head.split_once(',').expect("a list and a table");
+    let table = table.rsplit(':').next().expect("a table").trim();
+    let fields = rest.split('}').next().expect("an end").split(',');
+    let columns: Vec<_> = fields
+        .map(|field| field.rsplit('=').next().unwrap_or_default().trim())
+        .filter(|column| !column.is_empty())
+        .map(|column| format!("{table}.{column}"))
+        .collect();
+    (format!("{}!()", list.trim()), columns.join(", "))
 }
 
 /// The texts of a constant, put together: literals, and macros that expand to some.

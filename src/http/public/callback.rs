@@ -22,7 +22,7 @@ use crate::http::server::headers::{Lookup, not_json};
 use crate::http::{App, Rules};
 use crate::intake::Notification;
 use crate::providers::{About, Arrival, Notice, Rejection, Request};
-use crate::store::{StoreError, Stored};
+use crate::store::{Receipt, StoreError};
 use crate::telemetry::CallbackLabels;
 
 /// What every path of a callback begins with.
@@ -221,13 +221,13 @@ pub fn of_no_account(rejection: Rejection, is_other_kind: bool, instead: &str) -
 }
 
 /// Counts a stored notification.
-pub fn count(app: &App, account: &Account, stored: Stored) {
+pub fn count(app: &App, account: &Account, stored: Receipt) {
     let labels = CallbackLabels {
         provider: account.provider.clone(),
         account: account.name.clone(),
         delivery: match stored {
-            Stored::New => "new",
-            Stored::Before { .. } => "repeat",
+            Receipt::New => "new",
+            Receipt::Repeat { .. } => "repeat",
         },
     };
     app.metrics.callbacks.get_or_create(&labels).inc();

@@ -29,7 +29,7 @@ use crate::providers::epay::{
     CommonOperationResult, DecodeError, EndSingle, ErrCode, ErrorMessage, NegotiationHeaders,
     ResponseFormat,
 };
-use crate::store::{StoreError, Stored};
+use crate::store::{Receipt, StoreError};
 use crate::telemetry::InvalidReportLabels;
 
 /// Headers kept beside the body.
@@ -198,7 +198,7 @@ async fn save(
         why,
         "an EPay report cannot be read; it is kept, and answered with errcode 1"
     );
-    if accepted.stored == Stored::New {
+    if accepted.stored == Receipt::New {
         rejection::keep_unreadable(app, request, why, accepted.id(), &seen);
     }
     app.intake.apply_later(accepted);

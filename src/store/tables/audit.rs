@@ -1,81 +1,29 @@
-//! What an audit reads, page by page. A row that cannot be read is handed on as such: it is a finding,
-//! not the end of the audit.
+//! What an audit reads: every table in pages of its key, so that no snapshot lasts long. A row that cannot be read
+//! is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
 
 use super::Snapshot;
-use super::callbacks::uuid;
-use super::close_outs::{order_state, read_close_out};
-use super::refunds::read_both;
+use super::callbacks::{
+    AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, uuid,
+};
+use super::close_outs::{close_out_columns, order_state, read_close_out};
+use super::refunds::{read_both, refund_columns};
 use crate::domain::claim::Account;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::order::OrderState;
 use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
 
 /// Sorts before every id.
 const FIRST: &[u8] = &[];
 
-/// One stored notification with its bytes.
-#[derive(Clone, Debug)]
-pub struct AuditedCallback {
-    /// Its id.
-    pub id: CallbackId,
-    /// Whose it is.
-    pub account: Account,
-    /// The refund that it names; empty where it names none.
-    pub refund_no: String,
-    /// What makes two deliveries the same one.
-    pub delivery_key: Vec<u8>,
-    /// Which key or token verified it.
-    pub key_id: String,
-    /// JSON object of the headers that matter.
-    pub headers: String,
-    /// The bytes as received.
-    pub body: Vec<u8>,
-    /// JSON of what it says, if it says anything.
-    pub claim: Option<String>,
-    /// When it first came.
-    pub received_at: Timestamp,
-    /// What became of it; `None` until transaction 2 has committed.
-    pub verdict: Option<String>,
-    /// How often applying failed.
-    pub settle_attempts: i64,
-    /// The refund that it made or met.
-    pub refund_id: Option<RefundId>,
-    /// Account and number of that refund, if it is there.
-    pub refund: Option<(Account, Option<String>)>,
-}
+/// A callback, and account and number of the refund that it points to, if that is there.
+pub type AuditedCallback = (CallbackRow, Option<(Account, Option<String>)>);
 
 /// A refund with its close-out, or why its row cannot be read.
 pub type AuditedRefund = (RefundId, Result<(Refund, Option<CloseOut>), StoreError>);
-
-/// What a notification says, and what became of it.
-#[derive(Clone, Debug)]
-pub struct StoredClaim {
-    /// The notification.
-    pub id: CallbackId,
-    /// The refund that it made or met.
-    pub refund_id: Option<RefundId>,
-    /// What makes two deliveries the same one.
-    pub delivery_key: Vec<u8>,
-    /// JSON of what it says.
-    pub claim: Option<String>,
-    /// What became of it.
-    pub verdict: Option<String>,
-}
-
-/// The bytes of a notification, and how often they came.
-#[derive(Clone, Debug)]
-pub struct StoredBody {
-    /// The notification.
-    pub id: CallbackId,
-    /// How often it came.
-    pub deliveries: i64,
-    /// The bytes as received.
-    pub body: Vec<u8>,
-}
 
 /// An application that is handled.
 #[derive(Clone, Debug)]
@@ -89,7 +37,7 @@ pub struct HandledApplication {
 /// How many rows there are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Notifications.
+    /// Callbacks.
     pub callbacks: i64,
     /// Refunds.
     pub refunds: i64,
@@ -101,16 +49,28 @@ pub struct Counts {
     pub events: i64,
 }
 
+columns!(number_columns, NumberColumns: refunds { provider, account, refund_no });
+columns!(message_columns, MessageColumns: relay_messages { provider, account, message_key, callback_id });
+
 impl Snapshot<'_> {
-    /// Notifications after this one, by id.
+    /// Callbacks after this one, by id.
     pub fn callbacks_to_audit(
         &mut self,
         after: Option<CallbackId>,
         limit: u32,
     ) -> Result<Vec<AuditedCallback>, StoreError> {
+        const SQL: &str = concat!(
+            "-- callbacks_to_audit
+            SELECT ",
+            callback_columns!(),
+            ", ",
+            number_columns!(),
+            " FROM callbacks LEFT JOIN refunds ON refunds.id = callbacks.refund_id
+            WHERE callbacks.id > $1 ORDER BY callbacks.id LIMIT $2"
+        );
         let after = after.as_ref().map_or(FIRST, |id| id.as_bytes());
         let params = [after.into(), i64::from(limit).into()];
-        self.all(sql::audit::CALLBACKS_TO_AUDIT, &params, read_callback)
+        self.all(SQL, &params, read_audited)
     }
 
     /// Refunds after this one, by id.
@@ -119,53 +79,28 @@ impl Snapshot<'_> {
         after: Option<RefundId>,
         limit: u32,
     ) -> Result<Vec<AuditedRefund>, StoreError> {
+        const SQL: &str = concat!(
+            "-- refunds_to_audit
+            SELECT ",
+            refund_columns!(),
+            ", ",
+            close_out_columns!(),
+            " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id
+            WHERE refunds.id > $1 ORDER BY refunds.id LIMIT $2"
+        );
         let after = after.as_ref().map_or(FIRST, |id| id.as_bytes());
         let params = [after.into(), i64::from(limit).into()];
-        self.all(sql::audit::REFUNDS_TO_AUDIT, &params, |row| {
+        self.all(SQL, &params, |row| {
             Ok((RefundId::new(uuid(row.blob(0)?)?), read_both(row)))
-        })
-    }
-
-    /// Every notification under a refund's number.
-    pub fn claims_under_number(
-        &mut self,
-        account: &Account,
-        refund_no: &str,
-    ) -> Result<Vec<StoredClaim>, StoreError> {
-        let (provider, name) = (account.provider.as_str(), account.name.as_str());
-        let params = [provider.into(), name.into(), refund_no.into()];
-        self.all(sql::audit::CLAIMS_UNDER_NUMBER, &params, |row| {
-            Ok(StoredClaim {
-                id: CallbackId::new(uuid(row.blob(0)?)?),
-                refund_id: refund_id(row, 1)?,
-                delivery_key: row.blob(2)?.to_vec(),
-                claim: row.opt_text(3)?.map(str::to_owned),
-                verdict: row.opt_text(4)?.map(str::to_owned),
-            })
-        })
-    }
-
-    /// The bytes of every notification under a number; empty stands for those that name none.
-    pub fn bodies_under_number(
-        &mut self,
-        account: &Account,
-        refund_no: &str,
-    ) -> Result<Vec<StoredBody>, StoreError> {
-        let (provider, name) = (account.provider.as_str(), account.name.as_str());
-        let params = [provider.into(), name.into(), refund_no.into()];
-        self.all(sql::audit::BODIES_UNDER_NUMBER, &params, |row| {
-            Ok(StoredBody {
-                id: CallbackId::new(uuid(row.blob(0)?)?),
-                deliveries: row.integer(1)?,
-                body: row.blob(2)?.to_vec(),
-            })
         })
     }
 
     /// Whether there is a refund with this id.
     pub fn is_refund(&mut self, id: RefundId) -> Result<bool, StoreError> {
+        const SQL: &str = "-- is_refund
+            SELECT count(*) FROM refunds WHERE id = $1";
         let params = [id.as_bytes().into()];
-        let found = self.first(sql::audit::IS_REFUND, &params, |row| row.integer(0))?;
+        let found = self.first(SQL, &params, |row| row.integer(0))?;
         Ok(found.unwrap_or(0) > 0)
     }
 
@@ -175,8 +110,11 @@ impl Snapshot<'_> {
         after: &str,
         limit: u32,
     ) -> Result<Vec<(String, OrderState, bool)>, StoreError> {
+        const SQL: &str = "-- orders_to_audit
+            SELECT order_no, state, closed_by_close_out FROM T_SP_YD
+            WHERE order_no > $1 ORDER BY order_no LIMIT $2";
         let params = [after.into(), i64::from(limit).into()];
-        self.all(sql::audit::ORDERS_TO_AUDIT, &params, |row| {
+        self.all(SQL, &params, |row| {
             let state = order_state(row.text(1)?)?;
             Ok((row.text(0)?.to_owned(), state, row.integer(2)? != 0))
         })
@@ -187,8 +125,11 @@ impl Snapshot<'_> {
         &mut self,
         order_no: &str,
     ) -> Result<Vec<HandledApplication>, StoreError> {
+        const SQL: &str = "-- handled_applications
+            SELECT batchno, handled_by FROM T_SP_YD_SXF
+            WHERE order_no = $1 AND state = 'handled' ORDER BY batchno";
         let params = [order_no.into()];
-        self.all(sql::audit::HANDLED_APPLICATIONS, &params, |row| {
+        self.all(SQL, &params, |row| {
             Ok(HandledApplication {
                 batchno: row.text(0)?.to_owned(),
                 handled_by: refund_id(row, 1)?,
@@ -198,10 +139,14 @@ impl Snapshot<'_> {
 
     /// Every close-out of a payment.
     pub fn close_outs_of_payment(&mut self, trandeno: &str) -> Result<Vec<CloseOut>, StoreError> {
+        const SQL: &str = concat!(
+            "-- close_outs_of_payment
+            SELECT ",
+            close_out_columns!(),
+            " FROM close_outs WHERE close_outs.trandeno = $1 ORDER BY close_outs.refund_id"
+        );
         let params = [trandeno.into()];
-        self.all(sql::audit::CLOSE_OUTS_OF_PAYMENT, &params, |row| {
-            read_close_out(row, 0)
-        })
+        self.all(SQL, &params, |row| read_close_out(row, 0))
     }
 
     /// Messages of relays after this one: its account and key, what it brought the first time, and the
@@ -215,6 +160,16 @@ impl Snapshot<'_> {
         after: Option<&(Account, Vec<u8>)>,
         limit: u32,
     ) -> Result<Vec<((Account, Vec<u8>), CallbackId, Option<Vec<u8>>)>, StoreError> {
+        const SQL: &str = concat!(
+            "-- relay_messages_to_audit
+            SELECT ",
+            message_columns!(),
+            ", callbacks.delivery_key
+            FROM relay_messages LEFT JOIN callbacks ON callbacks.id = relay_messages.callback_id
+            WHERE (relay_messages.provider, relay_messages.account, relay_messages.message_key) > ($1, $2, $3)
+            ORDER BY relay_messages.provider, relay_messages.account, relay_messages.message_key LIMIT $4"
+        );
+        const COLUMN: MessageColumns = MessageColumns::from(0);
         let (provider, name, key) = after.map_or(("", "", FIRST), |(account, key)| {
             (account.provider.as_str(), account.name.as_str(), &key[..])
         });
@@ -224,25 +179,32 @@ impl Snapshot<'_> {
             key.into(),
             i64::from(limit).into(),
         ];
-        self.all(sql::audit::RELAY_MESSAGES_TO_AUDIT, &params, |row| {
+        self.all(SQL, &params, |row| {
+            let account = Account {
+                provider: row.text(COLUMN.provider)?.to_owned(),
+                name: row.text(COLUMN.account)?.to_owned(),
+            };
             Ok((
-                (account(row, 0)?, row.blob(2)?.to_vec()),
-                CallbackId::new(uuid(row.blob(3)?)?),
-                row.opt_blob(4)?.map(<[u8]>::to_vec),
+                (account, row.blob(COLUMN.message_key)?.to_vec()),
+                CallbackId::new(uuid(row.blob(COLUMN.callback_id)?)?),
+                row.opt_blob(COLUMN.callback_id + 1)?.map(<[u8]>::to_vec),
             ))
         })
     }
 
-    /// When the newest notification came.
+    /// When the newest callback was received.
     pub fn newest_callback(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        self.first(sql::audit::NEWEST_CALLBACK, &[], |row| {
-            row.integer(0).map(Timestamp::from_millis)
-        })
+        const SQL: &str = "-- newest_callback
+            SELECT received_at FROM callbacks ORDER BY id DESC LIMIT 1";
+        self.first(SQL, &[], |row| row.integer(0).map(Timestamp::from_millis))
     }
 
     /// How many rows there are of everything.
     pub fn count_rows(&mut self) -> Result<Counts, StoreError> {
-        let found = self.first(sql::audit::COUNT_ROWS, &[], |row| {
+        const SQL: &str = "-- count_rows
+            SELECT (SELECT count(*) FROM callbacks), (SELECT count(*) FROM refunds),
+              (SELECT count(*) FROM close_outs), (SELECT count(*) FROM T_SP_YD), (SELECT count(*) FROM events)";
+        let found = self.first(SQL, &[], |row| {
             Ok(Counts {
                 callbacks: row.integer(0)?,
                 refunds: row.integer(1)?,
@@ -255,36 +217,17 @@ impl Snapshot<'_> {
     }
 }
 
-fn account(row: &dyn Row, from: usize) -> Result<Account, StoreError> {
-    Ok(Account {
-        provider: row.text(from)?.to_owned(),
-        name: row.text(from + 1)?.to_owned(),
-    })
-}
-
-fn refund_id(row: &dyn Row, column: usize) -> Result<Option<RefundId>, StoreError> {
-    let bytes = row.opt_blob(column)?;
-    Ok(bytes.map(uuid).transpose()?.map(RefundId::new))
-}
-
-fn read_callback(row: &dyn Row) -> Result<AuditedCallback, StoreError> {
-    let refund = match row.opt_text(13)? {
-        Some(_) => Some((account(row, 13)?, row.opt_text(15)?.map(str::to_owned))),
+fn read_audited(row: &dyn Row) -> Result<AuditedCallback, StoreError> {
+    const NUMBER: NumberColumns = NumberColumns::from(AFTER_CALLBACK);
+    let refund = match row.opt_text(NUMBER.provider)? {
+        Some(provider) => {
+            let account = Account {
+                provider: provider.to_owned(),
+                name: row.text(NUMBER.account)?.to_owned(),
+            };
+            Some((account, row.opt_text(NUMBER.refund_no)?.map(str::to_owned)))
+        }
         None => None,
     };
-    Ok(AuditedCallback {
-        id: CallbackId::new(uuid(row.blob(0)?)?),
-        account: account(row, 1)?,
-        refund_no: row.text(3)?.to_owned(),
-        delivery_key: row.blob(4)?.to_vec(),
-        key_id: row.text(5)?.to_owned(),
-        headers: row.text(6)?.to_owned(),
-        body: row.blob(7)?.to_vec(),
-        claim: row.opt_text(8)?.map(str::to_owned),
-        received_at: Timestamp::from_millis(row.integer(9)?),
-        verdict: row.opt_text(10)?.map(str::to_owned),
-        settle_attempts: row.integer(11)?,
-        refund_id: refund_id(row, 12)?,
-        refund,
-    })
+    Ok((read_callback(row)?, refund))
 }

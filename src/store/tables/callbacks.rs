@@ -1,27 +1,31 @@
-//! Notifications: stored by transaction 1, marked applied by transaction 2.
+//! Callbacks as they were received: rows, pages of them, and the claims alone.
 
 use uuid::Uuid;
 
-use super::{COUNTED_MAX, Page, Snapshot, Tx, corrupt, rows_to_ask};
+use super::{Page, Snapshot, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::ids::{CallbackId, RefundId};
-use crate::domain::refund::Verdict;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
 
-/// A notification as transaction 1 stores it.
+/// Bytes of bodies, headers and claims with which a page is full; one step may go beyond it.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// Rows read at once; with bodies of the greatest length 1 MiB.
+const STEP: u32 = 16;
+
+/// A callback as transaction 1 stores it.
 #[derive(Clone, Debug)]
 pub struct NewCallback {
     /// Our id for it.
     pub id: CallbackId,
-    /// Whose it is.
+    /// The provider's account that sent it.
     pub account: Account,
     /// The refund that it names, if any.
     pub refund_no: Option<RefundNo>,
     /// Whether releases up to schema 2 took its refund number for none, and stored it so.
     pub was_without_number: bool,
-    /// What makes two deliveries the same one.
+    /// Callbacks with the same key are repeats of one.
     pub delivery_key: DeliveryKey,
     /// Which key or token verified it.
     pub key_id: String,
@@ -29,314 +33,258 @@ pub struct NewCallback {
     pub headers: String,
     /// The bytes as received.
     pub body: Vec<u8>,
-    /// JSON of what it says, if it says anything.
+    /// JSON of its claim, if it makes one.
     pub claim: Option<String>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
     /// When the resume worker may take it over.
     pub settle_after: Timestamp,
 }
 
-/// Whether these very bytes were known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// They are new.
-    New,
-    /// They came before, and were counted.
-    Before {
-        /// The id they got then.
-        id: CallbackId,
-        /// Whether transaction 2 has been there.
-        is_applied: bool,
-    },
-}
-
-/// A notification that transaction 2 still owes.
-#[derive(Clone, Debug)]
-pub struct DueCallback {
-    /// Its id.
-    pub id: CallbackId,
-    /// Whose it is.
-    pub account: Account,
-    /// JSON of what it says; `None` where it says nothing that we can read.
-    pub claim: Option<String>,
-    /// When it came.
-    pub received_at: Timestamp,
-    /// How often applying failed.
-    pub attempts: u32,
-}
-
-/// A notification as the operator sees it.
+/// A stored callback.
 #[derive(Clone, Debug)]
 pub struct CallbackRow {
     /// Its id.
     pub id: CallbackId,
-    /// When it first came.
-    pub received_at: Timestamp,
-    /// When it last came.
-    pub last_received_at: Timestamp,
-    /// How often it came.
-    pub deliveries: i64,
-    /// When transaction 2 was through.
-    pub settled_at: Option<Timestamp>,
-    /// What became of it.
-    pub verdict: Option<String>,
+    /// The provider's account that sent it.
+    pub account: Account,
+    /// The refund that it names; empty where it names none.
+    pub refund_no: String,
+    /// Callbacks with the same key are repeats of one.
+    pub delivery_key: Vec<u8>,
     /// Which key or token verified it.
     pub key_id: String,
     /// JSON object of the headers that matter.
     pub headers: String,
     /// The bytes as received.
     pub body: Vec<u8>,
-    /// Whose it is.
-    pub account: Account,
-    /// The refund that it made or met.
-    pub refund_id: Option<RefundId>,
-    /// JSON of what it says, if it says anything.
+    /// JSON of its claim, if it makes one.
     pub claim: Option<String>,
-}
-
-/// What one notification of a refund said, for going through its history again.
-#[derive(Clone, Debug)]
-pub struct AppliedClaim {
-    /// The notification.
-    pub id: CallbackId,
-    /// JSON of what it says.
-    pub claim: String,
-    /// When it came.
+    /// When it was first received.
     pub received_at: Timestamp,
+    /// When it was last received.
+    pub last_received_at: Timestamp,
+    /// How often it was received.
+    pub deliveries: i64,
+    /// The refund that it created or updated.
+    pub refund_id: Option<RefundId>,
+    /// Its effect; `None` while it is pending.
+    pub verdict: Option<String>,
+    /// When transaction 2 committed.
+    pub settled_at: Option<Timestamp>,
+    /// Failed attempts to apply it.
+    pub settle_attempts: i64,
 }
 
-/// How many notifications of a refund are looked at for a question that a program of the version before put, which
-/// notes none.
-const JUDGED_BY_OTHERS_MAX: i64 = 100;
-
-/// What stands for "no number" in the unique index, where NULL would never be a repeat.
-pub(super) fn number_or_empty(refund_no: Option<&RefundNo>) -> &str {
-    refund_no.map_or("", RefundNo::as_str)
+/// The claim of a callback without its bytes, for going through many.
+#[derive(Clone, Debug)]
+pub struct CallbackClaim {
+    /// The callback.
+    pub id: CallbackId,
+    /// The refund that it created or updated.
+    pub refund_id: Option<RefundId>,
+    /// Callbacks with the same key are repeats of one.
+    pub delivery_key: Vec<u8>,
+    /// JSON of its claim, if it makes one.
+    pub claim: Option<String>,
+    /// When it was first received.
+    pub received_at: Timestamp,
+    /// Its effect; `None` while it is pending.
+    pub verdict: Option<String>,
+    /// When transaction 2 committed.
+    pub settled_at: Option<Timestamp>,
 }
 
-impl Tx<'_> {
-    /// Notes a question about a refund; `false` where it was asked before. The same claim with the same verdict
-    /// is the same question.
-    pub fn ask(
-        &mut self,
-        refund_id: RefundId,
-        question_key: &[u8; 32],
-        (claim_json, verdict): (&str, Verdict),
-        by: CallbackId,
-    ) -> Result<bool, StoreError> {
-        let params = [
-            refund_id.as_bytes().into(),
-            question_key.into(),
-            by.as_bytes().into(),
-        ];
-        if self.execute(sql::INSERT_QUESTION, &params)? == 0 {
-            return Ok(false);
-        }
-        let before = self
-            .snapshot()
-            .claim_judged_before(refund_id, claim_json, verdict, by)?;
-        Ok(!before)
-    }
+columns!(callback_columns, CallbackColumns: callbacks {
+    id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, last_received_at,
+    deliveries, refund_id, verdict, settled_at, settle_attempts,
+});
+pub(super) use callback_columns;
 
-    /// Marks a notification applied; [`StoreError::Superseded`] where somebody else has done so.
-    pub fn apply_callback(
-        &mut self,
-        id: CallbackId,
-        refund_id: Option<RefundId>,
-        verdict: Verdict,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.driver.expect_one(
-            sql::APPLY_CALLBACK,
-            &[
-                refund_id.as_ref().map(RefundId::as_bytes).into(),
-                verdict.as_str().into(),
-                now.as_millis().into(),
-                id.as_bytes().into(),
-            ],
-        )
-    }
+columns!(claim_columns, ClaimColumns: callbacks {
+    id, refund_id, delivery_key, claim, received_at, verdict, settled_at,
+});
 
-    /// Takes notifications that transaction 2 owes and that are due, the longest due first. Until the
-    /// lease ends no other worker takes them; a worker that dies gives them back by that.
-    pub fn lease_unapplied(
-        &mut self,
-        due: Timestamp,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<DueCallback>, StoreError> {
-        let params = [
-            until.as_millis().into(),
-            due.as_millis().into(),
-            i64::from(limit).into(),
-        ];
-        let mut leased = self
-            .snapshot()
-            .all(sql::LEASE_UNAPPLIED, &params, read_due)?;
-        leased.sort_by_key(|row| (row.received_at, row.id));
-        Ok(leased)
-    }
-
-    /// Lets what is due later than `latest` be due now.
-    pub fn bring_applying_forward(
-        &mut self,
-        now: Timestamp,
-        latest: Timestamp,
-    ) -> Result<(), StoreError> {
-        let params = [now.as_millis().into(), latest.as_millis().into()];
-        self.execute(sql::BRING_APPLYING_FORWARD, &params).map(drop)
-    }
-
-    /// Puts off the next try to apply.
-    pub fn defer_apply(&mut self, id: CallbackId, until: Timestamp) -> Result<(), StoreError> {
-        let params = [until.as_millis().into(), id.as_bytes().into()];
-        self.execute(sql::DEFER_APPLY, &params).map(drop)
-    }
-}
+/// Column of an answer that follows those of a callback.
+pub(super) const AFTER_CALLBACK: usize = CallbackColumns::up_to(0).1;
 
 impl Snapshot<'_> {
-    /// When the next notification that transaction 2 owes is due, if it owes any.
-    pub fn next_unapplied(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let found = self.first(sql::NEXT_UNAPPLIED, &[], |row| row.opt_integer(0))?;
-        Ok(found.flatten().map(Timestamp::from_millis))
-    }
-
-    /// The refund that a applied notification made or met, and whether it contradicts it.
-    pub fn applied_callback(
+    /// A page of the callbacks of a refund after one of them, or from the first, oldest first: at most `limit`,
+    /// and fewer where they are large, since several readers may ask at once.
+    pub fn callback_page(
         &mut self,
-        id: CallbackId,
-    ) -> Result<Option<(Option<RefundId>, bool)>, StoreError> {
-        self.first(sql::APPLIED_CALLBACK, &[id.as_bytes().into()], |row| {
-            let refund_id = row.opt_blob(0)?.map(uuid).transpose()?.map(RefundId::new);
-            Ok((refund_id, row.text(1)? == Verdict::Conflict.as_str()))
-        })
+        refund: RefundId,
+        after: Option<CallbackId>,
+        limit: u32,
+    ) -> Result<Page<CallbackRow>, StoreError> {
+        let (mut rows, mut bytes, mut after, mut left) = (Vec::new(), 0, after, limit);
+        loop {
+            let step = self.callbacks_of_refund(refund, after, left.min(STEP))?;
+            left -= left.min(STEP);
+            bytes += step.rows.iter().map(size).sum::<usize>();
+            after = step.rows.last().map(|row| row.id).or(after);
+            rows.extend(step.rows);
+            if !step.has_more || left == 0 || bytes >= PAGE_BYTES {
+                let has_more = step.has_more;
+                return Ok(Page { rows, has_more });
+            }
+        }
     }
 
-    /// One notification, if transaction 2 owes it.
-    pub fn unapplied_callback(
-        &mut self,
-        id: CallbackId,
-    ) -> Result<Option<DueCallback>, StoreError> {
-        self.first(sql::UNAPPLIED_CALLBACK, &[id.as_bytes().into()], read_due)
-    }
-
-    /// How many notifications transaction 2 owes, up to `COUNTED_MAX`, and since when the oldest.
-    pub fn count_unapplied(&mut self) -> Result<(i64, Option<Timestamp>), StoreError> {
-        let found = self.first(sql::COUNT_UNAPPLIED, &[COUNTED_MAX.into()], |row| {
-            Ok((
-                row.integer(0)?,
-                row.opt_integer(1)?.map(Timestamp::from_millis),
-            ))
-        })?;
-        Ok(found.unwrap_or((0, None)))
-    }
-
-    /// Whether one of the first notifications of this refund, but for one, said the very same and got the
-    /// same verdict.
-    fn claim_judged_before(
-        &mut self,
-        refund_id: RefundId,
-        claim_json: &str,
-        verdict: Verdict,
-        but: CallbackId,
-    ) -> Result<bool, StoreError> {
-        let params = [
-            refund_id.as_bytes().into(),
-            JUDGED_BY_OTHERS_MAX.into(),
-            claim_json.into(),
-            verdict.as_str().into(),
-            but.as_bytes().into(),
-        ];
-        let found = self.first(sql::CLAIM_JUDGED_BEFORE, &params, |_| Ok(()))?;
-        Ok(found.is_some())
-    }
-
-    /// A page of the notifications of a refund after one of them, or from the first, oldest first.
+    /// The same, bounded in rows alone.
     pub fn callbacks_of_refund(
         &mut self,
         refund_id: RefundId,
         after: Option<CallbackId>,
         limit: u32,
     ) -> Result<Page<CallbackRow>, StoreError> {
-        // No notification has this id, and each comes after it.
+        const SQL: &str = concat!(
+            "-- callbacks_of_refund
+            SELECT ",
+            callback_columns!(),
+            " FROM callbacks
+            WHERE refund_id = $1 AND id > $2
+            ORDER BY id LIMIT $3"
+        );
+        // No callback has this id, and each comes after it.
         let after = after.unwrap_or(CallbackId::new(Uuid::nil()));
         let params = [
             refund_id.as_bytes().into(),
             after.as_bytes().into(),
             rows_to_ask(limit).into(),
         ];
-        let rows = self.all(sql::CALLBACKS_OF_REFUND, &params, read_callback)?;
+        let rows = self.all(SQL, &params, read_callback)?;
         Ok(Page::of(rows, limit))
     }
 
-    /// One notification.
+    /// One callback.
     pub fn callback(&mut self, id: CallbackId) -> Result<Option<CallbackRow>, StoreError> {
-        self.first(sql::CALLBACK, &[id.as_bytes().into()], read_callback)
+        const SQL: &str = concat!(
+            "-- callback
+            SELECT ",
+            callback_columns!(),
+            " FROM callbacks WHERE id = $1"
+        );
+        self.first(SQL, &[id.as_bytes().into()], read_callback)
     }
 
-    /// What the applied notifications of a refund said, in the order in which they took effect; of more than
-    /// `limit` those that came first.
+    /// The claims of the applied callbacks of a refund in the order in which they took effect; of more than
+    /// `limit` those that were received first.
     pub fn applied_claims(
         &mut self,
         refund_id: RefundId,
         limit: u32,
-    ) -> Result<Vec<AppliedClaim>, StoreError> {
+    ) -> Result<Vec<CallbackClaim>, StoreError> {
+        const SQL: &str = concat!(
+            "-- applied_claims
+            SELECT ",
+            claim_columns!(),
+            " FROM callbacks
+            WHERE refund_id = $1 AND settled_at IS NOT NULL AND claim IS NOT NULL
+            ORDER BY id LIMIT $2"
+        );
         let params = [refund_id.as_bytes().into(), i64::from(limit).into()];
-        let mut claims = self.all(sql::APPLIED_CLAIMS, &params, |row| {
-            let claim = AppliedClaim {
-                id: CallbackId::new(uuid(row.blob(0)?)?),
-                claim: row.text(1)?.to_owned(),
-                received_at: Timestamp::from_millis(row.integer(2)?),
-            };
-            Ok((row.integer(3)?, claim))
-        })?;
+        let mut claims = self.all(SQL, &params, read_claim_row)?;
         // Here, because the engine would read and sort all of them for it.
-        claims.sort_by_key(|(settled_at, claim)| (*settled_at, claim.id));
-        Ok(claims.into_iter().map(|(_, claim)| claim).collect())
+        claims.sort_by_key(|claim| (claim.settled_at, claim.id));
+        Ok(claims)
+    }
+
+    /// The claims of every callback under a refund's number.
+    pub fn claims_under_number(
+        &mut self,
+        account: &Account,
+        refund_no: &str,
+    ) -> Result<Vec<CallbackClaim>, StoreError> {
+        const SQL: &str = concat!(
+            "-- claims_under_number
+            SELECT ",
+            claim_columns!(),
+            " FROM callbacks
+            WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
+        );
+        let (provider, name) = (account.provider.as_str(), account.name.as_str());
+        let params = [provider.into(), name.into(), refund_no.into()];
+        self.all(SQL, &params, read_claim_row)
+    }
+
+    /// Every callback under a number; empty for those that name none.
+    pub fn callbacks_under_number(
+        &mut self,
+        account: &Account,
+        refund_no: &str,
+    ) -> Result<Vec<CallbackRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- callbacks_under_number
+            SELECT ",
+            callback_columns!(),
+            " FROM callbacks
+            WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
+        );
+        let (provider, name) = (account.provider.as_str(), account.name.as_str());
+        let params = [provider.into(), name.into(), refund_no.into()];
+        self.all(SQL, &params, read_callback)
     }
 }
 
-fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
-    let refund_id = row.opt_blob(11)?.map(uuid).transpose()?;
+/// Reads the columns of a callback from the first on.
+pub(super) fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
+    const COLUMN: CallbackColumns = CallbackColumns::from(0);
     Ok(CallbackRow {
-        id: CallbackId::new(uuid(row.blob(0)?)?),
-        received_at: Timestamp::from_millis(row.integer(1)?),
-        last_received_at: Timestamp::from_millis(row.integer(2)?),
-        deliveries: row.integer(3)?,
-        settled_at: row.opt_integer(4)?.map(Timestamp::from_millis),
-        verdict: row.opt_text(5)?.map(str::to_owned),
-        key_id: row.text(6)?.to_owned(),
-        headers: row.text(7)?.to_owned(),
-        body: row.blob(8)?.to_vec(),
+        id: CallbackId::new(uuid(row.blob(COLUMN.id)?)?),
         account: Account {
-            provider: row.text(9)?.to_owned(),
-            name: row.text(10)?.to_owned(),
+            provider: row.text(COLUMN.provider)?.to_owned(),
+            name: row.text(COLUMN.account)?.to_owned(),
         },
-        refund_id: refund_id.map(RefundId::new),
-        claim: row.opt_text(12)?.map(str::to_owned),
+        refund_no: row.text(COLUMN.refund_no)?.to_owned(),
+        delivery_key: row.blob(COLUMN.delivery_key)?.to_vec(),
+        key_id: row.text(COLUMN.key_id)?.to_owned(),
+        headers: row.text(COLUMN.headers)?.to_owned(),
+        body: row.blob(COLUMN.body)?.to_vec(),
+        claim: row.opt_text(COLUMN.claim)?.map(str::to_owned),
+        received_at: Timestamp::from_millis(row.integer(COLUMN.received_at)?),
+        last_received_at: Timestamp::from_millis(row.integer(COLUMN.last_received_at)?),
+        deliveries: row.integer(COLUMN.deliveries)?,
+        refund_id: refund_id(row, COLUMN.refund_id)?,
+        verdict: row.opt_text(COLUMN.verdict)?.map(str::to_owned),
+        settled_at: row
+            .opt_integer(COLUMN.settled_at)?
+            .map(Timestamp::from_millis),
+        settle_attempts: row.integer(COLUMN.settle_attempts)?,
     })
 }
 
-/// A claim as it is stored: the JSON of [`CallbackRow`], [`DueCallback`] and [`AppliedClaim`].
+fn read_claim_row(row: &dyn Row) -> Result<CallbackClaim, StoreError> {
+    const COLUMN: ClaimColumns = ClaimColumns::from(0);
+    Ok(CallbackClaim {
+        id: CallbackId::new(uuid(row.blob(COLUMN.id)?)?),
+        refund_id: refund_id(row, COLUMN.refund_id)?,
+        delivery_key: row.blob(COLUMN.delivery_key)?.to_vec(),
+        claim: row.opt_text(COLUMN.claim)?.map(str::to_owned),
+        received_at: Timestamp::from_millis(row.integer(COLUMN.received_at)?),
+        verdict: row.opt_text(COLUMN.verdict)?.map(str::to_owned),
+        settled_at: row
+            .opt_integer(COLUMN.settled_at)?
+            .map(Timestamp::from_millis),
+    })
+}
+
+/// A claim as it is stored: JSON.
 pub fn read_claim(json: &str) -> Result<Claim, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Unreadable(format!("a claim: {error}")))
 }
 
-fn read_due(row: &dyn Row) -> Result<DueCallback, StoreError> {
-    Ok(DueCallback {
-        id: CallbackId::new(uuid(row.blob(0)?)?),
-        account: Account {
-            provider: row.text(1)?.to_owned(),
-            name: row.text(2)?.to_owned(),
-        },
-        claim: row.opt_text(3)?.map(str::to_owned),
-        received_at: Timestamp::from_millis(row.integer(4)?),
-        attempts: u32::try_from(row.integer(5)?).unwrap_or(u32::MAX),
-    })
+fn size(row: &CallbackRow) -> usize {
+    row.body.len() + row.headers.len() + row.claim.as_ref().map_or(0, String::len)
 }
 
 /// Sixteen stored bytes.
 pub(super) fn uuid(bytes: &[u8]) -> Result<Uuid, StoreError> {
     Uuid::from_slice(bytes).map_err(|_| corrupt("id"))
+}
+
+/// The id of a refund, where the column holds one.
+pub(super) fn refund_id(row: &dyn Row, column: usize) -> Result<Option<RefundId>, StoreError> {
+    let bytes = row.opt_blob(column)?;
+    Ok(bytes.map(uuid).transpose()?.map(RefundId::new))
 }

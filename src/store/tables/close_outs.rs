@@ -8,8 +8,14 @@ use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::money::Amount;
 use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
+
+columns!(close_out_columns, CloseOutColumns: close_outs {
+    refund_id, callback_id, batchno, trandeno, amount, state, errcode, order_no, order_state, attempts, next_at,
+    park_at,
+});
+pub(super) use close_out_columns;
 
 impl Tx<'_> {
     /// Stores the close-out of a new refund.
@@ -18,8 +24,12 @@ impl Tx<'_> {
         close_out: &CloseOut,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        const SQL: &str = "-- insert_close_out
+            INSERT INTO close_outs (refund_id, callback_id, batchno, trandeno, amount, state, errcode, order_no,
+              order_state, attempts, next_at, park_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
         self.driver.expect_one(
-            sql::INSERT_CLOSE_OUT,
+            SQL,
             &[
                 close_out.refund_id.as_bytes().into(),
                 close_out.callback_id.as_bytes().into(),
@@ -44,8 +54,12 @@ impl Tx<'_> {
         close_out: &CloseOut,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        const SQL: &str = "-- save_close_out
+            UPDATE close_outs SET state = $1, errcode = $2, order_no = $3, order_state = $4, attempts = $5,
+              next_at = $6, updated_at = $7
+            WHERE refund_id = $8";
         self.driver.expect_one(
-            sql::SAVE_CLOSE_OUT,
+            SQL,
             &[
                 close_out.progress.as_str().into(),
                 i64::from(close_out.progress.errcode()).into(),
@@ -66,6 +80,10 @@ impl Tx<'_> {
         key: &CloseOutKey,
         refund_id: RefundId,
     ) -> Result<Option<(ExternalId, CloseOutFacts)>, StoreError> {
+        const SQL: &str = "-- done_amounts_of_application
+            SELECT close_outs.amount FROM close_outs
+            JOIN T_SP_YD_DSFZF AS p ON p.trandeno = close_outs.trandeno
+            WHERE p.order_no = $1 AND close_outs.batchno = $2 AND close_outs.state = 'done' AND close_outs.refund_id <> $3";
         let order_no = self.snapshot().order_of_payment(&key.trandeno)?;
         let Some(order_no) = number(order_no.as_deref())? else {
             return Ok(None);
@@ -75,7 +93,7 @@ impl Tx<'_> {
         let mut snapshot = self.snapshot();
         let refunded_of_payment = snapshot.taken_back(&key.trandeno, Some(refund_id))?;
         let of_application = snapshot.all(
-            sql::DONE_AMOUNTS_OF_APPLICATION,
+            SQL,
             &[
                 order_no.as_str().into(),
                 key.batchno.as_str().into(),
@@ -112,8 +130,12 @@ impl Tx<'_> {
         order_no: &ExternalId,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
+        const SQL: &str = "-- wake_close_outs
+            UPDATE close_outs SET state = 'pending', next_at = $1
+            WHERE state <> 'done'
+              AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $2)";
         let params = [now.as_millis().into(), order_no.as_str().into()];
-        self.execute(sql::WAKE_CLOSE_OUTS, &params)
+        self.execute(SQL, &params)
     }
 
     /// Takes refunds whose close-out is due; until the lease ends no other worker takes them.
@@ -123,14 +145,18 @@ impl Tx<'_> {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<RefundId>, StoreError> {
+        const SQL: &str = "-- lease_close_outs
+            UPDATE close_outs SET next_at = $1
+            WHERE refund_id IN (SELECT refund_id FROM close_outs WHERE next_at <= $2
+                                ORDER BY next_at LIMIT $3 /* skip locked */)
+            RETURNING refund_id";
         let params = [
             until.as_millis().into(),
             due.as_millis().into(),
             i64::from(limit).into(),
         ];
-        self.snapshot().all(sql::LEASE_CLOSE_OUTS, &params, |row| {
-            Ok(RefundId::new(uuid(row.blob(0)?)?))
-        })
+        self.snapshot()
+            .all(SQL, &params, |row| Ok(RefundId::new(uuid(row.blob(0)?)?)))
     }
 
     /// Puts off the next try.
@@ -139,8 +165,11 @@ impl Tx<'_> {
         refund_id: RefundId,
         until: Timestamp,
     ) -> Result<(), StoreError> {
+        // A pending one is neither parked nor done; `state = 'pending'` would let a server read the index of all open ones.
+        const SQL: &str = "-- defer_close_out
+            UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state <> 'parked' AND errcode <> 0";
         let params = [until.as_millis().into(), refund_id.as_bytes().into()];
-        self.execute(sql::DEFER_CLOSE_OUT, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Marks the application handled; `false` where it was.
@@ -151,13 +180,16 @@ impl Tx<'_> {
         by: RefundId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        const SQL: &str = "-- handle_application
+            UPDATE T_SP_YD_SXF SET state = 'handled', handled_by = $1, handled_at = $2
+            WHERE order_no = $3 AND batchno = $4 AND state <> 'handled'";
         let params = [
             by.as_bytes().into(),
             now.as_millis().into(),
             order_no.as_str().into(),
             batchno.into(),
         ];
-        Ok(self.execute(sql::HANDLE_APPLICATION, &params)? == 1)
+        Ok(self.execute(SQL, &params)? == 1)
     }
 
     /// Closes the order; `false` where it was not waiting for a refund.
@@ -166,15 +198,24 @@ impl Tx<'_> {
         order_no: &ExternalId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        const SQL: &str = "-- close_order
+            UPDATE T_SP_YD SET state = 'closed', closed_by_close_out = 1, updated_at = $1
+            WHERE order_no = $2 AND state = 'refund_applied'";
         let params = [now.as_millis().into(), order_no.as_str().into()];
-        Ok(self.execute(sql::CLOSE_ORDER, &params)? == 1)
+        Ok(self.execute(SQL, &params)? == 1)
     }
 }
 
 impl Snapshot<'_> {
     /// The close-out of a refund.
     pub fn close_out(&mut self, refund_id: RefundId) -> Result<Option<CloseOut>, StoreError> {
-        self.first(sql::CLOSE_OUT, &[refund_id.as_bytes().into()], |row| {
+        const SQL: &str = concat!(
+            "-- close_out
+            SELECT ",
+            close_out_columns!(),
+            " FROM close_outs WHERE close_outs.refund_id = $1"
+        );
+        self.first(SQL, &[refund_id.as_bytes().into()], |row| {
             read_close_out(row, 0)
         })
     }
@@ -185,23 +226,35 @@ impl Snapshot<'_> {
         trandeno: &str,
         except: Option<RefundId>,
     ) -> Result<Amount, StoreError> {
+        const SQL: &str = "-- done_amounts_of_payment
+            SELECT amount FROM close_outs
+            WHERE trandeno = $1 AND state = 'done' AND refund_id IS DISTINCT FROM $2";
         let except = except.as_ref().map(RefundId::as_bytes);
         let params = [trandeno.into(), except.into()];
-        let amounts = self.all(sql::DONE_AMOUNTS_OF_PAYMENT, &params, |row| {
-            amount(row.text(0)?)
-        })?;
+        let amounts = self.all(SQL, &params, |row| amount(row.text(0)?))?;
         sum(&amounts)
     }
 
     /// When the next close-out is to be tried again, if one is.
     pub fn next_close_out(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        let found = self.first(sql::NEXT_CLOSE_OUT, &[], |row| row.opt_integer(0))?;
+        const SQL: &str = "-- next_close_out
+            SELECT min(next_at) FROM close_outs WHERE next_at IS NOT NULL";
+        let found = self.first(SQL, &[], |row| row.opt_integer(0))?;
         Ok(found.flatten().map(Timestamp::from_millis))
     }
 
     /// How many close-outs are pending and how many are parked, each up to `COUNTED_MAX`.
     pub fn count_close_outs(&mut self) -> Result<(i64, i64), StoreError> {
-        let counts = self.first(sql::COUNT_CLOSE_OUTS, &[COUNTED_MAX.into()], |row| {
+        // Every limit has an order here and elsewhere: without one a server takes any way to the first rows, through the
+        // whole table where it expects to meet them soon.
+        const SQL: &str = "-- count_close_outs
+            SELECT
+              (SELECT count(*) FROM
+                (SELECT 1 FROM close_outs WHERE next_at IS NOT NULL ORDER BY next_at LIMIT $1) AS pending),
+              (SELECT count(*) FROM
+                (SELECT 1 FROM close_outs WHERE state <> 'done' AND state > 'done' AND state < 'pending'
+                 ORDER BY state LIMIT $1) AS parked)";
+        let counts = self.first(SQL, &[COUNTED_MAX.into()], |row| {
             Ok((row.integer(0)?, row.integer(1)?))
         })?;
         Ok(counts.unwrap_or((0, 0)))
@@ -210,23 +263,24 @@ impl Snapshot<'_> {
 
 /// Reads the columns of a close-out from this one on.
 pub(super) fn read_close_out(row: &dyn Row, from: usize) -> Result<CloseOut, StoreError> {
+    let column = CloseOutColumns::from(from);
     let key = CloseOutKey::new(
-        row.text(from + 2)?.to_owned(),
-        row.text(from + 3)?.to_owned(),
+        row.text(column.batchno)?.to_owned(),
+        row.text(column.trandeno)?.to_owned(),
     );
-    let state = row.opt_text(from + 8)?;
+    let state = row.opt_text(column.order_state)?;
     Ok(CloseOut {
-        refund_id: RefundId::new(uuid(row.blob(from)?)?),
-        callback_id: CallbackId::new(uuid(row.blob(from + 1)?)?),
+        refund_id: RefundId::new(uuid(row.blob(column.refund_id)?)?),
+        callback_id: CallbackId::new(uuid(row.blob(column.callback_id)?)?),
         key: key.map_err(|_| corrupt("close-out key"))?,
-        amount: amount(row.text(from + 4)?)?,
-        progress: Progress::from_stored(row.text(from + 5)?, row.integer(from + 6)?)
+        amount: amount(row.text(column.amount)?)?,
+        progress: Progress::from_stored(row.text(column.state)?, row.integer(column.errcode)?)
             .ok_or_else(|| corrupt("close-out"))?,
-        order_no: number(row.opt_text(from + 7)?)?,
+        order_no: number(row.opt_text(column.order_no)?)?,
         order_state: state.map(order_state).transpose()?,
-        attempts: u32::try_from(row.integer(from + 9)?).unwrap_or(u32::MAX),
-        next_at: row.opt_integer(from + 10)?.map(Timestamp::from_millis),
-        park_at: Timestamp::from_millis(row.integer(from + 11)?),
+        attempts: u32::try_from(row.integer(column.attempts)?).unwrap_or(u32::MAX),
+        next_at: row.opt_integer(column.next_at)?.map(Timestamp::from_millis),
+        park_at: Timestamp::from_millis(row.integer(column.park_at)?),
     })
 }
 

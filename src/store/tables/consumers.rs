@@ -2,8 +2,8 @@
 
 use super::{Snapshot, Tx};
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
 
 /// One kept place in the feed.
 #[derive(Clone, Debug)]
@@ -20,6 +20,10 @@ pub struct ConsumerRow {
     pub updated_at: Timestamp,
 }
 
+columns!(consumer_columns, ConsumerColumns: consumers {
+    reader, name, acked_sequence, created_at, updated_at,
+});
+
 impl Tx<'_> {
     /// Reads a consumer and keeps everybody else from moving it until the commit.
     pub fn lock_consumer(
@@ -27,13 +31,22 @@ impl Tx<'_> {
         reader: &str,
         name: &str,
     ) -> Result<Option<ConsumerRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- lock_consumer
+            UPDATE consumers SET updated_at = updated_at WHERE reader = $1 AND name = $2
+            RETURNING ",
+            consumer_columns!()
+        );
         let params = [reader.into(), name.into()];
-        self.snapshot()
-            .first(sql::LOCK_CONSUMER, &params, read_consumer)
+        self.snapshot().first(SQL, &params, read_consumer)
     }
 
     /// Makes a consumer; leaves one that is there as it is.
     pub fn insert_consumer(&mut self, consumer: &ConsumerRow) -> Result<(), StoreError> {
+        const SQL: &str = "-- insert_consumer
+            INSERT INTO consumers (reader, name, acked_sequence, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT DO NOTHING";
         let params = [
             consumer.reader.as_str().into(),
             consumer.name.as_str().into(),
@@ -41,24 +54,28 @@ impl Tx<'_> {
             consumer.created_at.as_millis().into(),
             consumer.updated_at.as_millis().into(),
         ];
-        self.execute(sql::INSERT_CONSUMER, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Moves a locked consumer.
     pub fn move_consumer(&mut self, consumer: &ConsumerRow) -> Result<(), StoreError> {
+        const SQL: &str = "-- move_consumer
+            UPDATE consumers SET acked_sequence = $1, updated_at = $2 WHERE reader = $3 AND name = $4";
         let params = [
             consumer.acked_sequence.into(),
             consumer.updated_at.as_millis().into(),
             consumer.reader.as_str().into(),
             consumer.name.as_str().into(),
         ];
-        self.execute(sql::MOVE_CONSUMER, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Forgets a consumer; `false` where there is none.
     pub fn delete_consumer(&mut self, reader: &str, name: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "-- delete_consumer
+            DELETE FROM consumers WHERE reader = $1 AND name = $2";
         let params = [reader.into(), name.into()];
-        let deleted = self.execute(sql::DELETE_CONSUMER, &params)?;
+        let deleted = self.execute(SQL, &params)?;
         Ok(deleted == 1)
     }
 }
@@ -70,33 +87,57 @@ impl Snapshot<'_> {
         reader: &str,
         name: &str,
     ) -> Result<Option<ConsumerRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- consumer
+            SELECT ",
+            consumer_columns!(),
+            " FROM consumers
+            WHERE reader = $1 AND name = $2"
+        );
         let params = [reader.into(), name.into()];
-        self.first(sql::CONSUMER, &params, read_consumer)
+        self.first(SQL, &params, read_consumer)
     }
 
     /// Every consumer of a reader.
     pub fn consumers_of_reader(&mut self, reader: &str) -> Result<Vec<ConsumerRow>, StoreError> {
-        self.all(sql::CONSUMERS_OF_READER, &[reader.into()], read_consumer)
+        const SQL: &str = concat!(
+            "-- consumers_of_reader
+            SELECT ",
+            consumer_columns!(),
+            " FROM consumers
+            WHERE reader = $1 ORDER BY name"
+        );
+        self.all(SQL, &[reader.into()], read_consumer)
     }
 
     /// Consumers of all readers, `limit` at most.
     pub fn consumers(&mut self, limit: u32) -> Result<Vec<ConsumerRow>, StoreError> {
-        self.all(sql::CONSUMERS, &[i64::from(limit).into()], read_consumer)
+        const SQL: &str = concat!(
+            "-- consumers
+            SELECT ",
+            consumer_columns!(),
+            " FROM consumers
+            ORDER BY reader, name LIMIT $1"
+        );
+        self.all(SQL, &[i64::from(limit).into()], read_consumer)
     }
 
     /// How many a reader has.
     pub fn count_consumers(&mut self, reader: &str) -> Result<i64, StoreError> {
-        let counted = self.first(sql::COUNT_CONSUMERS, &[reader.into()], |row| row.integer(0))?;
+        const SQL: &str = "-- count_consumers
+            SELECT count(*) FROM consumers WHERE reader = $1";
+        let counted = self.first(SQL, &[reader.into()], |row| row.integer(0))?;
         Ok(counted.unwrap_or(0))
     }
 }
 
 fn read_consumer(row: &dyn Row) -> Result<ConsumerRow, StoreError> {
+    const COLUMN: ConsumerColumns = ConsumerColumns::from(0);
     Ok(ConsumerRow {
-        reader: row.text(0)?.to_owned(),
-        name: row.text(1)?.to_owned(),
-        acked_sequence: row.integer(2)?,
-        created_at: Timestamp::from_millis(row.integer(3)?),
-        updated_at: Timestamp::from_millis(row.integer(4)?),
+        reader: row.text(COLUMN.reader)?.to_owned(),
+        name: row.text(COLUMN.name)?.to_owned(),
+        acked_sequence: row.integer(COLUMN.acked_sequence)?,
+        created_at: Timestamp::from_millis(row.integer(COLUMN.created_at)?),
+        updated_at: Timestamp::from_millis(row.integer(COLUMN.updated_at)?),
     })
 }

@@ -4,8 +4,8 @@ use super::callbacks::uuid;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt};
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
 
 /// Why nothing is pushed to an endpoint any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,14 @@ pub struct ParkedPush {
     pub last_error: Option<String>,
 }
 
+columns!(endpoint_columns, EndpointColumns: endpoints {
+    name, revision, pushed_sequence, failing_since, failures, last_error, last_success_at, disabled_at,
+    disabled_reason, leased_by, leased_until,
+});
+columns!(parked_columns, ParkedColumns: parked_pushes {
+    sequence, refund_id, attempts, first_failed_at, next_at, given_up_at, last_error,
+});
+
 impl Tx<'_> {
     /// Registers an endpoint that begins after this number; leaves one that is known as it is.
     pub fn insert_endpoint(
@@ -85,8 +93,11 @@ impl Tx<'_> {
         pushed_sequence: i64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        const SQL: &str = "-- insert_endpoint
+            INSERT INTO endpoints (name, pushed_sequence, updated_at) VALUES ($1, $2, $3)
+            ON CONFLICT DO NOTHING";
         let params = [name.into(), pushed_sequence.into(), now.as_millis().into()];
-        self.execute(sql::INSERT_ENDPOINT, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Takes or renews the right to serve an endpoint; `None` while another instance has it.
@@ -97,25 +108,37 @@ impl Tx<'_> {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<EndpointRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- lease_endpoint
+            UPDATE endpoints SET leased_by = $1, leased_until = $2
+            WHERE name = $3 AND (leased_by = $1 OR leased_until < $4)
+            RETURNING ",
+            endpoint_columns!()
+        );
         let params = [
             instance.into(),
             until.as_millis().into(),
             name.into(),
             now.as_millis().into(),
         ];
-        self.snapshot()
-            .first(sql::LEASE_ENDPOINT, &params, read_endpoint)
+        self.snapshot().first(SQL, &params, read_endpoint)
     }
 
     /// Gives the right back.
     pub fn release_endpoint(&mut self, name: &str, instance: &str) -> Result<(), StoreError> {
+        const SQL: &str = "-- release_endpoint
+            UPDATE endpoints SET leased_until = 0 WHERE name = $1 AND leased_by = $2";
         let params = [name.into(), instance.into()];
-        self.execute(sql::RELEASE_ENDPOINT, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Saves what became of an endpoint; `false`, and nothing saved, where the row is leased by another
     /// instance or was changed by an operator.
     pub fn save_endpoint(&mut self, row: &EndpointRow, now: Timestamp) -> Result<bool, StoreError> {
+        const SQL: &str = "-- save_endpoint
+            UPDATE endpoints SET pushed_sequence = $1, failing_since = $2, failures = $3, last_error = $4,
+              last_success_at = $5, disabled_at = $6, disabled_reason = $7, leased_until = $8, updated_at = $9
+            WHERE name = $10 AND leased_by = $11 AND revision = $12";
         let params = [
             row.pushed_sequence.into(),
             row.failing_since.map(Timestamp::as_millis).into(),
@@ -130,7 +153,7 @@ impl Tx<'_> {
             row.leased_by.as_deref().into(),
             row.revision.into(),
         ];
-        Ok(self.execute(sql::SAVE_ENDPOINT, &params)? == 1)
+        Ok(self.execute(SQL, &params)? == 1)
     }
 
     /// Lets an endpoint be served again, from this number on if one before its place is given; `false`
@@ -141,12 +164,25 @@ impl Tx<'_> {
         pushed_sequence: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        // The place only ever goes back: of what follows it nobody knows that it was sent.
+        const RECOVER_ENDPOINT: &str = "-- recover_endpoint
+            UPDATE endpoints SET revision = revision + 1,
+              pushed_sequence = CASE WHEN $1 < pushed_sequence THEN $1 ELSE pushed_sequence END,
+              failing_since = NULL, failures = 0, disabled_at = NULL, disabled_reason = NULL, updated_at = $2
+            WHERE name = $3";
+        // Those after the endpoint's place: reading on from there finds them again, in their order.
+        const DELETE_PARKED_PUSHES_AHEAD: &str = "-- delete_parked_pushes_ahead
+            DELETE FROM parked_pushes
+            WHERE endpoint = $1 AND sequence > (SELECT pushed_sequence FROM endpoints WHERE name = $1)";
+        const RECOVER_PARKED_PUSHES: &str = "-- recover_parked_pushes
+            UPDATE parked_pushes SET attempts = 0, first_failed_at = NULL, next_at = NULL, given_up_at = NULL
+            WHERE endpoint = $1";
         let params = [pushed_sequence.into(), now.as_millis().into(), name.into()];
-        if self.execute(sql::RECOVER_ENDPOINT, &params)? == 0 {
+        if self.execute(RECOVER_ENDPOINT, &params)? == 0 {
             return Ok(false);
         }
-        self.execute(sql::DELETE_PARKED_PUSHES_AHEAD, &[name.into()])?;
-        self.execute(sql::RECOVER_PARKED_PUSHES, &[name.into()])?;
+        self.execute(DELETE_PARKED_PUSHES_AHEAD, &[name.into()])?;
+        self.execute(RECOVER_PARKED_PUSHES, &[name.into()])?;
         Ok(true)
     }
 
@@ -156,6 +192,13 @@ impl Tx<'_> {
         endpoint: &str,
         parked: &ParkedPush,
     ) -> Result<(), StoreError> {
+        const SQL: &str = "-- save_parked_push
+            INSERT INTO parked_pushes (endpoint, sequence, refund_id, attempts, first_failed_at, next_at,
+              given_up_at, last_error)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (endpoint, sequence) DO UPDATE SET attempts = excluded.attempts,
+              first_failed_at = excluded.first_failed_at, next_at = excluded.next_at,
+              given_up_at = excluded.given_up_at, last_error = excluded.last_error";
         let params = [
             endpoint.into(),
             parked.sequence.into(),
@@ -166,7 +209,7 @@ impl Tx<'_> {
             parked.given_up_at.map(Timestamp::as_millis).into(),
             parked.last_error.as_deref().into(),
         ];
-        self.execute(sql::SAVE_PARKED_PUSH, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 
     /// Forgets what was given up before this moment, and the oldest beyond so many; only up to the endpoint's
@@ -178,27 +221,43 @@ impl Tx<'_> {
         before: Timestamp,
         keep: i64,
     ) -> Result<usize, StoreError> {
+        // Only up to the endpoint's place: behind it they are met again and have to be known.
+        const FORGET_OLD_GIVEN_UP: &str = "-- forget_old_given_up
+            DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence <= $2 AND given_up_at < $3";
+        const FORGET_MOST_GIVEN_UP: &str = "-- forget_most_given_up
+            DELETE FROM parked_pushes WHERE endpoint = $1 AND given_up_at IS NOT NULL AND sequence <= $2
+            AND sequence <= (SELECT kept.sequence FROM parked_pushes AS kept
+              WHERE kept.endpoint = $1 AND kept.given_up_at IS NOT NULL
+              ORDER BY kept.sequence DESC LIMIT 1 OFFSET $3)";
         let params = [
             endpoint.into(),
             pushed_sequence.into(),
             before.as_millis().into(),
         ];
-        let old = self.execute(sql::FORGET_OLD_GIVEN_UP, &params)?;
+        let old = self.execute(FORGET_OLD_GIVEN_UP, &params)?;
         let params = [endpoint.into(), pushed_sequence.into(), keep.into()];
-        Ok(old + self.execute(sql::FORGET_MOST_GIVEN_UP, &params)?)
+        Ok(old + self.execute(FORGET_MOST_GIVEN_UP, &params)?)
     }
 
     /// Forgets a parked event that was delivered.
     pub fn delete_parked_push(&mut self, endpoint: &str, sequence: i64) -> Result<(), StoreError> {
+        const SQL: &str = "-- delete_parked_push
+            DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence = $2";
         let params = [endpoint.into(), sequence.into()];
-        self.execute(sql::DELETE_PARKED_PUSH, &params).map(drop)
+        self.execute(SQL, &params).map(drop)
     }
 }
 
 impl Snapshot<'_> {
     /// Every endpoint that was ever configured.
     pub fn endpoints(&mut self) -> Result<Vec<EndpointRow>, StoreError> {
-        self.all(sql::ENDPOINTS, &[], read_endpoint)
+        const SQL: &str = concat!(
+            "-- endpoints
+            SELECT ",
+            endpoint_columns!(),
+            " FROM endpoints ORDER BY name"
+        );
+        self.all(SQL, &[], read_endpoint)
     }
 
     /// What an endpoint did not take and is to be tried again, oldest first; and what was given up after
@@ -208,46 +267,62 @@ impl Snapshot<'_> {
         endpoint: &str,
         pushed_sequence: i64,
     ) -> Result<Vec<ParkedPush>, StoreError> {
+        const SQL: &str = concat!(
+            "-- parked_pushes
+            SELECT ",
+            parked_columns!(),
+            " FROM parked_pushes WHERE endpoint = $1 AND (given_up_at IS NULL OR sequence > $2)
+            ORDER BY sequence"
+        );
         let params = [endpoint.into(), pushed_sequence.into()];
-        self.all(sql::PARKED_PUSHES, &params, read_parked)
+        self.all(SQL, &params, read_parked)
     }
 
     /// Of each endpoint: its name, parked events up to `COUNTED_MAX`, and how many of these were given up.
     pub fn count_parked_pushes(&mut self) -> Result<Vec<(String, i64, i64)>, StoreError> {
-        self.all(sql::COUNT_PARKED_PUSHES, &[COUNTED_MAX.into()], |row| {
+        const SQL: &str = "-- count_parked_pushes
+            SELECT name,
+              (SELECT count(*) FROM (SELECT 1 FROM parked_pushes WHERE endpoint = name ORDER BY sequence LIMIT $1) AS parked),
+              (SELECT count(given_up_at) FROM
+                (SELECT given_up_at FROM parked_pushes WHERE endpoint = name ORDER BY sequence LIMIT $1) AS parked)
+            FROM endpoints";
+        self.all(SQL, &[COUNTED_MAX.into()], |row| {
             Ok((row.text(0)?.to_owned(), row.integer(1)?, row.integer(2)?))
         })
     }
 }
 
 fn read_endpoint(row: &dyn Row) -> Result<EndpointRow, StoreError> {
+    const COLUMN: EndpointColumns = EndpointColumns::from(0);
     let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Timestamp::from_millis));
-    let reason = row.opt_text(8)?.map(|word| {
+    let reason = row.opt_text(COLUMN.disabled_reason)?.map(|word| {
         DisabledReason::from_word(word).ok_or_else(|| corrupt("reason of an endpoint"))
     });
     Ok(EndpointRow {
-        name: row.text(0)?.to_owned(),
-        revision: row.integer(1)?,
-        pushed_sequence: row.integer(2)?,
-        failing_since: moment(3)?,
-        failures: row.integer(4)?,
-        last_error: row.opt_text(5)?.map(str::to_owned),
-        last_success_at: moment(6)?,
-        disabled: moment(7)?.zip(reason.transpose()?),
-        leased_by: row.opt_text(9)?.map(str::to_owned),
-        leased_until: Timestamp::from_millis(row.integer(10)?),
+        name: row.text(COLUMN.name)?.to_owned(),
+        revision: row.integer(COLUMN.revision)?,
+        pushed_sequence: row.integer(COLUMN.pushed_sequence)?,
+        failing_since: moment(COLUMN.failing_since)?,
+        failures: row.integer(COLUMN.failures)?,
+        last_error: row.opt_text(COLUMN.last_error)?.map(str::to_owned),
+        last_success_at: moment(COLUMN.last_success_at)?,
+        disabled: moment(COLUMN.disabled_at)?.zip(reason.transpose()?),
+        leased_by: row.opt_text(COLUMN.leased_by)?.map(str::to_owned),
+        leased_until: Timestamp::from_millis(row.integer(COLUMN.leased_until)?),
     })
 }
 
 fn read_parked(row: &dyn Row) -> Result<ParkedPush, StoreError> {
+    const COLUMN: ParkedColumns = ParkedColumns::from(0);
     let moment = |column| Ok::<_, StoreError>(row.opt_integer(column)?.map(Timestamp::from_millis));
     Ok(ParkedPush {
-        sequence: row.integer(0)?,
-        refund_id: RefundId::new(uuid(row.blob(1)?)?),
-        attempts: u32::try_from(row.integer(2)?).map_err(|_| corrupt("number of attempts"))?,
-        first_failed_at: moment(3)?,
-        next_at: moment(4)?,
-        given_up_at: moment(5)?,
-        last_error: row.opt_text(6)?.map(str::to_owned),
+        sequence: row.integer(COLUMN.sequence)?,
+        refund_id: RefundId::new(uuid(row.blob(COLUMN.refund_id)?)?),
+        attempts: u32::try_from(row.integer(COLUMN.attempts)?)
+            .map_err(|_| corrupt("number of attempts"))?,
+        first_failed_at: moment(COLUMN.first_failed_at)?,
+        next_at: moment(COLUMN.next_at)?,
+        given_up_at: moment(COLUMN.given_up_at)?,
+        last_error: row.opt_text(COLUMN.last_error)?.map(str::to_owned),
     })
 }

@@ -12,7 +12,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
-use crate::store::{StoreError, schema, sql};
+use crate::store::{StoreError, schema};
 
 /// An event that waits for its number.
 pub(super) struct NewEvent {
@@ -37,6 +37,8 @@ pub struct EventRow {
     pub data: String,
 }
 
+columns!(event_columns, EventColumns: events { sequence, id, kind = type, occurred_at, data });
+
 impl Tx<'_> {
     /// Adds an event to the feed.
     pub fn append_event(
@@ -60,15 +62,18 @@ impl Tx<'_> {
     /// Writes something without changing anything, to see whether the disk takes it;
     /// returns the rows rewritten.
     pub(super) fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
-        self.execute(sql::REWRITE_COUNTER, &[])
+        const SQL: &str = "-- rewrite_counter
+            UPDATE feed SET last_sequence = last_sequence";
+        self.execute(SQL, &[])
     }
 
     /// Begins another history for the feed: its readers are told that their places are of another one. Returns
     /// the new epoch.
     pub fn renew_epoch(&mut self, random: Uuid) -> Result<String, StoreError> {
+        const SQL: &str = "-- renew_epoch
+            UPDATE feed_epoch SET epoch = $1";
         let epoch = schema::epoch(random);
-        self.driver
-            .expect_one(sql::RENEW_EPOCH, &[epoch.as_str().into()])?;
+        self.driver.expect_one(SQL, &[epoch.as_str().into()])?;
         Ok(epoch)
     }
 
@@ -93,6 +98,10 @@ impl Tx<'_> {
         &mut self,
         counter: &Counter,
     ) -> Result<Option<Numbered>, StoreError> {
+        const TAKE_SEQUENCES: &str = "-- take_sequences
+            UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
+        const INSERT_EVENT: &str = "-- insert_event
+            INSERT INTO events (sequence, id, type, occurred_at, data) VALUES ($1, $2, $3, $4, $5)";
         if self.events.is_empty() {
             return Ok(None);
         }
@@ -103,7 +112,7 @@ impl Tx<'_> {
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         let last = self
             .snapshot()
-            .first(sql::TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
+            .first(TAKE_SEQUENCES, &[count.into()], |row| row.integer(0))?
             .ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))?;
         // Before a number is given away twice.
         let begun = if last - count < known.last {
@@ -113,7 +122,7 @@ impl Tx<'_> {
         };
         for (sequence, event) in (last - count + 1..).zip(&events) {
             self.driver.expect_one(
-                sql::INSERT_EVENT,
+                INSERT_EVENT,
                 &[
                     sequence.into(),
                     event.id.as_bytes().into(),
@@ -131,33 +140,47 @@ impl Tx<'_> {
 impl Snapshot<'_> {
     /// Entries after this number, oldest first.
     pub fn events_after(&mut self, after: i64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- events_after
+            SELECT ",
+            event_columns!(),
+            " FROM events
+            WHERE sequence > $1 ORDER BY sequence LIMIT $2"
+        );
+        const COLUMN: EventColumns = EventColumns::from(0);
         let params = [after.into(), i64::from(limit).into()];
-        self.all(sql::EVENTS_AFTER, &params, |row| {
+        self.all(SQL, &params, |row| {
             Ok(EventRow {
-                sequence: row.integer(0)?,
-                id: EventId::new(uuid(row.blob(1)?)?),
-                kind: row.text(2)?.to_owned(),
-                occurred_at: Timestamp::from_millis(row.integer(3)?),
-                data: row.text(4)?.to_owned(),
+                sequence: row.integer(COLUMN.sequence)?,
+                id: EventId::new(uuid(row.blob(COLUMN.id)?)?),
+                kind: row.text(COLUMN.kind)?.to_owned(),
+                occurred_at: Timestamp::from_millis(row.integer(COLUMN.occurred_at)?),
+                data: row.text(COLUMN.data)?.to_owned(),
             })
         })
     }
 
     /// When the transaction of an event ran.
     pub fn event_time(&mut self, sequence: i64) -> Result<Option<Timestamp>, StoreError> {
-        let time = self.first(sql::EVENT_TIME, &[sequence.into()], |row| row.integer(0))?;
+        const SQL: &str = "-- event_time
+            SELECT occurred_at FROM events WHERE sequence = $1";
+        let time = self.first(SQL, &[sequence.into()], |row| row.integer(0))?;
         Ok(time.map(Timestamp::from_millis))
     }
 
     /// Which history the numbers count.
     pub fn epoch(&mut self) -> Result<String, StoreError> {
-        let epoch = self.first(sql::EPOCH, &[], |row| Ok(row.text(0)?.to_owned()))?;
+        const SQL: &str = "-- epoch
+            SELECT epoch FROM feed_epoch";
+        let epoch = self.first(SQL, &[], |row| Ok(row.text(0)?.to_owned()))?;
         epoch.ok_or_else(|| StoreError::Unreadable("the feed's epoch is gone".to_owned()))
     }
 
     /// The last number given away.
     pub fn last_sequence(&mut self) -> Result<i64, StoreError> {
-        let last = self.first(sql::LAST_SEQUENCE, &[], |row| row.integer(0))?;
+        const SQL: &str = "-- last_sequence
+            SELECT last_sequence FROM feed";
+        let last = self.first(SQL, &[], |row| row.integer(0))?;
         last.ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))
     }
 }

@@ -1,32 +1,36 @@
 //! What can be said inside a transaction, in business words: one method a statement, one file a
 //! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
 
+#[macro_use]
+mod columns;
+
 mod audit;
-mod callback_pages;
 mod callbacks;
 mod close_outs;
 mod consumers;
-mod deliveries;
+mod dedup;
 mod endpoints;
 mod events;
 mod orders;
+mod pending;
+mod questions;
 mod refund_list;
 mod refunds;
 
 use uuid::Uuid;
 
+use super::StoreError;
 use super::driver::{Driver, Row, Value};
-use super::{StoreError, sql};
 use crate::domain::ids::ExternalId;
 use crate::domain::time::Timestamp;
 
-pub use audit::{
-    AuditedCallback, AuditedRefund, Counts, HandledApplication, StoredBody, StoredClaim,
-};
-pub use callbacks::{AppliedClaim, CallbackRow, DueCallback, NewCallback, Stored, read_claim};
+pub use audit::{AuditedCallback, AuditedRefund, Counts, HandledApplication};
+pub use callbacks::{CallbackClaim, CallbackRow, NewCallback, read_claim};
 pub use consumers::ConsumerRow;
+pub use dedup::Receipt;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
+pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};
 pub use refunds::Locked;
 
@@ -139,7 +143,10 @@ impl<'a> Tx<'a> {
 
     /// Does to the store what accepting needs, and changes nothing.
     pub(super) fn probe(&mut self) -> Result<(), StoreError> {
-        self.execute(sql::TOUCH_NO_CALLBACK, &[Uuid::nil().as_bytes().into()])?;
+        // Takes the locks that accepting takes, by an id that no notification has.
+        const SQL: &str = "-- touch_no_callback
+            UPDATE callbacks SET deliveries = deliveries WHERE id = $1";
+        self.execute(SQL, &[Uuid::nil().as_bytes().into()])?;
         if self.driver.write_nothing()? {
             return Ok(());
         }

@@ -1,15 +1,16 @@
 //! Lists of refunds for readers: whatever they ask, among millions, a page costs a bounded time.
 
 use super::callbacks::uuid;
-use super::refunds::read_both;
+use super::close_outs::close_out_columns;
+use super::refunds::{read_both, refund_columns};
 use super::{Snapshot, rows_to_ask};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::Value;
-use crate::store::{StoreError, sql};
 
 /// Up to this many refunds changed since a moment are looked at one by one; of more, the newest are
 /// most likely among those that are asked for.
@@ -22,6 +23,24 @@ const EXAMINED_FIRST: i64 = 4;
 /// Groups of one account and status that are searched side by side; of more the newest refunds are looked
 /// at one by one.
 const GROUPS_MAX: usize = 64;
+
+/// Completed by [`Snapshot::examine`] with what finds the candidates and one condition for each filter, then
+/// [`REFUNDS_TAIL`].
+const REFUNDS_HEAD: &str = concat!(
+    "-- refunds
+    SELECT ",
+    refund_columns!(),
+    ", ",
+    close_out_columns!(),
+    " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE 1 = 1"
+);
+const REFUNDS_TAIL: &str = " ORDER BY refunds.id DESC LIMIT ";
+const UPDATED_HEAD: &str =
+    " AND refunds.id IN (SELECT listed.id FROM refunds AS listed WHERE listed.updated_at > ";
+/// Around what finds the candidates: the last of them, if there are so many.
+const LAST_EXAMINED_HEAD: &str = "-- last_examined
+    SELECT id FROM (";
+const LAST_EXAMINED_TAIL: &str = ") AS examined ORDER BY id DESC LIMIT 1 OFFSET ";
 
 /// Which refunds a reader wants; every given condition must hold.
 #[derive(Clone, Debug, Default)]
@@ -151,11 +170,11 @@ impl Snapshot<'_> {
         let asked = filter
             .attention_reason
             .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
-        let mut query = Query::new(sql::REFUNDS_HEAD);
+        let mut query = Query::new(REFUNDS_HEAD);
         match way {
             Way::ByNumber => {}
             Way::ByUpdate(moment) => {
-                query.text.push_str(sql::UPDATED_HEAD);
+                query.text.push_str(UPDATED_HEAD);
                 query.param(moment.as_millis().into());
                 query.text.push(')');
             }
@@ -167,7 +186,7 @@ impl Snapshot<'_> {
         }
         query.conditions(filter);
         query.questions(filter.attention, asked.as_deref());
-        query.text.push_str(sql::REFUNDS_TAIL);
+        query.text.push_str(REFUNDS_TAIL);
         query.param(rows.into());
         self.all(&query.text, &query.params, read_both)
     }
@@ -179,9 +198,9 @@ impl Snapshot<'_> {
         filter: &RefundFilter,
         examined: i64,
     ) -> Result<Option<RefundId>, StoreError> {
-        let mut query = Query::new(sql::LAST_EXAMINED_HEAD);
+        let mut query = Query::new(LAST_EXAMINED_HEAD);
         query.candidates(way, filter, examined);
-        query.text.push_str(sql::LAST_EXAMINED_TAIL);
+        query.text.push_str(LAST_EXAMINED_TAIL);
         query.param((examined - 1).into());
         self.first(&query.text, &query.params, |row| {
             Ok(RefundId::new(uuid(row.blob(0)?)?))
@@ -189,6 +208,8 @@ impl Snapshot<'_> {
     }
 
     fn way(&mut self, filter: &RefundFilter) -> Result<Way, StoreError> {
+        const SQL: &str = "-- count_updated
+            SELECT count(*) FROM (SELECT 1 FROM refunds WHERE updated_at > $1 ORDER BY updated_at LIMIT $2) AS updated";
         let numbers = [
             &filter.order_no,
             &filter.refund_no,
@@ -199,7 +220,7 @@ impl Snapshot<'_> {
         }
         if let Some(moment) = filter.updated_after {
             let params = [moment.as_millis().into(), i64::from(FEW_UPDATED + 1).into()];
-            let updated = self.first(sql::COUNT_UPDATED, &params, |row| row.integer(0))?;
+            let updated = self.first(SQL, &params, |row| row.integer(0))?;
             if updated.unwrap_or(0) <= i64::from(FEW_UPDATED) {
                 return Ok(Way::ByUpdate(moment));
             }
@@ -230,6 +251,10 @@ impl Snapshot<'_> {
 
     /// The accounts that are asked for, of those that have refunds; one more than there can be groups at most.
     fn accounts(&mut self, filter: &RefundFilter) -> Result<Vec<(String, String)>, StoreError> {
+        // From one account to the next through an index, whatever number of refunds lies between.
+        const SQL: &str = "-- next_account
+            SELECT provider, account FROM refunds WHERE (provider, account) > ($1, $2)
+            ORDER BY provider, account LIMIT 1";
         if let (Some(provider), Some(account)) = (&filter.provider, &filter.account) {
             return Ok(vec![(provider.clone(), account.clone())]);
         }
@@ -237,7 +262,7 @@ impl Snapshot<'_> {
         let mut last = (filter.provider.clone().unwrap_or_default(), String::new());
         while accounts.len() <= GROUPS_MAX {
             let params = [last.0.as_str().into(), last.1.as_str().into()];
-            let next = self.first(sql::NEXT_ACCOUNT, &params, |row| {
+            let next = self.first(SQL, &params, |row| {
                 Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))
             })?;
             let Some(next) = next else {

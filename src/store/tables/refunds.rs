@@ -1,7 +1,7 @@
 //! Refunds: locked, changed and saved by transaction 2.
 
 use super::callbacks::uuid;
-use super::close_outs::read_close_out;
+use super::close_outs::{close_out_columns, read_close_out};
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
@@ -9,11 +9,18 @@ use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::{Amount, Money};
 use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::driver::{Row, Value};
-use crate::store::{StoreError, sql};
 
-/// Columns that [`read_refund`] takes.
-const REFUND_COLUMNS: usize = 15;
+columns!(refund_columns, RefundColumns: refunds {
+    id, provider, account, refund_no, received_at, provider_refund_no, order_no, status, provider_status, amount,
+    currency, failure, finished_at, attention, updated_at,
+});
+pub(super) use refund_columns;
+
+const COLUMN: RefundColumns = RefundColumns::from(0);
+/// Column of an answer that follows those of a refund.
+const AFTER_REFUND: usize = RefundColumns::up_to(0).1;
 
 /// A refund read under its lock; only such a one can be saved, and only the store can make it.
 #[derive(Debug)]
@@ -40,28 +47,42 @@ impl Tx<'_> {
         account: &Account,
         refund_no: &RefundNo,
     ) -> Result<Option<Locked>, StoreError> {
+        const SQL: &str = concat!(
+            "-- lock_refund
+            UPDATE refunds SET updated_at = updated_at
+            WHERE refunds.provider = $1 AND refunds.account = $2 AND refunds.refund_no = $3
+            RETURNING ",
+            refund_columns!()
+        );
         let params = [
             account.provider.as_str().into(),
             account.name.as_str().into(),
             refund_no.as_str().into(),
         ];
-        let refund = self
-            .snapshot()
-            .first(sql::LOCK_REFUND, &params, read_refund)?;
+        let refund = self.snapshot().first(SQL, &params, read_refund)?;
         Ok(refund.map(|refund| Locked { refund }))
     }
 
     /// The same by id.
     pub fn lock_refund_by_id(&mut self, id: RefundId) -> Result<Option<Locked>, StoreError> {
+        const SQL: &str = concat!(
+            "-- lock_refund_by_id
+            UPDATE refunds SET updated_at = updated_at WHERE refunds.id = $1
+            RETURNING ",
+            refund_columns!()
+        );
         let params = [id.as_bytes().into()];
-        let refund = self
-            .snapshot()
-            .first(sql::LOCK_REFUND_BY_ID, &params, read_refund)?;
+        let refund = self.snapshot().first(SQL, &params, read_refund)?;
         Ok(refund.map(|refund| Locked { refund }))
     }
 
     /// Stores a new refund; `None` where there is one with this number.
     pub fn insert_refund(&mut self, refund: Refund) -> Result<Option<Locked>, StoreError> {
+        const SQL: &str = "-- insert_refund
+            INSERT INTO refunds (id, provider, account, refund_no, received_at, provider_refund_no, order_no,
+              status, provider_status, amount, currency, failure, finished_at, attention, updated_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            ON CONFLICT DO NOTHING";
         let inserted = {
             let mutable = Mutable::of(&refund)?;
             let mut params = vec![
@@ -72,18 +93,22 @@ impl Tx<'_> {
                 refund.received_at.as_millis().into(),
             ];
             params.extend(mutable.values(&refund));
-            self.execute(sql::INSERT_REFUND, &params)?
+            self.execute(SQL, &params)?
         };
         Ok((inserted == 1).then_some(Locked { refund }))
     }
 
     /// Saves a changed refund.
     pub fn save_refund(&mut self, locked: &Locked) -> Result<(), StoreError> {
+        const SQL: &str = "-- save_refund
+            UPDATE refunds SET provider_refund_no = $1, order_no = $2, status = $3, provider_status = $4,
+              amount = $5, currency = $6, failure = $7, finished_at = $8, attention = $9, updated_at = $10
+            WHERE id = $11";
         let refund = &locked.refund;
         let mutable = Mutable::of(refund)?;
         let mut params = mutable.values(refund).to_vec();
         params.push(refund.id.as_bytes().into());
-        self.driver.expect_one(sql::SAVE_REFUND, &params)
+        self.driver.expect_one(SQL, &params)
     }
 }
 
@@ -109,7 +134,7 @@ impl Mutable {
         })
     }
 
-    /// In the order of `sql::INSERT_REFUND` after the immutable ones, and of `sql::SAVE_REFUND`.
+    /// In the order of `insert_refund` after the immutable ones, and of `save_refund`.
     fn values<'a>(&'a self, refund: &'a Refund) -> [Value<'a>; 10] {
         [
             refund
@@ -136,12 +161,29 @@ impl Snapshot<'_> {
         &mut self,
         id: RefundId,
     ) -> Result<Option<(Refund, Option<CloseOut>)>, StoreError> {
-        self.first(sql::REFUND, &[id.as_bytes().into()], read_both)
+        const SQL: &str = concat!(
+            "-- refund
+            SELECT ",
+            refund_columns!(),
+            ", ",
+            close_out_columns!(),
+            " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE refunds.id = $1"
+        );
+        self.first(SQL, &[id.as_bytes().into()], read_both)
     }
 
     /// How many refunds have an open question of each reason, among the first `COUNTED_MAX` with any.
     pub fn count_attention(&mut self) -> Result<Vec<(Reason, i64)>, StoreError> {
-        let sql = sql::count_attention();
+        // One column for each reason, in their order.
+        let columns = Reason::ALL.map(|reason| {
+            let reason = reason.as_str();
+            format!("count(CASE WHEN attention LIKE '%\"reason\":\"{reason}\"%' THEN 1 END)")
+        });
+        let sql = format!(
+            "-- count_attention
+            SELECT {} FROM (SELECT attention FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open",
+            columns.join(", ")
+        );
         let counts = self.first(&sql, &[COUNTED_MAX.into()], |row| {
             let reasons = Reason::ALL.into_iter().enumerate();
             let counts =
@@ -153,15 +195,15 @@ impl Snapshot<'_> {
 }
 
 pub(super) fn read_both(row: &dyn Row) -> Result<(Refund, Option<CloseOut>), StoreError> {
-    let close_out = match row.opt_blob(REFUND_COLUMNS)? {
-        Some(_) => Some(read_close_out(row, REFUND_COLUMNS)?),
+    let close_out = match row.opt_blob(AFTER_REFUND)? {
+        Some(_) => Some(read_close_out(row, AFTER_REFUND)?),
         None => None,
     };
     Ok((read_refund(row)?, close_out))
 }
 
 fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
-    let money = match (row.opt_text(9)?, row.opt_text(10)?) {
+    let money = match (row.opt_text(COLUMN.amount)?, row.opt_text(COLUMN.currency)?) {
         (Some(amount), Some(currency)) => Some(Money {
             amount: Amount::parse(amount).map_err(|_| corrupt("amount"))?,
             currency: currency.parse().map_err(|_| corrupt("currency"))?,
@@ -169,29 +211,32 @@ fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
         _ => None,
     };
     let refund_no = row
-        .opt_text(3)?
+        .opt_text(COLUMN.refund_no)?
         .map(|text| serde_json::from_value(text.into()))
         .transpose();
     Ok(Refund {
-        id: RefundId::new(uuid(row.blob(0)?)?),
+        id: RefundId::new(uuid(row.blob(COLUMN.id)?)?),
         account: Account {
-            provider: row.text(1)?.to_owned(),
-            name: row.text(2)?.to_owned(),
+            provider: row.text(COLUMN.provider)?.to_owned(),
+            name: row.text(COLUMN.account)?.to_owned(),
         },
         refund_no: refund_no.map_err(|_| corrupt("refund number"))?,
-        received_at: Timestamp::from_millis(row.integer(4)?),
-        provider_refund_no: number(row.opt_text(5)?)?,
-        order_no: number(row.opt_text(6)?)?,
-        status: Status::from_word(row.text(7)?).ok_or_else(|| corrupt("status"))?,
-        provider_status: row.opt_text(8)?.map(str::to_owned),
+        received_at: Timestamp::from_millis(row.integer(COLUMN.received_at)?),
+        provider_refund_no: number(row.opt_text(COLUMN.provider_refund_no)?)?,
+        order_no: number(row.opt_text(COLUMN.order_no)?)?,
+        status: Status::from_word(row.text(COLUMN.status)?).ok_or_else(|| corrupt("status"))?,
+        provider_status: row.opt_text(COLUMN.provider_status)?.map(str::to_owned),
         money,
         failure: row
-            .opt_text(11)?
+            .opt_text(COLUMN.failure)?
             .map(serde_json::from_str)
             .transpose()
             .map_err(|_| corrupt("failure"))?,
-        finished_at: row.opt_integer(12)?.map(Timestamp::from_millis),
-        attention: serde_json::from_str(row.text(13)?).map_err(|_| corrupt("attention"))?,
-        updated_at: Timestamp::from_millis(row.integer(14)?),
+        finished_at: row
+            .opt_integer(COLUMN.finished_at)?
+            .map(Timestamp::from_millis),
+        attention: serde_json::from_str(row.text(COLUMN.attention)?)
+            .map_err(|_| corrupt("attention"))?,
+        updated_at: Timestamp::from_millis(row.integer(COLUMN.updated_at)?),
     })
 }

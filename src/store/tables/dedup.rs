@@ -1,11 +1,25 @@
-//! Transaction 1: a notification is stored, or recognised and counted.
+//! Transaction 1: a callback is stored, or recognised as a repeat and counted.
 
 use super::Tx;
-use super::callbacks::{NewCallback, Stored, number_or_empty, uuid};
-use crate::domain::claim::DeliveryKey;
+use super::callbacks::{NewCallback, uuid};
+use crate::domain::claim::{DeliveryKey, RefundNo};
 use crate::domain::ids::CallbackId;
+use crate::store::StoreError;
 use crate::store::driver::Row;
-use crate::store::{StoreError, sql};
+
+/// Whether a callback was stored before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is new.
+    New,
+    /// It is a repeat, and was counted.
+    Repeat {
+        /// The id it got the first time.
+        id: CallbackId,
+        /// Whether transaction 2 has applied it.
+        is_applied: bool,
+    },
+}
 
 /// The row is locked, and the message was new and has been noted, which must be undone.
 fn locked_after_a_note() -> StoreError {
@@ -15,18 +29,24 @@ fn locked_after_a_note() -> StoreError {
 impl Tx<'_> {
     /// Stores a notification, or counts it where this delivery is known; [`StoreError::Locked`] where
     /// another transaction is at work on what is known.
-    pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Stored, StoreError> {
+    pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Receipt, StoreError> {
+        const SQL: &str = "-- insert_callback
+            INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
+              received_at, last_received_at, settle_after)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            ON CONFLICT DO NOTHING";
         if let DeliveryKey::Message(message_key) = &callback.delivery_key
             && let Some(known) = self.known_message(callback, message_key)?
         {
             return Ok(known);
         }
-        let refund_no = number_or_empty(callback.refund_no.as_ref());
+        // Where it has no number the unique index needs a value: NULL would never be a repeat.
+        let refund_no = callback.refund_no.as_ref().map_or("", RefundNo::as_str);
         if let Some(known) = self.known_to_earlier_releases(callback, refund_no)? {
             return Ok(known);
         }
         let inserted = self.execute(
-            sql::INSERT_CALLBACK,
+            SQL,
             &[
                 callback.id.as_bytes().into(),
                 callback.account.provider.as_str().into(),
@@ -43,7 +63,7 @@ impl Tx<'_> {
             ],
         )?;
         if inserted == 1 {
-            return Ok(Stored::New);
+            return Ok(Receipt::New);
         }
         let known = self.count_delivery(callback, refund_no, callback.delivery_key.digest())?;
         known.ok_or_else(|| match callback.delivery_key {
@@ -57,7 +77,7 @@ impl Tx<'_> {
         &mut self,
         callback: &NewCallback,
         refund_no: &str,
-    ) -> Result<Option<Stored>, StoreError> {
+    ) -> Result<Option<Receipt>, StoreError> {
         let of_body = match &callback.delivery_key {
             DeliveryKey::Part { body, .. } => Some(body),
             DeliveryKey::Body(_) | DeliveryKey::Message(_) => None,
@@ -82,15 +102,16 @@ impl Tx<'_> {
         refund_no: &str,
         key: &[u8; 32],
     ) -> Result<bool, StoreError> {
+        const SQL: &str = "-- is_delivery
+            SELECT received_at FROM callbacks
+            WHERE provider = $1 AND account = $2 AND refund_no = $3 AND delivery_key = $4";
         let params = [
             callback.account.provider.as_str().into(),
             callback.account.name.as_str().into(),
             refund_no.into(),
             key.into(),
         ];
-        let found = self
-            .snapshot()
-            .first(sql::IS_DELIVERY, &params, |row| row.integer(0))?;
+        let found = self.snapshot().first(SQL, &params, |row| row.integer(0))?;
         Ok(found.is_some())
     }
 
@@ -100,9 +121,15 @@ impl Tx<'_> {
         callback: &NewCallback,
         refund_no: &str,
         key: &[u8; 32],
-    ) -> Result<Option<Stored>, StoreError> {
+    ) -> Result<Option<Receipt>, StoreError> {
+        // No row where another transaction has it locked: accepting does not wait for applying.
+        const SQL: &str = "-- count_delivery
+            UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
+            WHERE id = (SELECT id FROM callbacks
+                        WHERE provider = $2 AND account = $3 AND refund_no = $4 AND delivery_key = $5 /* skip locked */)
+            RETURNING id, settled_at";
         self.snapshot().first(
-            sql::COUNT_DELIVERY,
+            SQL,
             &[
                 callback.received_at.as_millis().into(),
                 callback.account.provider.as_str().into(),
@@ -119,10 +146,22 @@ impl Tx<'_> {
         &mut self,
         callback: &NewCallback,
         message_key: &[u8; 32],
-    ) -> Result<Option<Stored>, StoreError> {
+    ) -> Result<Option<Receipt>, StoreError> {
+        const INSERT_RELAY_MESSAGE: &str = "-- insert_relay_message
+            INSERT INTO relay_messages (provider, account, message_key, callback_id) VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING";
+        const COUNT_RELAY_DELIVERY: &str = "-- count_relay_delivery
+            UPDATE callbacks SET deliveries = deliveries + 1, last_received_at = $1
+            WHERE id = (SELECT id FROM callbacks
+                        WHERE id = (SELECT callback_id FROM relay_messages
+                                    WHERE provider = $2 AND account = $3 AND message_key = $4) /* skip locked */)
+            RETURNING id, settled_at";
+        const INSERT_RELAY_SEEN: &str = "-- insert_relay_seen
+            INSERT INTO relay_seen (message_key, provider, account, callback_id) VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING";
         let (provider, account) = (&callback.account.provider, &callback.account.name);
         let inserted = self.execute(
-            sql::INSERT_RELAY_MESSAGE,
+            INSERT_RELAY_MESSAGE,
             &[
                 provider.as_str().into(),
                 account.as_str().into(),
@@ -132,7 +171,7 @@ impl Tx<'_> {
         )?;
         if inserted == 0 {
             let known = self.snapshot().first(
-                sql::COUNT_RELAY_DELIVERY,
+                COUNT_RELAY_DELIVERY,
                 &[
                     callback.received_at.as_millis().into(),
                     provider.as_str().into(),
@@ -150,7 +189,7 @@ impl Tx<'_> {
             account.as_str().into(),
             callback.id.as_bytes().into(),
         ];
-        if self.execute(sql::INSERT_RELAY_SEEN, &seen)? == 1 {
+        if self.execute(INSERT_RELAY_SEEN, &seen)? == 1 {
             return Ok(None);
         }
         // What it brought there is not this sender's business, and here it counts for nothing.
@@ -158,8 +197,8 @@ impl Tx<'_> {
     }
 }
 
-fn read_known(row: &dyn Row) -> Result<Stored, StoreError> {
-    Ok(Stored::Before {
+fn read_known(row: &dyn Row) -> Result<Receipt, StoreError> {
+    Ok(Receipt::Repeat {
         id: CallbackId::new(uuid(row.blob(0)?)?),
         is_applied: row.opt_integer(1)?.is_some(),
     })
