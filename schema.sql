@@ -127,8 +127,10 @@ CREATE TABLE events (
   id          BLOB    NOT NULL CHECK (length(id) = 16),
   type        TEXT    NOT NULL,
   occurred_at INTEGER NOT NULL,
-  data        TEXT    NOT NULL                 -- JSON as readers get it
+  data        TEXT    NOT NULL,                -- JSON as readers get it
+  refund_id   BLOB                             -- the refund it is about; NULL: stored by version 2
 ) STRICT;
+CREATE INDEX events_refund ON events (refund_id, sequence) WHERE refund_id IS NOT NULL;
 
 -- One row: the last event number given away; taken last before each commit.
 CREATE TABLE feed (

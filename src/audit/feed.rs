@@ -162,6 +162,9 @@ impl Feed {
         report: &mut Report,
     ) -> Result<(), String> {
         let data: OfRefund = read(event)?;
+        if event.refund_id.is_some_and(|id| id != data.id) {
+            return Err("its row names another refund".to_owned());
+        }
         let known = self.refunds.contains_key(&data.id);
         let Some(status) = Status::from_word(word) else {
             let early = (!known).then(|| format!("{} comes before any status", event.kind));

@@ -31,7 +31,7 @@ struct EventView<'a> {
     data: &'a RawValue,
 }
 
-/// The members that name a refund: `id` in the refund itself, `refund_id` elsewhere.
+/// The members that name a refund: `id` in the refund itself, `refund_id` elsewhere. Read where the row names none.
 #[derive(Deserialize)]
 struct About {
     id: Option<RefundId>,
@@ -43,7 +43,13 @@ impl Event {
     pub fn new(row: &EventRow, epoch: &str) -> Result<Self, StoreError> {
         let unreadable =
             |_| StoreError::Unreadable(format!("event {} is no JSON of ours", row.sequence));
-        let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
+        let refund_id = match row.refund_id {
+            Some(id) => Some(id),
+            None => {
+                let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
+                about.refund_id.or(about.id)
+            }
+        };
         let view = EventView {
             sequence: row.sequence,
             epoch,
@@ -56,7 +62,7 @@ impl Event {
             sequence: row.sequence,
             id: row.id,
             kind: row.kind.clone(),
-            refund_id: about.refund_id.or(about.id),
+            refund_id,
             json: serde_json::to_string(&view).map_err(unreadable)?,
         })
     }

@@ -197,13 +197,15 @@ impl<'a, 'd> Applying<'a, 'd> {
 
     fn tell_of_refund(&mut self, kind: EventKind) -> Result<(), StoreError> {
         let id = EventId::new(self.clock.new_uuid());
-        let view = RefundView::new(self.locked.refund(), self.close_out.as_ref());
-        self.tx.append_event(id, kind, &view, self.now)
+        let refund = self.locked.refund();
+        let view = RefundView::new(refund, self.close_out.as_ref());
+        self.tx.append_event(id, kind, refund.id, &view, self.now)
     }
 
     fn tell_of_order(&mut self, event: &OrderEvent) -> Result<(), StoreError> {
         let id = EventId::new(self.clock.new_uuid());
-        let refund_id = self.locked.refund().id.to_string();
+        let refund = self.locked.refund().id;
+        let refund_id = refund.to_string();
         let Some(this) = &self.close_out else {
             return Ok(());
         };
@@ -216,7 +218,7 @@ impl<'a, 'd> Applying<'a, 'd> {
                     refund_id,
                 };
                 self.tx
-                    .append_event(id, EventKind::ApplicationHandled, &data, self.now)
+                    .append_event(id, EventKind::ApplicationHandled, refund, &data, self.now)
             }
             OrderEvent::Closed(order_no) => {
                 let data = OrderClosedView {
@@ -225,7 +227,7 @@ impl<'a, 'd> Applying<'a, 'd> {
                     refund_id,
                 };
                 self.tx
-                    .append_event(id, EventKind::OrderClosed, &data, self.now)
+                    .append_event(id, EventKind::OrderClosed, refund, &data, self.now)
             }
         }
     }

@@ -10,7 +10,7 @@ use super::driver::Driver as _;
 use super::sqlite::{Sqlite, Synchronous};
 use super::*;
 use crate::domain::event::EventKind;
-use crate::domain::ids::{EventId, ExternalId};
+use crate::domain::ids::{EventId, ExternalId, RefundId};
 use crate::domain::order::OrderState;
 use crate::domain::time::{SystemClock, Timestamp};
 
@@ -54,7 +54,8 @@ fn put(tx: &mut Tx<'_>, order_no: &str) -> Result<(), StoreError> {
     let number: ExternalId = order_no.parse().unwrap();
     tx.insert_order(&number, OrderState::Paid, NOW)?;
     let id = EventId::new(Uuid::from_u128(order_no.len() as u128));
-    tx.append_event(id, EventKind::OrderClosed, &order_no, NOW)
+    let refund_id = RefundId::new(Uuid::from_u128(7));
+    tx.append_event(id, EventKind::OrderClosed, refund_id, &order_no, NOW)
 }
 
 fn is_there(store: &Store, order_no: &str) -> bool {

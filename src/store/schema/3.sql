@@ -1,5 +1,6 @@
--- What version 3 adds to version 2: tables only, so that nothing of it waits for a lock on a table that is in use.
--- Indexes come from schema.sql, one by one, without blocking writes where the engine can.
+-- What version 3 adds to version 2: tables, which wait for no lock on a table in use, and one column without a
+-- default or a condition, so that no row is read or written for it. Indexes come from schema.sql, one by one, without
+-- blocking writes where the engine can.
 
 -- Versions whose additions are there, before what they replace is taken away (docs/upgrade.md).
 CREATE TABLE schema_expanded (
@@ -27,3 +28,6 @@ CREATE TABLE relay_seen (
 CREATE TABLE feed_epoch (
   epoch TEXT NOT NULL CHECK (length(epoch) >= 8)
 ) STRICT;
+
+-- The refund that an event is about; NULL: stored by version 2. Last: on PostgreSQL it needs the lock of the table.
+ALTER TABLE events ADD COLUMN refund_id BLOB;

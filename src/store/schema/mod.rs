@@ -3,13 +3,15 @@
 mod indexes;
 pub mod upgrade;
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::StoreError;
 use super::driver::Driver;
 use super::postgres;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
+use super::{StoreError, monotonic};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::{crash_point, planted};
 pub(super) use indexes::{Index, indexes};
@@ -18,13 +20,18 @@ pub(super) use indexes::{Index, indexes};
 pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 /// Largest file that is read through at each start, so that a restart stays short.
 const CHECKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
-/// Stands in a store for as long as a copy into it is not complete.
+/// Longest time for which stepping up is retried while a table is locked, and the pause before each retry.
+const STEP_UP_MAX: Duration = Duration::from_secs(30);
+const STEP_UP_PAUSE: Duration = Duration::from_secs(1);
+/// A table of a store for as long as a copy into it is not complete.
 pub(super) const COPY_MARKER: &str = "unfinished_copy";
 const NOT_THIS_VERSION: &str = "its tables are not those of this version; restore a backup";
 /// Its number.
 const VERSION: i64 = 3;
 /// The version before it, which stays noted until nothing of that version's program runs any more.
 const LAST_VERSION: i64 = VERSION - 1;
+/// The schema of the version before it, as it was released.
+const LAST_SCHEMA: &str = include_str!("2.full.sql");
 /// Upgrades of versions that no running program has, the first from version 1 to 2 and so on.
 const UPGRADES: [&str; 1] = [include_str!("2.sql")];
 /// What this version adds to the one before it.
@@ -80,15 +87,9 @@ fn lacks(what: &str) -> StoreError {
 /// The first part of the schema that a file lacks; an index that would only make reading faster is none.
 fn first_missing(sqlite: &mut Sqlite, is_expanded: bool) -> Result<Option<String>, StoreError> {
     let mut expected = Sqlite::in_memory()?;
-    expected.run_script(SCHEMA)?;
+    expected.run_script(if is_expanded { SCHEMA } else { LAST_SCHEMA })?;
     let mut parts = expected.structure()?;
     parts.retain(|line| !line.starts_with("index "));
-    if !is_expanded {
-        let mut added = Sqlite::in_memory()?;
-        added.run_script(EXPAND)?;
-        let added = added.structure()?;
-        parts.retain(|line| !added.contains(line));
-    }
     let found = sqlite.structure()?;
     Ok(parts.into_iter().find(|line| !found.contains(line)))
 }
@@ -115,13 +116,14 @@ pub(super) fn prepare(driver: &mut dyn Driver, making: Making) -> Result<(), Sto
 /// The same on a server, where several instances may start at once, and the tables are compared
 /// afterwards: what is not ours is refused.
 pub(super) fn prepare_shared(postgres: &mut Postgres, making: Making) -> Result<(), StoreError> {
-    postgres.begin()?;
-    let result = postgres::lock_for_schema(postgres)
-        .and_then(|()| step_up(postgres, making))
-        .and_then(|()| postgres.commit());
-    if result.is_err() {
-        postgres.rollback();
-        return result;
+    let deadline = monotonic() + STEP_UP_MAX;
+    while let Err(error) = step_up_shared(postgres, making) {
+        let is_locked = matches!(error, StoreError::SerializationFailure(_));
+        if !is_locked || monotonic() > deadline {
+            return Err(error);
+        }
+        tracing::info!(%error, "another transaction, of a dump perhaps, holds a lock on a table; retrying");
+        std::thread::sleep(STEP_UP_PAUSE);
     }
     crash_point!("schema-committed");
     postgres.begin()?;
@@ -131,6 +133,19 @@ pub(super) fn prepare_shared(postgres: &mut Postgres, making: Making) -> Result<
         None => Ok(()),
         Some(what) => Err(lacks(&what)),
     }
+}
+
+/// One attempt. A lock on a table in use is waited for only briefly: whatever comes after us waits behind us.
+fn step_up_shared(postgres: &mut Postgres, making: Making) -> Result<(), StoreError> {
+    postgres.begin()?;
+    let result = postgres::lock_for_schema(postgres)
+        .and_then(|()| postgres.run_script("SET LOCAL lock_timeout = '100ms'"))
+        .and_then(|()| step_up(postgres, making))
+        .and_then(|()| postgres.commit());
+    if result.is_err() {
+        postgres.rollback();
+    }
+    result
 }
 
 fn step_up(driver: &mut dyn Driver, making: Making) -> Result<(), StoreError> {
@@ -282,7 +297,7 @@ mod tests {
     use crate::domain::time::SystemClock;
 
     /// The schemas of earlier versions, as they were released.
-    const EARLIER: [&str; 2] = [include_str!("1.sql"), include_str!("2.full.sql")];
+    const EARLIER: [&str; 2] = [include_str!("1.sql"), LAST_SCHEMA];
 
     #[test]
     fn an_old_store_stepped_up_has_the_tables_of_a_new_one() {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::callbacks::uuid;
+use super::callbacks::{refund_id, uuid};
 use super::{Snapshot, Tx};
 use crate::domain::event::EventKind;
-use crate::domain::ids::EventId;
+use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::{StoreError, schema};
@@ -20,6 +20,7 @@ pub(super) struct NewEvent {
     kind: EventKind,
     occurred_at: Timestamp,
     data: String,
+    refund_id: RefundId,
 }
 
 /// One entry of the feed.
@@ -35,9 +36,11 @@ pub struct EventRow {
     pub occurred_at: Timestamp,
     /// JSON as readers get it.
     pub data: String,
+    /// The refund that it is about; `None` where version 2 stored it.
+    pub refund_id: Option<RefundId>,
 }
 
-columns!(event_columns, EventColumns: events { sequence, id, kind = type, occurred_at, data });
+columns!(event_columns, EventColumns: events { sequence, id, kind = type, occurred_at, data, refund_id });
 
 impl Tx<'_> {
     /// Adds an event to the feed.
@@ -45,6 +48,7 @@ impl Tx<'_> {
         &mut self,
         id: EventId,
         kind: EventKind,
+        refund_id: RefundId,
         data: &impl Serialize,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -55,6 +59,7 @@ impl Tx<'_> {
             kind,
             occurred_at: now,
             data,
+            refund_id,
         });
         Ok(())
     }
@@ -101,7 +106,7 @@ impl Tx<'_> {
         const TAKE_SEQUENCES: &str = "-- take_sequences
             UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
         const INSERT_EVENT: &str = "-- insert_event
-            INSERT INTO events (sequence, id, type, occurred_at, data) VALUES ($1, $2, $3, $4, $5)";
+            INSERT INTO events (sequence, id, type, occurred_at, data, refund_id) VALUES ($1, $2, $3, $4, $5, $6)";
         if self.events.is_empty() {
             return Ok(None);
         }
@@ -129,6 +134,7 @@ impl Tx<'_> {
                     event.kind.as_str().into(),
                     event.occurred_at.as_millis().into(),
                     event.data.as_str().into(),
+                    event.refund_id.as_bytes().into(),
                 ],
             )?;
         }
@@ -156,6 +162,7 @@ impl Snapshot<'_> {
                 kind: row.text(COLUMN.kind)?.to_owned(),
                 occurred_at: Timestamp::from_millis(row.integer(COLUMN.occurred_at)?),
                 data: row.text(COLUMN.data)?.to_owned(),
+                refund_id: refund_id(row, COLUMN.refund_id)?,
             })
         })
     }
