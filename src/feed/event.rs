@@ -43,13 +43,11 @@ impl Event {
     pub fn new(row: &EventRow, epoch: &str) -> Result<Self, StoreError> {
         let unreadable =
             |_| StoreError::Unreadable(format!("event {} is no JSON of ours", row.sequence));
-        let refund_id = match row.refund_id {
-            Some(id) => Some(id),
-            None => {
-                let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
-                about.refund_id.or(about.id)
-            }
-        };
+        let mut refund_id = row.refund_id;
+        if refund_id.is_none() {
+            let about: About = serde_json::from_str(&row.data).map_err(unreadable)?;
+            refund_id = about.refund_id.or(about.id);
+        }
         let view = EventView {
             sequence: row.sequence,
             epoch,
