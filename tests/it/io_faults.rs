@@ -130,7 +130,7 @@ fn a_wal_that_cannot_be_copied_for_want_of_space_stops_no_callback() {
     let ballast = small.disk.fill("ballast");
     let mut ledger = load(&mut small.server, 0, |_| {});
     assert_eq!(ledger.acked(), DELIVERIES, "commits need no more space");
-    wait_for_log(&small.server, "housekeeping of the database failed");
+    wait_for_log(&small.server, "maintenance of the database failed");
     ledger.assert_kept(&small.server);
     small.server.kill9();
     std::fs::remove_file(ballast).expect("space can be made");

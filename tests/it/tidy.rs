@@ -61,7 +61,10 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("tokio_postgres", &["src/store/postgres/"]),
     ("tokio_postgres_rustls", &["src/store/postgres/"]),
     // In TLS as the provider that rustls is given.
-    ("aws_lc_rs", &["src/crypto/", "src/store/postgres/tls.rs"]),
+    (
+        "aws_lc_rs",
+        &["src/crypto/", "src/store/postgres/connect/tls.rs"],
+    ),
     ("rsa", &["src/crypto/"]),
     ("sha2", &["src/crypto/"]),
     (

@@ -1,10 +1,4 @@
-//! The transactions of a lane: a batch of jobs around one commit.
-//!
-//! First all jobs run plainly. If one of them fails, the batch is rolled back and run once more with a savepoint
-//! around each job, so that one bad job, or one locked row, costs the others nothing but that second run.
-//! A lock is waited for briefly (`lock_timeout` of the session). Where several jobs meet one, something
-//! larger is locked, and waiting for it job by job would hold up the lane: the rest is left as it is, for
-//! resume or for another try.
+//! The transactions of a lane: a batch of jobs, one commit; a second run with savepoints where a job fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,30 +13,31 @@ use crate::store::feed_counter::{Counter, Numbered};
 use crate::store::tables::Tx;
 use crate::store::{LogLimit, StoreError, monotonic};
 
-/// Longest time that background jobs take of one batch of a writer that does everything: those who wait for
-/// the commit wait for them, too.
-const RIDE_MAX: Duration = Duration::from_millis(30);
-/// Jobs that met a lock one after the other, after which the rest is not tried.
-const LOCKS_IN_A_ROW: u32 = 2;
-/// The same for all of a batch.
-const LOCKS: u32 = 4;
+/// Max time of piggybacked jobs in a batch of a writer with both duties: the callers of the urgent jobs wait for
+/// them, too.
+const PIGGYBACK_TIME_MAX: Duration = Duration::from_millis(30);
+/// Jobs in a row that met a lock, after which the rest of the batch is not tried: something larger is locked, and
+/// waiting for it job by job would hold up the lane.
+const LOCKS_IN_A_ROW_MAX: u32 = 2;
+/// The same for the whole batch.
+const LOCKS_MAX: u32 = 4;
 
-/// Lines of each cause.
+/// Log limits, one per cause.
 static FAILED: LogLimit = LogLimit::new();
-static FELL_APART: LogLimit = LogLimit::new();
+static RETRIED: LogLimit = LogLimit::new();
 static CONTENDED: LogLimit = LogLimit::new();
 static LOOKED: LogLimit = LogLimit::new();
 
 type Batch = queue::Batch<Box<dyn Job>>;
 
-/// What of a batch was not finished.
+/// Jobs of a batch that are not finished.
 #[derive(Default)]
-pub(in crate::store) struct Left {
-    /// Background jobs for which the time was too short.
-    pub rides: Vec<Box<dyn Job>>,
-    /// Jobs that come after those.
+pub(in crate::store) struct Unfinished {
+    /// Background jobs for which there was no time.
+    pub piggybacked: Vec<Box<dyn Job>>,
+    /// Jobs that run after those.
     pub behind: Vec<Box<dyn Job>>,
-    /// Jobs that another transaction was in the way of, and that may be run again.
+    /// Jobs that met a lock and may be retried.
     pub contended: Vec<Box<dyn Job>>,
 }
 
@@ -58,23 +53,23 @@ pub(in crate::store) struct Jobs {
 type Outcomes = Vec<Result<(), StoreError>>;
 
 impl Jobs {
-    /// Runs the batch, commits it and tells each caller; what could not be done now is given back.
-    pub(in crate::store) fn commit(&mut self, mut batch: Batch) -> Left {
-        let mut left = Left::default();
+    /// Runs the batch, commits it and answers each caller; gives back the jobs that are not finished.
+    pub(in crate::store) fn commit(&mut self, mut batch: Batch) -> Unfinished {
+        let mut left = Unfinished::default();
         if self.driver.has_concurrent_writers() {
             // Refunds are locked in one order by every writer of every instance, so that two of
             // them do not wait for each other. The order within a refund stays.
-            batch.urgent.splice(..0, batch.rides.drain(..));
+            batch.urgent.splice(..0, batch.piggybacked.drain(..));
             batch.urgent.sort_by_key(|job| job.lane());
         }
         let jobs = batch.len();
         match self.attempt(&mut batch, |this, batch| this.run_all(batch, &mut left)) {
             Ok(outcomes) => self.tell(batch, outcomes, &mut left),
             Err(error) if error.blames_one_job() => {
-                if let Some(kept_back) = FELL_APART.may_say() {
+                if let Some(kept_back) = RETRIED.may_say() {
                     tracing::info!(
                         %error, jobs, kept_back,
-                        "a batch failed; each of its jobs is run on its own feet"
+                        "a batch failed; retrying with a savepoint around each job"
                     );
                 }
                 match self.attempt(&mut batch, Self::run_each) {
@@ -82,7 +77,7 @@ impl Jobs {
                     Err(error) => self.tell_all(batch, &error, &mut left),
                 }
             }
-            // The engine or the disk is in trouble. After a failed sync a retry could only lie.
+            // The engine or the disk failed. After a failed fsync a retry could only lie.
             Err(error) => {
                 if let Some(kept_back) = FAILED.may_say() {
                     tracing::error!(%error, jobs, kept_back, "nothing could be committed");
@@ -93,7 +88,7 @@ impl Jobs {
         left
     }
 
-    /// Sees whether the trouble is over.
+    /// Checks whether the lane can commit again.
     pub(in crate::store) fn probe(&mut self) {
         let probed = self.transact(|this| {
             let mut tx = Tx::new(this.driver.as_mut());
@@ -109,7 +104,7 @@ impl Jobs {
         }
     }
 
-    /// Looks at the connection in quiet times. What is wrong with it is trouble before a job meets it.
+    /// Checks the connection while idle, so that a lost one is known before a job meets it.
     pub(in crate::store) fn look(&mut self) {
         let looked = self.driver.look();
         if looked.is_ok() && self.condition.wants_a_probe() {
@@ -126,17 +121,17 @@ impl Jobs {
 
     pub(in crate::store) fn maintain(&mut self, idle: bool) {
         if let Err(error) = self.driver.maintain(idle) {
-            tracing::warn!(%error, "housekeeping of the database failed; it is tried again");
+            tracing::warn!(%error, "maintenance of the database failed; it is retried");
             self.stats.stop_if_fatal(&error);
         }
     }
 
-    fn tell_all(&self, batch: Batch, error: &StoreError, left: &mut Left) {
+    fn tell_all(&self, batch: Batch, error: &StoreError, left: &mut Unfinished) {
         let outcomes = vec![Err(error.clone()); batch.len()];
         self.tell(batch, outcomes, left);
     }
 
-    fn tell(&self, batch: Batch, outcomes: Outcomes, left: &mut Left) {
+    fn tell(&self, batch: Batch, outcomes: Outcomes, left: &mut Unfinished) {
         let mut contended = 0;
         match outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
             Some(error) if outcomes.iter().all(Result::is_err) => self.condition.fail(error),
@@ -147,7 +142,7 @@ impl Jobs {
                 Err(error) if error.is_contention() => {
                     contended += 1;
                     self.condition.leave();
-                    if job.tries_again() {
+                    if job.may_retry() {
                         left.contended.push(job);
                         continue;
                     }
@@ -165,7 +160,7 @@ impl Jobs {
             tracing::warn!(
                 jobs = contended,
                 kept_back,
-                "another transaction was in the way; these jobs are done later"
+                "jobs met a lock of another transaction; they are retried later"
             );
         }
     }
@@ -211,22 +206,22 @@ impl Jobs {
         Ok(done)
     }
 
-    /// Runs the jobs and numbers their events; says which, if there were any.
+    /// Runs the jobs and numbers their events.
     fn run_all(
         &mut self,
         batch: &mut Batch,
-        left: &mut Left,
+        left: &mut Unfinished,
     ) -> Result<(Option<Numbered>, Outcomes), StoreError> {
         let started = monotonic();
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
-        for ride in 0..batch.rides.len() {
-            if ride > 0 && started.elapsed() > RIDE_MAX {
-                left.rides = batch.rides.split_off(ride);
+        for next in 0..batch.piggybacked.len() {
+            if next > 0 && started.elapsed() > PIGGYBACK_TIME_MAX {
+                left.piggybacked = batch.piggybacked.split_off(next);
                 left.behind = std::mem::take(&mut batch.behind);
                 break;
             }
-            outcomes.push(run_plainly(&mut batch.rides[ride], &mut tx)?);
+            outcomes.push(run_plainly(&mut batch.piggybacked[next], &mut tx)?);
         }
         for job in batch.urgent.iter_mut().chain(&mut batch.behind) {
             outcomes.push(run_plainly(job, &mut tx)?);
@@ -234,13 +229,13 @@ impl Jobs {
         Ok((tx.number_events(&self.counter)?, outcomes))
     }
 
-    /// Runs each job on its own feet: one that fails leaves nothing behind.
+    /// Runs each job within a savepoint: one that fails leaves nothing behind.
     fn run_each(&mut self, batch: &mut Batch) -> Result<(Option<Numbered>, Outcomes), StoreError> {
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
         let (mut in_a_row, mut locks) = (0, 0);
         for job in batch.iter_mut() {
-            if in_a_row == LOCKS_IN_A_ROW || locks == LOCKS {
+            if in_a_row == LOCKS_IN_A_ROW_MAX || locks == LOCKS_MAX {
                 let why = "other jobs of the batch met locks, so this one was not tried";
                 outcomes.push(Err(StoreError::SerializationFailure(why.to_owned())));
                 continue;
@@ -261,7 +256,7 @@ impl Jobs {
     }
 }
 
-/// Runs a job without a savepoint. What found its row locked has done nothing.
+/// Runs a job without a savepoint. One that found its row locked has done nothing.
 fn run_plainly(
     job: &mut Box<dyn Job>,
     tx: &mut Tx<'_>,

@@ -1,11 +1,11 @@
-//! How much may wait in the queues: counted over all lanes, by jobs and by the bytes that they hold.
+//! Backpressure: how much may wait in the queues, over all lanes, by jobs and by the bytes that they hold.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::store::StoreError;
 
-/// Places for jobs of one kind.
+/// The bound for jobs of one kind.
 #[derive(Debug)]
 pub(in crate::store) struct Capacity {
     jobs: AtomicUsize,
@@ -14,10 +14,10 @@ pub(in crate::store) struct Capacity {
     bytes_max: usize,
 }
 
-/// The place of one job; given back when dropped.
+/// The slot of one job; given back when dropped.
 #[derive(Debug)]
-pub(in crate::store) struct Place {
-    room: Arc<Capacity>,
+pub(in crate::store) struct Slot {
+    capacity: Arc<Capacity>,
     bytes: usize,
 }
 
@@ -31,31 +31,31 @@ impl Capacity {
         })
     }
 
-    /// A place for a job that holds this many bytes, if there is one.
-    pub(in crate::store) fn take(self: &Arc<Self>, bytes: usize) -> Result<Place, StoreError> {
+    /// A slot for a job that holds this many bytes, if there is one.
+    pub(in crate::store) fn take(self: &Arc<Self>, bytes: usize) -> Result<Slot, StoreError> {
         let jobs = self.jobs.fetch_add(1, Ordering::AcqRel);
         let held = self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        // Counted first and given back by the drop, so that two callers never share the last place.
-        let place = Place {
-            room: Arc::clone(self),
+        // Counted first and given back by the drop, so that two callers never share the last slot.
+        let slot = Slot {
+            capacity: Arc::clone(self),
             bytes,
         };
         if jobs >= self.jobs_max || held.saturating_add(bytes) > self.bytes_max {
             return Err(StoreError::QueueFull);
         }
-        Ok(place)
+        Ok(slot)
     }
 
-    /// Jobs that hold a place.
+    /// Jobs that hold a slot.
     pub(in crate::store) fn jobs(&self) -> usize {
         self.jobs.load(Ordering::Acquire)
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.room.jobs.fetch_sub(1, Ordering::AcqRel);
-        self.room.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.capacity.jobs.fetch_sub(1, Ordering::AcqRel);
+        self.capacity.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 
@@ -64,15 +64,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_is_full_by_jobs_or_by_bytes_until_a_place_is_given_back() {
-        let room = Capacity::new(2, 10);
-        let first = room.take(4).unwrap();
-        let second = room.take(6).unwrap();
-        assert!(matches!(room.take(0), Err(StoreError::QueueFull)), "jobs");
+    fn capacity_ends_by_jobs_or_by_bytes_until_a_slot_is_given_back() {
+        let capacity = Capacity::new(2, 10);
+        let first = capacity.take(4).unwrap();
+        let second = capacity.take(6).unwrap();
+        assert!(
+            matches!(capacity.take(0), Err(StoreError::QueueFull)),
+            "jobs"
+        );
         drop(second);
-        assert!(matches!(room.take(7), Err(StoreError::QueueFull)), "bytes");
-        assert_eq!(room.jobs(), 1, "what was refused holds nothing");
+        assert!(
+            matches!(capacity.take(7), Err(StoreError::QueueFull)),
+            "bytes"
+        );
+        assert_eq!(capacity.jobs(), 1, "what was rejected holds nothing");
         drop(first);
-        assert!(room.take(10).is_ok());
+        assert!(capacity.take(10).is_ok());
     }
 }

@@ -1,41 +1,41 @@
-//! How a lane is doing: kept by its thread, looked at by `/readyz` without waiting for anything.
+//! Health of a lane: kept by its thread, read by `/readyz` without waiting.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::store::{StoreError, monotonic};
 
-/// A job that waits longer, or a batch that takes longer, is too long for whoever sent a callback.
+/// A job that waits longer, or a batch that takes longer, is too slow for the sender of a callback.
 pub(in crate::store) const SLOW: Duration = Duration::from_secs(3);
-/// Contention that lasts longer without one success is trouble; a shorter one happens.
+/// A lane that has met contention for longer without one commit is failing.
 const CONTENDED_MAX: Duration = Duration::from_secs(2);
-/// How long it is told of work that was left to resume.
+/// How long health reports work that was left to resume.
 const LEFT_SHOWN: Duration = Duration::from_secs(15);
 
-/// How a lane is doing.
+/// Health of a lane.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Condition(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Since when a batch is under way.
+    /// When the running batch began.
     busy_since: Option<Instant>,
-    /// Since when nothing was committed though it was tried.
+    /// First failed attempt since the last commit.
     failing_since: Option<Instant>,
-    /// Why nothing can be committed, where the cause would hit any other job.
-    is_in_trouble: bool,
+    /// Whether the cause would hit any other job.
+    is_down: bool,
     succeeded_at: Option<Instant>,
     /// When work was last left to resume.
     left_at: Option<Instant>,
 }
 
 impl Condition {
-    /// A batch is under way.
+    /// A batch is running.
     pub(in crate::store) fn begin(&self) {
         self.lock().busy_since = Some(monotonic());
     }
 
-    /// No batch is under way.
+    /// No batch is running.
     pub(in crate::store) fn end(&self) {
         self.lock().busy_since = None;
     }
@@ -44,7 +44,7 @@ impl Condition {
     pub(in crate::store) fn succeed(&self) {
         let mut state = self.lock();
         state.failing_since = None;
-        state.is_in_trouble = false;
+        state.is_down = false;
         state.succeeded_at = Some(monotonic());
     }
 
@@ -59,7 +59,7 @@ impl Condition {
             return;
         }
         state.failing_since.get_or_insert_with(monotonic);
-        state.is_in_trouble |= !is_contention;
+        state.is_down |= !is_contention;
     }
 
     /// Work was left to resume.
@@ -70,10 +70,10 @@ impl Condition {
     /// Whether nothing can be committed.
     pub(in crate::store) fn is_failing(&self) -> bool {
         let state = self.lock();
-        state.is_in_trouble || is_older(state.failing_since, CONTENDED_MAX)
+        state.is_down || is_older(state.failing_since, CONTENDED_MAX)
     }
 
-    /// Whether the last try failed, for whatever is not one job's fault.
+    /// Whether the last attempt failed for a cause that is not one job's.
     pub(in crate::store) fn wants_a_probe(&self) -> bool {
         self.lock().failing_since.is_some()
     }
@@ -89,9 +89,9 @@ impl Condition {
         left_at.is_some_and(|at| at.elapsed() < LEFT_SHOWN)
     }
 
-    /// Whether the last try failed for a reason that would hit any other job.
-    pub(in crate::store) fn is_in_trouble(&self) -> bool {
-        self.lock().is_in_trouble
+    /// Whether the last attempt failed for a cause that would hit any other job.
+    pub(in crate::store) fn is_down(&self) -> bool {
+        self.lock().is_down
     }
 
     /// How long ago something was committed.
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bad_job_is_no_trouble_and_a_lost_server_is_until_the_next_commit() {
+    fn one_failed_job_is_no_failure_of_the_lane_and_a_lost_server_is_until_the_next_commit() {
         let condition = Condition::default();
         condition.fail(&StoreError::Superseded);
         assert!(!condition.is_failing() && !condition.wants_a_probe());

@@ -1,24 +1,24 @@
-//! What a writer is given to do: a closure with its result, and who waits for it.
+//! A job of a writer: a closure, its result, and the caller who waits for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::capacity::Place;
+use super::capacity::Slot;
 use crate::store::tables::Tx;
 use crate::store::{Lane, StoreError, monotonic};
 
 /// A job in the queue, its types forgotten.
 pub(in crate::store) trait Job: Send {
-    /// Its name, for logs.
+    /// For logs.
     fn name(&self) -> &'static str;
-    /// Its lane, by which a batch is put in order.
+    /// Jobs of a batch are sorted by it.
     fn lane(&self) -> Lane;
-    /// Whether its caller has gone. What has not begun by then is not run.
+    /// Whether its caller has gone. A job that has not begun by then is not run.
     fn is_abandoned(&self) -> bool;
-    /// Whether it is run again where another transaction is in its way.
-    fn tries_again(&self) -> bool;
+    /// Whether it is retried after contention.
+    fn may_retry(&self) -> bool;
     /// Runs it, keeping the result; a panic is an error.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
     /// Tells the caller how the commit went.
@@ -32,18 +32,18 @@ pub(in crate::store) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(in crate::store) struct Task<T, F> {
     /// For logs.
     pub name: &'static str,
-    /// Where it belongs.
+    /// Which lane runs it.
     pub lane: Lane,
-    /// What is done.
+    /// Runs in the transaction; maybe twice.
     pub work: F,
-    /// What came of it, before the commit.
+    /// Its result, before the commit.
     pub result: Option<T>,
     /// `None` where no caller waits.
     pub reply: Option<Reply<T>>,
-    /// Until when contention is a reason to try again.
-    pub try_until: Option<Instant>,
+    /// Until when it is retried after contention.
+    pub retry_until: Option<Instant>,
     /// Given back with the job.
-    pub _place: Place,
+    pub _slot: Slot,
 }
 
 impl<T, F> Job for Task<T, F>
@@ -63,8 +63,8 @@ where
         self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
-    fn tries_again(&self) -> bool {
-        self.try_until.is_some_and(|until| monotonic() < until)
+    fn may_retry(&self) -> bool {
+        self.retry_until.is_some_and(|until| monotonic() < until)
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {

@@ -1,6 +1,5 @@
-//! Lanes: jobs of one lane run one after the other, in the order in which they were queued; lanes run side
-//! by side where the engine can. Jobs that lock the same rows belong on the same lane, so that
-//! they never wait for each other inside the database.
+//! Lanes: jobs of one lane run in the order in which they were queued; lanes run concurrently where the engine can.
+//! Jobs that lock the same rows belong on the same lane, so that they never wait for each other in the database.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -11,13 +10,13 @@ use crate::domain::claim::{Account, RefundNo};
 pub struct Lane(u64);
 
 impl Lane {
-    /// Everything that touches orders, and what is too rare to care.
+    /// Jobs that touch orders, and rare ones.
     pub const SHARED: Self = Self(0);
 
-    /// What comes after everything else of a batch.
+    /// Sorts after every other job of a batch.
     pub(in crate::store) const LAST: Self = Self(u64::MAX);
 
-    /// What touches one refund and no order.
+    /// Jobs that touch one refund and no order.
     pub fn of_refund(account: &Account, refund_no: Option<&RefundNo>) -> Self {
         let mut hasher = DefaultHasher::new();
         account.provider.hash(&mut hasher);

@@ -1,54 +1,54 @@
-//! The writer's queue. Waking a sleeping thread is the dearest thing on a callback's way, so the one
-//! who waits says what it waits for, and whoever adds a job wakes it only when that is there.
+//! The queue of a lane. Thread wake-ups dominate callback latency, so the consumer states its condition, and
+//! producers notify only when that holds.
 //!
-//! Jobs that nobody waits for ride along with urgent ones, but a group at a time: each commit writes
-//! every page that it changed, and applying changes many. A single sender at a time would otherwise
-//! wait, with each of its callbacks, for the pages of the one before it. Where both wait they share a
-//! batch, so that a mass of background jobs never keeps urgent ones out of it.
+//! Background jobs piggyback on urgent ones, a group at a time: each commit writes every page that it changed, and
+//! applies change many. A single sender would otherwise wait, with each callback, for the pages of the one before.
+//! Where both kinds wait, each gets half of the batch, so that a backlog never starves urgent jobs.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::store::{StoreError, Urgency, monotonic};
+use super::submit::Urgency;
+use crate::store::{StoreError, monotonic};
 
-/// Longest time for which background jobs wait until they are enough to ride along.
-const RIDES_WAIT: Duration = Duration::from_millis(10);
+/// Max time for which background jobs wait until they are a group.
+const PIGGYBACK_WAIT_MAX: Duration = Duration::from_millis(10);
 
-/// What the writer waits for.
+/// The condition that the writer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Until {
     /// A job of any kind.
     AnyJob,
-    /// This many jobs that somebody waits for.
+    /// This many urgent jobs.
     Urgent(usize),
 }
 
 /// How waiting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Woken {
-    /// It is there.
+    /// The condition holds.
     Ready,
-    /// Time is over.
+    /// The deadline passed first.
     TimedOut,
-    /// Nobody can add a job any more.
+    /// The queue is closed and empty.
     Closed,
 }
 
-/// What is taken at once.
+/// Jobs of one transaction.
 pub(in crate::store) struct Batch<T> {
-    /// Jobs that ride along; they come first.
-    pub rides: Vec<T>,
-    /// Jobs that are waited for.
+    /// Background jobs; they run first.
+    pub piggybacked: Vec<T>,
+    /// Jobs whose callers wait.
     pub urgent: Vec<T>,
-    /// Jobs that come after everything that was queued before them.
+    /// Jobs that run after everything that was queued before them.
     pub behind: Vec<T>,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
         Self {
-            rides: Vec::new(),
+            piggybacked: Vec::new(),
             urgent: Vec::new(),
             behind: Vec::new(),
         }
@@ -58,12 +58,12 @@ impl<T> Default for Batch<T> {
 impl<T> Batch<T> {
     /// How many there are.
     pub(in crate::store) fn len(&self) -> usize {
-        self.rides.len() + self.urgent.len() + self.behind.len()
+        self.piggybacked.len() + self.urgent.len() + self.behind.len()
     }
 
-    /// Keeps those alone that are as wanted.
+    /// Keeps the jobs that are wanted.
     pub(in crate::store) fn retain(&mut self, mut wanted: impl FnMut(&T) -> bool) {
-        for part in [&mut self.rides, &mut self.urgent, &mut self.behind] {
+        for part in [&mut self.piggybacked, &mut self.urgent, &mut self.behind] {
             part.retain(&mut wanted);
         }
     }
@@ -71,7 +71,7 @@ impl<T> Batch<T> {
     /// All of them, in the order in which they are run.
     pub(in crate::store) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let urgent = self.urgent.iter_mut().chain(&mut self.behind);
-        self.rides.iter_mut().chain(urgent)
+        self.piggybacked.iter_mut().chain(urgent)
     }
 }
 
@@ -80,17 +80,17 @@ impl<T> IntoIterator for Batch<T> {
     type IntoIter = std::vec::IntoIter<T>;
 
     fn into_iter(mut self) -> Self::IntoIter {
-        self.rides.append(&mut self.urgent);
-        self.rides.append(&mut self.behind);
-        self.rides.into_iter()
+        self.piggybacked.append(&mut self.urgent);
+        self.piggybacked.append(&mut self.behind);
+        self.piggybacked.into_iter()
     }
 }
 
-/// A queue with one taker. How much may wait is for `room.rs` to say.
+/// A queue with one consumer; `capacity.rs` bounds it.
 pub(in crate::store) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
-    /// So many background jobs ride along with the next urgent one.
+    /// Background jobs that are enough to piggyback on the next urgent one.
     group: usize,
 }
 
@@ -120,9 +120,9 @@ impl<T> State<T> {
         }
     }
 
-    /// How many background jobs are to be taken now, of this many places.
-    fn rides(&self, group: usize, max: usize) -> usize {
-        let is_over = |(since, _): &(Instant, T)| since.elapsed() >= RIDES_WAIT;
+    /// How many background jobs to take now, in a batch of at most `max`.
+    fn piggybacked(&self, group: usize, max: usize) -> usize {
+        let is_over = |(since, _): &(Instant, T)| since.elapsed() >= PIGGYBACK_WAIT_MAX;
         let waiting = self.background.len();
         if self.urgent.is_empty() {
             waiting.min(max)
@@ -138,7 +138,7 @@ impl<T> State<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue whose background jobs ride along in groups of this size.
+    /// An empty queue whose background jobs piggyback in groups of this size.
     pub(in crate::store) fn new(group: usize) -> Self {
         Self {
             state: Mutex::new(State {
@@ -177,19 +177,19 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Refuses further jobs; those in the queue stay.
+    /// Rejects further jobs; those in the queue stay.
     pub(in crate::store) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
     }
 
-    /// Since when the oldest job of this kind waits.
+    /// When the oldest job of this kind was queued.
     pub(in crate::store) fn oldest(&self, urgency: Urgency) -> Option<Instant> {
         let mut state = self.lock();
         state.part(urgency).front().map(|(since, _)| *since)
     }
 
-    /// Waits until it is there, but not beyond the deadline.
+    /// Waits for the condition, at most until the deadline.
     pub(in crate::store) fn wait(&self, until: Until, deadline: Instant) -> Woken {
         let mut state = self.lock();
         loop {
@@ -211,13 +211,16 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the oldest jobs, at most about this many. Whoever waits for all of the background jobs is
-    /// taken with the last of them.
+    /// Takes the oldest jobs, at most about this many. Jobs that run after all background jobs are taken with the
+    /// last of those.
     pub(in crate::store) fn take(&self, max: usize) -> Batch<T> {
         let mut state = self.lock();
-        let rides = state.rides(self.group, max);
-        let rides: Vec<T> = jobs(state.background.drain(..rides));
-        let urgent = state.urgent.len().min(max.saturating_sub(rides.len()));
+        let piggybacked = state.piggybacked(self.group, max);
+        let piggybacked: Vec<T> = jobs(state.background.drain(..piggybacked));
+        let urgent = state
+            .urgent
+            .len()
+            .min(max.saturating_sub(piggybacked.len()));
         let urgent = jobs(state.urgent.drain(..urgent));
         let behind = if state.background.is_empty() {
             jobs(state.behind.drain(..))
@@ -225,7 +228,7 @@ impl<T> Queue<T> {
             Vec::new()
         };
         Batch {
-            rides,
+            piggybacked,
             urgent,
             behind,
         }
@@ -266,11 +269,15 @@ mod tests {
         queue.push(3, Urgency::Background).unwrap();
         assert_eq!(taken(&queue, 1), [1]);
         assert_eq!(taken(&queue, 9), [2]);
-        assert_eq!(taken(&queue, 9), [3], "alone, nothing is left to ride with");
+        assert_eq!(
+            taken(&queue, 9),
+            [3],
+            "alone, no urgent job is left to piggyback on"
+        );
     }
 
     #[test]
-    fn background_jobs_ride_along_in_groups() {
+    fn background_jobs_piggyback_in_groups() {
         let queue = Queue::new(3);
         for job in [1, 2] {
             queue.push(job, Urgency::Background).unwrap();
@@ -297,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_for_all_gets_all_though_it_is_more_than_one_batch() {
+    fn a_job_after_all_others_waits_for_all_of_them_though_they_are_several_batches() {
         let queue = Queue::new(9);
         for job in 1..=5 {
             queue.push(job, Urgency::Background).unwrap();
@@ -305,21 +312,28 @@ mod tests {
         queue.push(6, Urgency::NowWithAll).unwrap();
         assert_eq!(taken(&queue, 3), [1, 2, 3]);
         let mut rest = queue.take(3);
-        assert_eq!((&rest.rides[..], &rest.behind[..]), (&[4, 5][..], &[6][..]));
-        // Not all of it could be done in this batch, so who waits for all waits on.
-        queue.give_back(rest.rides.split_off(1), Urgency::Background);
+        assert_eq!(
+            (&rest.piggybacked[..], &rest.behind[..]),
+            (&[4, 5][..], &[6][..])
+        );
+        // Not all of it could be done in this batch, so the job after all others waits on.
+        queue.give_back(rest.piggybacked.split_off(1), Urgency::Background);
         queue.give_back(rest.behind, Urgency::NowWithAll);
         assert_eq!(taken(&queue, 3), [5, 6]);
         queue.push(7, Urgency::Background).unwrap();
         queue.push(8, Urgency::Now).unwrap();
-        assert_eq!(taken(&queue, 3), [8], "nobody waits for all any more");
+        assert_eq!(
+            taken(&queue, 3),
+            [8],
+            "no job waits for all others any more"
+        );
     }
 
     #[test]
-    fn a_background_job_rides_along_when_it_has_waited_long_enough() {
+    fn a_background_job_piggybacks_alone_when_it_has_waited_long_enough() {
         let queue = Queue::new(9);
         queue.push(1, Urgency::Background).unwrap();
-        let waited = queue.wait(Until::Urgent(1), monotonic() + RIDES_WAIT);
+        let waited = queue.wait(Until::Urgent(1), monotonic() + PIGGYBACK_WAIT_MAX);
         assert_eq!(waited, Woken::TimedOut);
         queue.push(2, Urgency::Now).unwrap();
         assert_eq!(taken(&queue, 9), [1, 2]);

@@ -1,15 +1,4 @@
-//! Group commit: one thread takes the jobs that are waiting, runs them in one transaction, commits
-//! once and then answers everybody. This is where the speed comes from, and no caller of
-//! `Store::write` can see it.
-//!
-//! * A job that fails must not take its neighbours along: the batch is rolled back and run again with
-//!   each job on its own feet (`batch.rs`). So a job may run twice and must have no effect outside
-//!   the transaction (`FnMut`).
-//! * What a lane is for decides what it may meet. On a server, lanes that accept never apply, so no lock or
-//!   delay that only applying meets is in an acknowledgement's way. A file has one writer, which does
-//!   both: there background jobs (applying) ride along with urgent ones, in groups (`queue.rs`), for a
-//!   bounded time a batch.
-//! * A job whose caller has gone before it began is dropped.
+//! The thread of a lane: waits for jobs, lets a batch gather, runs it, retries what met a lock.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,31 +10,32 @@ use super::health::{Condition, SLOW};
 use super::job::Job;
 use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
+use super::submit::Urgency;
 use crate::store::driver::Driver;
 use crate::store::feed_counter::Counter;
-use crate::store::{StoreError, Urgency, monotonic};
+use crate::store::{StoreError, monotonic};
 
 /// Jobs in one transaction.
 const BATCH_MAX: usize = 512;
-/// Background jobs that ride along together.
-const RIDES: usize = 32;
-/// How long background jobs wait for an urgent one to ride with.
-const LINGER: Duration = Duration::from_millis(1);
-/// Longest time for which a batch waits to become as large as batches have lately been. Where many send
-/// at once, a shared commit serves all of them sooner than many commits of a few.
-const COMPANY: Duration = Duration::from_millis(1);
-/// Quiet time after which the log is copied into the database file, and what failed is tried again.
+/// Background jobs that wait before they piggyback on an urgent batch together.
+const PIGGYBACK_GROUP: usize = 32;
+/// How long background jobs wait for an urgent one before they run alone.
+const PIGGYBACK_DELAY: Duration = Duration::from_millis(1);
+/// Max time for which a batch waits to reach the size of recent batches: with many senders, one shared commit
+/// serves all of them sooner than many small ones.
+const BATCH_DELAY: Duration = Duration::from_millis(1);
+/// Idle time after which the WAL is checkpointed and a failing lane probes.
 const IDLE: Duration = Duration::from_millis(500);
-/// Pause before a job is run again that another transaction was in the way of.
-const ASIDE: Duration = Duration::from_millis(50);
-/// Applying that waits, in jobs, from which on accepting leaves it some of the machine.
-const BACKLOG: usize = 512;
-/// Longest time that accepting leaves it, a batch.
+/// Backoff before a job that met a lock is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+/// Queued applies from which on accept lanes yield CPU to them.
+const APPLY_BACKLOG: usize = 512;
+/// Max time for which an accept lane yields, per batch.
 const YIELD_MAX: Duration = Duration::from_millis(20);
-/// Only applying that moves on is waited for: this is how short a time ago it has committed.
-const MOVES_ON: Duration = Duration::from_millis(100);
+/// Accept lanes yield only to apply lanes that have committed within this time.
+const PROGRESS_WITHIN: Duration = Duration::from_millis(100);
 
-/// What a lane is for.
+/// Which jobs a lane runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Duty {
     /// Transaction 1 and nothing else.
@@ -61,11 +51,11 @@ pub(in crate::store) enum Duty {
 pub(in crate::store) struct Shared {
     pub stats: Arc<Stats>,
     pub counter: Counter,
-    /// Applying that waits.
+    /// Capacity of background applies.
     pub later: Arc<Capacity>,
 }
 
-/// The sending side and the thread behind it.
+/// The queue of a lane and its thread.
 pub(in crate::store) struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
     condition: Arc<Condition>,
@@ -80,7 +70,7 @@ impl Writer {
         shared: Shared,
         applying: Vec<Arc<Condition>>,
     ) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue::new(RIDES));
+        let queue = Arc::new(Queue::new(PIGGYBACK_GROUP));
         let condition = Arc::new(Condition::default());
         let lane = Loop {
             jobs: Jobs {
@@ -91,8 +81,8 @@ impl Writer {
             },
             queue: Arc::clone(&queue),
             duty,
-            company: Company::default(),
-            aside: Vec::new(),
+            window: BatchWindow::default(),
+            retries: Vec::new(),
             later: shared.later,
             applying,
         };
@@ -120,22 +110,22 @@ impl Writer {
         self.queue.push(job, urgency)
     }
 
-    /// How the lane is doing.
+    /// Health of the lane.
     pub(in crate::store) fn condition(&self) -> &Arc<Condition> {
         &self.condition
     }
 
-    /// Whether a job of a callback could not be done in time, as far as is known.
+    /// Whether an accept would probably miss its deadline.
     pub(in crate::store) fn is_known_to_fail(&self) -> bool {
         self.condition.is_failing() || self.is_slow()
     }
 
-    /// Whether the lane takes too long for those who wait.
+    /// Whether urgent jobs wait too long.
     pub(in crate::store) fn is_slow(&self) -> bool {
         self.condition.is_stuck() || is_slow(self.queue.oldest(Urgency::Now))
     }
 
-    /// Whether what may wait has waited too long.
+    /// Whether background jobs wait too long.
     pub(in crate::store) fn is_behind(&self) -> bool {
         is_slow(self.queue.oldest(Urgency::Background))
     }
@@ -162,9 +152,9 @@ struct Loop {
     jobs: Jobs,
     queue: Arc<Queue<Box<dyn Job>>>,
     duty: Duty,
-    company: Company,
-    /// Jobs that another transaction was in the way of, and when they are run again.
-    aside: Vec<(Instant, Box<dyn Job>)>,
+    window: BatchWindow,
+    /// Jobs that met a lock, and when they are retried.
+    retries: Vec<(Instant, Box<dyn Job>)>,
     later: Arc<Capacity>,
     applying: Vec<Arc<Condition>>,
 }
@@ -179,7 +169,7 @@ impl Loop {
             if let Some(since) = oldest {
                 self.jobs.stats.queue_wait.record(since.elapsed());
             }
-            self.company.note(batch.urgent.len() + batch.behind.len());
+            self.window.note(batch.urgent.len() + batch.behind.len());
             batch.retain(|job| !job.is_abandoned());
             if batch.len() == 0 {
                 if woken == Woken::Closed {
@@ -191,34 +181,36 @@ impl Loop {
             self.jobs.condition.begin();
             let left = self.jobs.commit(batch);
             self.jobs.condition.end();
-            self.company.commit = started.elapsed();
-            self.queue.give_back(left.rides, Urgency::Background);
+            self.window.last_commit = started.elapsed();
+            self.queue.give_back(left.piggybacked, Urgency::Background);
             self.queue.give_back(left.behind, Urgency::NowWithAll);
-            let again_at = monotonic() + ASIDE;
-            let aside = left.contended.into_iter();
-            self.aside.extend(aside.map(|job| (again_at, job)));
+            let retry_at = monotonic() + RETRY_DELAY;
+            let contended = left.contended.into_iter();
+            self.retries.extend(contended.map(|job| (retry_at, job)));
             self.jobs.maintain(false);
             // A lost connection is made again before the next callback needs it.
-            if self.duty != Duty::Apply && self.jobs.condition.is_in_trouble() {
+            if self.duty != Duty::Apply && self.jobs.condition.is_down() {
                 self.jobs.probe();
             }
-            self.bring_back();
+            self.queue_retries();
         }
     }
 
     fn end(self) {
-        for (_, job) in self.aside {
+        for (_, job) in self.retries {
             job.finish(Err(StoreError::Closed));
         }
         let mut jobs = self.jobs;
         jobs.maintain(true);
     }
 
-    /// Waits until there is something to do. After a commit its callers will queue their applying without
-    /// being in a hurry, so one writer for all waits for the next urgent job first, then for any job.
+    /// Waits for jobs. After a commit its callers queue their applies in the background, so a writer with both duties
+    /// first waits for an urgent job to piggyback them on, then for any job.
     fn gather(&mut self) -> Woken {
         let mut woken = match self.duty {
-            Duty::Both => self.queue.wait(Until::Urgent(1), monotonic() + LINGER),
+            Duty::Both => self
+                .queue
+                .wait(Until::Urgent(1), monotonic() + PIGGYBACK_DELAY),
             Duty::Accept | Duty::Apply => Woken::TimedOut,
         };
         while woken == Woken::TimedOut {
@@ -228,9 +220,9 @@ impl Loop {
             }
         }
         if woken == Woken::Ready {
-            let deadline = monotonic() + self.company.patience();
-            let expected = self.company.expected.min(BATCH_MAX);
-            // However that ends, what is there is taken.
+            let deadline = monotonic() + self.window.delay();
+            let expected = self.window.expected.min(BATCH_MAX);
+            // Ready or timed out: the batch is what has been queued.
             let _ = self.queue.wait(Until::Urgent(expected), deadline);
         }
         woken
@@ -238,16 +230,16 @@ impl Loop {
 
     fn idle_until(&self) -> Instant {
         let idle = monotonic() + IDLE;
-        let again = self.aside.iter().map(|(again_at, _)| *again_at).min();
-        again.map_or(idle, |again| again.min(idle))
+        let retry = self.retries.iter().map(|(retry_at, _)| *retry_at).min();
+        retry.map_or(idle, |retry| retry.min(idle))
     }
 
     fn idle(&mut self) {
-        if self.bring_back() {
+        if self.queue_retries() {
             return;
         }
         self.jobs.maintain(true);
-        // What does not take callbacks gets none that would show that the trouble is over.
+        // A failing lane gets no callbacks that would show that it can commit again.
         if self.duty != Duty::Apply && self.jobs.condition.wants_a_probe() {
             self.jobs.probe();
         } else {
@@ -255,24 +247,27 @@ impl Loop {
         }
     }
 
-    /// Queues again what was put aside and is due; whether there was something.
-    fn bring_back(&mut self) -> bool {
+    /// Queues the retries that are due; whether there were any.
+    fn queue_retries(&mut self) -> bool {
         let now = monotonic();
-        let due = self.aside.extract_if(.., |(again_at, _)| *again_at <= now);
+        let due = self
+            .retries
+            .extract_if(.., |(retry_at, _)| *retry_at <= now);
         let due: Vec<_> = due.map(|(_, job)| job).collect();
         let is_some = !due.is_empty();
         self.queue.give_back(due, Urgency::Now);
         is_some
     }
 
-    /// Lets applying catch up for a moment where it lags and moves on: readers wait for it, and what it
-    /// cannot hold costs more later. Applying that is held up is not waited for.
+    /// Lets apply lanes that lag and make progress catch up: readers wait for them, and a job that finds their queue
+    /// full costs more later. An apply lane that makes no progress is not waited for.
     fn yield_to_applying(&self) {
-        let moves_on = |condition: &Arc<Condition>| condition.has_succeeded_within(MOVES_ON);
+        let progresses =
+            |condition: &Arc<Condition>| condition.has_succeeded_within(PROGRESS_WITHIN);
         let until = monotonic() + YIELD_MAX;
         while self.duty == Duty::Accept
-            && self.later.jobs() > BACKLOG
-            && self.applying.iter().all(moves_on)
+            && self.later.jobs() > APPLY_BACKLOG
+            && self.applying.iter().all(progresses)
             && monotonic() < until
         {
             std::thread::sleep(Duration::from_millis(1));
@@ -280,22 +275,22 @@ impl Loop {
     }
 }
 
-/// How many that are waited for usually come together.
+/// Adaptive batch size: the decaying maximum of urgent jobs per batch.
 #[derive(Default)]
-struct Company {
-    /// The most lately; forgotten by one a batch.
+struct BatchWindow {
+    /// Decays by one per batch.
     expected: usize,
-    /// How long the last commit took.
-    commit: Duration,
+    /// Duration of the last commit.
+    last_commit: Duration,
 }
 
-impl Company {
+impl BatchWindow {
     fn note(&mut self, gathered: usize) {
         self.expected = gathered.max(self.expected.saturating_sub(1));
     }
 
-    /// Half a commit at most: those who come in that time would have waited for a whole one.
-    fn patience(&self) -> Duration {
-        (self.commit / 2).min(COMPANY)
+    /// At most half a commit: jobs that arrive in that time would have waited for a whole one.
+    fn delay(&self) -> Duration {
+        (self.last_commit / 2).min(BATCH_DELAY)
     }
 }

@@ -6,18 +6,14 @@
 //! `docs/adr/0006-postgresql-driver.md`.
 
 mod catalogue;
+mod connect;
 mod dialect;
 mod error;
 mod guard;
-mod hosts;
 mod indexes;
 mod listen;
-mod options;
 mod outlook;
 mod session;
-mod steps;
-mod tls;
-mod url;
 mod value;
 
 use std::sync::Arc;
@@ -25,11 +21,11 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 pub(super) use catalogue::{first_missing, lock_for_schema};
+pub use connect::{PostgresUrl, PostgresUrlError};
 pub(super) use indexes::{build_all, build_missing};
 pub(super) use listen::Listener;
 pub(super) use outlook::Outlook;
 pub use outlook::Replication;
-pub use url::{PostgresUrl, PostgresUrlError};
 
 use super::StoreError;
 use super::driver::{Driver, EachRow, Value};

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::catalogue::show_presence;
+use super::connect::Connected;
 use super::guard;
 use super::guard::Notices;
-use super::hosts::Connected;
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
 use crate::store::driver::{OwnedValue, SKIP_LOCKED, Value};

@@ -17,7 +17,8 @@ use crate::store::StoreError;
 
 type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type TlsError = <Tls as TlsConnect<Socket>>::Error;
-pub(super) type TlsStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+pub(in crate::store::postgres) type TlsStream =
+    <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// Longest time for reaching one address of a server.
 pub(super) const REACH_MAX: Duration = Duration::from_secs(1);
