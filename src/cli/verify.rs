@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
-use jiff::tz::Offset;
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::value::RawValue;
 
 use super::output;
@@ -13,11 +13,11 @@ use super::{USAGE, secret_file};
 use crate::crypto::{
     KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookMessage, WebhookSecret, WebhookSecrets,
 };
-use crate::domain::money::Currency;
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::json::Object;
-use crate::providers::paycools::{Locale, Paycools};
-use crate::providers::{Provider as _, Rejection, Request};
+use crate::providers::{Provider, Rejection, Request};
+use crate::sandbox;
+use crate::sandbox::{Form, Write};
 
 /// Within this many seconds of its signing a running service believes a relayed message.
 const RELAY_SECONDS: i64 = 300;
@@ -32,7 +32,8 @@ const RELAY_SECONDS: i64 = 300;
       --timestamp 1768642434 --sign 'v1,K5oZfzN9…='")]
 pub struct Verify {
     /// The system that signed
-    system: System,
+    #[arg(value_parser = form_parser())]
+    system: &'static Form,
     /// Its public key as PEM or bare Base64 DER; for paycools-flat, quickpay and nmanagement the
     /// shared secret
     #[arg(long, value_name = "FILE")]
@@ -51,19 +52,28 @@ pub struct Verify {
     timestamp: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum System {
-    /// RSA-SHA256 over the whole body, both generations
-    #[value(alias = "payermax-v21")]
-    Payermax,
-    /// RSA-SHA256 over the text of `param`
-    Paycools,
-    /// SHA-1 over the sorted members and a shared secret
-    PaycoolsFlat,
-    /// Standard Webhooks, HMAC-SHA256
-    Quickpay,
-    /// Standard Webhooks, HMAC-SHA256
-    Nmanagement,
+/// Reads the word of a form that proves what it signs; `--help` lists each proof once.
+fn form_parser() -> impl TypedValueParser<Value = &'static Form> {
+    let words = verifiable()
+        .map(|form| {
+            let word = PossibleValue::new(form.name);
+            match form.proof {
+                Some(proof) => word.help(proof),
+                None => word.hide(true),
+            }
+        })
+        .collect::<Vec<_>>();
+    PossibleValuesParser::new(words).try_map(|word| {
+        let found = verifiable().find(|form| form.name == word);
+        found.ok_or("no such system")
+    })
+}
+
+/// Every form with a signature.
+fn verifiable() -> impl Iterator<Item = &'static Form> {
+    sandbox::forms()
+        .map(|(_, _, form)| form)
+        .filter(|form| !matches!(form.write, Write::Report(_)))
 }
 
 /// The line that says so, or why not.
@@ -86,30 +96,27 @@ impl Verify {
 
     /// The outer error is about the arguments, the inner one about the signature.
     fn check(&self) -> anyhow::Result<Verdict> {
-        match self.system {
-            System::Payermax => self.payermax(),
-            System::Paycools => self.paycools(Some(self.key_ring()?), None),
-            System::PaycoolsFlat => {
+        match &self.system.write {
+            Write::Header { .. } => self.whole_body(),
+            Write::Inside { verifier, .. } => self.inside(verifier(self.key_ring()?).as_ref()),
+            Write::Digest { verifier, .. } => {
                 let secret = SuffixSecret::new(&secret_file::read(&self.key)?);
-                self.paycools(None, Some(secret))
+                self.inside(verifier(secret).as_ref())
             }
-            System::Quickpay | System::Nmanagement => self.relay(),
+            Write::Relayed(_) => self.relay(),
+            Write::Report(_) => anyhow::bail!("this system signs nothing"),
         }
     }
 
-    fn payermax(&self) -> anyhow::Result<Verdict> {
+    fn whole_body(&self) -> anyhow::Result<Verdict> {
         let sign = self.sign.as_deref().context("--sign is missing")?;
         let (ring, body) = (self.key_ring()?, read(&self.body)?);
         let checked = ring.verify(&body, Some(sign), now());
         Ok(checked.map(|_| verified()).map_err(|why| why.to_string()))
     }
 
-    /// The adapter itself looks at the body; what a callback means plays no part here.
-    fn paycools(
-        &self,
-        keys: Option<KeyRing>,
-        secret: Option<SuffixSecret>,
-    ) -> anyhow::Result<Verdict> {
+    /// The provider itself looks at the body; what a callback means plays no part here.
+    fn inside(&self, provider: &dyn Provider) -> anyhow::Result<Verdict> {
         let body = read(&self.body)?;
         let body = match &self.sign {
             None => body,
@@ -118,12 +125,7 @@ impl Verify {
                 Err(why) => return Ok(Err(why)),
             },
         };
-        let locale = Locale {
-            currency: Currency::CNY,
-            minor_digits: 2,
-            utc_offset: Offset::UTC,
-        };
-        let checked = Paycools::new(keys, secret, locale).verify(&Request {
+        let checked = provider.verify(&Request {
             header: &|_| None,
             body: &body,
             now: now(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::crypto::SuffixSecret;
-use crate::domain::claim::Status;
+use crate::providers::sandbox::Sample;
 use crate::providers::{About, Arrival, Provider, Rejection, Request, paycools};
 
 const RELAY_SECRET: &str = "whsec_cmVsYXktc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM=";
@@ -44,13 +44,14 @@ fn account(provider: &str, members: &str) -> (Option<Adapter>, Vec<String>) {
 
 /// Decimals of 12345 of the account's smallest unit.
 fn digits_of(provider: &dyn Provider) -> u8 {
-    let sample = paycools::Sample {
+    let sample = Sample {
         refund_no: "R-1",
         order_no: "P-1",
-        amount_minor: 12_345,
-        status: Some(Status::Succeeded),
+        amount: "12345",
+        minor_digits: 0,
+        ..Sample::default()
     };
-    let body = paycools::flat(&sample, &SuffixSecret::new("s"));
+    let body = paycools::flat(&sample, &SuffixSecret::new("s")).unwrap();
     let notice = provider.verify(&Request {
         header: &|_| None,
         body: body.as_bytes(),

@@ -13,6 +13,7 @@ pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
 pub mod relay;
+pub mod sandbox;
 pub mod settings;
 pub mod text;
 mod verified;
@@ -28,6 +29,7 @@ use crate::crypto::KeyRing;
 use crate::domain::claim::Account;
 use crate::domain::ids::ExternalId;
 use relay::RelayAccount;
+use sandbox::Sandbox;
 use settings::AccountSettings;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
@@ -104,6 +106,8 @@ pub struct System {
     /// The dedup key of a callback where the signature covers a part of the body, as far as its shape
     /// tells; proves nothing.
     pub part_digest: Option<PartDigest>,
+    /// How it is played; `None`: it is not.
+    pub sandbox: Option<&'static Sandbox>,
 }
 
 /// Every system. A new one is a folder here and its line.

@@ -119,7 +119,8 @@ impl RelayAccount {
 mod tests {
     use super::*;
     use crate::crypto::WebhookSecret;
-    use crate::providers::quickpay::{Quickpay, Sample, sample};
+    use crate::providers::quickpay::{Quickpay, sandbox};
+    use crate::providers::sandbox::Sample;
 
     const SECONDS: i64 = 1_768_642_434;
 
@@ -152,12 +153,14 @@ mod tests {
     }
 
     fn body() -> String {
-        sample(&Sample {
+        sandbox::reply(&Sample {
             refund_no: "R-1",
             order_no: "P-1",
-            amount_fen: 1234,
+            amount: "12.34",
             status: None,
+            ..Sample::default()
         })
+        .unwrap()
     }
 
     #[test]

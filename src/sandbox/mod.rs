@@ -1,89 +1,110 @@
-//! Requests as the systems send them, for `trigger` and `demo`: one file a system, all of the same
-//! shape. A [`Sender`] knows the keys and turns what shall be told into headers and bytes.
+//! Plays every system, for `trigger`, `demo`, `selftest` and the tests: makes really signed callbacks. What a
+//! system's callbacks look like is in `providers/NAME/sandbox.rs`.
 
-pub mod epay;
-pub mod nmanagement;
-pub mod paycools;
-pub mod payermax;
-pub mod quickpay;
-pub mod relay;
-
+use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
-use crate::domain::money::Amount;
+use crate::providers::SYSTEMS;
+use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// What a request shall tell about one refund.
-#[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
-    /// The number under which the refund will be found.
-    pub refund_no: &'a str,
-    /// The merchant's order number.
-    pub order_no: &'a str,
-    /// Decimal text, major units.
-    pub amount: &'a str,
-    /// How it ended; `None` is whatever leaves that open in this system.
-    pub status: Option<Status>,
+pub use crate::providers::sandbox::{Example, Form, Sample, Sandbox, SignedRequest, Write};
+
+/// Every outcome that a form may have a word for.
+const STATUSES: [Status; 4] = [
+    Status::Succeeded,
+    Status::Failed,
+    Status::Pending,
+    Status::Canceled,
+];
+
+/// What a form is signed with.
+pub enum Key {
+    /// The provider's private key.
+    Private(Box<SigningKey>),
+    /// The secret of a digest.
+    Shared(SuffixSecret),
+    /// The secret of a relay.
+    Relay(Box<WebhookSecret>),
+    /// The caller's bearer token.
+    Token(String),
 }
 
-/// A request ready to be sent with `POST`.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    /// Names in lower case; the content type is the first.
-    pub headers: Vec<(&'static str, String)>,
-    /// The bytes that were signed, or that hold the signature.
-    pub body: Vec<u8>,
+/// One form of one system, with what signs it.
+pub struct Player {
+    /// The system's word in paths and store.
+    pub system: &'static str,
+    /// How it is played.
+    pub sandbox: &'static Sandbox,
+    /// The form of its callbacks.
+    pub form: &'static Form,
+    /// What signs them.
+    pub key: Key,
 }
 
-impl Prepared {
-    fn json(body: String) -> Self {
-        Self {
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: body.into_bytes(),
+/// Every form of every system that can be played, in the order of the list of systems.
+pub fn forms() -> impl Iterator<Item = (&'static str, &'static Sandbox, &'static Form)> {
+    SYSTEMS
+        .iter()
+        .filter_map(|system| Some((system.name, system.sandbox?)))
+        .flat_map(|(name, sandbox)| sandbox.forms.iter().map(move |form| (name, sandbox, form)))
+}
+
+impl Player {
+    /// Plays the form of this name; `None` where there is none.
+    pub fn find(form: &str, key: Key) -> Option<Self> {
+        let found = forms().find(|(_, _, known)| known.name == form)?;
+        let (system, sandbox, form) = found;
+        Some(Self {
+            system,
+            sandbox,
+            form,
+            key,
+        })
+    }
+
+    /// Writes and signs a callback; the error says what this form cannot say.
+    pub fn sign(&self, sample: &Sample<'_>) -> anyhow::Result<SignedRequest> {
+        self.check_outcome(sample)?;
+        self.written(sample).map_err(anyhow::Error::msg)
+    }
+
+    fn written(&self, sample: &Sample<'_>) -> Result<SignedRequest, String> {
+        let json = SignedRequest::json;
+        match (&self.form.write, &self.key) {
+            (Write::Header { header, body }, Key::Private(key)) => {
+                let body = body(sample)?;
+                let signature = key.sign_sha256_base64(body.as_bytes());
+                Ok(json(body).with(header, signature))
+            }
+            (Write::Inside { body, .. }, Key::Private(key)) => body(sample, key).map(json),
+            (Write::Digest { body, .. }, Key::Shared(secret)) => body(sample, secret).map(json),
+            (Write::Relayed(body), Key::Relay(secret)) => {
+                let body = body(sample)?;
+                let (id, seconds) = (sample.message_id, sample.seconds);
+                let signature = secret.sign(id, seconds, body.as_bytes());
+                Ok(json(body)
+                    .with(ID_HEADER, id.to_owned())
+                    .with(TIMESTAMP_HEADER, seconds.to_string())
+                    .with(SIGNATURE_HEADER, signature))
+            }
+            (Write::Report(request), Key::Token(token)) => request(sample, token),
+            _ => Err(format!("{} is signed with another key", self.form.name)),
         }
     }
 
-    fn with(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
-        self
+    fn check_outcome(&self, sample: &Sample<'_>) -> anyhow::Result<()> {
+        let lacks = self.form.lacks;
+        let Some(status) = sample.status.filter(|status| lacks.contains(status)) else {
+            return Ok(());
+        };
+        let has = STATUSES.iter().filter(|status| !lacks.contains(status));
+        let has: Vec<_> = has.map(|status| status.as_str()).collect();
+        anyhow::bail!(
+            "{} has no word for a refund that is {}; it can tell {} and unknown",
+            self.sandbox.vendor,
+            status.as_str(),
+            has.join(", ")
+        )
     }
-
-    /// The headers as the client takes them.
-    pub fn header_pairs(&self) -> Vec<(&str, &str)> {
-        self.headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect()
-    }
-}
-
-/// A system that is played.
-pub trait Sender {
-    /// Signs a request; the error says what this system cannot tell.
-    fn prepare(&self, told: &Told<'_>) -> anyhow::Result<Prepared>;
-}
-
-/// Refuses what the system has no word for.
-fn refuse(system: &str, told: &Told<'_>, without_word: &[Status], has: &str) -> anyhow::Result<()> {
-    match told.status.filter(|status| without_word.contains(status)) {
-        Some(status) => anyhow::bail!(
-            "{system} has no word for a refund that is {}; it can tell {has}",
-            status.as_str()
-        ),
-        None => Ok(()),
-    }
-}
-
-/// Decimal text as a count of the smallest unit, `digits` of which make a decimal.
-fn minor_units(amount: &str, digits: u8) -> anyhow::Result<u64> {
-    let parsed = Amount::parse(amount).map_err(|why| anyhow::anyhow!("amount {amount} {why}"))?;
-    anyhow::ensure!(
-        parsed.decimals() <= digits,
-        "amount {amount}: this system has {digits} decimals"
-    );
-    let mut units = parsed.to_text(digits);
-    units.retain(|character| character != '.');
-    units
-        .parse()
-        .map_err(|_| anyhow::anyhow!("amount {amount}: too large"))
 }
 
 #[cfg(test)]
@@ -91,20 +112,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_become_smallest_units_without_rounding() {
-        for (amount, digits, expected) in [
-            ("12.34", 2, Some(1234)),
-            ("12.3", 2, Some(1230)),
-            ("12", 2, Some(1200)),
-            ("0.01", 2, Some(1)),
-            ("100", 0, Some(100)),
-            ("100.00", 0, Some(100)),
-            ("100.50", 0, None),
-            ("0.001", 2, None),
-            ("-1", 2, None),
-            ("ten", 2, None),
-        ] {
-            assert_eq!(minor_units(amount, digits).ok(), expected, "{amount}");
+    fn no_two_forms_have_one_name_and_each_has_an_example() {
+        let names: Vec<_> = forms().map(|(_, _, form)| form.name).collect();
+        let mut unique = names.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len(), "{names:?}");
+        for (system, _, form) in forms() {
+            assert!(form.name.starts_with(system), "{}", form.name);
+            assert!(!form.example.system.is_empty(), "{}", form.name);
         }
     }
 }

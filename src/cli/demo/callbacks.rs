@@ -1,72 +1,62 @@
-//! What is tried with every provider that signs its callbacks itself.
+//! What is tried with every form that is signed by the provider itself.
 
 use super::stage::{NOTHING, REFUSED, Stage};
 use super::table::Seen;
 use crate::domain::claim::Status;
 use crate::outbound::client::Answer;
-use crate::sandbox::{Prepared, Sender, Told};
+use crate::sandbox::{Player, Sample, SignedRequest};
 
 /// What a tampered callback says instead of its refund number.
 const FORGED: &str = "DEMO-FORGED";
 
-/// One form of one provider's callbacks.
-pub struct Form<'a> {
-    /// As the table names it.
-    pub system: &'static str,
-    /// As the config names it.
-    pub provider: &'static str,
-    /// Where its callbacks go.
-    pub path: &'static str,
-    /// The exact success body.
-    pub acknowledgement: &'static str,
-    /// A refund that succeeds.
-    pub told: Told<'a>,
-    /// The same once it is stored.
-    pub stored: &'static str,
-}
-
-impl Form<'_> {
-    /// A good callback, its duplicate, a tampered one, and one that contradicts.
-    pub fn play(&self, stage: &mut Stage, sender: &dyn Sender) -> anyhow::Result<()> {
-        let good = sender.prepare(&self.told)?;
-        let tampered = tampered(&good, self.told.refund_no);
-        let contradiction = sender.prepare(&Told {
-            status: Some(Status::Failed),
-            ..self.told
-        })?;
-        let acknowledged = format!("200 {}", self.acknowledgement);
-        let conflict = format!("{}, asks: conflict", self.stored);
-        let number = self.told.refund_no;
-        for (what, prepared, number, answer, stored) in [
-            (
-                "refund succeeded",
-                &good,
-                number,
-                acknowledged.as_str(),
-                self.stored,
-            ),
-            ("the same again", &good, number, &acknowledged, self.stored),
-            ("tampered", &tampered, FORGED, REFUSED, NOTHING),
-            (
-                "contradicting: failed",
-                &contradiction,
-                number,
-                &acknowledged,
-                &conflict,
-            ),
-        ] {
-            let got = words(&stage.post(self.path, prepared)?);
-            let seen = Seen::new(got, stage.stored(self.provider, number)?);
-            stage.note(self.system, what, seen, Seen::new(answer, stored));
-        }
-        Ok(())
+/// A good callback, its duplicate, a tampered one, and one that contradicts.
+pub fn play(player: &Player, stage: &mut Stage) -> anyhow::Result<()> {
+    let example = &player.form.example;
+    let sample = Sample {
+        refund_no: example.refund_no,
+        order_no: example.order_no,
+        amount: example.amount,
+        ..Sample::default()
+    };
+    let good = player.sign(&sample)?;
+    let tampered = tampered(&good, example.refund_no);
+    let contradiction = player.sign(&Sample {
+        status: Some(Status::Failed),
+        ..sample
+    })?;
+    let acknowledged = format!("200 {}", player.form.acknowledgement);
+    let (number, stored) = (example.refund_no, example.succeeded);
+    let conflict = format!("{stored}, asks: conflict");
+    let path = format!("/callbacks/{}/{}", player.system, player.sandbox.account);
+    for (what, request, number, answer, stored) in [
+        (
+            "refund succeeded",
+            &good,
+            number,
+            acknowledged.as_str(),
+            stored,
+        ),
+        ("the same again", &good, number, &acknowledged, stored),
+        ("tampered", &tampered, FORGED, REFUSED, NOTHING),
+        (
+            "contradicting: failed",
+            &contradiction,
+            number,
+            &acknowledged,
+            &conflict,
+        ),
+    ] {
+        let got = words(&stage.post(&path, request)?);
+        let seen = Seen::new(got, stage.stored(player.system, number)?);
+        stage.note(example.system, what, seen, Seen::new(answer, stored));
     }
+    Ok(())
 }
 
 /// The same request about another refund, with the signature left as it is.
-fn tampered(good: &Prepared, refund_no: &str) -> Prepared {
+fn tampered(good: &SignedRequest, refund_no: &str) -> SignedRequest {
     let body = String::from_utf8_lossy(&good.body).replace(refund_no, FORGED);
-    Prepared {
+    SignedRequest {
         headers: good.headers.clone(),
         body: body.into_bytes(),
     }

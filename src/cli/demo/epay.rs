@@ -1,134 +1,100 @@
 //! `EPay` in the demo: orders in each state, an order registered late, every format, a wrong token.
 
-use super::folder::Folder;
+use super::callbacks;
 use super::stage::{NOTHING, Stage};
 use super::table::Seen;
-use super::{callbacks, token};
-use crate::domain::claim::Status;
 use crate::outbound::client::Answer;
 use crate::providers::epay;
 use crate::providers::epay::MediaType;
-use crate::sandbox::epay::Epay;
-use crate::sandbox::{Sender as _, Told};
+use crate::sandbox::{Key, Player, Sample};
 
 const SYSTEM: &str = "epay";
 const CLOSED: &str = "succeeded 30.00 CNY, close-out done, order closed";
 /// What a caller without the token reads.
 const DENIED: &str = r#"401 {"Message":"Authorization has been denied for this request."}"#;
 
-/// The caller, with a token of its own.
-pub struct Scene {
-    token: String,
+pub fn play(caller: &Player, stage: &mut Stage) -> anyhow::Result<()> {
+    stage.register("DEMO-ORDER-A", "refund_applied", "A")?;
+    stage.register("DEMO-ORDER-B", "delivered", "B")?;
+    let delivered = "succeeded 30.00 CNY, close-out done, order delivered";
+    let waits = "succeeded 30.00 CNY, close-out pending, asks: order_unknown";
+    let conflict = format!("{CLOSED}, asks: conflict");
+    let json = MediaType::ApplicationJson;
+    for (what, name, money, errcode, stored) in [
+        ("closes an order", "A", "30.00", 0, CLOSED),
+        ("the same again", "A", "30.00", 0, CLOSED),
+        ("the same with another amount", "A", "29.00", 5, &conflict),
+        ("order already delivered", "B", "30.00", 0, delivered),
+        ("payment unknown", "C", "30.00", 2, waits),
+    ] {
+        let expected = Seen::new(format!("200 errcode {errcode}, application/json"), stored);
+        report(stage, caller, (what, name, money), json, expected)?;
+    }
+    let stranger = Player {
+        key: Key::Token("not the token".to_owned()),
+        ..*caller
+    };
+    let denied = Seen::new(DENIED, NOTHING);
+    report(
+        stage,
+        &stranger,
+        ("wrong token", "D", "30.00"),
+        json,
+        denied,
+    )?;
+
+    let registered = stage.register("DEMO-ORDER-C", "refund_applied", "C")?;
+    let seen = Seen::new(registered, stage.closed_out("B-C/T-C")?);
+    let expected = Seen::new("200 order DEMO-ORDER-C", CLOSED);
+    stage.note(SYSTEM, "its order is registered late", seen, expected);
+    formats(stage, caller)
 }
 
-impl Scene {
-    pub fn new() -> Self {
-        Self { token: token() }
+/// One body in each of the other formats, each for an order of its own.
+fn formats(stage: &mut Stage, caller: &Player) -> anyhow::Result<()> {
+    for (what, name, media, answered) in [
+        (
+            "closes an order, in XML",
+            "X",
+            MediaType::ApplicationXml,
+            "application/xml",
+        ),
+        (
+            "closes an order, as a form",
+            "F",
+            MediaType::Form,
+            "application/json",
+        ),
+        (
+            "closes an order, in BSON",
+            "S",
+            MediaType::Bson,
+            "application/bson",
+        ),
+    ] {
+        stage.register(&format!("DEMO-ORDER-{name}"), "refund_applied", name)?;
+        let expected = Seen::new(format!("200 errcode 0, {answered}"), CLOSED);
+        report(stage, caller, (what, name, "30.00"), media, expected)?;
     }
-
-    /// Reports the refund `B-name/T-name` over `money` yuan.
-    fn report(
-        &self,
-        stage: &mut Stage,
-        (what, name, money): (&'static str, &str, &str),
-        media: MediaType,
-        expected: Seen,
-    ) -> anyhow::Result<()> {
-        let caller = Epay {
-            token: &self.token,
-            media,
-        };
-        end_single(stage, &caller, what, name, money, expected)
-    }
-
-    /// One body in each of the other formats, each for an order of its own.
-    fn formats(&self, stage: &mut Stage) -> anyhow::Result<()> {
-        for (what, name, media, answered) in [
-            (
-                "closes an order, in XML",
-                "X",
-                MediaType::ApplicationXml,
-                "application/xml",
-            ),
-            (
-                "closes an order, as a form",
-                "F",
-                MediaType::Form,
-                "application/json",
-            ),
-            (
-                "closes an order, in BSON",
-                "S",
-                MediaType::Bson,
-                "application/bson",
-            ),
-        ] {
-            stage.register(&format!("DEMO-ORDER-{name}"), "refund_applied", name)?;
-            let expected = Seen::new(format!("200 errcode 0, {answered}"), CLOSED);
-            self.report(stage, (what, name, "30.00"), media, expected)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
-impl super::Scene for Scene {
-    fn config(&self, folder: &Folder) -> anyhow::Result<String> {
-        folder.write("epay.token", &self.token)?;
-        Ok("[epay]\ntokens = [\"file:epay.token\"]\n".to_owned())
-    }
-
-    fn play(&self, stage: &mut Stage) -> anyhow::Result<()> {
-        stage.register("DEMO-ORDER-A", "refund_applied", "A")?;
-        stage.register("DEMO-ORDER-B", "delivered", "B")?;
-        let delivered = "succeeded 30.00 CNY, close-out done, order delivered";
-        let waits = "succeeded 30.00 CNY, close-out pending, asks: order_unknown";
-        let conflict = format!("{CLOSED}, asks: conflict");
-        for (what, name, money, errcode, stored) in [
-            ("closes an order", "A", "30.00", 0, CLOSED),
-            ("the same again", "A", "30.00", 0, CLOSED),
-            ("the same with another amount", "A", "29.00", 5, &conflict),
-            ("order already delivered", "B", "30.00", 0, delivered),
-            ("payment unknown", "C", "30.00", 2, waits),
-        ] {
-            let expected = Seen::new(format!("200 errcode {errcode}, application/json"), stored);
-            self.report(
-                stage,
-                (what, name, money),
-                MediaType::ApplicationJson,
-                expected,
-            )?;
-        }
-        let stranger = Epay {
-            token: "not the token",
-            media: MediaType::ApplicationJson,
-        };
-        let refused = Seen::new(DENIED, NOTHING);
-        end_single(stage, &stranger, "wrong token", "D", "30.00", refused)?;
-
-        let registered = stage.register("DEMO-ORDER-C", "refund_applied", "C")?;
-        let seen = Seen::new(registered, stage.closed_out("B-C/T-C")?);
-        let expected = Seen::new("200 order DEMO-ORDER-C", CLOSED);
-        stage.note(SYSTEM, "its order is registered late", seen, expected);
-        self.formats(stage)
-    }
-}
-
-fn end_single(
+/// Reports the refund `B-name/T-name` over `money` yuan.
+fn report(
     stage: &mut Stage,
-    caller: &Epay<'_>,
-    what: &'static str,
-    name: &str,
-    money: &str,
+    caller: &Player,
+    (what, name, money): (&'static str, &str, &str),
+    media: MediaType,
     expected: Seen,
 ) -> anyhow::Result<()> {
     let refund_no = format!("B-{name}/T-{name}");
-    let prepared = caller.prepare(&Told {
+    let request = caller.sign(&Sample {
         refund_no: &refund_no,
-        order_no: "",
         amount: money,
-        status: Some(Status::Succeeded),
+        media,
+        ..Sample::default()
     })?;
-    let answer = words(&stage.post(epay::PATH, &prepared)?);
+    let answer = words(&stage.post(epay::PATH, &request)?);
     let seen = Seen::new(answer, stage.stored(SYSTEM, &refund_no)?);
     stage.note(SYSTEM, what, seen, expected);
     Ok(())

@@ -3,15 +3,14 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | `accounts` | keys and secrets of every system, and its part of the config |
+//! | `callbacks`, `relays`, `epay` | what is tried with each kind of form |
 //! | `stage` | the running service: posting, registering orders, looking at what is stored |
-//! | `table` | what was seen beside what was expected, and its printing |
-//! | `callbacks` | what is tried with every provider that signs its callbacks |
-//! | `payermax`, `paycools`, `relays`, `epay` | one system each: its part of the config, its rows |
+//! | `table` | what was seen next to what was expected, and its printing |
 
+mod accounts;
 mod callbacks;
 mod epay;
-mod paycools;
-mod payermax;
 mod relays;
 mod stage;
 mod table;
@@ -34,6 +33,7 @@ use super::serve::signals::Signals;
 use crate::config::Config;
 use crate::crypto;
 use crate::domain::time::{Clock, SystemClock};
+use crate::sandbox::{Player, Write};
 use crate::telemetry;
 use stage::Stage;
 
@@ -61,24 +61,15 @@ pub struct Demo {
     output: Format,
 }
 
-/// One system: what it needs in the config, and what is tried with it.
-trait Scene: Send {
-    /// Writes keys and secrets of the throw-away account and gives its part of the config.
-    fn config(&self, folder: &Folder) -> anyhow::Result<String>;
-
-    /// Sends everything and notes what came of it.
-    fn play(&self, stage: &mut Stage) -> anyhow::Result<()>;
-}
-
-/// Every system there is.
-fn scenes() -> anyhow::Result<Vec<Box<dyn Scene>>> {
-    Ok(vec![
-        Box::new(payermax::Scene::new()?),
-        Box::new(paycools::Scene::new()?),
-        Box::new(relays::Scene::quickpay()?),
-        Box::new(relays::Scene::nmanagement()?),
-        Box::new(epay::Scene::new()),
-    ])
+/// Sends everything that one form can send, and notes what came of it.
+fn play(player: &Player, stage: &mut Stage) -> anyhow::Result<()> {
+    match player.form.write {
+        Write::Header { .. } | Write::Inside { .. } | Write::Digest { .. } => {
+            callbacks::play(player, stage)
+        }
+        Write::Relayed(_) => relays::play(player, stage),
+        Write::Report(_) => epay::play(player, stage),
+    }
 }
 
 impl Demo {
@@ -102,9 +93,10 @@ impl Demo {
         if self.output == Format::Table {
             output::line("making throw-away keys and starting the service …");
         }
-        let (scenes, reader_token) = (scenes()?, token());
+        let (mut sections, reader_token) = (Vec::new(), token());
+        let players = accounts::make(&folder, &mut sections)?;
         let sockets = [usual_or_any_port(LISTEN[0])?, usual_or_any_port(LISTEN[1])?];
-        let config_path = write_config(&folder, &scenes, &reader_token, &sockets)?;
+        let config_path = write_config(&folder, &sections, &reader_token, &sockets)?;
         let clock = Arc::new(SystemClock);
         let now = clock.now().to_timestamp().unwrap_or_default();
         let config = Config::load(&config_path, std::iter::empty(), now)
@@ -116,7 +108,9 @@ impl Demo {
         let served = rt::spawn(service.run_until(stop));
         let mut stage = Stage::new(&public, &internal, &reader_token);
         let played = tokio::task::spawn_blocking(move || {
-            scenes.iter().try_for_each(|scene| scene.play(&mut stage))?;
+            players
+                .iter()
+                .try_for_each(|player| play(player, &mut stage))?;
             anyhow::Ok(stage.into_rows())
         });
         let all_expected = table::print(&played.await??, self.output);
@@ -151,9 +145,8 @@ fn print_urls(public: &str, internal: &str, token: &str, config: &Path) {
             "one more",
             format!(
                 "refund-receiver trigger payermax --key {}/payermax-private.pem \\\n              \
-                 --to {public}{}",
-                folder.display(),
-                payermax::PATH
+                 --to {public}/callbacks/payermax/main",
+                folder.display()
             ),
         ),
     ] {
@@ -169,16 +162,12 @@ fn token() -> String {
 
 fn write_config(
     folder: &Folder,
-    scenes: &[Box<dyn Scene>],
+    sections: &[String],
     reader_token: &str,
     [public, internal]: &[TcpListener; 2],
 ) -> anyhow::Result<PathBuf> {
     let (public, internal) = (public.local_addr()?, internal.local_addr()?);
     let digest = crypto::hex(&crypto::sha256(reader_token.as_bytes()));
-    let systems: Vec<_> = scenes
-        .iter()
-        .map(|scene| scene.config(folder))
-        .collect::<anyhow::Result<_>>()?;
     folder.write(
         "refunds.toml",
         &format!(
@@ -196,7 +185,7 @@ name = "demo"
 token_sha256 = "{digest}"
 scopes = ["refunds:read", "events:read", "orders:write", "callbacks:read"]
 "#,
-            systems.join("\n"),
+            sections.join("\n"),
         ),
     )
 }

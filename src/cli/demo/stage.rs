@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::table::{Row, Seen};
 use crate::outbound::client::{Answer, Client};
-use crate::sandbox::Prepared;
+use crate::sandbox::SignedRequest;
 
 /// What the public listener says to everybody who could not prove who they are.
 pub const REFUSED: &str = r#"401 {"error":"unauthorized"}"#;
@@ -52,10 +52,10 @@ impl Stage {
     }
 
     /// Posts a request to a path of the public listener.
-    pub fn post(&self, path: &str, prepared: &Prepared) -> anyhow::Result<Answer> {
+    pub fn post(&self, path: &str, request: &SignedRequest) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.public);
-        let headers = prepared.header_pairs();
-        self.client.send("POST", &url, &headers, &prepared.body)
+        let headers = request.header_pairs();
+        self.client.send("POST", &url, &headers, &request.body)
     }
 
     /// Registers an order with one payment of 100.00 and one refund application of 30.00; gives the

@@ -5,24 +5,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::audit::Acked;
 use crate::crypto::{SigningKey, hex, sha256};
-use crate::domain::claim::Status;
 use crate::outbound::client::Client;
-use crate::providers::payermax::ACK_NEW;
-use crate::sandbox::payermax::Payermax;
-use crate::sandbox::{Prepared, Sender as _, Told};
+use crate::sandbox::{Key, Player, Sample, SignedRequest};
 
+/// The provider that is played.
+pub const PROVIDER: &str = "payermax";
 /// The account under test.
 pub const ACCOUNT: &str = "main";
-/// Its merchant.
-pub const MERCHANT: &str = "020213827212251";
 /// Of so many callbacks one is sent again though it was acknowledged, as providers do.
 const REPEAT_EVERY: u64 = 8;
 
 /// What was sent in one trial, and what is known of it.
 pub struct Load {
-    key: SigningKey,
+    player: Player,
     next: AtomicU64,
     /// Refund numbers whose callback got no answer.
     unanswered: Mutex<Vec<u64>>,
@@ -41,15 +40,16 @@ enum Outcome {
 }
 
 impl Load {
-    pub fn new(key: SigningKey) -> Self {
-        Self {
-            key,
+    pub fn new(key: SigningKey) -> anyhow::Result<Self> {
+        let player = Player::find(PROVIDER, Key::Private(Box::new(key)));
+        Ok(Self {
+            player: player.context("a form of the list")?,
             next: AtomicU64::new(0),
             unanswered: Mutex::default(),
             acked: Mutex::default(),
             noted: Condvar::new(),
             unexpected: Mutex::default(),
-        }
+        })
     }
 
     /// Sends from this many connections until `stop` is set or nobody answers any more.
@@ -113,18 +113,21 @@ impl Load {
 
     fn deliver(&self, client: &Client, public: &str, number: u64) -> Outcome {
         let refund_no = format!("SELFTEST-{number}");
-        let prepared = match self.prepare(&refund_no) {
-            Ok(prepared) => prepared,
+        let request = match self.request(&refund_no) {
+            Ok(request) => request,
             Err(error) => return Outcome::Unexpected(format!("{error:#}")),
         };
-        let url = format!("{public}/callbacks/payermax/{ACCOUNT}");
-        match client.send("POST", &url, &prepared.header_pairs(), &prepared.body) {
-            Ok(answer) if answer.status == 200 && answer.body == ACK_NEW => Outcome::Acked(Acked {
-                provider: "payermax".to_owned(),
-                account: ACCOUNT.to_owned(),
-                refund_no,
-                sha256: hex(&sha256(&prepared.body)),
-            }),
+        let acknowledgement = self.player.form.acknowledgement;
+        let url = format!("{public}/callbacks/{PROVIDER}/{ACCOUNT}");
+        match client.send("POST", &url, &request.header_pairs(), &request.body) {
+            Ok(answer) if answer.status == 200 && answer.body == acknowledgement => {
+                Outcome::Acked(Acked {
+                    provider: PROVIDER.to_owned(),
+                    account: ACCOUNT.to_owned(),
+                    refund_no,
+                    sha256: hex(&sha256(&request.body)),
+                })
+            }
             Ok(answer) if answer.status != 503 => {
                 Outcome::Unexpected(format!("{} {}", answer.status, answer.body))
             }
@@ -132,19 +135,11 @@ impl Load {
         }
     }
 
-    fn prepare(&self, refund_no: &str) -> anyhow::Result<Prepared> {
-        let sender = Payermax {
-            key: &self.key,
-            v21: false,
-            merchant_no: MERCHANT,
-            app_id: None,
-            currency: "IDR",
-        };
-        sender.prepare(&Told {
+    fn request(&self, refund_no: &str) -> anyhow::Result<SignedRequest> {
+        self.player.sign(&Sample {
             refund_no,
             order_no: "SELFTEST",
-            amount: "100.00",
-            status: Some(Status::Succeeded),
+            ..Sample::default()
         })
     }
 

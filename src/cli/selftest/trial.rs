@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::load::{ACCOUNT, Load, MERCHANT};
+use super::load::{ACCOUNT, Load, PROVIDER};
 use super::server::Server;
 use crate::audit::{AckedList, Means, Report, Rule};
 use crate::cli::audit::audit_store;
@@ -15,6 +15,7 @@ use crate::cli::{folder, output};
 use crate::config::Config;
 use crate::crypto::SigningKey;
 use crate::domain::time::{Clock as _, SystemClock};
+use crate::sandbox::Sample;
 
 /// Longest time for the first answer of success; without one nothing would be shown.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -91,7 +92,7 @@ impl Trial {
             .map_err(|problems| anyhow::anyhow!("{}", problems[0]))?;
         let mut trial = Self {
             folder: folder.to_owned(),
-            load: Load::new(key),
+            load: Load::new(key)?,
             config,
             acked: AckedList::default(),
             acked_so_far: 0,
@@ -220,6 +221,7 @@ fn random((least, most): (u64, u64)) -> u64 {
 }
 
 fn config_text() -> String {
+    let merchant_no = Sample::default().merchant_no;
     format!(
         r#"# Written by `refund-receiver selftest`; the key is a throw-away one.
 [server]
@@ -230,9 +232,9 @@ internal_listen = "127.0.0.1:0"
 url = "sqlite:refunds.db"
 
 [[accounts]]
-provider = "payermax"
+provider = "{PROVIDER}"
 account = "{ACCOUNT}"
-merchant_no = "{MERCHANT}"
+merchant_no = "{merchant_no}"
 public_keys = [{{ id = "selftest", file = "payermax.pem" }}]
 "#
     )

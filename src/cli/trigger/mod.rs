@@ -14,8 +14,8 @@ use super::output::Format;
 use crate::crypto;
 use crate::outbound::client::{Answer, Client, http_url};
 use crate::providers::epay::MediaType;
-use crate::sandbox::Prepared;
-use systems::{BodyFormat, OutcomeArg, System};
+use crate::sandbox::{Form, SignedRequest};
+use systems::{BodyFormat, OutcomeArg, form_parser};
 
 /// Signs and sends one callback as that system would; prints request and answer
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ Outcomes: payermax and quickpay cannot tell canceled, nmanagement neither cancel
 epay tells only succeeded; paycools tells all of them.")]
 pub struct Trigger {
     /// The system that is played
-    system: System,
+    #[arg(value_parser = form_parser())]
+    system: &'static Form,
     /// How the refund ended
     #[arg(long, value_enum, default_value = "succeeded")]
     outcome: OutcomeArg,
@@ -110,13 +111,13 @@ impl Trigger {
                 Err(error) => output::fail(USAGE, format!("{error:#}")),
             };
         }
-        let (url, prepared) = match self.prepare() {
+        let (url, request) = match self.prepare() {
             Ok(ready) => ready,
             Err(error) => return output::fail(USAGE, format!("{error:#}")),
         };
-        match Client::new().send("POST", &url, &prepared.header_pairs(), &prepared.body) {
+        match Client::new().send("POST", &url, &request.header_pairs(), &request.body) {
             Ok(answer) => {
-                self.print(&url, &prepared, &answer);
+                self.print(&url, &request, &answer);
                 if (200..300).contains(&answer.status) {
                     ExitCode::SUCCESS
                 } else {
@@ -127,8 +128,8 @@ impl Trigger {
         }
     }
 
-    fn print(&self, url: &str, prepared: &Prepared, answer: &Answer) {
-        let headers: Vec<_> = prepared
+    fn print(&self, url: &str, request: &SignedRequest, answer: &Answer) {
+        let headers: Vec<_> = request
             .header_pairs()
             .into_iter()
             .map(|(name, value)| match name {
@@ -137,7 +138,7 @@ impl Trigger {
             })
             .collect();
         let sent_type = headers.first().map_or("", |(_, value)| value);
-        let sent = shown(sent_type, &prepared.body);
+        let sent = shown(sent_type, &request.body);
         let received = shown(&answer.content_type, &answer.bytes);
         match self.output {
             Format::Table => {

@@ -1,7 +1,8 @@
-//! The systems that `trigger` can play, and where each gets what it signs with.
+//! What `trigger` plays: the form, what it says, and where the key comes from.
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::Trigger;
 use crate::cli::secret_file;
@@ -10,35 +11,24 @@ use crate::domain::claim::Status;
 use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::epay::MediaType;
-use crate::sandbox::epay::Epay;
-use crate::sandbox::paycools::{Form, Paycools};
-use crate::sandbox::payermax::Payermax;
-use crate::sandbox::relay::{Relay, Reply};
-use crate::sandbox::{Prepared, Sender as _, Told, nmanagement, quickpay};
+use crate::sandbox;
+use crate::sandbox::{Form, Key, Player, Sample, SignedRequest, Write};
 
 /// Signs with this where no key is given; anybody has it, so `serve` must never trust it.
 const TEST_KEY: &str = include_str!("../test_key.pem");
-/// What stands before account and refund number in a relay's URL.
+/// What comes before account and refund number in a relay's URL.
 const RELAYS: &str = "/relays/";
 
-/// Who is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum System {
-    /// PayerMax, new notification
-    Payermax,
-    /// PayerMax, v2.1
-    #[value(name = "payermax-v21")]
-    PayermaxV21,
-    /// PayCools, open-api form (RSA)
-    Paycools,
-    /// PayCools, flat form (shared secret)
-    PaycoolsFlat,
-    /// A relayed QuickPay reply
-    Quickpay,
-    /// A relayed nManagement reply
-    Nmanagement,
-    /// EPay `EndSingle/Success`
-    Epay,
+/// Reads the word of a form; `--help` lists them.
+pub fn form_parser() -> impl TypedValueParser<Value = &'static Form> {
+    let words = sandbox::forms()
+        .map(|(_, _, form)| PossibleValue::new(form.name).help(form.help))
+        .collect::<Vec<_>>();
+    PossibleValuesParser::new(words).try_map(|word| {
+        let mut forms = sandbox::forms();
+        let found = forms.find(|(_, _, form)| form.name == word);
+        found.map(|(_, _, form)| form).ok_or("no such system")
+    })
 }
 
 /// How the refund ended.
@@ -97,56 +87,50 @@ fn number(text: &str) -> anyhow::Result<ExternalId> {
 
 impl Trigger {
     /// The URL and what goes there.
-    pub(super) fn prepare(&self) -> anyhow::Result<(String, Prepared)> {
+    pub(super) fn prepare(&self) -> anyhow::Result<(String, SignedRequest)> {
         let to = self.to.clone().context("--to is missing")?;
-        let refund_no = || self.refund_no.clone().unwrap_or_else(|| fresh("R"));
-        let prepared = match self.system {
-            System::Payermax | System::PayermaxV21 => Payermax {
-                key: &self.signing_key()?,
-                v21: self.system == System::PayermaxV21,
-                merchant_no: &self.merchant_no,
-                app_id: self.app_id.as_deref(),
-                currency: &self.currency,
+        let (url, refund_no) = match self.system.write {
+            Write::Relayed(_) => self.relay_target(&to)?,
+            Write::Report(_) => (to, self.close_out_no()?),
+            _ => (to, self.refund_no.clone().unwrap_or_else(|| fresh("R"))),
+        };
+        let player = Player::find(self.system.name, self.key()?);
+        let player = player.context("a form of the list")?;
+        let request = player.sign(&Sample {
+            refund_no: &refund_no,
+            order_no: &self.order_no,
+            amount: &self.amount,
+            currency: &self.currency,
+            status: self.outcome.status(),
+            merchant_no: &self.merchant_no,
+            app_id: self.app_id.as_deref(),
+            minor_digits: self.minor_digits,
+            media: self.format.media(),
+            message_id: &fresh("msg_"),
+            seconds: SystemClock.now().as_millis().div_euclid(1000),
+        })?;
+        Ok((url, request))
+    }
+
+    /// What this system signs with.
+    fn key(&self) -> anyhow::Result<Key> {
+        Ok(match self.system.write {
+            Write::Header { .. } | Write::Inside { .. } => {
+                Key::Private(Box::new(self.signing_key()?))
             }
-            .prepare(&self.told(&refund_no())),
-            System::Paycools => Paycools {
-                form: Form::OpenApi(&self.signing_key()?),
-                minor_digits: self.minor_digits,
+            Write::Digest { .. } => Key::Shared(SuffixSecret::new(&self.secret()?)),
+            Write::Relayed(_) => {
+                let secret = WebhookSecret::parse(&self.secret()?);
+                let secret = secret.map_err(|why| anyhow::anyhow!("the relay's secret {why}"))?;
+                Key::Relay(Box::new(secret))
             }
-            .prepare(&self.told(&refund_no())),
-            System::PaycoolsFlat => Paycools {
-                form: Form::Flat(&SuffixSecret::new(&self.secret()?)),
-                minor_digits: self.minor_digits,
-            }
-            .prepare(&self.told(&refund_no())),
-            System::Quickpay => return self.relay(&to, quickpay::reply),
-            System::Nmanagement => return self.relay(&to, nmanagement::reply),
-            System::Epay => {
+            Write::Report(_) => {
                 let variable = &self.token_env;
                 let token = secret_file::read_variable(variable)
                     .with_context(|| format!("put the caller's token into ${variable}"))?;
-                Epay {
-                    token: &token,
-                    media: self.format.media(),
-                }
-                .prepare(&self.told(&self.close_out_no()?))
+                Key::Token(token)
             }
-        };
-        Ok((to, prepared?))
-    }
-
-    fn relay(&self, to: &str, reply: Reply) -> anyhow::Result<(String, Prepared)> {
-        let (url, refund_no) = self.relay_target(to)?;
-        let secret = WebhookSecret::parse(&self.secret()?)
-            .map_err(|why| anyhow::anyhow!("the relay's secret {why}"))?;
-        let prepared = Relay {
-            reply,
-            secret: &secret,
-            message_id: &fresh("msg_"),
-            seconds: SystemClock.now().as_millis().div_euclid(1000),
-        }
-        .prepare(&self.told(&refund_no))?;
-        Ok((url, prepared))
+        })
     }
 
     /// A relay's URL ends in the refund number; it is put there if it is missing.
@@ -180,21 +164,12 @@ impl Trigger {
         Ok(format!("{batchno}/{}", self.trandeno))
     }
 
-    fn told<'a>(&'a self, refund_no: &'a str) -> Told<'a> {
-        Told {
-            refund_no,
-            order_no: &self.order_no,
-            amount: &self.amount,
-            status: self.outcome.status(),
-        }
-    }
-
     /// The private key of `--key`, or the published test key.
     pub(super) fn signing_key(&self) -> anyhow::Result<SigningKey> {
         anyhow::ensure!(
             matches!(
-                self.system,
-                System::Payermax | System::PayermaxV21 | System::Paycools
+                self.system.write,
+                Write::Header { .. } | Write::Inside { .. }
             ),
             "this system signs with no private key"
         );

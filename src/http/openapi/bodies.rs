@@ -8,7 +8,6 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::claim::Status;
 use crate::providers::payermax;
 
 /// A notification of any provider that posts callbacks.
@@ -45,17 +44,7 @@ fn object(title: &str, required: &[&str]) -> ObjectBuilder {
 
 /// The published sample of the new generation, as the adapter's own writer makes it.
 pub fn payermax_example() -> Value {
-    let sample = payermax::sample(&payermax::Sample {
-        v21: false,
-        merchant_no: "020213827212251",
-        app_id: Some("3b242b56a8b64274bcc37dac281120e3"),
-        refund_no: "R1642411016202",
-        order_no: "P1642410680681",
-        amount: "10000",
-        currency: "IDR",
-        status: Some(Status::Succeeded),
-    });
-    serde_json::from_str(&sample).unwrap_or_default()
+    serde_json::from_str(&payermax::example()).unwrap_or_default()
 }
 
 impl PartialSchema for ProviderCallback {

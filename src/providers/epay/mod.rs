@@ -43,6 +43,7 @@ pub const SYSTEM: System = System {
     name: caller::PROVIDER,
     account: None,
     part_digest: None,
+    sandbox: Some(&sandbox::SANDBOX),
 };
 
 /// The one path of this endpoint. Web API matches it without regard to case.

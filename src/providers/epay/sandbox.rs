@@ -10,6 +10,63 @@ use quick_xml::escape::escape;
 
 use super::wire::media::{MediaRange, MediaType, Syntax};
 use super::{XML_INSTANCE_NAMESPACE, XML_REQUEST_NAMESPACE, XML_REQUEST_ROOT};
+use crate::domain::claim::Status;
+use crate::providers::sandbox::{Example, Form, Sandbox, SignedRequest, Write};
+
+/// How `EPay`'s caller is played.
+pub(super) const SANDBOX: Sandbox = Sandbox {
+    vendor: "EPay",
+    account: "default",
+    members: "",
+    forms: &[Form {
+        name: "epay",
+        help: "EPay `EndSingle/Success`",
+        proof: None,
+        write: Write::Report(request),
+        lacks: &[],
+        acknowledgement: "",
+        example: Example {
+            system: "epay",
+            refund_no: "",
+            order_no: "",
+            amount: "30.00",
+            succeeded: "succeeded 30.00 CNY",
+            failed: "",
+            open: ("", ""),
+        },
+    }],
+};
+
+/// A report under the caller's token; the refund number is `batchno/trandeno`, as readers see it.
+fn request(
+    wanted: &crate::providers::sandbox::Sample<'_>,
+    token: &str,
+) -> Result<SignedRequest, String> {
+    if wanted.status != Some(Status::Succeeded) {
+        return Err("EPay only ever reports success; leave out --outcome".to_owned());
+    }
+    let Some((batchno, trandeno)) = wanted.refund_no.split_once('/') else {
+        return Err("an EPay refund number is batchno/trandeno".to_owned());
+    };
+    let report = Sample {
+        batchno,
+        trandeno,
+        refundmoney: wanted.amount,
+    };
+    // A caller reads what it writes; forms are never written by the service.
+    let accepted = match wanted.media {
+        MediaType::Form => MediaType::ApplicationJson,
+        media => media,
+    };
+    Ok(SignedRequest {
+        headers: vec![
+            ("content-type", wanted.media.name().to_owned()),
+            ("accept", accepted.name().to_owned()),
+            ("authorization", format!("Bearer {token}")),
+        ],
+        body: sample(&report, wanted.media),
+    })
+}
 
 /// What a made report shall say; nothing of it is checked, so that a mistake can be sent, too.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,6 @@ mod sandbox;
 mod settings;
 mod wire;
 
-pub use sandbox::{Sample, sample};
-
 use super::json::Object;
 use super::relay::RelayedProvider;
 use super::{Rejection, System};
@@ -22,6 +20,7 @@ pub const SYSTEM: System = System {
     name: "nmanagement",
     account: Some(settings::account),
     part_digest: None,
+    sandbox: Some(&sandbox::SANDBOX),
 };
 
 /// Reads nManagement replies; an account has nothing to configure but the secrets of its relay.

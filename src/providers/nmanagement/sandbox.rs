@@ -1,23 +1,40 @@
-//! Replies as nManagement writes them, for `trigger`, `demo` and the tests.
+//! Replies as nManagement writes them, for a relay.
 
 use serde_json::json;
 
 use crate::domain::claim::Status;
+use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write, minor_units};
 
-/// What a made reply shall say.
-#[derive(Clone, Debug)]
-pub struct Sample<'a> {
-    /// The merchant's order number.
-    pub order_no: &'a str,
-    /// Refunded, decimal text in yuan.
-    pub amount: &'a str,
-    /// How it ended. The bank knows only [`Status::Succeeded`] and [`Status::Failed`]; everything
-    /// else makes the reply of a call that timed out.
-    pub status: Option<Status>,
-}
+/// Most decimals of an amount in yuan.
+const YUAN_DIGITS: u8 = 2;
+
+/// How nManagement is played.
+pub(super) const SANDBOX: Sandbox = Sandbox {
+    vendor: "nManagement",
+    account: "ccb",
+    members: "",
+    forms: &[Form {
+        name: "nmanagement",
+        help: "A relayed nManagement reply",
+        proof: Some("Standard Webhooks, HMAC-SHA256"),
+        write: Write::Relayed(reply),
+        lacks: &[Status::Pending, Status::Canceled],
+        acknowledgement: "",
+        example: Example {
+            system: "nmanagement",
+            refund_no: "DEMO-",
+            order_no: "DEMO-ORDER-3",
+            amount: "12.34",
+            succeeded: "succeeded 12.34 CNY",
+            failed: "failed",
+            open: ("the bank timed out", "pending, asks: outcome_unknown"),
+        },
+    }],
+};
 
 /// The reply, to be relayed as it is.
-pub fn sample(sample: &Sample<'_>) -> String {
+pub(in crate::providers) fn reply(sample: &Sample<'_>) -> Body {
+    minor_units(sample.amount, YUAN_DIGITS)?;
     let (has_succeeded, msg, code, message) = match sample.status {
         Some(Status::Succeeded) => (true, "退款成功", Some("000000"), ""),
         Some(Status::Failed) => (false, "退款失败", Some("0130Z110B144"), "记录重复"),
@@ -25,7 +42,7 @@ pub fn sample(sample: &Sample<'_>) -> String {
             (false, "服务错误", None, "The operation has timed out.")
         }
     };
-    json!({
+    Ok(json!({
         "status": 200,
         "success": has_succeeded,
         "msg": msg,
@@ -42,5 +59,5 @@ pub fn sample(sample: &Sample<'_>) -> String {
             "LANGUAGE": code.map(|_| "CN"),
         },
     })
-    .to_string()
+    .to_string())
 }

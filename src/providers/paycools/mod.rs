@@ -18,7 +18,8 @@ mod signature;
 mod wire;
 
 pub use guards::Guards;
-pub use sandbox::{Sample, flat, open_api};
+#[cfg(test)]
+pub use sandbox::{flat, open_api};
 pub use settings::could_be_path_secret;
 pub use wire::Locale;
 
@@ -38,6 +39,7 @@ pub const SYSTEM: System = System {
     name: "paycools",
     account: Some(settings::account),
     part_digest: Some(delivery_digest),
+    sandbox: Some(&sandbox::SANDBOX),
 };
 /// Acknowledges the open-api form.
 pub const ACK_OPEN_API: &str = r#"{"code":10000,"message":"Success"}"#;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::crypto::{RingKey, SigningKey};
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
+use crate::providers::sandbox::Sample;
 
 const PARAM: &str = include_str!("../../../tests/fixtures/paycools/param.json");
 const FLAT: &str = include_str!("../../../tests/fixtures/paycools/flat.json");
@@ -70,8 +71,8 @@ fn sample(status: Option<Status>) -> Sample<'static> {
     Sample {
         refund_no: "R-1",
         order_no: "P-1",
-        amount_minor: 10_000,
         status,
+        ..Sample::default()
     }
 }
 
@@ -111,8 +112,8 @@ fn made_samples_verify_and_say_what_they_shall() {
     for status in Status::ALL.into_iter().map(Some).chain([None]) {
         let expected = status.map_or(Outcome::Unclear(Reason::StatusUnknown), Outcome::Reported);
         for body in [
-            open_api(&sample(status), &KEY),
-            flat(&sample(status), &secret()),
+            open_api(&sample(status), &KEY).unwrap(),
+            flat(&sample(status), &secret()).unwrap(),
         ] {
             assert_eq!(claim(verify(&body).unwrap()).outcome, expected, "{body}");
         }
@@ -262,7 +263,7 @@ proptest! {
         value in "[^&=\\p{Cc}]{1,20}",
     ) {
         let mut content: serde_json::Value =
-            serde_json::from_str(&flat(&sample(Some(Status::Succeeded)), &secret())).unwrap();
+            serde_json::from_str(&flat(&sample(Some(Status::Succeeded)), &secret()).unwrap()).unwrap();
         content["refundReason"] = json!(reason);
         content["refundAmount"] = json!(amount);
         content[&extra] = json!(value);

@@ -12,7 +12,7 @@ mod sandbox;
 mod settings;
 mod wire;
 
-pub use sandbox::{Sample, sample};
+pub use sandbox::{MERCHANT_NO, example};
 
 use std::borrow::Cow;
 
@@ -31,6 +31,7 @@ pub const SYSTEM: System = System {
     name: "payermax",
     account: Some(settings::account),
     part_digest: None,
+    sandbox: Some(&sandbox::SANDBOX),
 };
 /// Acknowledges a callback of the new generation.
 pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;

@@ -1,60 +1,75 @@
-//! Bodies as PayerMax writes them, for `trigger`, `demo` and the tests.
+//! Bodies as PayerMax writes them, in both generations.
 
 use serde_json::json;
 
+use super::{ACK_NEW, ACK_V21, SIGN_HEADER};
 use crate::domain::claim::Status;
+use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write};
 
-/// What a made notification shall say.
-#[derive(Clone, Debug)]
-pub struct Sample<'a> {
-    /// The older generation instead of the new one.
-    pub v21: bool,
-    /// `merchantNo` or `merchantId`.
-    pub merchant_no: &'a str,
-    /// `appId`, in the new generation.
-    pub app_id: Option<&'a str>,
-    /// The merchant's refund number.
-    pub refund_no: &'a str,
-    /// The merchant's order number.
-    pub order_no: &'a str,
-    /// Decimal text, major units.
-    pub amount: &'a str,
-    /// ISO 4217.
-    pub currency: &'a str,
-    /// How it ended; `None` makes a status that no document lists.
-    pub status: Option<Status>,
-}
+/// The merchant of the published sample; `trigger` and the demo play it.
+pub const MERCHANT_NO: &str = "020213827212251";
 
-/// The body, to be signed as it is.
-pub fn sample(sample: &Sample<'_>) -> String {
+/// How PayerMax is played.
+pub(super) const SANDBOX: Sandbox = Sandbox {
+    vendor: "PayerMax",
+    account: "main",
+    members: "merchant_no = \"020213827212251\"\n",
+    forms: &[
+        Form {
+            name: "payermax",
+            help: "PayerMax, new notification",
+            proof: Some("RSA-SHA256 over the whole body, both generations"),
+            write: Write::Header {
+                header: SIGN_HEADER,
+                body,
+            },
+            lacks: &[Status::Canceled],
+            acknowledgement: ACK_NEW,
+            example: Example {
+                system: "payermax",
+                refund_no: "DEMO-PMX-1",
+                ..EXAMPLE
+            },
+        },
+        Form {
+            name: "payermax-v21",
+            help: "PayerMax, v2.1",
+            proof: None,
+            write: Write::Header {
+                header: SIGN_HEADER,
+                body: body_v21,
+            },
+            lacks: &[Status::Canceled],
+            acknowledgement: ACK_V21,
+            example: Example {
+                system: "payermax v2.1",
+                refund_no: "DEMO-PMX-OLD-1",
+                ..EXAMPLE
+            },
+        },
+    ],
+};
+const EXAMPLE: Example = Example {
+    system: "",
+    refund_no: "",
+    order_no: "DEMO-ORDER-1",
+    amount: "10000",
+    succeeded: "succeeded 10000.00 IDR",
+    failed: "",
+    open: ("", ""),
+};
+
+/// A callback of the new generation, to be signed as it is.
+#[expect(clippy::unnecessary_wraps, reason = "the type of every form's writer")]
+pub(super) fn body(sample: &Sample<'_>) -> Body {
     let failed = sample.status == Some(Status::Failed);
-    if sample.v21 {
-        let status = match sample.status {
-            Some(Status::Pending) => 0,
-            Some(Status::Succeeded) => 1,
-            Some(Status::Failed) => 2,
-            Some(Status::Canceled) | None => 9,
-        };
-        return json!({
-            "merchantId": sample.merchant_no,
-            "refundId": sample.refund_no,
-            "tradeNo": format!("TRADE-{}", sample.order_no),
-            "orderId": sample.order_no,
-            "status": status,
-            "refundAmount": sample.amount,
-            "currency": sample.currency,
-            "errorCode": if failed { "REFUND_FAILED" } else { "" },
-            "errorMsg": if failed { "the bank refused" } else { "" },
-        })
-        .to_string();
-    }
     let status = match sample.status {
         Some(Status::Pending) => "REFUND_PENDING",
         Some(Status::Succeeded) => "REFUND_SUCCESS",
         Some(Status::Failed) => "REFUND_FAILED",
         Some(Status::Canceled) | None => "REFUND_WITHDRAWN",
     };
-    json!({
+    Ok(json!({
         "code": if failed { "REFUND_FAILED" } else { "APPLY_SUCCESS" },
         "msg": if failed { "the bank refused" } else { "" },
         "keyVersion": "1",
@@ -71,5 +86,41 @@ pub fn sample(sample: &Sample<'_>) -> String {
             "status": status,
         },
     })
-    .to_string()
+    .to_string())
+}
+
+/// A callback of v2.1, to be signed as it is.
+#[expect(clippy::unnecessary_wraps, reason = "the type of every form's writer")]
+fn body_v21(sample: &Sample<'_>) -> Body {
+    let failed = sample.status == Some(Status::Failed);
+    let status = match sample.status {
+        Some(Status::Pending) => 0,
+        Some(Status::Succeeded) => 1,
+        Some(Status::Failed) => 2,
+        Some(Status::Canceled) | None => 9,
+    };
+    Ok(json!({
+        "merchantId": sample.merchant_no,
+        "refundId": sample.refund_no,
+        "tradeNo": format!("TRADE-{}", sample.order_no),
+        "orderId": sample.order_no,
+        "status": status,
+        "refundAmount": sample.amount,
+        "currency": sample.currency,
+        "errorCode": if failed { "REFUND_FAILED" } else { "" },
+        "errorMsg": if failed { "the bank refused" } else { "" },
+    })
+    .to_string())
+}
+
+/// The published sample of the new generation, for `openapi.json`.
+pub fn example() -> String {
+    let sample = Sample {
+        app_id: Some("3b242b56a8b64274bcc37dac281120e3"),
+        refund_no: "R1642411016202",
+        order_no: "P1642410680681",
+        amount: "10000",
+        ..Sample::default()
+    };
+    body(&sample).unwrap_or_default()
 }

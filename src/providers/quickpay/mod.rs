@@ -3,11 +3,9 @@
 //!
 //! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
 
-mod sandbox;
+pub(super) mod sandbox;
 mod settings;
 mod wire;
-
-pub use sandbox::{Sample, sample};
 
 use super::json::Object;
 use super::relay::RelayedProvider;
@@ -20,6 +18,7 @@ pub const SYSTEM: System = System {
     name: "quickpay",
     account: Some(settings::account),
     part_digest: None,
+    sandbox: Some(&sandbox::SANDBOX),
 };
 
 /// Reads `QuickPay` replies; an account has nothing to configure but the secrets of its relay.

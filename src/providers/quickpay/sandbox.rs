@@ -1,24 +1,43 @@
-//! Replies as `QuickPay` writes them, for `trigger`, `demo` and the tests.
+//! Replies as `QuickPay` writes them, for a relay.
 
 use serde_json::json;
 
 use crate::domain::claim::Status;
+use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write, minor_units};
 
-/// What a made reply shall say.
-#[derive(Clone, Debug)]
-pub struct Sample<'a> {
-    /// The merchant's refund number.
-    pub refund_no: &'a str,
-    /// The merchant's order number.
-    pub order_no: &'a str,
-    /// Refunded, in fen.
-    pub amount_fen: u64,
-    /// How it ended; `None` makes a status that says nothing about a refund.
-    pub status: Option<Status>,
-}
+/// Decimals of a yuan in fen.
+const FEN_DIGITS: u8 = 2;
+
+/// How `QuickPay` is played.
+pub(super) const SANDBOX: Sandbox = Sandbox {
+    vendor: "QuickPay",
+    account: "store-1",
+    members: "",
+    forms: &[Form {
+        name: "quickpay",
+        help: "A relayed QuickPay reply",
+        proof: Some("Standard Webhooks, HMAC-SHA256"),
+        write: Write::Relayed(reply),
+        lacks: &[Status::Canceled],
+        acknowledgement: "",
+        example: Example {
+            system: "quickpay",
+            refund_no: "DEMO-",
+            order_no: "DEMO-ORDER-3",
+            amount: "12.34",
+            succeeded: "succeeded 12.34 CNY",
+            failed: "failed 12.34 CNY",
+            open: (
+                "about the payment only",
+                "pending 12.34 CNY, asks: status_unknown",
+            ),
+        },
+    }],
+};
 
 /// The reply, to be relayed as it is.
-pub fn sample(sample: &Sample<'_>) -> String {
+pub(in crate::providers) fn reply(sample: &Sample<'_>) -> Body {
+    let amount_fen = minor_units(sample.amount, FEN_DIGITS)?;
     let has_failed = sample.status == Some(Status::Failed);
     let status = match sample.status {
         Some(Status::Pending) => "PAYING",
@@ -26,7 +45,7 @@ pub fn sample(sample: &Sample<'_>) -> String {
         Some(Status::Failed) => "REFUNDFAILED",
         Some(Status::Canceled) | None => "SUCCESSED",
     };
-    json!({
+    Ok(json!({
         "code": "SUCCESS",
         "msg": "",
         "data": {
@@ -34,13 +53,13 @@ pub fn sample(sample: &Sample<'_>) -> String {
             "error": has_failed.then_some("NOTENOUGH"),
             "store_no": "store-1",
             "paytype": "WECHATPAY_NATIVE",
-            "total_amount": sample.amount_fen,
-            "refund_amount": sample.amount_fen,
+            "total_amount": amount_fen,
+            "refund_amount": amount_fen,
             "order_no": sample.order_no,
             "refund_order_no": sample.refund_no,
             "refund_transaction_no": format!("RT-{}", sample.refund_no),
             "transaction_message": has_failed.then_some("余额不足"),
         },
     })
-    .to_string()
+    .to_string())
 }

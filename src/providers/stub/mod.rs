@@ -17,6 +17,7 @@ pub const SYSTEM: System = System {
     name: "stub",
     account: Some(settings::account),
     part_digest: None,
+    sandbox: None,
 };
 const SIGN_HEADER: &str = "stub-sign";
 const ACK: &str = r#"{"stub":"ok"}"#;
