@@ -89,6 +89,24 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("rustix", &["src/cli/backup/", "src/cli/serve/listen.rs"]),
 ];
 
+/// Words that no engineer greps for; the terms of the field stand for them. Checked in comments, pages and texts.
+const NOT_OURS: [&str; 12] = [
+    "whoever",
+    "nobody",
+    "somebody",
+    "anybody",
+    "beside",
+    "meanwhile",
+    "of late",
+    "in trouble",
+    "patience",
+    "the money goes on",
+    "dearest",
+    "courier",
+];
+/// Widest line of a comment.
+const COMMENT_WIDTH_MAX: usize = 120;
+
 /// Only here may a refund, a close-out or an event be written.
 const WRITERS: [&str; 2] = ["src/intake/", "src/store/"];
 const WRITES: [&str; 6] = [
@@ -123,20 +141,28 @@ fn root() -> PathBuf {
 
 /// Every Rust file below `folder`: its path from the root, and its text.
 fn files(folder: &str) -> Vec<(String, String)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    files_with(folder, "rs")
+}
+
+/// Every file below `folder` whose name has this extension.
+fn files_with(folder: &str, extension: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, wanted: &str, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).expect("a readable folder") {
             let path = entry.expect("a readable entry").path();
             if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                walk(&path, wanted, found);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == wanted)
+            {
                 found.push(path);
             }
         }
     }
     let mut found = Vec::new();
-    walk(&root().join(folder), &mut found);
+    walk(&root().join(folder), extension, &mut found);
     found.sort();
-    assert!(!found.is_empty(), "{folder} holds Rust files");
+    assert!(!found.is_empty(), "{folder} holds .{extension} files");
     found
         .into_iter()
         .map(|path| {
@@ -252,6 +278,73 @@ fn every_file_says_why_it_is_there_and_is_not_too_long() {
                 broken.push(format!(
                     "{path}: has {lines} lines, {LINES_MAX} are allowed"
                 ));
+            }
+        }
+    }
+    report(&broken);
+}
+
+/// Pages of the repository, with their text.
+fn pages() -> Vec<(String, String)> {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(root().join(name)).expect("a readable page");
+        (name.to_owned(), text)
+    };
+    let mut pages = files_with("docs", "md");
+    pages.extend(["README.md", "CONTRIBUTING.md", "Cargo.toml", "schema.sql"].map(read));
+    pages
+}
+
+fn words_not_ours(text: &str) -> impl Iterator<Item = &'static str> {
+    let lower = text.to_lowercase();
+    NOT_OURS.into_iter().filter(move |word| {
+        lower.match_indices(word).any(|(at, _)| {
+            let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            !is_letter(lower[..at].chars().next_back())
+                && !is_letter(lower[at + word.len()..].chars().next())
+        })
+    })
+}
+
+#[test]
+fn comments_and_pages_use_the_words_of_the_field() {
+    let mut broken = Vec::new();
+    let mut check = |path: &str, number: usize, line: &str| {
+        for word in words_not_ours(line) {
+            broken.push(format!("{path}:{number}: {word:?}"));
+        }
+    };
+    for folder in ["src", "tests", "examples"] {
+        for (path, text) in files(folder) {
+            if path == "tests/it/tidy.rs" {
+                continue;
+            }
+            for (number, line) in (1..).zip(text.lines()) {
+                let is_comment = line.trim_start().starts_with("//");
+                if is_comment || (folder == "src" && line.contains('"')) {
+                    check(&path, number, line);
+                }
+            }
+        }
+    }
+    for (path, text) in pages() {
+        for (number, line) in (1..).zip(text.lines()) {
+            check(&path, number, line);
+        }
+    }
+    report(&broken);
+}
+
+#[test]
+fn comments_are_not_wider_than_a_screen() {
+    let mut broken = Vec::new();
+    for folder in ["src", "tests", "examples"] {
+        for (path, text) in files(folder) {
+            for (number, line) in (1..).zip(text.lines()) {
+                let is_comment = line.trim_start().starts_with("//");
+                if is_comment && line.chars().count() > COMMENT_WIDTH_MAX {
+                    broken.push(format!("{path}:{number}: wider than {COMMENT_WIDTH_MAX}"));
+                }
             }
         }
     }
