@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::report::{Report, Rule};
+use super::report::{Invariant, Report};
 use crate::domain::claim::Status;
 use crate::domain::ids::RefundId;
 use crate::store::{EventRow, Snapshot, StoreError};
@@ -84,7 +84,11 @@ impl Feed {
         for event in &events {
             let is_next = event.sequence == self.last + 1;
             let gap = (!is_next).then(|| format!("comes after {}", self.last));
-            report.note(Rule::Gapless, &event.sequence, gap.into_iter().collect());
+            report.note(
+                Invariant::Gapless,
+                &event.sequence,
+                gap.into_iter().collect(),
+            );
             self.last = event.sequence;
             self.take(event, report);
         }
@@ -104,7 +108,7 @@ impl Feed {
                 "the counter says {counted}, the last event is {}",
                 self.last
             );
-            report.note(Rule::Gapless, &"feed", vec![what]);
+            report.note(Invariant::Gapless, &"feed", vec![what]);
         }
         Ok(())
     }
@@ -152,7 +156,11 @@ impl Feed {
             None => self.take_of_order(event),
         };
         let unreadable = result.err().map(|error| format!("its data: {error}"));
-        report.note(Rule::Sound, &event.id, unreadable.into_iter().collect());
+        report.note(
+            Invariant::Sound,
+            &event.id,
+            unreadable.into_iter().collect(),
+        );
     }
 
     fn take_of_refund(
@@ -168,7 +176,7 @@ impl Feed {
         let known = self.refunds.contains_key(&data.id);
         let Some(status) = Status::from_word(word) else {
             let early = (!known).then(|| format!("{} comes before any status", event.kind));
-            report.note(Rule::OneEffect, &event.id, early.into_iter().collect());
+            report.note(Invariant::OneEffect, &event.id, early.into_iter().collect());
             return Ok(());
         };
         let mut problems = Vec::new();
@@ -183,7 +191,7 @@ impl Feed {
                 event.sequence
             ));
         }
-        report.note(Rule::Legal, &data.id, problems);
+        report.note(Invariant::Legal, &data.id, problems);
         Ok(())
     }
 

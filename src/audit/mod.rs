@@ -36,7 +36,7 @@ mod whole;
 use std::path::Path;
 
 pub use acked::{Acked, AckedError, AckedList, AckedResult};
-pub use report::{Finding, Report, Rule, Violation};
+pub use report::{Invariant, Report, RuleResult, Violation};
 
 use crate::providers::Registry;
 use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot, StoreError};
@@ -48,7 +48,7 @@ const PAGE: u32 = 200;
 
 /// Inputs of an audit besides the store. Rules whose input is missing are skipped.
 #[derive(Clone, Copy, Default)]
-pub struct Means<'a> {
+pub struct AuditInputs<'a> {
     /// The configured accounts, to verify signatures again.
     pub registry: Option<&'a Registry>,
     /// The file of rejected requests.
@@ -58,8 +58,8 @@ pub struct Means<'a> {
 }
 
 /// Audits a store. Violations are in the report; an error means that the store could not be read to the end.
-pub fn audit(inspection: &mut Inspection, means: Means<'_>) -> Result<Report, StoreError> {
-    let mut walk = Walk {
+pub fn audit(inspection: &mut Inspection, means: AuditInputs<'_>) -> Result<Report, StoreError> {
+    let mut walk = AuditRun {
         inspection,
         means,
         report: Report::default(),
@@ -81,9 +81,9 @@ pub fn audit(inspection: &mut Inspection, means: Means<'_>) -> Result<Report, St
 
 /// Checks for damage only (I9).
 pub fn soundness(inspection: &mut Inspection) -> Result<Report, StoreError> {
-    let mut walk = Walk {
+    let mut walk = AuditRun {
         inspection,
-        means: Means::default(),
+        means: AuditInputs::default(),
         report: Report::default(),
         feed: Feed::default(),
     };
@@ -91,19 +91,19 @@ pub fn soundness(inspection: &mut Inspection) -> Result<Report, StoreError> {
     Ok(walk.report)
 }
 
-struct Walk<'a> {
+struct AuditRun<'a> {
     inspection: &'a mut Inspection,
-    means: Means<'a>,
+    means: AuditInputs<'a>,
     report: Report,
     feed: Feed,
 }
 
-impl Walk<'_> {
+impl AuditRun<'_> {
     fn is_sound(&mut self) -> Result<bool, StoreError> {
         let damage = match self.inspection.damage() {
             Ok(Some(damage)) => damage,
             Ok(None) => {
-                self.report.skip(Rule::Sound);
+                self.report.skip(Invariant::Sound);
                 return Ok(true);
             }
             Err(StoreError::Corrupt(what)) => Damage {
@@ -113,9 +113,9 @@ impl Walk<'_> {
             Err(other) => return Err(other),
         };
         let is_sound = damage.found.is_empty();
-        self.report.note(Rule::Sound, &"file", damage.found);
+        self.report.note(Invariant::Sound, &"file", damage.found);
         for _ in damage.unread {
-            self.report.skip(Rule::Sound);
+            self.report.skip(Invariant::Sound);
         }
         Ok(is_sound)
     }
@@ -131,7 +131,7 @@ impl Walk<'_> {
             for callback in &page {
                 self.callback(callback);
                 let stuck = live::of_callback(&callback.0, newest);
-                self.report.note(Rule::Live, &callback.0.id, stuck);
+                self.report.note(Invariant::Live, &callback.0.id, stuck);
             }
             match page.last() {
                 Some((last, _)) => after = Some(last.id),
@@ -143,12 +143,12 @@ impl Walk<'_> {
     fn callback(&mut self, audited: &AuditedCallback) {
         let (callback, _) = audited;
         let (report, id) = (&mut self.report, callback.id);
-        report.note(Rule::Durable, &id, durable::of_callback(callback));
-        report.note(Rule::Whole, &id, whole::of_callback(audited));
+        report.note(Invariant::Durable, &id, durable::of_callback(callback));
+        report.note(Invariant::Whole, &id, whole::of_callback(audited));
         let registry = self.means.registry;
         match registry.and_then(|registry| authentic::of_callback(callback, registry)) {
-            Some(problems) => report.note(Rule::Authentic, &id, problems),
-            None => report.skip(Rule::Authentic),
+            Some(problems) => report.note(Invariant::Authentic, &id, problems),
+            None => report.skip(Invariant::Authentic),
         }
     }
 
@@ -163,7 +163,8 @@ impl Walk<'_> {
                 let is_right = stored.as_ref() == Some(key);
                 let wrong = "a relay's message points to it, but its key is another one".to_owned();
                 let problems = if is_right { Vec::new() } else { vec![wrong] };
-                self.report.note(Rule::OneEffect, callback_id, problems);
+                self.report
+                    .note(Invariant::OneEffect, callback_id, problems);
             }
             match page.into_iter().next_back() {
                 Some((last, _, _)) => after = Some(last),
@@ -212,9 +213,9 @@ impl Walk<'_> {
                 for row in page {
                     let facts = OrderFacts::gather(snapshot, feed, row)?;
                     let order_no = &facts.order_no;
-                    report.note(Rule::OneEffect, order_no, effect::of_order(&facts));
-                    report.note(Rule::Whole, order_no, whole::of_order(&facts));
-                    report.note(Rule::Money, order_no, money::of_order(&facts));
+                    report.note(Invariant::OneEffect, order_no, effect::of_order(&facts));
+                    report.note(Invariant::Whole, order_no, whole::of_order(&facts));
+                    report.note(Invariant::Money, order_no, money::of_order(&facts));
                 }
                 Ok(last)
             })?;
@@ -230,7 +231,7 @@ impl Walk<'_> {
         for id in self.feed.not_met() {
             if !self.inspection.look(|snapshot| snapshot.is_refund(id))? {
                 let gone = "has events, but no row".to_owned();
-                self.report.note(Rule::Whole, &id, vec![gone]);
+                self.report.note(Invariant::Whole, &id, vec![gone]);
             }
         }
         Ok(())
@@ -240,20 +241,21 @@ impl Walk<'_> {
         match self.inspection.log_bytes() {
             Some(bytes) => self
                 .report
-                .note(Rule::Bounded, &"WAL", bounded::of_log(bytes)),
-            None => self.report.skip(Rule::Bounded),
+                .note(Invariant::Bounded, &"WAL", bounded::of_log(bytes)),
+            None => self.report.skip(Invariant::Bounded),
         }
         match self.means.evidence {
-            Some(path) => self
-                .report
-                .note(Rule::Bounded, &"evidence", bounded::of_evidence(path)),
-            None => self.report.skip(Rule::Bounded),
+            Some(path) => {
+                self.report
+                    .note(Invariant::Bounded, &"evidence", bounded::of_evidence(path));
+            }
+            None => self.report.skip(Invariant::Bounded),
         }
     }
 
     fn acked(&mut self) -> Result<(), StoreError> {
         let Some(list) = self.means.acked else {
-            self.report.skip(Rule::Acknowledged);
+            self.report.skip(Invariant::Acknowledged);
             return Ok(());
         };
         let mut result = AckedResult::default();
@@ -263,7 +265,7 @@ impl Walk<'_> {
                 .inspection
                 .look(|snapshot| refund.compare(snapshot, feed, &mut result))?;
             self.report
-                .note(Rule::Acknowledged, &refund.name(), problems);
+                .note(Invariant::Acknowledged, &refund.name(), problems);
         }
         self.report.acked = Some(result);
         Ok(())
@@ -279,7 +281,7 @@ fn refund(
     let row = match row {
         Ok(row) => row,
         Err(error) => {
-            report.note(Rule::Sound, &id, vec![error.to_string()]);
+            report.note(Invariant::Sound, &id, vec![error.to_string()]);
             return Ok(());
         }
     };
@@ -287,13 +289,13 @@ fn refund(
     for said in &facts.said {
         let unreadable = said.verdict.is_some() & said.claim.is_none();
         let what = unreadable.then(|| "its claim cannot be read".to_owned());
-        report.note(Rule::Sound, &said.id, what.into_iter().collect());
+        report.note(Invariant::Sound, &said.id, what.into_iter().collect());
     }
-    report.note(Rule::OneEffect, &id, effect::of_refund(&facts));
-    report.note(Rule::Whole, &id, whole::of_refund(&facts));
-    report.note(Rule::Live, &id, live::of_refund(&facts));
-    report.note(Rule::Legal, &id, legal::of_refund(&facts));
-    report.note(Rule::Money, &id, money::of_refund(&facts));
-    report.note(Rule::Bounded, &id, bounded::of_refund(&facts));
+    report.note(Invariant::OneEffect, &id, effect::of_refund(&facts));
+    report.note(Invariant::Whole, &id, whole::of_refund(&facts));
+    report.note(Invariant::Live, &id, live::of_refund(&facts));
+    report.note(Invariant::Legal, &id, legal::of_refund(&facts));
+    report.note(Invariant::Money, &id, money::of_refund(&facts));
+    report.note(Invariant::Bounded, &id, bounded::of_refund(&facts));
     Ok(())
 }

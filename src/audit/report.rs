@@ -12,7 +12,7 @@ const SHOWN_MAX: usize = 20;
 
 /// An invariant of `docs/durability.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+pub enum Invariant {
     /// Stored bytes are the received bytes.
     Durable,
     /// Each callback verifies again.
@@ -37,7 +37,7 @@ pub enum Rule {
     Gapless,
 }
 
-impl Rule {
+impl Invariant {
     /// In the order of the report.
     pub const ALL: [Self; 11] = [
         Self::Durable,
@@ -86,7 +86,7 @@ pub struct Violation {
 
 /// The result of one rule.
 #[derive(Clone, Debug, Default)]
-pub struct Finding {
+pub struct RuleResult {
     /// Rows or files.
     pub checked: u64,
     /// Rows or files that could not be checked: a key or a list is missing.
@@ -100,14 +100,14 @@ pub struct Finding {
 /// The result of every rule.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    findings: [Finding; Rule::ALL.len()],
+    findings: [RuleResult; Invariant::ALL.len()],
     /// `None` where no list was given.
     pub acked: Option<AckedResult>,
 }
 
 impl Report {
     /// Counts one checked row and its violations, if any.
-    pub(super) fn note(&mut self, rule: Rule, id: &dyn fmt::Display, problems: Vec<String>) {
+    pub(super) fn note(&mut self, rule: Invariant, id: &dyn fmt::Display, problems: Vec<String>) {
         let finding = &mut self.findings[rule as usize];
         finding.checked += 1;
         for what in problems {
@@ -120,11 +120,11 @@ impl Report {
     }
 
     /// Counts one row that could not be checked.
-    pub(super) fn skip(&mut self, rule: Rule) {
+    pub(super) fn skip(&mut self, rule: Invariant) {
         self.findings[rule as usize].skipped += 1;
     }
 
-    pub fn finding(&self, rule: Rule) -> &Finding {
+    pub fn finding(&self, rule: Invariant) -> &RuleResult {
         &self.findings[rule as usize]
     }
 
@@ -133,7 +133,7 @@ impl Report {
     }
 
     pub fn to_json(&self) -> Value {
-        let rules = Rule::ALL.map(|rule| {
+        let rules = Invariant::ALL.map(|rule| {
             let (id, name, what) = rule.words();
             let finding = self.finding(rule);
             json!({

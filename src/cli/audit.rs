@@ -11,7 +11,7 @@ use super::output;
 use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
 use crate::audit;
-use crate::audit::{AckedList, Means, Report, Rule};
+use crate::audit::{AckedList, AuditInputs, Invariant, Report};
 use crate::store::{Inspection, StoreError, StoreUrl};
 
 /// Proves the promises of the service over its store, in use or stopped; exit 0 if all hold, 1 if not
@@ -51,7 +51,7 @@ impl Audit {
             Ok(acked) => acked,
             Err(error) => return output::fail(USAGE, format!("{error:#}")),
         };
-        let means = Means {
+        let means = AuditInputs {
             registry: Some(&config.registry),
             evidence: Some(&config.evidence),
             acked: acked.as_ref(),
@@ -71,7 +71,7 @@ impl Audit {
 }
 
 /// Audits a store; once more where a service began to use it meanwhile.
-pub fn audit_store(url: &StoreUrl, means: Means<'_>) -> Result<Report, StoreError> {
+pub fn audit_store(url: &StoreUrl, means: AuditInputs<'_>) -> Result<Report, StoreError> {
     loop {
         let mut inspection = Inspection::open(url)?;
         let report = audit::audit(&mut inspection, means);
@@ -96,7 +96,7 @@ pub fn print(report: &Report, format: Format) {
 }
 
 fn print_table(report: &Report) {
-    let rows = Rule::ALL.map(|rule| {
+    let rows = Invariant::ALL.map(|rule| {
         let (id, name, what) = rule.words();
         let finding = report.finding(rule);
         vec![
@@ -128,7 +128,7 @@ fn print_table(report: &Report) {
 
 /// Prints what breaks which rule, and last whether all hold.
 pub fn print_violations(report: &Report) {
-    for rule in Rule::ALL {
+    for rule in Invariant::ALL {
         let finding = report.finding(rule);
         let (id, name, _) = rule.words();
         for violation in &finding.shown {

@@ -10,7 +10,7 @@ use super::{Checker, Secret};
 use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Name;
-use crate::push::{Endpoint, EndpointUrl, Headers, Roots, Schedule};
+use crate::push::{CaCertificates, Endpoint, EndpointUrl, Headers, Schedule};
 
 /// Endpoints of one service; each has threads of its own.
 const ENDPOINTS_MAX: usize = 32;
@@ -209,7 +209,7 @@ impl Checker {
         kinds
     }
 
-    fn roots(&mut self, key: &str, file: &str) -> Option<Roots> {
+    fn roots(&mut self, key: &str, file: &str) -> Option<CaCertificates> {
         let (key, path) = (format!("{key}.ca_file"), self.folder.join(file));
         let pem = match std::fs::read_to_string(&path) {
             Ok(pem) => pem,
@@ -219,7 +219,7 @@ impl Checker {
                 return None;
             }
         };
-        Roots::parse(&pem)
+        CaCertificates::parse(&pem)
             .map_err(|error| self.note(key, error.to_string()))
             .ok()
     }

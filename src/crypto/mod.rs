@@ -27,15 +27,13 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 pub use hmac::{
     DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
     WebhookSecrets, WebhookSignatureError,
 };
 pub use keys::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use mistakes::{SignedParts, WebhookKeyForm};
-pub use pem::ArmourError;
+pub use pem::PemError;
 pub use sign::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};
 pub use verify::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
@@ -49,24 +47,10 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex::encode(bytes)
 }
 
 /// Decodes hexadecimal digits of either case; `None` if the text is anything else.
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let pairs = text.as_bytes().chunks_exact(2);
-    let is_whole = pairs.remainder().is_empty();
-    let bytes = pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));
-    bytes.collect::<Option<_>>().filter(|_| is_whole)
+    hex::decode(text).ok()
 }

@@ -15,7 +15,7 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use sha2::Digest as _;
 
 use super::pem;
-use super::pem::ArmourError;
+use super::pem::PemError;
 use super::verify::{KeyError, SHA256_DIGEST_INFO, VerifyingKey};
 
 /// Length of generated moduli in bits: what the providers use.
@@ -26,7 +26,7 @@ const GENERATED_BITS: usize = 2048;
 pub enum SigningKeyError {
     /// The text holds no single PEM block and no Base64.
     #[error(transparent)]
-    Armour(#[from] ArmourError),
+    PemText(#[from] PemError),
     /// Not an unencrypted RSA private key.
     #[error(
         "is not an unencrypted RSA private key; give one as PKCS#8 or PKCS#1: openssl genrsa 2048"

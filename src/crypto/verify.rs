@@ -16,7 +16,7 @@ use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha2::Digest as _;
 
 use super::pem;
-use super::pem::{Armour, ArmourError};
+use super::pem::{PemError, PemText};
 use super::shape;
 use super::shape::Shape;
 use super::{hex, sha256};
@@ -42,7 +42,7 @@ pub(super) const SHA256_DIGEST_INFO: [u8; 19] = [
 pub enum KeyError {
     /// The text holds no single PEM block and no Base64.
     #[error(transparent)]
-    Armour(#[from] ArmourError),
+    PemText(#[from] PemError),
     /// A private key of any kind.
     #[error(
         "is a private key; give the provider's public key, and replace this one where it is in use"
@@ -101,7 +101,7 @@ impl VerifyingKey {
         if text.contains("PRIVATE KEY-----") {
             return Err(KeyError::PrivateKey);
         }
-        let Armour { label, der } = pem::read(text)?;
+        let PemText { label, der } = pem::read(text)?;
         match label.as_deref() {
             None | Some("PUBLIC KEY" | "RSA PUBLIC KEY") => {}
             Some(label) if label.contains("CERTIFICATE") => return Err(KeyError::Certificate),

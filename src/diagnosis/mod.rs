@@ -3,7 +3,7 @@
 
 mod manglings;
 mod paths;
-mod refused;
+mod rejected;
 mod relay;
 mod rewrite;
 pub mod signature;

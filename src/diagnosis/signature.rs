@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::manglings;
 use super::manglings::Undone;
-use super::{paths, refused, relay as relay_mistakes};
+use super::{paths, rejected, relay as relay_mistakes};
 use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
@@ -52,7 +52,7 @@ const UNEXPLAINED: &str = "none of the known manglings explains it";
 
 /// Examines a rejected request with the keys that are configured now.
 pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
-    if let Some(says) = refused::unexamined(subject) {
+    if let Some(says) = rejected::unexamined(subject) {
         return not_examined(says);
     }
     if subject.body.len() < subject.body_length {
@@ -90,7 +90,7 @@ pub fn diagnose(registry: &Registry, subject: &Subject<'_>) -> Diagnosis {
     }
     let explained = |found: &Finding| format!("would verify if {}", found.would_verify_if);
     let says = findings.first().map_or(UNEXPLAINED.to_owned(), explained);
-    let says = refused::with_cause(says, subject);
+    let says = rejected::with_cause(says, subject);
     Diagnosis { says, findings }
 }
 
@@ -196,7 +196,7 @@ fn of_account(
     }
     let refusal = match as_it_is.with(|request| adapter.verify(request).map(drop)) {
         Ok(()) => {
-            let (mangling, condition) = refused::good_as_it_is(subject);
+            let (mangling, condition) = rejected::good_as_it_is(subject);
             return found(mangling, condition);
         }
         Err(refusal) => refusal,
@@ -255,7 +255,7 @@ fn of_account(
 
 /// The condition under which a request with a doubled header would verify.
 fn given_once(as_it_is: &Attempt<'_>, takes: impl Fn(&Attempt<'_>) -> bool) -> Option<String> {
-    let variants = refused::given_once(as_it_is.headers);
+    let variants = rejected::given_once(as_it_is.headers);
     let (name, _) = variants.into_iter().find(|(_, headers)| {
         takes(&Attempt {
             headers,
@@ -329,7 +329,7 @@ fn relay(
         if let Some(condition) = given_once(&on_time, |attempt| takes(relay, attempt)) {
             add("header_given_twice", condition);
         } else if takes(relay, &at(subject.received_at)) {
-            let (mangling, condition) = refused::good_as_it_is(subject);
+            let (mangling, condition) = rejected::good_as_it_is(subject);
             add(mangling, condition);
         } else if takes(relay, &on_time) {
             let condition = "it had come within five minutes of its webhook-timestamp; a clock is wrong, \

@@ -95,7 +95,7 @@ pub struct Application {
 
 /// An application in a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApplicationSaid {
+pub struct RegisteredApplication {
     /// The refund batch, unique within the order.
     pub batchno: String,
     /// What was applied for, in yuan.

@@ -17,7 +17,7 @@ pub(super) const FILL: u32 = 1_000;
 
 /// The fills of a tail, numbered in the order in which they begin.
 #[derive(Default)]
-pub(super) struct Fills {
+pub(super) struct FillQueue {
     begun: AtomicU64,
     /// Held by the reader that fills; the others wait for its result.
     last: Mutex<Fill>,

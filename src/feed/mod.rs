@@ -24,7 +24,7 @@ pub use consumers::{ConsumerError, SeekTo};
 pub use event::Event;
 pub use position::{FeedError, Page, Position};
 
-use fill::{FILL, Fills};
+use fill::{FILL, FillQueue};
 use tail::{Tail, is_far};
 
 /// The feed of one store, shared by all readers of this process.
@@ -33,7 +33,7 @@ pub struct Feed {
     clock: Arc<dyn Clock>,
     draining: watch::Receiver<bool>,
     tail: Mutex<Tail>,
-    fills: Fills,
+    fills: FillQueue,
     streams: Arc<AtomicUsize>,
 }
 
@@ -47,7 +47,7 @@ impl Feed {
             clock,
             draining,
             tail: Mutex::new(tail),
-            fills: Fills::default(),
+            fills: FillQueue::default(),
             streams: Arc::default(),
         }
     }

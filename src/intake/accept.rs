@@ -19,7 +19,7 @@ const APPLY_GRACE: Duration = Duration::from_secs(5);
 
 /// A verified callback, not stored yet.
 #[derive(Debug)]
-pub struct Notification {
+pub struct VerifiedCallback {
     pub account: Account,
     /// The claim, and the proof that a key of the account signed it.
     pub verified: VerifiedClaim,
@@ -32,7 +32,7 @@ pub struct Notification {
 
 /// A callback that is on disk; only [`Intake::accept`] makes one.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct AcceptedCallback {
     pub(super) id: CallbackId,
     pub(super) account: Account,
     pub(super) claim: Option<Claim>,
@@ -44,7 +44,7 @@ pub struct Accepted {
     pub stored: Receipt,
 }
 
-impl Accepted {
+impl AcceptedCallback {
     pub const fn id(&self) -> CallbackId {
         self.id
     }
@@ -53,8 +53,11 @@ impl Accepted {
 impl Intake {
     /// Stores the callback and commits. When this returns `Ok`, the bytes are on disk and the provider may
     /// be answered with success. Returns within [`ACCEPT_MAX`], whatever the store does.
-    pub async fn accept(&self, notification: Notification) -> Result<Accepted, StoreError> {
-        let Notification {
+    pub async fn accept(
+        &self,
+        notification: VerifiedCallback,
+    ) -> Result<AcceptedCallback, StoreError> {
+        let VerifiedCallback {
             account,
             verified,
             headers,
@@ -83,7 +86,7 @@ impl Intake {
         if let (Receipt::New, Some(claim)) = (stored, &claim) {
             warn_of_unreadable(id, &account, claim);
         }
-        Ok(Accepted {
+        Ok(AcceptedCallback {
             id: match stored {
                 Receipt::New => id,
                 Receipt::Repeat { id, .. } => id,

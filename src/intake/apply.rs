@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use super::accept::Accepted;
+use super::accept::AcceptedCallback;
 use super::outcome::Applying;
 use crate::crypto::sha256;
 use crate::domain::claim::{Account, Claim, Reason, Status};
@@ -51,11 +51,11 @@ impl Applied {
 impl Intake {
     /// Applies an accepted callback and waits for the commit. Idempotent: a repeat changes nothing, but
     /// retries an unfinished close-out at once.
-    pub async fn apply(&self, accepted: Accepted) -> Result<Applied, StoreError> {
+    pub async fn apply(&self, accepted: AcceptedCallback) -> Result<Applied, StoreError> {
         let until = accepted.began + ANSWER_MAX;
         match accepted.stored {
             Receipt::New => {
-                let (id, due) = (accepted.id, Due::from(accepted));
+                let (id, due) = (accepted.id, DueCallback::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
                 match self.store.write_until("apply", lane, until, work).await {
                     Ok(Some(applied)) => Ok(applied),
@@ -67,7 +67,7 @@ impl Intake {
                 }
             }
             Receipt::Repeat { id, .. } => {
-                let lane = Due::from(accepted).lane();
+                let lane = DueCallback::from(accepted).lane();
                 self.apply_again(id, lane, until).await
             }
         }
@@ -99,7 +99,7 @@ impl Intake {
 
     /// Queues transaction 2 for a provider that does not wait for it. Where it cannot be queued or fails,
     /// resume applies the callback.
-    pub fn apply_later(&self, accepted: Accepted) {
+    pub fn apply_later(&self, accepted: AcceptedCallback) {
         crash_point!("accepted-not-queued");
         if matches!(
             accepted.stored,
@@ -119,7 +119,7 @@ impl Intake {
         let stored = accepted.stored;
         // The job holds the claim twice: parsed, and as stored.
         let bytes = 2 * accepted.claim_json.as_ref().map_or(0, String::len);
-        let due = Due::from(accepted);
+        let due = DueCallback::from(accepted);
         let lane = due.lane();
         let queued = match stored {
             Receipt::New => {
@@ -159,7 +159,7 @@ impl Intake {
     /// Transaction 2 for one callback, as a job that can be retried.
     pub(super) fn work(
         &self,
-        due: Due,
+        due: DueCallback,
     ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Applied>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
         let policy = self.policy();
@@ -178,14 +178,14 @@ impl Intake {
 
 /// A callback that is on disk and pending.
 #[derive(Debug)]
-pub(super) struct Due {
+pub(super) struct DueCallback {
     id: CallbackId,
     account: Account,
     claim: Option<(Claim, String)>,
     received_at: Timestamp,
 }
 
-impl Due {
+impl DueCallback {
     /// The write lane: an order may have several refunds, and all of them lock it.
     pub(super) fn lane(&self) -> Lane {
         match &self.claim {
@@ -196,8 +196,8 @@ impl Due {
     }
 }
 
-impl From<Accepted> for Due {
-    fn from(accepted: Accepted) -> Self {
+impl From<AcceptedCallback> for DueCallback {
+    fn from(accepted: AcceptedCallback) -> Self {
         Self {
             id: accepted.id,
             account: accepted.account,
@@ -207,7 +207,7 @@ impl From<Accepted> for Due {
     }
 }
 
-impl TryFrom<PendingCallback> for Due {
+impl TryFrom<PendingCallback> for DueCallback {
     type Error = StoreError;
     fn try_from(row: PendingCallback) -> Result<Self, StoreError> {
         let claim = row
@@ -226,7 +226,7 @@ impl TryFrom<PendingCallback> for Due {
 /// applying a callback creates its refund.
 fn apply(
     tx: &mut Tx<'_>,
-    due: &Due,
+    due: &DueCallback,
     clock: &dyn Clock,
     policy: RetryPolicy,
 ) -> Result<Option<Applied>, StoreError> {
@@ -259,7 +259,7 @@ fn apply_stored(
     policy: RetryPolicy,
 ) -> Result<Option<Applied>, StoreError> {
     match tx.snapshot().unapplied_callback(id)? {
-        Some(row) => apply(tx, &Due::try_from(row)?, clock, policy),
+        Some(row) => apply(tx, &DueCallback::try_from(row)?, clock, policy),
         None => Ok(None),
     }
 }
@@ -305,7 +305,7 @@ type Step<'a, 'd> = (Applying<'a, 'd>, Verdict, Vec<EventKind>);
 /// Inserts the refund, unless one with this number exists.
 fn insert_first(
     tx: &mut Tx<'_>,
-    due: &Due,
+    due: &DueCallback,
     claim: &Claim,
     clock: &dyn Clock,
 ) -> Result<Option<(Locked, Verdict)>, StoreError> {
@@ -317,7 +317,7 @@ fn insert_first(
 /// The first callback created the refund; starts its close-out.
 fn first<'a, 'd>(
     tx: &'a mut Tx<'d>,
-    due: &Due,
+    due: &DueCallback,
     claim: &Claim,
     clock: &'a dyn Clock,
     policy: RetryPolicy,
@@ -342,7 +342,7 @@ fn first<'a, 'd>(
 /// Applies a further callback by the state machine.
 fn further<'a, 'd>(
     tx: &'a mut Tx<'d>,
-    due: &Due,
+    due: &DueCallback,
     (claim, claim_json): (&Claim, &str),
     clock: &'a dyn Clock,
 ) -> Result<Step<'a, 'd>, StoreError> {

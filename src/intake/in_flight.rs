@@ -18,7 +18,7 @@ pub(super) struct InFlight {
 }
 
 /// Guard: one run is in flight until this is dropped.
-pub(super) struct UnderWay {
+pub(super) struct InFlightGuard {
     counts: Arc<InFlight>,
     slot: usize,
 }
@@ -35,11 +35,11 @@ impl InFlight {
         self: &Arc<Self>,
         account: &Account,
         refund_no: Option<&RefundNo>,
-    ) -> UnderWay {
+    ) -> InFlightGuard {
         let slot = slot(account, refund_no);
         self.all.fetch_add(1, Ordering::AcqRel);
         self.of_refunds[slot].fetch_add(1, Ordering::AcqRel);
-        UnderWay {
+        InFlightGuard {
             counts: Arc::clone(self),
             slot,
         }
@@ -54,7 +54,7 @@ impl InFlight {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.counts.of_refunds[self.slot].fetch_sub(1, Ordering::AcqRel);
         self.counts.all.fetch_sub(1, Ordering::AcqRel);

@@ -49,7 +49,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-pub use accept::{Accepted, Notification};
+pub use accept::{AcceptedCallback, VerifiedCallback};
 pub use apply::Applied;
 pub use register::{Registered, Registration, RegistrationError};
 

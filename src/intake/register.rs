@@ -5,7 +5,7 @@ use super::Intake;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::order::{
-    ApplicationSaid, Order, OrderState, Payment, registered_amount, registered_state,
+    Order, OrderState, Payment, RegisteredApplication, registered_amount, registered_state,
 };
 use crate::store::{Lane, Store, StoreError, Tx};
 
@@ -17,7 +17,7 @@ pub struct Registration {
     /// Added or changed; others stay.
     pub payments: Vec<Payment>,
     /// Added or changed; others stay.
-    pub applications: Vec<ApplicationSaid>,
+    pub applications: Vec<RegisteredApplication>,
 }
 
 /// An order before and after a registration.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use super::apply::Due;
+use super::apply::DueCallback;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
@@ -209,7 +209,7 @@ impl Intake {
     async fn reapply(&self, row: PendingCallback) -> bool {
         crash_point!("resume-begun");
         let (id, attempts) = (row.id, row.attempts);
-        let result = match Due::try_from(row) {
+        let result = match DueCallback::try_from(row) {
             Ok(due) => {
                 let (lane, work) = (due.lane(), self.work(due));
                 self.store.write("resume apply", lane, work).await.map(drop)

@@ -37,7 +37,7 @@ pub(super) struct Backlog {
 }
 
 /// The next event to send.
-pub(super) enum Next {
+pub(super) enum NextEvent {
     /// An event in memory.
     Fresh(Arc<Event>),
     /// The number of an event to read from the feed.
@@ -122,21 +122,24 @@ impl Backlog {
     }
 
     /// The next event to send, due parked ones first. It is in flight from then on.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<NextEvent> {
         if let Some(parked) = self.next_parked(now) {
             return Some(parked);
         }
         let sequence = self.ready.pop_first()?;
         self.under_way.insert(sequence);
-        self.fresh.get(&sequence).map(Arc::clone).map(Next::Fresh)
+        self.fresh
+            .get(&sequence)
+            .map(Arc::clone)
+            .map(NextEvent::Fresh)
     }
 
     /// The same, without fresh events.
-    pub(super) fn next_parked(&mut self, now: Timestamp) -> Option<Next> {
+    pub(super) fn next_parked(&mut self, now: Timestamp) -> Option<NextEvent> {
         let (due, sequence) = *self.due.first().filter(|(due, _)| *due <= now)?;
         self.due.remove(&(due, sequence));
         self.under_way.insert(sequence);
-        Some(Next::Parked(sequence))
+        Some(NextEvent::Parked(sequence))
     }
 
     /// Whether any parked event will be retried.

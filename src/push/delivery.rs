@@ -47,13 +47,13 @@ pub(super) enum Outcome {
 
 /// Trusted CA certificates of an endpoint.
 #[derive(Clone, Debug)]
-pub struct Roots(Vec<Certificate<'static>>);
+pub struct CaCertificates(Vec<Certificate<'static>>);
 
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("holds no certificate in PEM")]
-pub struct RootsError;
+pub struct CaCertificatesError;
 
-impl PartialEq for Roots {
+impl PartialEq for CaCertificates {
     fn eq(&self, other: &Self) -> bool {
         let bytes = |roots: &Self| -> Vec<Vec<u8>> {
             roots.0.iter().map(|one| one.der().to_vec()).collect()
@@ -62,24 +62,24 @@ impl PartialEq for Roots {
     }
 }
 
-impl Roots {
+impl CaCertificates {
     /// Reads certificates in PEM.
-    pub fn parse(pem: &str) -> Result<Self, RootsError> {
+    pub fn parse(pem: &str) -> Result<Self, CaCertificatesError> {
         let mut certificates = Vec::new();
         for item in parse_pem(pem.as_bytes()) {
-            if let PemItem::Certificate(certificate) = item.map_err(|_| RootsError)? {
+            if let PemItem::Certificate(certificate) = item.map_err(|_| CaCertificatesError)? {
                 certificates.push(certificate);
             }
         }
         if certificates.is_empty() {
-            return Err(RootsError);
+            return Err(CaCertificatesError);
         }
         Ok(Self(certificates))
     }
 }
 
 /// The threads of one endpoint; they end once this is dropped and their attempts are done.
-pub(super) struct WorkerPool {
+pub(super) struct PosterPool {
     events: mpsc::Sender<Arc<Event>>,
     queue: Arc<Mutex<mpsc::Receiver<Arc<Event>>>>,
     courier: Arc<Courier>,
@@ -87,7 +87,7 @@ pub(super) struct WorkerPool {
     started: usize,
 }
 
-impl WorkerPool {
+impl PosterPool {
     /// Starts no thread yet. Each outcome goes to `results` with its event's number.
     pub(super) fn new(
         served: &Arc<Served>,

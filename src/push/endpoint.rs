@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::crypto::WebhookSecrets;
 use crate::domain::event::EventKind;
 
-use super::delivery::Roots;
+use super::delivery::CaCertificates;
 use super::headers::Headers;
 use crate::outbound::address::EndpointUrl;
 
@@ -37,7 +37,7 @@ pub struct Endpoint {
     /// Whether its address may be private (not globally reachable).
     pub allow_private: bool,
     /// Trusted CA certificates; `None`: the public ones.
-    pub roots: Option<Roots>,
+    pub roots: Option<CaCertificates>,
     pub schedule: Schedule,
     /// Disabled after this long without a success.
     pub disable_after: Duration,

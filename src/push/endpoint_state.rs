@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::backlog::{Backlog, Next};
+use super::backlog::{Backlog, NextEvent};
 use super::delivery::Outcome;
 use super::endpoint::Endpoint;
 use crate::domain::time::Timestamp;
@@ -15,7 +15,7 @@ const JUMP: i64 = 10_000;
 const FAILING_AFTER: i64 = 3;
 
 /// One endpoint's events and its health.
-pub(super) struct Ledger {
+pub(super) struct EndpointState {
     pub(super) row: EndpointRow,
     pub(super) backlog: Backlog,
     is_changed: bool,
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     clocks: Option<(Timestamp, Duration)>,
 }
 
-impl Ledger {
+impl EndpointState {
     /// Starts from the stored state.
     pub(super) fn new(row: EndpointRow, parked: Vec<ParkedPush>, under_way_max: usize) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Ledger {
     }
 
     /// The next event to send now.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<NextEvent> {
         let under_way = self.backlog.under_way();
         if self.row.disabled.is_some() || under_way >= self.under_way_max {
             return None;
@@ -145,16 +145,16 @@ impl Ledger {
     }
 
     /// The row and the parked events that have changed, if any.
-    pub(super) fn unsaved(&self) -> Option<Unsaved> {
+    pub(super) fn unsaved(&self) -> Option<StateChanges> {
         let parked = self.backlog.unsaved();
         let mut row = self.row.clone();
         row.pushed_sequence = self.backlog.pushed();
         let has_moved = row.pushed_sequence != self.row.pushed_sequence;
-        (self.is_changed || has_moved || !parked.is_empty()).then_some(Unsaved { row, parked })
+        (self.is_changed || has_moved || !parked.is_empty()).then_some(StateChanges { row, parked })
     }
 
     /// Marks this as saved.
-    pub(super) fn saved(&mut self, unsaved: Unsaved) {
+    pub(super) fn saved(&mut self, unsaved: StateChanges) {
         self.row.pushed_sequence = unsaved.row.pushed_sequence;
         self.row.leased_until = unsaved.row.leased_until;
         self.is_changed = false;
@@ -164,7 +164,7 @@ impl Ledger {
 
 /// Changes to save in one transaction.
 #[derive(Clone)]
-pub(super) struct Unsaved {
+pub(super) struct StateChanges {
     pub(super) row: EndpointRow,
     pub(super) parked: Vec<(i64, Option<ParkedPush>)>,
 }

@@ -57,7 +57,7 @@ fn at(seconds: i64) -> Timestamp {
 /// One endpoint that gets events 1, 2, 3 … of these refunds.
 struct Play {
     endpoint: Endpoint,
-    ledger: Ledger,
+    ledger: EndpointState,
     /// The parked events in the store.
     stored: BTreeMap<i64, ParkedPush>,
 }
@@ -66,7 +66,7 @@ impl Play {
     fn of(refunds: &[u128]) -> Self {
         let mut play = Self {
             endpoint: endpoint(),
-            ledger: Ledger::new(row(0), Vec::new(), UNDER_WAY_MAX),
+            ledger: EndpointState::new(row(0), Vec::new(), UNDER_WAY_MAX),
             stored: BTreeMap::new(),
         };
         play.add(1, refunds);
@@ -91,8 +91,8 @@ impl Play {
         let mut sent = Vec::new();
         while let Some(next) = self.ledger.next(at(second)) {
             sent.push(match next {
-                Next::Fresh(event) => event.sequence,
-                Next::Parked(sequence) => sequence,
+                NextEvent::Fresh(event) => event.sequence,
+                NextEvent::Parked(sequence) => sequence,
             });
         }
         sent
@@ -128,7 +128,7 @@ impl Play {
         let pushed = told.row.pushed_sequence;
         let parked = self.stored.values().cloned();
         let parked = parked.filter(|one| one.given_up_at.is_none() || one.sequence > pushed);
-        self.ledger = Ledger::new(told.row, parked.collect(), UNDER_WAY_MAX);
+        self.ledger = EndpointState::new(told.row, parked.collect(), UNDER_WAY_MAX);
         self
     }
 }

@@ -28,8 +28,8 @@ mod backlog;
 mod delivery;
 mod endpoint;
 mod endpoint_state;
+mod endpoints;
 mod headers;
-mod roster;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ use crate::feed::{Feed, SeekTo};
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
 pub use crate::outbound::address::{EndpointUrl, EndpointUrlError, shown_url};
-pub use delivery::{Roots, RootsError};
+pub use delivery::{CaCertificates, CaCertificatesError};
 pub use endpoint::{Endpoint, Schedule};
 pub use headers::{HeaderError, Headers};
 

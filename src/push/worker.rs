@@ -9,9 +9,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use super::Served;
-use super::backlog::Next;
-use super::delivery::{Outcome, WorkerPool};
-use super::endpoint_state::Ledger;
+use super::backlog::NextEvent;
+use super::delivery::{Outcome, PosterPool};
+use super::endpoint_state::EndpointState;
 use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Feed;
 use crate::store::{EndpointRow, Lane, Store, StoreError};
@@ -123,8 +123,8 @@ impl Worker {
             row.pushed_sequence = last;
         }
         let (results, mut outcomes) = unbounded_channel();
-        let mut worker_pool = WorkerPool::new(&self.served, &self.clock, &results);
-        let mut ledger = Ledger::new(row, parked, self.served.endpoint.max_in_flight);
+        let mut worker_pool = PosterPool::new(&self.served, &self.clock, &results);
+        let mut ledger = EndpointState::new(row, parked, self.served.endpoint.max_in_flight);
         let result = self
             .work(&mut ledger, &mut worker_pool, &mut outcomes, &epoch)
             .await;
@@ -149,8 +149,8 @@ impl Worker {
 
     async fn work(
         &self,
-        ledger: &mut Ledger,
-        worker_pool: &mut WorkerPool,
+        ledger: &mut EndpointState,
+        worker_pool: &mut PosterPool,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
         epoch: &Arc<str>,
     ) -> Result<(), Stop> {
@@ -196,7 +196,12 @@ impl Worker {
     }
 
     /// The next deadline: renewing, saving, or a due event.
-    fn look_again(&self, ledger: &Ledger, saved_at: Instant, renewed_at: Instant) -> Instant {
+    fn look_again(
+        &self,
+        ledger: &EndpointState,
+        saved_at: Instant,
+        renewed_at: Instant,
+    ) -> Instant {
         let mut until = renewed_at + RENEW;
         if ledger.unsaved().is_some() {
             until = until.min(saved_at + SAVE_EVERY);
@@ -210,7 +215,7 @@ impl Worker {
     }
 
     /// Waits for events if the window has space, until a time or shutdown.
-    async fn wait_for_events(&self, ledger: &Ledger, until: Instant) {
+    async fn wait_for_events(&self, ledger: &EndpointState, until: Instant) {
         let after = match ledger.room() {
             0 => i64::MAX,
             _ => ledger.backlog.read(),
@@ -219,7 +224,7 @@ impl Worker {
     }
 
     /// Fills the window from the feed.
-    async fn fill(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+    async fn fill(&self, ledger: &mut EndpointState) -> Result<(), StoreError> {
         loop {
             let room = u32::try_from(ledger.room()).unwrap_or(0);
             let after = ledger.backlog.read();
@@ -240,13 +245,13 @@ impl Worker {
     /// Hands out every event that may be sent now.
     async fn send(
         &self,
-        ledger: &mut Ledger,
-        worker_pool: &mut WorkerPool,
+        ledger: &mut EndpointState,
+        worker_pool: &mut PosterPool,
     ) -> Result<(), StoreError> {
         while let Some(next) = ledger.next(self.clock.now()) {
             let event = match next {
-                Next::Fresh(event) => event,
-                Next::Parked(sequence) => {
+                NextEvent::Fresh(event) => event,
+                NextEvent::Parked(sequence) => {
                     let found = self.feed.next(sequence - 1, 1).await;
                     let found = found.map(|page| page.events.into_iter().next());
                     match found {
@@ -272,7 +277,7 @@ impl Worker {
         Ok(())
     }
 
-    fn note(&self, ledger: &mut Ledger, sequence: i64, outcome: Outcome) {
+    fn note(&self, ledger: &mut EndpointState, sequence: i64, outcome: Outcome) {
         let endpoint = self.name();
         self.served.attempts.fetch_add(1, Ordering::Relaxed);
         if outcome != Outcome::Delivered {
@@ -300,7 +305,7 @@ impl Worker {
     }
 
     /// Saves all changes; `false` if there were none.
-    async fn save(&self, ledger: &mut Ledger) -> Result<bool, Stop> {
+    async fn save(&self, ledger: &mut EndpointState) -> Result<bool, Stop> {
         let Some(mut unsaved) = ledger.unsaved() else {
             return Ok(false);
         };
@@ -333,7 +338,7 @@ impl Worker {
     }
 
     /// Deletes dead letters that are too old or too many.
-    async fn forget_given_up(&self, ledger: &Ledger) -> Result<(), StoreError> {
+    async fn forget_given_up(&self, ledger: &EndpointState) -> Result<(), StoreError> {
         let (name, pushed) = (self.name().to_owned(), ledger.row.pushed_sequence);
         let before = self.clock.now().minus(GIVEN_UP_KEPT);
         let forgotten = self
@@ -350,7 +355,7 @@ impl Worker {
     }
 
     /// Renews the lease and checks whether an operator changed the row.
-    async fn renew(&self, ledger: &mut Ledger) -> Result<(), Stop> {
+    async fn renew(&self, ledger: &mut EndpointState) -> Result<(), Stop> {
         match self.lease().await? {
             Some(row) if row.revision == ledger.row.revision => Ok(()),
             Some(_) | None => Err(Stop::Changed),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::audit;
-use crate::audit::{Means, Report};
+use crate::audit::{AuditInputs, Report};
 use crate::cli::audit::print_violations;
 use crate::cli::output;
 use crate::cli::output::Format;
@@ -47,9 +47,9 @@ impl Contents {
         let report = match depth {
             Depth::Sound => audit::soundness(&mut inspection)?,
             Depth::Audit(registry) => {
-                let means = Means {
+                let means = AuditInputs {
                     registry,
-                    ..Means::default()
+                    ..AuditInputs::default()
                 };
                 audit::audit(&mut inspection, means)?
             }
@@ -82,7 +82,7 @@ impl Contents {
 
     /// Whether the engine itself finds the file damaged, or a row cannot be read.
     pub fn is_damaged(&self) -> bool {
-        self.report.finding(audit::Rule::Sound).broken > 0
+        self.report.finding(audit::Invariant::Sound).broken > 0
     }
 
     /// Prints it.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::load::{ACCOUNT, Load, PROVIDER};
 use super::server::Server;
-use crate::audit::{AckedList, Means, Report, Rule};
+use crate::audit::{AckedList, AuditInputs, Invariant, Report};
 use crate::cli::audit::audit_store;
 use crate::cli::{folder, output};
 use crate::config::Config;
@@ -171,7 +171,7 @@ impl Trial {
     }
 
     fn judge(&mut self, round: Round) -> anyhow::Result<Round> {
-        let means = Means {
+        let means = AuditInputs {
             registry: Some(&self.config.registry),
             evidence: Some(&self.config.evidence),
             acked: Some(&self.acked),
@@ -181,14 +181,14 @@ impl Trial {
         let compared = report.acked.clone().unwrap_or_default();
         let before = (self.acked_so_far, self.stored_so_far);
         self.acked_so_far = compared.acked;
-        self.stored_so_far = report.finding(Rule::Durable).checked;
+        self.stored_so_far = report.finding(Invariant::Durable).checked;
         Ok(Round {
             acked: self.acked_so_far - before.0,
             // A store that lost something may even have shrunk.
             stored: self.stored_so_far.saturating_sub(before.1),
             lost: compared.lost,
             doubled: compared.doubled,
-            broken: Rule::ALL
+            broken: Invariant::ALL
                 .map(|rule| report.finding(rule).broken)
                 .iter()
                 .sum(),
@@ -206,7 +206,7 @@ impl Trial {
 }
 
 fn show_violations(report: &Report) {
-    for rule in Rule::ALL {
+    for rule in Invariant::ALL {
         for violation in &report.finding(rule).shown {
             let (id, name, _) = rule.words();
             output::error(format!("{id} {name}: {} {}", violation.id, violation.what));

@@ -6,7 +6,7 @@ use rsa::pkcs8::EncodePublicKey as _;
 use rsa::{BigUint, RsaPublicKey};
 
 use super::{MESSAGE, SIGNATURE_2048, SIGNATURE_3072, SIGNATURE_4096, fixture, key};
-use crate::crypto::{ArmourError, KeyError, SigningKey, SigningKeyError, VerifyingKey, hex};
+use crate::crypto::{KeyError, PemError, SigningKey, SigningKeyError, VerifyingKey, hex};
 
 const PKCS8: &str = fixture!("private-rsa-pkcs8.pem");
 
@@ -199,33 +199,27 @@ fn the_exponent_is_65537() {
 fn text_that_is_no_single_key_is_refused() {
     let pem = fixture!("rsa-2048.pem");
     let armour = |text: &str| match refusal(text) {
-        KeyError::Armour(error) => error,
+        KeyError::PemText(error) => error,
         other => panic!("{text}: {other}"),
     };
-    assert_eq!(armour(""), ArmourError::Empty);
-    assert_eq!(armour(" \r\n\t"), ArmourError::Empty);
-    assert_eq!(armour("no key"), ArmourError::NotBase64);
+    assert_eq!(armour(""), PemError::Empty);
+    assert_eq!(armour(" \r\n\t"), PemError::Empty);
+    assert_eq!(armour("no key"), PemError::NotBase64);
     assert_eq!(
         armour("ssh-rsa AAAAB3NzaC1yc2E= me@host"),
-        ArmourError::NotBase64
+        PemError::NotBase64
     );
-    assert_eq!(armour("MIIBIjANBgkqhkiG9w0BAQ_-"), ArmourError::NotBase64);
-    assert_eq!(
-        armour(&pem.replacen("MII", "M=I", 1)),
-        ArmourError::NotBase64
-    );
-    assert_eq!(armour(&format!("{pem}{pem}")), ArmourError::TextAround);
-    assert_eq!(armour(&format!("the key:\n{pem}")), ArmourError::TextAround);
-    assert_eq!(
-        armour(&format!("{pem}\nthat was it")),
-        ArmourError::TextAround
-    );
-    assert_eq!(armour(&pem[..200]), ArmourError::Unterminated);
+    assert_eq!(armour("MIIBIjANBgkqhkiG9w0BAQ_-"), PemError::NotBase64);
+    assert_eq!(armour(&pem.replacen("MII", "M=I", 1)), PemError::NotBase64);
+    assert_eq!(armour(&format!("{pem}{pem}")), PemError::TextAround);
+    assert_eq!(armour(&format!("the key:\n{pem}")), PemError::TextAround);
+    assert_eq!(armour(&format!("{pem}\nthat was it")), PemError::TextAround);
+    assert_eq!(armour(&pem[..200]), PemError::Unterminated);
     assert_eq!(
         armour(&pem.replace("END PUBLIC", "END RSA PUBLIC")),
-        ArmourError::Unterminated
+        PemError::Unterminated
     );
-    assert_eq!(armour("-----BEGIN PUBLIC KEY"), ArmourError::Unterminated);
+    assert_eq!(armour("-----BEGIN PUBLIC KEY"), PemError::Unterminated);
     let label = pem.replace("PUBLIC KEY", "X509 CRL");
     assert_eq!(refusal(&label), KeyError::Label("X509 CRL".to_owned()));
 }
@@ -306,7 +300,7 @@ fn every_message_is_one_lower_case_line() {
         KeyError::TooShort(1024).to_string(),
         KeyError::EvenModulus.to_string(),
         KeyError::Exponent("3".to_owned()).to_string(),
-        KeyError::from(ArmourError::TextAround).to_string(),
+        KeyError::from(PemError::TextAround).to_string(),
     ];
     for message in messages {
         assert!(message.starts_with(char::is_lowercase), "{message}");
@@ -371,7 +365,7 @@ fn key_pairs_are_made_of_usable_private_keys_only() {
     ] {
         assert_eq!(refused(text), SigningKeyError::NotPrivate);
     }
-    assert_eq!(refused(""), SigningKeyError::Armour(ArmourError::Empty));
+    assert_eq!(refused(""), SigningKeyError::PemText(PemError::Empty));
     assert_eq!(
         refused(fixture!("private-rsa-2048-e3.pem")),
         SigningKeyError::Unusable(KeyError::Exponent("3".to_owned()))

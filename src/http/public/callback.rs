@@ -20,7 +20,7 @@ use crate::http::openapi::responses::Rejecting;
 use crate::http::server::headers;
 use crate::http::server::headers::{Lookup, not_json};
 use crate::http::{App, Rules};
-use crate::intake::Notification;
+use crate::intake::VerifiedCallback;
 use crate::providers::{About, Arrival, Notice, Rejection, Request};
 use crate::store::{Receipt, StoreError};
 use crate::telemetry::CallbackLabels;
@@ -178,7 +178,7 @@ async fn accept(
     };
     let accepted = app
         .intake
-        .accept(Notification {
+        .accept(VerifiedCallback {
             account: account.clone(),
             verified: *verified,
             headers: headers::kept_headers(request, kept_headers),

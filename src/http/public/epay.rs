@@ -21,7 +21,7 @@ use crate::http::openapi::bodies::{EpayReport, EpayResult};
 use crate::http::openapi::responses::RejectingEpay;
 use crate::http::server::headers;
 use crate::http::server::headers::{content_type_as_sent, joined, kept_header, single_header};
-use crate::intake::{Applied, Notification};
+use crate::intake::{Applied, VerifiedCallback};
 use crate::providers::epay;
 use crate::providers::epay::caller;
 use crate::providers::epay::caller::{EpayCaller, UnknownCaller};
@@ -211,8 +211,8 @@ fn notification(
     caller: &EpayCaller,
     claim: Option<Claim>,
     body: Vec<u8>,
-) -> Notification {
-    Notification {
+) -> VerifiedCallback {
+    VerifiedCallback {
         account: account(),
         verified: caller.vouch(claim, &body),
         headers: headers::kept_headers(request, &KEPT_HEADERS),

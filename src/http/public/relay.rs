@@ -20,7 +20,7 @@ use crate::http::path::last_number;
 use crate::http::server::headers;
 use crate::http::server::headers::Lookup;
 use crate::http::{App, Rules};
-use crate::intake::{Applied, Notification};
+use crate::intake::{Applied, VerifiedCallback};
 use crate::providers::{Request, VerifiedClaim};
 use crate::store::StoreError;
 
@@ -135,7 +135,7 @@ async fn accept_and_apply(
     let account = verified.account;
     let accepted = app
         .intake
-        .accept(Notification {
+        .accept(VerifiedCallback {
             account: account.clone(),
             verified: verified.claim,
             headers: verified.headers,

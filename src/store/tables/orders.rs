@@ -4,7 +4,7 @@ use super::close_outs::{amount, application_state, order_state};
 use super::{Snapshot, Tx};
 use crate::domain::ids::ExternalId;
 use crate::domain::order::{
-    Application, ApplicationSaid, ApplicationState, Order, OrderState, Payment,
+    Application, ApplicationState, Order, OrderState, Payment, RegisteredApplication,
 };
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -85,7 +85,7 @@ impl Tx<'_> {
     pub fn put_application(
         &mut self,
         order_no: &ExternalId,
-        application: &ApplicationSaid,
+        application: &RegisteredApplication,
     ) -> Result<(), StoreError> {
         const SQL: &str = "-- put_application
             INSERT INTO T_SP_YD_SXF (order_no, batchno, amount, state) VALUES ($1, $2, $3, coalesce($4, 'applied'))

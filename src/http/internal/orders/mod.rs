@@ -23,7 +23,7 @@ use crate::domain::external_id::{CHARS_MAX, check_visible};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::domain::order::{ApplicationSaid, ApplicationState, OrderState, Payment};
+use crate::domain::order::{ApplicationState, OrderState, Payment, RegisteredApplication};
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, ReadingOne, Registering};
 use crate::http::path::last_number;
@@ -198,7 +198,7 @@ fn registration(order_no: ExternalId, body: OrderBody) -> Result<Registration, A
             let state = application
                 .state
                 .filter(|state| *state != ApplicationState::Handled);
-            Ok(ApplicationSaid {
+            Ok(RegisteredApplication {
                 batchno,
                 amount: yuan(&application.amount)?,
                 state,
