@@ -2,7 +2,7 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Ids are the 16 bytes of a UUIDv7. Amounts are decimal
 -- text in major units, because sixteen integer digits and four decimals do not fit a 64-bit integer.
 
--- Version of this schema: what a program must at least know to work on it. A program refuses one it does not know.
+-- Version of this schema: what a program must at least know to work on it. A program rejects one it does not know.
 CREATE TABLE schema_version (
   version     INTEGER NOT NULL,
   applied_at  INTEGER NOT NULL
@@ -13,9 +13,9 @@ CREATE TABLE schema_expanded (
   applied_at  INTEGER NOT NULL
 ) STRICT;
 
--- Transaction 1: every authentic notification, bytes as received. Rows are never deleted by the program.
+-- Transaction 1: every authentic callback, bytes as received. Rows are never deleted by the program.
 CREATE TABLE callbacks (
-  -- immutable: what came
+  -- immutable: as received
   id               BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
   provider         TEXT    NOT NULL,
   account          TEXT    NOT NULL,
@@ -33,14 +33,14 @@ CREATE TABLE callbacks (
   verdict          TEXT,                       -- set by transaction 2: applied repeat stale conflict questioned invalid
   settled_at       INTEGER,                    -- when transaction 2 committed
   settle_after     INTEGER NOT NULL,           -- when the resume worker may take it over
-  settle_attempts  INTEGER NOT NULL DEFAULT 0, -- how often settling failed
+  settle_attempts  INTEGER NOT NULL DEFAULT 0, -- failed attempts to apply it
   CHECK ((settled_at IS NULL) = (verdict IS NULL))
 ) STRICT;
--- Recognises a repeat, and lists the notifications of one refund.
+-- Recognises a repeat (dedup), and lists the callbacks of one refund.
 CREATE UNIQUE INDEX callbacks_delivery ON callbacks (provider, account, refund_no, delivery_key);
 -- The resume worker's list: empty in quiet times.
 CREATE INDEX callbacks_unsettled ON callbacks (settle_after) WHERE settled_at IS NULL;
--- The notifications of one refund, oldest first: a page of very many costs what a page of few does.
+-- The callbacks of one refund, oldest first: a page of very many costs what a page of few does.
 CREATE INDEX callbacks_refund ON callbacks (refund_id, id) WHERE refund_id IS NOT NULL;
 
 -- Questions that readers were told of: the same contradiction in other bytes is the same question.
@@ -67,14 +67,14 @@ CREATE TABLE relay_seen (
   callback_id BLOB NOT NULL                    -- what it brought the first time
 ) STRICT, WITHOUT ROWID;
 
--- One record a refund: what the notifications add up to.
+-- One record per refund: what its callbacks add up to.
 CREATE TABLE refunds (
   -- immutable
   id                 BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
   provider           TEXT    NOT NULL,
   account            TEXT    NOT NULL,
-  refund_no          TEXT,                     -- NULL: the notification could not be read; unique otherwise
-  received_at        INTEGER NOT NULL,         -- when the first notification came
+  refund_no          TEXT,                     -- NULL: the callback could not be read; unique otherwise
+  received_at        INTEGER NOT NULL,         -- when the first callback was received
   -- mutable, by transaction 2 only
   provider_refund_no TEXT,
   order_no           TEXT,
@@ -102,7 +102,7 @@ CREATE INDEX refunds_attention ON refunds (id) WHERE attention <> '[]';
 -- The order side of one EPay refund: transaction 2's own state, kept so that it can be tried again.
 CREATE TABLE close_outs (
   refund_id   BLOB    NOT NULL PRIMARY KEY CHECK (length(refund_id) = 16),
-  callback_id BLOB    NOT NULL,                -- the notification that reported it
+  callback_id BLOB    NOT NULL,                -- the callback that reported it
   batchno     TEXT    NOT NULL,
   trandeno    TEXT    NOT NULL,
   amount      TEXT    NOT NULL,                -- decimal text, yuan; the first one reported
@@ -171,9 +171,9 @@ CREATE TABLE T_SP_YD_SXF (
   CHECK ((state = 'handled') = (handled_at IS NOT NULL))
 ) STRICT;
 
--- Readers that have their place in the feed kept here.
+-- Stored cursors of readers in the feed.
 CREATE TABLE consumers (
-  reader         TEXT    NOT NULL,             -- the reader whose token made it; nobody else sees it
+  reader         TEXT    NOT NULL,             -- the reader whose token made it; no other reader sees it
   name           TEXT    NOT NULL,
   acked_sequence INTEGER NOT NULL CHECK (acked_sequence >= 0), -- everything up to here is done with
   created_at     INTEGER NOT NULL,
@@ -184,7 +184,7 @@ CREATE TABLE consumers (
 -- What is known of each endpoint that events are pushed to. Settings stand in the config.
 CREATE TABLE endpoints (
   name             TEXT    NOT NULL PRIMARY KEY,
-  revision         INTEGER NOT NULL DEFAULT 0, -- grows when an operator changes the row; whoever serves it reads it anew
+  revision         INTEGER NOT NULL DEFAULT 0, -- grows when an operator changes the row; the instance that serves it reads it anew
   pushed_sequence  INTEGER NOT NULL CHECK (pushed_sequence >= 0), -- everything up to here is delivered, parked or not wanted
   failing_since    INTEGER,                    -- first failure with no success after it
   failures         INTEGER NOT NULL DEFAULT 0, -- failures since the last success

@@ -19,7 +19,7 @@ use crate::crypto;
 use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
 use crate::domain::time::Timestamp;
 use crate::rejected;
-use crate::rejected::{EvidenceFilter, KeptRequest, Reason};
+use crate::rejected::{EvidenceFilter, Reason, StoredRequest};
 
 /// Refused requests that are listed at most.
 const LIMIT_MAX: i64 = 10_000;
@@ -147,7 +147,7 @@ impl Show {
     }
 }
 
-fn examine(config: &Config, kept: &KeptRequest) -> anyhow::Result<Diagnosis> {
+fn examine(config: &Config, kept: &StoredRequest) -> anyhow::Result<Diagnosis> {
     let received_at = kept.received_at.to_timestamp();
     Ok(diagnose(
         &config.registry,
@@ -163,11 +163,11 @@ fn examine(config: &Config, kept: &KeptRequest) -> anyhow::Result<Diagnosis> {
 }
 
 /// The headers that were kept, and `why`.
-fn headers(kept: &KeptRequest) -> HashMap<String, String> {
+fn headers(kept: &StoredRequest) -> HashMap<String, String> {
     serde_json::from_str(&kept.headers).unwrap_or_default()
 }
 
-fn row(kept: &KeptRequest) -> Vec<String> {
+fn row(kept: &StoredRequest) -> Vec<String> {
     vec![
         kept.id.to_string(),
         kept.received_at.to_string(),
@@ -178,7 +178,7 @@ fn row(kept: &KeptRequest) -> Vec<String> {
     ]
 }
 
-fn to_json(kept: &KeptRequest) -> Value {
+fn to_json(kept: &StoredRequest) -> Value {
     let mut headers = headers(kept);
     let why = headers.remove("why");
     let mut shown = json!({
@@ -199,7 +199,7 @@ fn to_json(kept: &KeptRequest) -> Value {
     shown
 }
 
-fn print_whole(kept: &KeptRequest, diagnosis: &Diagnosis) {
+fn print_whole(kept: &StoredRequest, diagnosis: &Diagnosis) {
     let mut headers: Vec<_> = headers(kept).into_iter().collect();
     headers.sort();
     let why = headers.iter().find(|(name, _)| name == "why");

@@ -1,9 +1,9 @@
-//! The file of refused requests never grows beyond its cap, and keeps the newest.
+//! The file of rejected requests never grows beyond its cap, and keeps the newest.
 
 use super::*;
 
-fn refusal(number: usize, body_bytes: usize) -> RefusedRequest {
-    RefusedRequest {
+fn rejection(number: usize, body_bytes: usize) -> RejectedRequest {
+    RejectedRequest {
         received_at: Timestamp::from_millis(i64::try_from(number).unwrap()),
         reason: if number.is_multiple_of(2) {
             Reason::Malformed
@@ -33,7 +33,7 @@ fn the_oldest_go_first_whether_there_are_too_many_or_too_large_ones() {
         // Opened anew each time, so that what is counted is read from the file as well.
         let evidence = Evidence::open_with(&file, cap).unwrap();
         for number in 0..count {
-            evidence.keep(refusal(number, body_bytes));
+            evidence.keep(rejection(number, body_bytes));
         }
         drop(evidence);
         list(&file, &EvidenceFilter::default(), 1_000).unwrap()

@@ -1,6 +1,6 @@
-//! Evidence: what was refused, kept apart from the money in a file of its own. It is capped, and
-//! written without waiting for the disk, so that a flood of bad requests can neither fill nor slow
-//! the store. Losing it in a power cut is acceptable; losing an accepted callback is not.
+//! Evidence: rejected requests, in a file of their own. It is capped and written without fsync, so that a
+//! flood of bad requests can neither fill nor slow the store. Losing it in a power cut is acceptable; losing
+//! an accepted callback is not.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +13,18 @@ use crate::store::StoreError;
 use crate::store::driver::{Driver, Value};
 use crate::store::sqlite::{Sqlite, Synchronous, with_suffix};
 
-/// What is kept; beyond it the oldest go first. The bytes bound the file at about 100 MiB.
+/// Bounds; beyond them the oldest are deleted. The bytes bound the file at about 100 MiB.
 const CAP: Cap = Cap {
     rows: 10_000,
     bytes: 96 * 1024 * 1024,
 };
-/// Bytes of a refused body that are kept: whole, for any real notification, so that it can be examined.
+/// Bytes of a rejected body that are stored: any real callback is stored whole, so that it can be diagnosed.
 pub const HEAD_BYTES_MAX: usize = 16 * 1_024;
-/// What a row takes beside its texts.
+/// Approximate bytes of a row besides its texts.
 const ROW_BYTES: i64 = 160;
-/// Refusals that may wait to be written; further ones are only counted.
+/// Rejections that may wait to be written; further ones are only counted.
 const QUEUE_MAX: usize = 512;
-/// Refusals in one transaction.
+/// Rejections in one transaction.
 const BATCH_MAX: usize = 256;
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS evidence (
@@ -60,19 +60,19 @@ const ONE: &str = "-- one_evidence
 SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
 WHERE id = $1";
 
-/// How much is kept.
+/// Rows and bytes.
 #[derive(Clone, Copy, Debug)]
 struct Cap {
     rows: i64,
     bytes: i64,
 }
 
-/// Why a request was refused.
+/// Why a request was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Not what this provider sends.
     Malformed,
-    /// Whoever sent it did not prove to be the account's provider.
+    /// The signature or token is not of the account's provider.
     Unauthorized,
     /// The body took too long.
     TooSlow,
@@ -84,7 +84,7 @@ pub enum Reason {
     NotFound,
     /// Not a POST.
     MethodNotAllowed,
-    /// Kept as a notification, but it says nothing that could take effect (`EPay`, errcode 1).
+    /// Stored as a callback, but without a claim that could take effect (`EPay`, errcode 1).
     InvalidContent,
 }
 
@@ -116,12 +116,12 @@ impl Reason {
     }
 }
 
-/// One refused request.
+/// One rejected request.
 #[derive(Clone, Debug)]
-pub struct RefusedRequest {
-    /// When it came.
+pub struct RejectedRequest {
+    /// When it was received.
     pub received_at: Timestamp,
-    /// Why it was refused.
+    /// Why it was rejected.
     pub reason: Reason,
     /// The path that it was sent to.
     pub path: String,
@@ -137,14 +137,14 @@ pub struct RefusedRequest {
     pub body_head: Vec<u8>,
 }
 
-/// A refused request as it was kept.
+/// A rejected request as it is stored.
 #[derive(Clone, Debug)]
-pub struct KeptRequest {
+pub struct StoredRequest {
     /// Its number in the file.
     pub id: i64,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
-    /// Why it was refused.
+    /// Why it was rejected.
     pub reason: String,
     /// The path that it was sent to.
     pub path: String,
@@ -160,23 +160,23 @@ pub struct KeptRequest {
     pub body_head: Vec<u8>,
 }
 
-/// Which refused requests are wanted; every given condition must hold.
+/// A filter of rejected requests; every given condition must hold.
 #[derive(Clone, Debug, Default)]
 pub struct EvidenceFilter {
     /// Not earlier than this.
     pub since: Option<Timestamp>,
-    /// Refused for this.
+    /// Rejected for this.
     pub reason: Option<String>,
     /// Sent to a path that begins so.
     pub path: Option<String>,
 }
 
-/// Refused requests, the newest first.
+/// Rejected requests, the newest first.
 pub fn list(
     file: &Path,
     filter: &EvidenceFilter,
     limit: u32,
-) -> Result<Vec<KeptRequest>, StoreError> {
+) -> Result<Vec<StoredRequest>, StoreError> {
     let params = [
         filter.since.map_or(i64::MIN, Timestamp::as_millis).into(),
         filter.reason.as_deref().unwrap_or_default().into(),
@@ -186,20 +186,20 @@ pub fn list(
     read(file, LIST, &params)
 }
 
-/// One refused request.
-pub fn one(file: &Path, id: i64) -> Result<Option<KeptRequest>, StoreError> {
+/// One rejected request.
+pub fn one(file: &Path, id: i64) -> Result<Option<StoredRequest>, StoreError> {
     Ok(read(file, ONE, &[id.into()])?.into_iter().next())
 }
 
-/// Reads beside the service that writes; a file that is not there holds nothing.
-fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<KeptRequest>, StoreError> {
+/// Reads while a service may write; a missing file holds nothing.
+fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<StoredRequest>, StoreError> {
     if !file.exists() {
         return Ok(Vec::new());
     }
     let mut sqlite = Sqlite::open_read_only(file)?;
     let mut found = Vec::new();
     sqlite.query(sql, params, &mut |row| {
-        found.push(KeptRequest {
+        found.push(StoredRequest {
             id: row.integer(0)?,
             received_at: Timestamp::from_millis(row.integer(1)?),
             reason: row.text(2)?.to_owned(),
@@ -217,13 +217,13 @@ fn read(file: &Path, sql: &str, params: &[Value<'_>]) -> Result<Vec<KeptRequest>
 
 /// The evidence file and the thread that writes it.
 pub struct Evidence {
-    queue: Option<SyncSender<RefusedRequest>>,
+    queue: Option<SyncSender<RejectedRequest>>,
     thread: Option<JoinHandle<()>>,
     dropped: Arc<AtomicU64>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
-/// Where the evidence of a store lies: `refunds.db` has `refunds.evidence.db` beside it.
+/// The evidence file of a store: `refunds.db` has `refunds.evidence.db` next to it.
 pub fn path_beside(database: &Path) -> PathBuf {
     let stem = match database.extension() {
         Some(extension) if extension == "db" => database.with_extension(""),
@@ -242,18 +242,18 @@ impl Evidence {
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Normal)?;
         sqlite.run_script(SCHEMA)?;
         let mut writer = Writer {
-            kept: count(&mut sqlite)?,
+            held: count(&mut sqlite)?,
             sqlite,
             cap,
         };
-        let (queue, refusals) = sync_channel(QUEUE_MAX);
+        let (queue, rejections) = sync_channel(QUEUE_MAX);
         let failure = Arc::new(Mutex::new(None));
         let noted = Arc::clone(&failure);
         let dropped = Arc::new(AtomicU64::new(0));
         let lost = Arc::clone(&dropped);
         let thread = std::thread::Builder::new()
             .name("evidence-writer".to_owned())
-            .spawn(move || writer.write_all(&refusals, &noted, &lost))
+            .spawn(move || writer.write_all(&rejections, &noted, &lost))
             .map_err(|error| StoreError::open(path, &error))?;
         Ok(Self {
             queue: Some(queue),
@@ -263,18 +263,18 @@ impl Evidence {
         })
     }
 
-    /// Keeps a refusal, without waiting; where too many wait it is only counted.
-    pub fn keep(&self, refusal: RefusedRequest) {
+    /// Stores a rejection without waiting; where too many wait it is only counted.
+    pub fn keep(&self, rejection: RejectedRequest) {
         let kept = self
             .queue
             .as_ref()
-            .is_some_and(|queue| queue.try_send(refusal).is_ok());
+            .is_some_and(|queue| queue.try_send(rejection).is_ok());
         if !kept {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Refusals that were only counted.
+    /// Rejections that were only counted.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -299,72 +299,76 @@ impl Drop for Evidence {
     }
 }
 
-/// The thread's own connection, and how much it holds.
+/// The connection of the thread, and how much the file holds.
 struct Writer {
     sqlite: Sqlite,
     cap: Cap,
-    kept: Cap,
+    held: Cap,
 }
 
 impl Writer {
     fn write_all(
         &mut self,
-        refusals: &Receiver<RefusedRequest>,
+        rejections: &Receiver<RejectedRequest>,
         failure: &Mutex<Option<String>>,
         dropped: &AtomicU64,
     ) {
-        while let Ok(first) = refusals.recv() {
+        while let Ok(first) = rejections.recv() {
             let mut batch = vec![first];
-            batch.extend(refusals.try_iter().take(BATCH_MAX - 1));
-            let before = self.kept;
+            batch.extend(rejections.try_iter().take(BATCH_MAX - 1));
+            let before = self.held;
             let result = self.write_batch(&batch);
             if result.is_err() {
                 self.sqlite.rollback();
-                self.kept = before;
+                self.held = before;
                 dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
             }
             let error = result.err().map(|error| error.to_string());
             if let Some(error) = &error {
-                tracing::warn!(error, refusals = batch.len(), "evidence could not be kept");
+                tracing::warn!(
+                    error,
+                    rejections = batch.len(),
+                    "evidence could not be stored"
+                );
             }
             *failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
         }
     }
 
-    fn write_batch(&mut self, batch: &[RefusedRequest]) -> Result<(), StoreError> {
+    fn write_batch(&mut self, batch: &[RejectedRequest]) -> Result<(), StoreError> {
         self.sqlite.begin()?;
-        for refusal in batch {
-            self.insert(refusal)?;
+        for rejection in batch {
+            self.insert(rejection)?;
         }
-        while self.kept.rows > self.cap.rows || self.kept.bytes > self.cap.bytes {
+        while self.held.rows > self.cap.rows || self.held.bytes > self.cap.bytes {
             self.delete_oldest()?;
         }
         self.sqlite.commit()?;
-        // Never idle: what is copied out of the log is synced, and the syncs of the store would wait for that.
+        // Never idle: a checkpoint is an fsync, and those of the store would wait for it.
         self.sqlite.maintain(false)
     }
 
-    fn insert(&mut self, refusal: &RefusedRequest) -> Result<(), StoreError> {
-        let length = i64::try_from(refusal.body_length).unwrap_or(i64::MAX);
+    fn insert(&mut self, rejection: &RejectedRequest) -> Result<(), StoreError> {
+        let length = i64::try_from(rejection.body_length).unwrap_or(i64::MAX);
         self.sqlite.execute(
             INSERT,
             &[
-                refusal.received_at.as_millis().into(),
-                refusal.reason.as_str().into(),
-                refusal.path.as_str().into(),
-                refusal.peer.as_str().into(),
-                refusal.headers.as_str().into(),
-                (&refusal.body_sha256).into(),
+                rejection.received_at.as_millis().into(),
+                rejection.reason.as_str().into(),
+                rejection.path.as_str().into(),
+                rejection.peer.as_str().into(),
+                rejection.headers.as_str().into(),
+                (&rejection.body_sha256).into(),
                 length.into(),
-                refusal.body_head.as_slice().into(),
+                rejection.body_head.as_slice().into(),
             ],
         )?;
         // Characters of the texts, as SQL counts them.
-        let texts = [&refusal.path, &refusal.peer, &refusal.headers];
+        let texts = [&rejection.path, &rejection.peer, &rejection.headers];
         let chars: usize = texts.map(|text| text.chars().count()).iter().sum();
-        let bytes = chars + refusal.body_head.len();
-        self.kept.rows += 1;
-        self.kept.bytes += i64::try_from(bytes).unwrap_or(i64::MAX) + ROW_BYTES;
+        let bytes = chars + rejection.body_head.len();
+        self.held.rows += 1;
+        self.held.bytes += i64::try_from(bytes).unwrap_or(i64::MAX) + ROW_BYTES;
         Ok(())
     }
 
@@ -376,11 +380,11 @@ impl Writer {
         })?;
         match bytes {
             Some(bytes) => {
-                self.kept.rows -= 1;
-                self.kept.bytes -= bytes + ROW_BYTES;
+                self.held.rows -= 1;
+                self.held.bytes -= bytes + ROW_BYTES;
             }
-            // Nothing left: whatever was counted is gone.
-            None => self.kept = Cap { rows: 0, bytes: 0 },
+            // Nothing is left, whatever was counted.
+            None => self.held = Cap { rows: 0, bytes: 0 },
         }
         Ok(())
     }

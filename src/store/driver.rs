@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::StoreError;
 use super::read_pool::cancel::Cancel;
 
-/// Stands in a statement where rows that another worker holds are to be passed over. To an engine with
-/// one writer it is a comment.
+/// Marks in a statement where rows that another worker has locked are skipped. To an engine with one writer
+/// it is a comment.
 pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A parameter of a statement, `$1` first.
@@ -53,7 +53,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-/// A value that outlives whoever gave it.
+/// A value that owns its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OwnedValue {
     Null,
@@ -119,17 +119,17 @@ pub(crate) trait Driver: Send {
     fn begin_snapshot(&mut self) -> Result<(), StoreError>;
     /// Makes it durable; when this returns `Ok`, the data survives a power cut.
     fn commit(&mut self) -> Result<(), StoreError>;
-    /// Undoes it. Never fails: an engine that cannot roll back has done so already.
+    /// Rolls back. Never fails: an engine that cannot roll back has done so already.
     fn rollback(&mut self);
-    /// Marks a place in the transaction to go back to.
+    /// Sets a savepoint.
     fn save_point(&mut self) -> Result<(), StoreError> {
         self.execute("SAVEPOINT job", &[]).map(drop)
     }
-    /// Forgets the place, and keeps what was done since.
+    /// Releases the savepoint.
     fn release_save_point(&mut self) -> Result<(), StoreError> {
         self.execute("RELEASE SAVEPOINT job", &[]).map(drop)
     }
-    /// Undoes what was done since the place, and forgets it.
+    /// Rolls back to the savepoint and releases it.
     fn roll_back_to_save_point(&mut self) -> Result<(), StoreError> {
         self.execute("ROLLBACK TO SAVEPOINT job", &[])?;
         self.release_save_point()
@@ -187,6 +187,6 @@ pub(crate) trait Driver: Send {
     fn look(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
-    /// Housekeeping between two transactions; `idle` where nobody is waiting.
+    /// Maintenance between two transactions (WAL checkpoint); `idle` where no job waits.
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError>;
 }

@@ -47,7 +47,7 @@ pub(super) enum Hold {
     Server { listener: Listener },
 }
 
-/// Opens a file of `SQLite`. Takes its lock, checks settings and schema version, and refuses what is
+/// Opens a file of `SQLite`. Takes its lock, checks settings and schema version, and rejects what is
 /// damaged, foreign or newer than this program.
 pub(super) fn open_sqlite(
     path: &Path,
@@ -76,12 +76,12 @@ pub(super) fn open_sqlite(
     }
     // A full disk must not keep the service from starting.
     if let Err(error) = generation::renew(&mut sqlite, path, &lock, found) {
-        tracing::warn!(%error, "a log that is not the database's own may not be noticed");
+        tracing::warn!(%error, "a WAL of another database may not be noticed");
     }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
     // Only for speed: a full disk must not keep the service from starting.
     if let Err(error) = Sqlite::lay_out_log(path) {
-        tracing::warn!(%error, "the log could not be laid out; commits take longer");
+        tracing::warn!(%error, "the WAL could not be preallocated; commits take longer");
     }
     let readers = (0..READERS)
         .map(|_| Ok(Box::new(Sqlite::open_reader(path)?) as Box<dyn Driver>))
@@ -140,7 +140,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
     })
 }
 
-/// The path without links, so that lock and log lie beside the file that `SQLite` opens.
+/// The path without links, so that lock and WAL lie next to the file that `SQLite` opens.
 pub(super) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
     match path.canonicalize() {
         Ok(path) => Ok(path),

@@ -32,11 +32,11 @@ pub enum StoreError {
     /// A row holds what this program never writes; the other rows are fine.
     #[error("a row holds what this program never writes: {0}")]
     Unreadable(String),
-    /// The database server cannot be reached, is overloaded or gave no answer. Whether a commit that was under
-    /// way stands is not known.
+    /// The database server cannot be reached, is overloaded or gave no answer. Whether a commit that was
+    /// under way stands is not known.
     #[error("the database server is away: {0}")]
     Away(String),
-    /// Another transaction was in the way, and this one had to give way; it can be run again as it is.
+    /// A lock, a deadlock or a serialization failure; the transaction can be retried as it is.
     #[error("gave way to another transaction: {0}")]
     SerializationFailure(String),
     /// Another transaction holds the one row that the job is about. The job has done nothing, so it alone is
@@ -72,7 +72,7 @@ pub enum StoreError {
     /// It took too long. What had begun may be committed yet; what had not is not run.
     #[error("the store did not answer in time")]
     Late,
-    /// Somebody else did the same job at the same time; nothing of this one stays.
+    /// A concurrent worker did the same job; this one is rolled back.
     #[error("overtaken by another worker")]
     Superseded,
     /// A relay's message that another account has brought before; nothing of it is stored.
@@ -94,7 +94,7 @@ impl StoreError {
         matches!(self, Self::Io(_) | Self::Corrupt(_))
     }
 
-    /// Whether another transaction was in the way, and may not be the next time.
+    /// Whether it is contention with another transaction, so that a retry may succeed.
     pub(crate) fn is_contention(&self) -> bool {
         matches!(self, Self::SerializationFailure(_) | Self::Locked)
     }

@@ -1,5 +1,6 @@
-//! Which history the feed's numbers count, as this process knows it. A restore to an earlier time, or a standby
-//! that lacked the last commits, ends a history: its last numbers are given away again, to other events.
+//! Which history the feed's numbers count, as this process knows it. A restore to an earlier time, or a
+//! standby that lacked the last commits, ends a history: its last numbers are given away again, to other
+//! events.
 
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ impl Store {
         self.counter.known()
     }
 
-    /// The number of the last event that is on disk; changes wake whoever waits.
+    /// The number of the last event that is on disk; changes wake the followers.
     pub fn last_sequence(&self) -> watch::Receiver<i64> {
         self.counter.last.subscribe()
     }

@@ -1,5 +1,6 @@
-//! The store: what is known, on disk. Two verbs, [`Store::write`] and [`Store::read`], take a closure that works in
-//! the terms of the domain ([`Tx`], [`Snapshot`]); the engine, group commit (`commit/`) and threads are hidden.
+//! The store: what is known, on disk. Two verbs, [`Store::write`] and [`Store::read`], take a closure that
+//! works in the terms of the domain ([`Tx`], [`Snapshot`]); the engine, group commit (`commit/`) and threads
+//! are hidden.
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
@@ -68,7 +69,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates a store. Checks settings and schema version, and refuses what is damaged,
+    /// Opens or creates a store. Checks settings and schema version, and rejects what is damaged,
     /// foreign or newer than this program.
     pub fn open(url: &StoreUrl, clock: &dyn Clock) -> Result<Self, StoreError> {
         let (stats, making) = (Arc::new(Stats::default()), Making::by(clock));
@@ -188,7 +189,8 @@ impl Store {
         self.ask(Kind::Own, query).await
     }
 
-    /// The same for a query of this reader that may scan many rows; look-ups and other readers do not wait for it.
+    /// The same for a query of this reader that may scan many rows; look-ups and other readers do not wait
+    /// for it.
     pub async fn read_list<T, F>(&self, reader: &str, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

@@ -1,4 +1,4 @@
-//! The store by itself: group commit, locks, and what it refuses to open.
+//! The store by itself: group commit, locks, and what it rejects to open.
 
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -137,7 +137,7 @@ fn a_store_has_one_process() {
     assert!(folder.open().is_ok());
 }
 
-/// A name and what makes a database that must be refused.
+/// A name and what makes a database that must be rejected.
 type Maker<'a> = (&'static str, &'a dyn Fn(&PathBuf));
 
 #[test]

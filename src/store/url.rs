@@ -43,7 +43,7 @@ pub enum StoreUrlError {
     Slashes,
     /// `sqlite:PATH?mode=rwc`: the options would be a part of the file's name.
     #[error(
-        "has options behind a ?, which SQLite's locks and syncing do not leave to anybody; write the path \
+        "has options behind a ?, which SQLite's locks and syncing do not allow; write the path \
          alone, such as sqlite:data/refunds.db"
     )]
     Options,

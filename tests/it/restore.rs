@@ -92,7 +92,7 @@ fn a_log_that_another_history_left_is_refused_at_the_start_whatever_the_size_of_
         }
         let said = drill.server.refused_start();
         assert!(
-            said.contains("refunds.db-wal is the log of another"),
+            said.contains("refunds.db-wal is the WAL of another"),
             "{said}"
         );
         let config = drill.server.config_path();
@@ -123,7 +123,7 @@ fn a_file_put_back_under_the_log_of_its_successor_is_refused() {
     std::fs::copy(&copy, &store).expect("a copy");
     let said = server.refused_start();
     assert!(
-        said.contains("refunds.db-wal is the log of another"),
+        said.contains("refunds.db-wal is the WAL of another"),
         "{said}"
     );
 }

@@ -15,7 +15,7 @@ use crate::http::server::connections::Place;
 use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
 use crate::providers::text::printable;
-use crate::rejected::{HEAD_BYTES_MAX, Reason, RefusedRequest};
+use crate::rejected::{HEAD_BYTES_MAX, Reason, RejectedRequest};
 use crate::store::LogLimit;
 use crate::telemetry::RejectionLabels;
 
@@ -163,7 +163,7 @@ fn write(
         return;
     };
     let peer = request.peer_addr().map(|peer| peer.to_string());
-    evidence.keep(RefusedRequest {
+    evidence.keep(RejectedRequest {
         received_at: app.clock.now(),
         reason,
         path,

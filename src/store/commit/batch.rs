@@ -13,11 +13,11 @@ use crate::store::feed_counter::{Counter, Numbered};
 use crate::store::tables::Tx;
 use crate::store::{LogLimit, StoreError, monotonic};
 
-/// Max time of piggybacked jobs in a batch of a writer with both duties: the callers of the urgent jobs wait for
-/// them, too.
+/// Max time of piggybacked jobs in a batch of a writer with both duties: the callers of the urgent jobs wait
+/// for them, too.
 const PIGGYBACK_TIME_MAX: Duration = Duration::from_millis(30);
-/// Jobs in a row that met a lock, after which the rest of the batch is not tried: something larger is locked, and
-/// waiting for it job by job would hold up the lane.
+/// Jobs in a row that met a lock, after which the rest of the batch is not tried: something larger is locked,
+/// and waiting for it job by job would hold up the lane.
 const LOCKS_IN_A_ROW_MAX: u32 = 2;
 /// The same for the whole batch.
 const LOCKS_MAX: u32 = 4;

@@ -1,5 +1,6 @@
-//! Lanes: jobs of one lane run in the order in which they were queued; lanes run concurrently where the engine can.
-//! Jobs that lock the same rows belong on the same lane, so that they never wait for each other in the database.
+//! Lanes: jobs of one lane run in the order in which they were queued; lanes run concurrently where the
+//! engine can. Jobs that lock the same rows belong on the same lane, so that they never wait for each other
+//! in the database.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

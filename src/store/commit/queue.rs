@@ -1,9 +1,10 @@
 //! The queue of a lane. Thread wake-ups dominate callback latency, so the consumer states its condition, and
 //! producers notify only when that holds.
 //!
-//! Background jobs piggyback on urgent ones, a group at a time: each commit writes every page that it changed, and
-//! applies change many. A single sender would otherwise wait, with each callback, for the pages of the one before.
-//! Where both kinds wait, each gets half of the batch, so that a backlog never starves urgent jobs.
+//! Background jobs piggyback on urgent ones, a group at a time: each commit writes every page that it
+//! changed, and applies change many. A single sender would otherwise wait, with each callback, for the pages
+//! of the one before. Where both kinds wait, each gets half of the batch, so that a backlog never starves
+//! urgent jobs.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -211,8 +212,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the oldest jobs, at most about this many. Jobs that run after all background jobs are taken with the
-    /// last of those.
+    /// Takes the oldest jobs, at most about this many. Jobs that run after all background jobs are taken with
+    /// the last of those.
     pub(in crate::store) fn take(&self, max: usize) -> Batch<T> {
         let mut state = self.lock();
         let piggybacked = state.piggybacked(self.group, max);

@@ -94,8 +94,8 @@ impl Store {
         answer_until(until, committed).await
     }
 
-    /// Runs a job of transaction 1, which holds this many bytes, on a lane that never applies where there are such
-    /// lanes.
+    /// Runs a job of transaction 1, which holds this many bytes, on a lane that never applies where there are
+    /// such lanes.
     pub async fn accept<T, F>(
         &self,
         lane: Lane,
@@ -109,8 +109,8 @@ impl Store {
     {
         let lanes = self.accepting();
         let writer = &lanes[lane.among(lanes.len())];
-        // Waiting in a queue that does not move would only cost the sender its deadline. The lane itself probes
-        // until it can commit again.
+        // Waiting in a queue that does not move would only cost the sender its deadline. The lane itself
+        // probes until it can commit again.
         if writer.is_known_to_fail() {
             return Err(StoreError::Away("known to fail at the moment".to_owned()));
         }
@@ -122,8 +122,8 @@ impl Store {
         answer_until(until, committed).await
     }
 
-    /// Queues a job that no caller waits for and that holds this many bytes; it piggybacks on an urgent one of its
-    /// lane. Where too many wait it is rejected; it never takes the capacity of accepts.
+    /// Queues a job that no caller waits for and that holds this many bytes; it piggybacks on an urgent one
+    /// of its lane. Where too many wait it is rejected; it never takes the capacity of accepts.
     pub fn write_later<F>(
         &self,
         name: &'static str,
@@ -140,7 +140,8 @@ impl Store {
         writer.queue(job(name, lane, slot, None, None, work), Urgency::Background)
     }
 
-    /// Returns once everything that was queued before the call is committed or has failed, or at the deadline.
+    /// Returns once everything that was queued before the call is committed or has failed, or at the
+    /// deadline.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let until = tokio::time::Instant::now() + FLUSH_MAX;
         let mut flushed = Vec::with_capacity(self.applies.len());

@@ -204,8 +204,8 @@ impl Loop {
         jobs.maintain(true);
     }
 
-    /// Waits for jobs. After a commit its callers queue their applies in the background, so a writer with both duties
-    /// first waits for an urgent job to piggyback them on, then for any job.
+    /// Waits for jobs. After a commit its callers queue their applies in the background, so a writer with
+    /// both duties first waits for an urgent job to piggyback them on, then for any job.
     fn gather(&mut self) -> Woken {
         let mut woken = match self.duty {
             Duty::Both => self
@@ -259,8 +259,8 @@ impl Loop {
         is_some
     }
 
-    /// Lets apply lanes that lag and make progress catch up: readers wait for them, and a job that finds their queue
-    /// full costs more later. An apply lane that makes no progress is not waited for.
+    /// Lets apply lanes that lag and make progress catch up: readers wait for them, and a job that finds
+    /// their queue full costs more later. An apply lane that makes no progress is not waited for.
     fn yield_to_applying(&self) {
         let progresses =
             |condition: &Arc<Condition>| condition.has_succeeded_within(PROGRESS_WITHIN);

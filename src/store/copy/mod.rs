@@ -1,10 +1,10 @@
-//! Copying a store to another engine, or to another place: every table, in the order of its key, a page a
-//! transaction.
+//! Copying a store to another engine, or to another file or server: every table, in the order of its key, a
+//! page a transaction.
 //!
-//! * Nothing is copied into a store that holds something: it might be somebody's money.
-//! * Both stores are out of service meanwhile; a running instance is noticed and the copy refused.
-//! * A copy that was cut off goes on where it stopped: rows are copied in the order of their keys, so the
-//!   last key in the target says how far it came. Until the copy is complete a marker stands in the
+//! * Nothing is copied into a store that holds anything.
+//! * Both stores must be out of service; a running instance is noticed and the copy rejected.
+//! * An interrupted copy goes on where it stopped: rows are copied in the order of their keys, so the
+//!   last key in the target says how far it came. Until the copy is complete a marker table is in the
 //!   target, and no service starts on it.
 //! * At the end both stores are read again and compared row by row; the digests are for the
 //!   operator's records.
@@ -35,7 +35,7 @@ pub enum CopyError {
     /// The target holds something that this copy did not bring.
     #[error("the target is not empty: its table {0} has rows; give an empty file or database")]
     NotEmpty(String),
-    /// Somebody works on it.
+    /// An instance is running on it.
     #[error("{0} connections of running instances are on the {1}; stop the service first")]
     Running(i64, &'static str),
     /// A part was copied from another store.
@@ -43,7 +43,7 @@ pub enum CopyError {
     OtherCopy(String),
     /// Source and target do not hold the same.
     #[error(
-        "table {0} differs between source and target; the source was written meanwhile: stop whatever \
+        "table {0} differs between source and target; the source was written during the copy: stop whatever \
          writes to it, and copy to a new target"
     )]
     Differs(String),

@@ -25,7 +25,7 @@ pub(super) enum Role {
 pub(super) struct Side {
     pub(super) role: Role,
     pub(super) driver: Box<dyn Driver>,
-    /// Keeps a service from starting on the file meanwhile.
+    /// Keeps a service from starting on the file during the copy.
     _lock: Option<StoreLock>,
 }
 
@@ -74,7 +74,7 @@ impl Side {
         match url {
             StoreUrl::Sqlite(path) => {
                 match role {
-                    // Looked for before the lock is taken, which makes a file beside it.
+                    // Looked for before the lock is taken, which makes a file next to it.
                     Role::Source => require_file(path).map_err(of)?,
                     Role::Target => make_folder(path).map_err(of)?,
                 }
@@ -102,7 +102,7 @@ impl Side {
         }
     }
 
-    /// Puts up the marker of this copy, or finds it; refuses a store that holds anything else.
+    /// Creates the marker of this copy, or finds it; rejects a store that holds anything else.
     pub(super) fn mark(&mut self, source: &str, tables: &[Table]) -> Result<(), CopyError> {
         let marked = self.driver.count_tables(Some(COPY_MARKER));
         if self.of(marked)? > 0 {
@@ -164,7 +164,7 @@ impl Side {
         self.within(|driver| insert_all(driver, table, page))
     }
 
-    /// Stores a page in place of whatever is there.
+    /// Replaces all rows by a page.
     pub(super) fn replace_all(&mut self, table: &Table, page: &Page) -> Result<(), CopyError> {
         self.within(|driver| {
             driver.execute(&format!("-- copy_clear\nDELETE FROM {}", table.name), &[])?;
@@ -188,7 +188,7 @@ impl Side {
     }
 }
 
-/// Refuses what is not there, or is a folder.
+/// Rejects what is not there, or is a folder.
 fn require_file(path: &Path) -> Result<(), StoreError> {
     let found = path.metadata().and_then(|found| {
         if found.is_dir() {

@@ -1,4 +1,4 @@
-//! Looking for damage in a file that a service uses: in pieces, because the log cannot start over while one
+//! Looking for damage in a file that a service uses: in pieces, because the WAL cannot start over while one
 //! piece is read.
 
 use std::time::Duration;

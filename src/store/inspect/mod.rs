@@ -1,4 +1,4 @@
-//! Looking at a store from outside, beside a running service or after it: no lock is taken and nothing
+//! Looking at a store from outside, next to a running service or after it: no lock is taken and nothing
 //! is written. `audit`, `backup` and `restore` stand on it.
 
 pub mod damage;
@@ -24,7 +24,7 @@ enum Source {
     Server(Postgres),
 }
 
-/// A file of `SQLite`, and whether nobody had it open when this began.
+/// A file of `SQLite`, and whether no process had it open when this began.
 struct StoreFile {
     sqlite: Sqlite,
     path: PathBuf,
@@ -32,8 +32,8 @@ struct StoreFile {
 }
 
 impl StoreFile {
-    /// A file without a log beside it is at rest and taken as it lies, which leaves no trace in its
-    /// folder. One with a log is in use, or was left by a crash: it is read as any reader would.
+    /// A file without a WAL next to it is at rest and taken as it lies, which leaves no trace in its
+    /// folder. One with a WAL is in use, or was left by a crash: it is read as any reader would.
     fn open(path: &Path) -> Result<Self, StoreError> {
         let path = real_path(path)?;
         let is_at_rest = !log_of(&path).exists();
@@ -56,7 +56,7 @@ impl StoreFile {
 }
 
 impl Inspection {
-    /// Opens a store of the present schema version; refuses any other and what is not ours.
+    /// Opens a store of the present schema version; rejects any other and what is not ours.
     pub fn open(url: &StoreUrl) -> Result<Self, StoreError> {
         let source = match url {
             StoreUrl::Sqlite(path) => Source::File(StoreFile::open(path)?),
@@ -80,7 +80,7 @@ impl Inspection {
         }
     }
 
-    /// Runs a query over one unchanging state. Keep it short: while it lasts, the log of a running
+    /// Runs a query over one unchanging state. Keep it short: while it lasts, the WAL of a running
     /// service cannot start over.
     pub fn look<T>(
         &mut self,
@@ -93,9 +93,9 @@ impl Inspection {
         result
     }
 
-    /// What the engine finds damaged in a file; empty where it is sound. A file at rest is read as a whole. One
-    /// in use is read table by table, each for a few seconds at most, so that the log can start over. `None`
-    /// for a server, which looks after its own pages.
+    /// What the engine finds damaged in a file; empty where it is sound. A file at rest is read as a whole.
+    /// One in use is read table by table, each for a few seconds at most, so that the WAL can start over.
+    /// `None` for a server, which looks after its own pages.
     pub fn damage(&mut self) -> Result<Option<Damage>, StoreError> {
         match &mut self.0 {
             Source::File(file) if file.is_at_rest => Ok(Some(Damage {
@@ -116,7 +116,7 @@ impl Inspection {
         }
     }
 
-    /// Bytes of the log beside a file, 0 where there is none; `None` for a server.
+    /// Bytes of the WAL next to a file, 0 where there is none; `None` for a server.
     pub fn log_bytes(&self) -> Option<u64> {
         match &self.0 {
             Source::File(file) => {
@@ -129,7 +129,7 @@ impl Inspection {
 }
 
 /// Copies one state of the file `from` into the new file `to`, and tells how far it is: pages done and
-/// pages in all. What a running service commits meanwhile is not in the copy.
+/// pages in all. What a running service commits during the copy is not in it.
 pub fn copy_file(
     from: &Path,
     to: &Path,
@@ -140,13 +140,13 @@ pub fn copy_file(
     let result = file.sqlite.copy_into(to, progress);
     file.sqlite.rollback();
     if file.was_overtaken() {
-        let what = "a service began to use the store meanwhile; try again";
+        let what = "a service began to use the store during the copy; try again";
         return Err(StoreError::Busy(what.to_owned()));
     }
-    result.and_then(|()| generation::cut_off(to))
+    result.and_then(|()| generation::disown_wal(to))
 }
 
-/// The log of a database lies beside it.
+/// The WAL of a database lies next to it.
 pub fn log_of(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")
 }

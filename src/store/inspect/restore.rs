@@ -1,7 +1,7 @@
-//! Putting a backup in the place of a store. Nothing is deleted, and at no moment does a half restored store
-//! start: the copy is whole and on disk under a name of its own before the old files move, and while the
-//! store's own name is free the mark in the lock file keeps a start from making a new store there. Whenever it
-//! is cut off, the same command does it again.
+//! Replacing a store by a backup. Nothing is deleted, and at no moment does a half restored store start: the
+//! copy is whole and on disk under a name of its own before the old files move, and while the store's own
+//! name is free the mark in the lock file keeps a start from making a new store there. Whenever it is
+//! interrupted, the same command does it again.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -21,7 +21,7 @@ use crate::store::{StoreError, StoreUrl};
 
 /// The copy, before it has the store's name.
 const COPY: &str = ".restoring";
-/// A file, its log, and the index of the log. The file moves first: a file without its log would start.
+/// A file, its WAL, and the index of the WAL. The file moves first: a file without its WAL would start.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 /// Bytes that make `schema::check` read every page.
 const READ_THROUGH: u64 = 1;
@@ -37,7 +37,7 @@ pub struct Restored {
     pub last_sequence: i64,
 }
 
-/// Puts a copy of `backup` in the place of `store`; refused while a service runs on it.
+/// Replaces `store` by a copy of `backup`; rejected while a service runs on it.
 pub fn restore_file(
     backup: &Path,
     store: &Path,
@@ -68,7 +68,7 @@ pub fn restore_file(
     let copy = with_suffix(store, COPY);
     copy_whole(backup, &copy)?;
     let (epoch, last_sequence) = begin_history(&copy, clock)?;
-    generation::cut_off(&copy)?;
+    generation::disown_wal(&copy)?;
     crash_point!("restore-copied");
     let at_lock = |error| StoreError::open(store, &error);
     lock.mark().map_err(at_lock)?;

@@ -76,7 +76,7 @@ fn count(postgres: &mut Postgres, sql: &str, params: &[Value<'_>]) -> Result<i64
     Ok(counted)
 }
 
-/// What the tables lack of those that this script makes, if anything: makes them beside the others as
+/// What the tables lack of those that this script makes, if anything: makes them next to the others as
 /// temporary ones and compares. What an operator added (an index for a report) is no harm, and an index
 /// that only makes reading faster is built where it is missing. Runs inside a transaction, which must be
 /// rolled back.

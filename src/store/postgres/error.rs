@@ -1,4 +1,5 @@
-//! What the server says, in the store's words. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+//! What the server says, in the store's words.
+//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -28,7 +29,7 @@ impl From<Error> for StoreError {
             return Self::SerializationFailure(text);
         }
         match code.code() {
-            // Cut by statement_timeout or by an operator.
+            // Cancelled by statement_timeout or by an operator.
             "57014" => Self::Busy(text),
             "53100" => Self::Full(text),
             "25006" => Self::ReadOnly(text),

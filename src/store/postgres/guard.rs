@@ -29,7 +29,7 @@ impl Notices {
         self.gave_up_waiting.store(false, Ordering::Release);
     }
 
-    /// Refuses a commit during which the wait for a synchronous standby was cancelled: it is on one disk,
+    /// Rejects a commit during which the wait for a synchronous standby was cancelled: it is on one disk,
     /// and the server answers it as done all the same.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.gave_up_waiting.load(Ordering::Acquire) {
@@ -63,7 +63,7 @@ where
         match message {
             Ok(AsyncMessage::Notice(notice)) => notices.note(&notice),
             Ok(_) => {}
-            // Whoever waits for an answer is told by the client's side.
+            // The caller gets the error from the client's side.
             Err(error) => {
                 tracing::debug!(%error, "a connection to the database ended");
                 return;
@@ -72,8 +72,8 @@ where
     }
 }
 
-/// Refuses a server that is too old, whose texts are not ours, or whose commits nothing can rely on. Gives its
-/// identity: where it is and since when it runs.
+/// Rejects a server that is too old, whose texts are not ours, or whose commits nothing can rely on. Gives
+/// its identity: where it is and since when it runs.
 pub(super) async fn check_server(client: &Client, url: &PostgresUrl) -> Result<String, StoreError> {
     let sql =
         "SELECT current_setting('server_encoding'), current_setting('server_version_num')::bigint";
@@ -102,7 +102,7 @@ pub(super) async fn identity(client: &Client) -> Result<String, StoreError> {
     Ok(client.query_one(sql, &[]).await?.try_get(0)?)
 }
 
-/// Refuses a server whose commits a crash can undo, or do not wait for a second machine where that is asked
+/// Rejects a server whose commits a crash can undo, or do not wait for a second machine where that is asked
 /// for. These settings belong to the server alone and can change while it runs; `synchronous_commit` every
 /// session sets for itself.
 pub(super) async fn check_commits(client: &Client, url: &PostgresUrl) -> Result<(), StoreError> {
@@ -126,7 +126,7 @@ pub(super) async fn check_commits(client: &Client, url: &PostgresUrl) -> Result<
     Ok(())
 }
 
-/// Refuses a server whose commits do not wait for a second machine.
+/// Rejects a server whose commits do not wait for a second machine.
 pub(super) async fn check_standby(client: &Client) -> Result<(), StoreError> {
     let sql = "SELECT current_setting('synchronous_standby_names')";
     let names: String = client.query_one(sql, &[]).await?.try_get(0)?;

@@ -31,7 +31,7 @@ const CARE: [(&str, u32, u32); 9] = [
 ];
 
 /// Starts a thread that builds what is missing, if anything is. It ends with the process, or when all is
-/// there; what a cut build leaves behind is taken away by the next.
+/// there; what an interrupted build leaves behind is dropped by the next.
 pub(in crate::store) fn build_missing(url: &Arc<PostgresUrl>) -> Result<(), StoreError> {
     let mut postgres = Postgres::connect(Arc::clone(url), Purpose::Maintain)?;
     if missing(&mut postgres)?.is_empty() && uncared(&mut postgres)?.is_empty() {
@@ -41,7 +41,7 @@ pub(in crate::store) fn build_missing(url: &Arc<PostgresUrl>) -> Result<(), Stor
         .name("store-indexes".to_owned())
         .spawn(move || {
             while let Err(error) = build_all(&mut postgres, &mut |part| tracing::info!("{part}")) {
-                tracing::warn!(%error, "an index could not be built; it is tried again");
+                tracing::warn!(%error, "an index could not be built; retrying");
                 std::thread::sleep(TRY_AGAIN);
             }
         })
@@ -76,7 +76,7 @@ pub(in crate::store) fn build_all(
         }
         for index in missing(postgres)? {
             progress(&format!("building index {}", index.name));
-            // A build that was cut leaves an index that costs and is of no use.
+            // An interrupted build leaves an invalid index.
             drop_index(postgres, &index.name)?;
             postgres.run_script(&format!("CREATE INDEX CONCURRENTLY {};", index.definition))?;
         }

@@ -1,6 +1,6 @@
-//! Hears of events that other instances commit, so that readers who wait here are woken, and looks every second
-//! at the server: whether it is there, takes writes, and waits for its standby. Every step has a time limit,
-//! so that it never hangs on a server that is frozen.
+//! Hears of events that other instances commit, so that readers who wait here are woken, and looks every
+//! second at the server: whether it is there, takes writes, and waits for its standby. Every step has a time
+//! limit, so that it never hangs on a server that is frozen.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -109,7 +109,7 @@ async fn listen(url: &PostgresUrl, counter: &Counter) -> Result<(), StoreError> 
         while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             match message {
                 Ok(AsyncMessage::Notification(notification)) => {
-                    // Nobody listens any more: the other side ends this task.
+                    // The receiver has gone: the other side ends this task.
                     drop(heard.send(notification.payload().parse::<i64>()));
                 }
                 Ok(_) => {}

@@ -1,6 +1,6 @@
 //! PostgreSQL: a connection that can be lost and made again, and converting values and errors.
 //!
-//! A statement whose answer nobody needs at once is sent without waiting (`Driver::expect_one`, `BEGIN`),
+//! A statement whose answer is not needed at once is sent without waiting (`Driver::expect_one`, `BEGIN`),
 //! so that a callback costs two trips to the server instead of five; what went wrong with it shows
 //! with the next answer, and always before `COMMIT` is sent. Reasons and figures:
 //! `docs/adr/0006-postgresql-driver.md`.
@@ -38,8 +38,8 @@ const EVENTS_CHANNEL: &str = "refund_receiver_events";
 /// The server's clock, in milliseconds.
 const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// Ends a transaction, however long that takes: a COMMIT that waits for a synchronous standby and is cut by
-/// the time limit of a statement would be answered as done, though the standby has not got it.
+/// Ends a transaction, however long that takes: a COMMIT that waits for a synchronous standby and is
+/// cancelled by the time limit of a statement would be answered as done, though the standby has not got it.
 const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
 /// What a connection is for.
@@ -49,7 +49,7 @@ pub(super) enum Purpose {
     Accept,
     /// All other transactions that write.
     Apply,
-    /// Short queries of readers; cut when they take too long.
+    /// Short queries of readers; cancelled when they take too long.
     Read,
     /// Creating the schema, reading everything: takes as long as it takes.
     Maintain,
@@ -67,7 +67,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, and refuses a server on which a commit does not mean "on disk".
+    /// Connects, and rejects a server on which a commit does not mean "on disk".
     pub(super) fn connect(url: Arc<PostgresUrl>, purpose: Purpose) -> Result<Self, StoreError> {
         let mut postgres = Self::lazy(url, purpose)?;
         postgres.session()?;
@@ -242,7 +242,7 @@ impl Driver for Postgres {
     }
 
     fn maintain(&mut self, _idle: bool) -> Result<(), StoreError> {
-        Ok(()) // The server keeps house by itself.
+        Ok(()) // Autovacuum and checkpoints are the server's.
     }
 
     fn look(&mut self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! What this process knows of its database: which server takes writes, or that none does, and whether commits
-//! reach a second machine. The listener keeps it; whoever is about to connect or to wait asks here first.
+//! reach a second machine. The listener keeps it; a thread that is about to connect or to wait asks here
+//! first.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub(in crate::store) struct Outlook {
 /// Where writes are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Primary {
-    /// Nobody has looked, or the server has no connection to spare.
+    /// Not known yet, or the server has no connection left.
     Unknown,
     /// By the server of this identity.
     Here(String),

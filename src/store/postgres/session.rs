@@ -34,8 +34,8 @@ const SOON: Duration = Duration::from_secs(1);
 const STATEMENTS_MAX: usize = 512;
 /// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
 const LOOKS: u32 = 3;
-/// What is run on every new connection. A process that froze inside a transaction is cut off, so that its
-/// locks do not outlive it.
+/// What is run on every new connection. A process that froze inside a transaction is disconnected, so that
+/// its locks do not outlive it.
 const SETTINGS: &str = "SET client_min_messages = warning; \
      SET idle_in_transaction_session_timeout = '5s'; ";
 /// A commit is on the disk of the server, and of its synchronous standbys, whatever the server's settings say
@@ -145,7 +145,7 @@ impl Session {
 
     /// Whether the server has ended it.
     pub(super) fn has_ended(&self, runtime: &Runtime) -> bool {
-        // The connection sees what has arrived while nobody asked: that the server is gone, or has cut it.
+        // The connection sees what has arrived while idle: that the server is gone, or has closed it.
         runtime.block_on(async {
             for _ in 0..LOOKS {
                 tokio::task::yield_now().await;
@@ -225,8 +225,8 @@ impl Session {
         Ok(())
     }
 
-    /// Commits by this command, however long that takes: a server that waits for its standby would go on doing
-    /// so, and a new connection would only wait beside it. Given up where another server takes writes.
+    /// Commits by this command, however long that takes: a server that waits for its standby would go on
+    /// doing so, and a new connection would only wait next to it. Given up where another server takes writes.
     /// Good only where the server has not said that it gave up waiting for a standby.
     pub(super) fn commit(
         &mut self,
@@ -270,7 +270,7 @@ impl Session {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
-    /// Runs a statement; the rows that it answers. The server is told to stop where nobody waits for
+    /// Runs a statement; the rows that it answers. The server is told to stop where no caller waits for
     /// them any more.
     pub(super) fn query(
         &mut self,
@@ -294,7 +294,7 @@ impl Session {
                 rows = asked => rows,
                 () = cancel.cancelled() => {
                     url.stop(&client.cancel_token()).await;
-                    Err(StoreError::Busy("nobody waits for the answer".to_owned()))
+                    Err(StoreError::Busy("the caller has gone".to_owned()))
                 }
             }
         })

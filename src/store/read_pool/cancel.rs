@@ -1,11 +1,11 @@
-//! Giving up a query whose asker has gone: one that waits is passed over, one that runs is ended.
+//! Cancelling a query whose caller has gone: one that waits is skipped, one that runs is interrupted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Says whether somebody still waits for the answer.
+/// Whether the caller still waits for the answer.
 #[derive(Debug, Default)]
 pub(crate) struct Cancel {
     is_cancelled: AtomicBool,
@@ -13,12 +13,12 @@ pub(crate) struct Cancel {
 }
 
 impl Cancel {
-    /// Whether nobody waits any more.
+    /// Whether the caller has gone.
     pub(in crate::store) fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed)
     }
 
-    /// Ready once nobody waits any more.
+    /// Ready once the caller has gone.
     pub(in crate::store) async fn cancelled(&self) {
         let changed = self.changed.notified();
         if !self.is_cancelled() {
@@ -27,7 +27,7 @@ impl Cancel {
     }
 }
 
-/// Whoever waits for an answer holds this; dropped with the waiting, it cancels the query.
+/// Held by the caller while it waits; its drop cancels the query.
 pub(in crate::store) struct Asker(pub Arc<Cancel>);
 
 impl Drop for Asker {

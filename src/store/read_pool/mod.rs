@@ -1,4 +1,4 @@
-//! Reading beside the writer: a few threads, each with its own read-only connection, each job in a
+//! Reading next to the writer: a few threads, each with its own read-only connection, each job in a
 //! short snapshot of its own.
 //!
 //! Three kinds of query do not wait for each other. What the service itself needs (health, metrics, work
@@ -17,13 +17,13 @@ use super::driver::Driver;
 use super::tables::Snapshot;
 use cancel::Cancel;
 
-/// Reads of one kind that may wait; a further one is refused. Those of one reader are bounded by the
+/// Reads of one kind that may wait; a further one is rejected. Those of one reader are bounded by the
 /// requests that it may have under way.
 const QUEUE_MAX: usize = 4_096;
 
 type Work = Box<dyn FnOnce(Result<Snapshot<'_>, StoreError>) + Send>;
 
-/// What is asked, and whether somebody still waits for it.
+/// A query, and whether its caller still waits.
 pub(super) struct Query {
     pub work: Work,
     pub cancel: Arc<Cancel>,
@@ -34,7 +34,7 @@ pub(super) struct Query {
 pub(super) enum Kind {
     /// The service's own.
     Own,
-    /// Found by an index, whoever asks.
+    /// Found by an index, for any reader.
     LookUp,
     /// Of this reader; may look at many rows.
     List(String),
@@ -252,7 +252,7 @@ fn answer(driver: &mut dyn Driver, query: Query) {
         return;
     }
     driver.cancel_by(Some(query.cancel));
-    // The reply channel is dropped by a panic, so whoever waits is told.
+    // A panic drops the reply channel, so the caller gets an error.
     if catch_unwind(AssertUnwindSafe(|| {
         (query.work)(Ok(Snapshot::new(driver)));
     }))

@@ -1,5 +1,5 @@
 //! The indexes of the schema that only make reading faster. One that is missing is built, so a new
-//! version may bring some without a step of its own; what a rule stands on (a unique index) never is.
+//! version may bring some without a step of its own; an index that holds a rule (a unique one) never is.
 
 /// An index and the statement that makes it, read out of a script of `schema.sql`'s kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl Making {
     }
 }
 
-/// Refuses a database that is damaged, holds tables that are not ours, or has a version that is not
+/// Rejects a database that is damaged, holds tables that are not ours, or has a version that is not
 /// known. Where nothing is to be added, the tables must be those of this schema; more is no harm.
 pub(super) fn check(sqlite: &mut Sqlite, bytes: u64) -> Result<(), StoreError> {
     if sqlite.count_tables(None)? == 0 {
@@ -114,7 +114,7 @@ pub(super) fn prepare(driver: &mut dyn Driver, making: Making) -> Result<(), Sto
 }
 
 /// The same on a server, where several instances may start at once, and the tables are compared
-/// afterwards: what is not ours is refused.
+/// afterwards: what is not ours is rejected.
 pub(super) fn prepare_shared(postgres: &mut Postgres, making: Making) -> Result<(), StoreError> {
     let deadline = monotonic() + STEP_UP_MAX;
     while let Err(error) = step_up_shared(postgres, making) {
@@ -222,7 +222,7 @@ pub(super) fn contract(
     Ok(())
 }
 
-/// Refuses what lacks something of the present version: what only looks cannot step a schema up.
+/// Rejects what lacks something of the present version: what only looks cannot step a schema up.
 pub(super) fn require_present(driver: &mut dyn Driver) -> Result<(), StoreError> {
     let found = found_version(driver)?;
     let is_present = missing_upgrades(found)?.is_empty();

@@ -1,5 +1,5 @@
-//! Upgrading a store from outside a service: what a start does by itself, done before and watched, and what only an
-//! operator can decide.
+//! Upgrading a store from outside a service: what a start does by itself, done before and watched, and what
+//! only an operator can decide.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::store::sqlite::{Sqlite, Synchronous};
 use crate::store::{StoreError, StoreUrl};
 
 /// Adds what this version needs to a store; with `contract` also takes away what only the version before it
-/// needs, which then cannot work on it any more. Done again it goes on where it was cut off, and does nothing
-/// where all is done. `progress` is told each part before it begins.
+/// needs, which then cannot work on it any more. Repeated, it goes on where it was interrupted, and does
+/// nothing where all is done. `progress` is told each part before it begins.
 pub fn upgrade(
     url: &StoreUrl,
     clock: &dyn Clock,

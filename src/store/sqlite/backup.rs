@@ -16,7 +16,7 @@ use crate::store::driver::Driver as _;
 const PAGES_A_STEP: std::ffi::c_int = 1_024;
 
 impl Sqlite {
-    /// Opens a file that nobody has open, without looking for a log and without locks; changes nothing,
+    /// Opens a file that no process has open, without looking for a WAL and without locks; changes nothing,
     /// not even in its folder.
     pub(in crate::store) fn open_at_rest(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY

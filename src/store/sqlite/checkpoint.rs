@@ -1,7 +1,7 @@
-//! Moving the log into the database file beside the writer, so that no commit waits for it.
+//! Checkpoints: moving the WAL into the database file next to the writer, so that no commit waits for it.
 //!
 //! SQLite lets a checkpoint of the kind PASSIVE run while another connection commits; it blocks
-//! nobody. It cannot start the log over while commits go on, so the writer makes the last short one.
+//! no writer. It cannot start the WAL over while commits go on, so the writer makes the last short one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use super::{Sqlite, Synchronous};
 use crate::store::StoreError;
 use crate::store::commit::stats::Stats;
 
-/// A thread with a connection of its own that copies the log when told to.
+/// A thread with a connection of its own that copies the WAL when told to.
 pub(in crate::store) struct Checkpointer {
     signal: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Pages of the log that are in the file.
+    /// Pages of the WAL that are in the file.
     copied: Arc<AtomicU64>,
 }
 
@@ -40,12 +40,12 @@ impl Checkpointer {
         })
     }
 
-    /// Pages of the log that were copied last time.
+    /// Pages of the WAL that were copied last time.
     pub(in crate::store) fn copied(&self) -> u64 {
         self.copied.load(Ordering::Relaxed)
     }
 
-    /// The writer has copied itself, or the log has started over.
+    /// The writer has copied itself, or the WAL has started over.
     pub(in crate::store) fn set_copied(&self, pages: u64) {
         self.copied.store(pages, Ordering::Relaxed);
     }
@@ -65,7 +65,7 @@ fn copy_when_told(mut sqlite: Sqlite, signals: &Receiver<()>, stats: &Stats, cop
             Ok(Some(log)) => copied.store(log.copied, Ordering::Relaxed),
             Ok(None) => {} // The writer copies at this moment.
             Err(error) => {
-                tracing::warn!(%error, "the log could not be copied; it is tried again");
+                tracing::warn!(%error, "the WAL checkpoint failed; retrying later");
                 stats.stop_if_fatal(&error);
             }
         }

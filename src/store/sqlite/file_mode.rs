@@ -1,5 +1,5 @@
-//! Files that hold what came from outside: only the user of the service may read them, whatever the umask
-//! says. SQLite gives its log and its index the mode of the database, so the database is made first.
+//! Files that hold what was received: only the user of the service may read them, whatever the umask
+//! says. SQLite gives its WAL and its index the mode of the database, so the database is made first.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 /// What others may do.
 const OF_OTHERS: u32 = 0o077;
-/// What lies beside a database, by what its name ends in.
+/// What lies next to a database, by what its name ends in.
 const BESIDE: [&str; 4] = ["", "-wal", "-shm", lock::SUFFIX];
 
 /// Options by which a new file is the owner's alone from the first moment on.

@@ -1,12 +1,12 @@
-//! Which log belongs to which file. SQLite replays whatever log lies next to a database: one that another
+//! Which WAL belongs to which file. SQLite replays whatever WAL lies next to a database: one that another
 //! history left there makes a mixture of two, which takes callbacks and loses them.
 //!
-//! So each start gives the file a number of its own (`user_version`, in its header), and the lock file next to it
-//! says which numbers the file may have under the log that lies there. The new number is in the log first, and
-//! in the file once the log has been copied; until that is seen the lock file names both, so whenever the
-//! process ends, a file and its own log fit. A backup has the number 0, which no start gives.
+//! So each start gives the file a number of its own (`user_version`, in its header), and the lock file next
+//! to it says which numbers the file may have under the WAL that lies there. The new number is in the WAL
+//! first, and in the file once the WAL has been copied; until that is seen the lock file names both, so
+//! whenever the process ends, a file and its own WAL fit. A backup has the number 0, which no start gives.
 //!
-//! The file is read past SQLite, which would look into the log. Decided in
+//! The file is read past SQLite, which would look into the WAL. Decided in
 //! `docs/adr/0016-epoch-and-log-identity.md`.
 
 use std::fs::{File, OpenOptions};
@@ -20,27 +20,27 @@ use super::{Log, Sqlite, with_suffix};
 use crate::failpoints::crash_point;
 use crate::store::StoreError;
 
-/// The number of a file that no log belongs to.
+/// The number of a file that no WAL belongs to.
 const OF_NO_LOG: u32 = 0;
 /// Where `user_version` lies, <https://sqlite.org/fileformat.html#the_database_header>.
 const NUMBER_AT: u64 = 60;
-/// What a log begins with; the last bit is the order of bytes.
+/// What a WAL begins with; the last bit is the order of bytes.
 const LOG_MAGIC: u32 = 0x377f_0682;
-/// Bytes before the first frame of a log.
+/// Bytes before the first frame of a WAL.
 const LOG_HEADER_BYTES: u64 = 32;
-/// Log that is copied at once, so that a start stays short.
+/// WAL that is copied at once, so that a start stays short.
 const COPIED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What a start found.
 pub(in crate::store) struct Found {
     /// The number in the file; `None` where there is no file yet.
     number: Option<u32>,
-    /// Numbers that the file may have under the log that lies there.
+    /// Numbers that the file may have under the WAL that lies there.
     possible: Vec<u32>,
 }
 
-/// Refuses a log that was written for another file. To be asked before this process opens the file with SQLite:
-/// closing it here would end the locks that SQLite has on it.
+/// Rejects a WAL that was written for another file. To be asked before this process opens the file with
+/// SQLite: closing it here would end the locks that SQLite has on it.
 pub(in crate::store) fn check(database: &Path, noted: Vec<u32>) -> Result<Found, StoreError> {
     let log = with_suffix(database, "-wal");
     let number = read_u32(database, NUMBER_AT)?;
@@ -51,8 +51,8 @@ pub(in crate::store) fn check(database: &Path, noted: Vec<u32>) -> Result<Found,
     match number {
         Some(number) if !noted.is_empty() && !noted.contains(&number) => {
             Err(StoreError::Corrupt(format!(
-                "{log} is the log of another database than {database} (it was left when the file was replaced); \
-                 to use {database} as it is, move {log} and its -shm away; to use the log, put back the file that \
+                "{log} is the WAL of another database than {database} (it was left when the file was replaced); \
+                 to use {database} as it is, move {log} and its -shm away; to use the WAL, put back the file that \
                  it was written for; `refund-receiver restore --from` moves old files aside by itself",
                 log = log.display(),
                 database = database.display(),
@@ -89,7 +89,7 @@ pub(in crate::store) fn renew(
     };
     let new = fresh();
     let mut possible = found.possible;
-    // A file that was made just now has the number of no log until its own log has been copied.
+    // A file that was made just now has the number of no WAL until its own WAL has been copied.
     possible.extend([found.number.unwrap_or(OF_NO_LOG), new]);
     note(&possible)?;
     crash_point!("generation-noted");
@@ -97,7 +97,7 @@ pub(in crate::store) fn renew(
     crash_point!("generation-set");
     let log = with_suffix(database, "-wal").metadata();
     let is_short = log.is_ok_and(|log| log.len() <= COPIED_BYTES_MAX);
-    // Where the log is long, or a reader stands in the way, a later start sees the number in the file.
+    // Where the WAL is long, or a reader holds it, a later start sees the number in the file.
     if is_short && sqlite.copy_log()?.is_some_and(Log::is_copied) {
         crash_point!("generation-copied");
         note(&[new])?;
@@ -105,8 +105,8 @@ pub(in crate::store) fn renew(
     Ok(())
 }
 
-/// Says of a file that no process has open that no log belongs to it.
-pub(in crate::store) fn cut_off(database: &Path) -> Result<(), StoreError> {
+/// Says of a file that no process has open that no WAL belongs to it.
+pub(in crate::store) fn disown_wal(database: &Path) -> Result<(), StoreError> {
     let write = || {
         let mut file = OpenOptions::new().write(true).open(database)?;
         file.seek(SeekFrom::Start(NUMBER_AT))?;
@@ -116,7 +116,7 @@ pub(in crate::store) fn cut_off(database: &Path) -> Result<(), StoreError> {
     write().map_err(|error: std::io::Error| StoreError::open(database, &error))
 }
 
-/// Whether there is anything in a log. One that was only laid out begins with zeros.
+/// Whether there is anything in a WAL. One that was only preallocated begins with zeros.
 fn has_frames(log: &Path) -> Result<bool, StoreError> {
     let magic = read_u32(log, 0)?;
     let is_longer = log.metadata().is_ok_and(|log| log.len() > LOG_HEADER_BYTES);

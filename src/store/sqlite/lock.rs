@@ -1,4 +1,4 @@
-//! The lock file beside the database: one process a store, the note that a store was made there, and which
+//! The lock file next to the database: one process a store, the note that a store was made there, and which
 //! numbers its file may have (`generation.rs`).
 
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ const NUMBERS: &str = "generations";
 /// Bytes that are read of it.
 const BYTES_MAX: u64 = 4_096;
 
-/// The lock beside the file: one process a store, held until the process ends.
+/// The lock next to the file: one process a store, held until the process ends.
 #[derive(Debug)]
 pub(in crate::store) struct StoreLock {
     file: File,
@@ -43,7 +43,7 @@ impl StoreLock {
         }
     }
 
-    /// Whether a store was ever made beside it.
+    /// Whether a store was ever made next to it.
     pub(in crate::store) fn is_marked(&self) -> bool {
         self.file.metadata().is_ok_and(|file| file.len() > 0)
     }
@@ -57,7 +57,7 @@ impl StoreLock {
         self.file.sync_all()
     }
 
-    /// The numbers that the file beside it may have; empty where that is not known.
+    /// The numbers that the file next to it may have; empty where that is not known.
     pub(in crate::store) fn noted(&self) -> Vec<u32> {
         let mut text = String::new();
         let mut file = &self.file;
@@ -67,7 +67,7 @@ impl StoreLock {
         read.map_or(Vec::new(), |_| numbers(&text))
     }
 
-    /// Notes these numbers in the place of those that were.
+    /// Replaces the noted numbers.
     pub(in crate::store) fn note(&self, numbers: &[u32]) -> std::io::Result<()> {
         let mut text = format!("{MARK}{NUMBERS}");
         for number in numbers {
@@ -75,7 +75,7 @@ impl StoreLock {
             let _ = write!(text, " {number:08x}");
         }
         text.push('\n');
-        // One short write within one sector, then whatever was longer is cut off.
+        // One short write within one sector, then the file is truncated to its length.
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(text.as_bytes())?;

@@ -1,6 +1,6 @@
 //! SQLite: opening a file so that a commit means "on disk", and converting values and errors.
 //!
-//! Settings by `docs/adr/0001-sqlite-settings.md`; each is read back, and the start is refused
+//! Settings by `docs/adr/0001-sqlite-settings.md`; each is read back, and the start is rejected
 //! where SQLite did not take it.
 
 mod backup;
@@ -36,7 +36,7 @@ pub(super) use wal::Log;
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of the log that are laid out before the first commit; a little more than it should need.
+/// Bytes of the WAL that are preallocated before the first commit; a little more than it should need.
 const LOG_BYTES: u64 = 20 * 1024 * 1024;
 /// Longest time for one query of a reader.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -73,13 +73,13 @@ struct Limits {
 /// A connection.
 pub(crate) struct Sqlite {
     connection: Connection,
-    /// Pages in the log since it was last emptied; written by SQLite's hook after each commit.
+    /// Pages in the WAL since it was last emptied; written by SQLite's hook after each commit.
     log_pages: Arc<AtomicU64>,
-    /// Pages in the log when it was last copied into the file, or was to be.
+    /// Pages in the WAL when it was last copied into the file, or was to be.
     copied_at: u64,
     /// What can end a query of a reader.
     limits: Option<Arc<Mutex<Limits>>>,
-    /// Copies the log meanwhile; the evidence file is too small to need it.
+    /// Checkpoints next to the writer; the evidence file is too small to need it.
     checkpointer: Option<Checkpointer>,
 }
 
@@ -116,16 +116,16 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// Opens the file for reading beside the writer. A query that takes too long is cut: it would keep
-    /// a thread from others and the log from starting over.
+    /// Opens the file for reading next to the writer. A query that takes too long is interrupted: it would
+    /// keep a thread from others and the WAL from starting over.
     pub(crate) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let mut sqlite = Self::open_read_only(path)?;
         sqlite.cut_after(QUERY_TIMEOUT)?;
         Ok(sqlite)
     }
 
-    /// From now on a query that takes longer, counted from the begin of its snapshot, is cut; so is one that
-    /// is given up.
+    /// From now on a query that takes longer, counted from the begin of its snapshot, is interrupted; so is
+    /// one that is given up.
     pub(super) fn cut_after(&mut self, longest: Duration) -> Result<(), StoreError> {
         let limits = Arc::new(Mutex::new(Limits {
             began: monotonic(),
@@ -152,7 +152,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// A database that nobody else sees and that ends with this connection.
+    /// A private database that ends with this connection.
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_MEMORY;
         Self::open(Path::new(":memory:"), flags)
@@ -217,7 +217,7 @@ impl Sqlite {
         Ok(statement)
     }
 
-    /// Lets a thread of its own copy the log while this connection commits.
+    /// Lets a thread of its own copy the WAL while this connection commits.
     pub(super) fn checkpoint_beside(
         &mut self,
         path: &Path,
@@ -227,9 +227,9 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Fills the log's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to
+    /// Fills the WAL's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to
     /// write its length and blocks too, a second trip to the disk; one that overwrites has not. Zeros
-    /// behind the last frame are no frame, so this is safe whatever the log holds.
+    /// behind the last frame are no frame, so this is safe whatever the WAL holds.
     pub(super) fn lay_out_log(database: &Path) -> Result<(), StoreError> {
         let path = with_suffix(database, "-wal");
         let lay_out = || -> std::io::Result<()> {
@@ -385,8 +385,11 @@ mod tests {
         let mut reader = Sqlite::open_reader(&path).unwrap();
         reader.begin_snapshot().unwrap();
         let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-        let cut = reader.query(endless, &[], &mut |_| Ok(()));
-        assert!(matches!(cut, Err(StoreError::Busy(_))), "{cut:?}");
+        let interrupted = reader.query(endless, &[], &mut |_| Ok(()));
+        assert!(
+            matches!(interrupted, Err(StoreError::Busy(_))),
+            "{interrupted:?}"
+        );
         reader.rollback();
         std::fs::remove_file(path).unwrap();
     }

@@ -1,5 +1,5 @@
-//! A database file that was cut or emptied, found before SQLite opens it. SQLite takes a file of no
-//! or one byte for a new database and drops the log beside it; the missing end of a last page it
+//! A database file that was truncated or emptied, found before SQLite opens it. SQLite takes a file of no
+//! or one byte for a new database and drops the WAL next to it; the missing end of a last page it
 //! notices only when a row there is read.
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// Bytes of the header at the start of the file, <https://sqlite.org/fileformat.html#the_database_header>.
 const HEADER_BYTES: usize = 100;
 
-/// Refuses a file that is shorter than its header says, and an empty or missing one where a store
+/// Rejects a file that is shorter than its header says, and an empty or missing one where a store
 /// was made.
 pub(in crate::store) fn check(
     path: &Path,
@@ -36,7 +36,7 @@ pub(in crate::store) fn check(
         let what = "it is too short for a database; restore a backup";
         return Err(StoreError::Corrupt(what.to_owned()));
     }
-    // What the log holds may not have been copied into the file yet; then only SQLite can tell.
+    // What the WAL holds may not have been copied into the file yet; then only SQLite can tell.
     let log = with_suffix(path, "-wal").metadata();
     if log.is_ok_and(|log| log.len() > 0) {
         return Ok(());
@@ -47,7 +47,7 @@ pub(in crate::store) fn check(
         .map_err(|error| StoreError::open(path, &error))?;
     let whole = length_by(&header);
     if bytes < whole {
-        let what = format!("it was cut: it has {bytes} bytes of {whole}; restore a backup");
+        let what = format!("it was truncated: it has {bytes} bytes of {whole}; restore a backup");
         return Err(StoreError::Corrupt(what));
     }
     Ok(())

@@ -1,6 +1,6 @@
-//! When the log is copied into the file, and by whom. The writer must never copy much itself: commits wait
-//! for it. The mass is left to the checkpoint thread; the writer makes the short last copy, which lets the log
-//! start over while commits go on.
+//! When the WAL is checkpointed, and by which thread. The writer must never copy much itself: commits wait
+//! for it. The mass is left to the checkpoint thread; the writer makes the short last copy, which lets the
+//! WAL start over while commits go on.
 
 use std::sync::atomic::Ordering;
 
@@ -8,16 +8,16 @@ use super::Sqlite;
 use crate::failpoints::crash_point;
 use crate::store::StoreError;
 
-/// Log pages (4 KiB) after which the checkpoint thread copies the log into the file: 4 MiB.
+/// WAL pages (4 KiB) after which the checkpoint thread copies the WAL into the file: 4 MiB.
 const COPY_PAGES: u64 = 1_024;
-/// Log pages after which the writer makes the last copy itself, so that the log starts over: 16 MiB.
+/// WAL pages after which the writer makes the last copy itself, so that the WAL starts over: 16 MiB.
 const START_OVER_PAGES: u64 = 4_096;
-/// Log pages between two such tries, where a reader stood in the way.
+/// WAL pages between two such tries, where a reader held it.
 const TRY_AGAIN_PAGES: u64 = 1_024;
 /// Most pages that the writer copies itself: 16 MiB. More has gathered behind a long snapshot.
 const OWN_PAGES_MAX: u64 = 4_096;
 
-/// What is to be done about the log now.
+/// What is to be done about the WAL now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     Nothing,
@@ -27,7 +27,7 @@ enum Work {
     Writer,
 }
 
-/// The log after a copy, in pages.
+/// The WAL after a copy, in pages.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Log {
     pages: u64,
@@ -42,7 +42,7 @@ impl Log {
     }
 }
 
-/// Decides by the pages in the log, those of them since the last decision, and those copied already.
+/// Decides by the pages in the WAL, those of them since the last decision, and those copied already.
 fn work(pages: u64, fresh: u64, copied: u64, idle: bool) -> Work {
     let starts_over = pages >= START_OVER_PAGES && fresh >= TRY_AGAIN_PAGES;
     let ends_here = starts_over || (idle && fresh > 0);
@@ -56,7 +56,7 @@ fn work(pages: u64, fresh: u64, copied: u64, idle: bool) -> Work {
 }
 
 impl Sqlite {
-    /// Copies the log where that is due; `idle` where no job waits for a commit.
+    /// Checkpoints the WAL where that is due; `idle` where no job waits for a commit.
     pub(super) fn look_after_log(&mut self, idle: bool) -> Result<(), StoreError> {
         let pages = self.log_pages.load(Ordering::Relaxed);
         if pages < self.copied_at {
@@ -91,7 +91,7 @@ impl Sqlite {
         }
     }
 
-    /// Copies the log into the file as far as no reader stands in the way; blocks no commit. `None` while
+    /// Copies the WAL into the file as far as no reader needs it; blocks no commit. `None` while
     /// another copy is under way.
     pub(in crate::store) fn checkpoint(&mut self) -> Result<Option<Log>, StoreError> {
         crash_point!("checkpoint-before");

@@ -1,5 +1,5 @@
-//! What an audit reads: every table in pages of its key, so that no snapshot lasts long. A row that cannot be read
-//! is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
+//! What an audit reads: every table in pages of its key, so that no snapshot lasts long. A row that cannot be
+//! read is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
 
 use super::Snapshot;
 use super::callbacks::{

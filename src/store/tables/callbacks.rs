@@ -109,8 +109,8 @@ columns!(claim_columns, ClaimColumns: callbacks {
 pub(super) const AFTER_CALLBACK: usize = CallbackColumns::up_to(0).1;
 
 impl Snapshot<'_> {
-    /// A page of the callbacks of a refund after one of them, or from the first, oldest first: at most `limit`,
-    /// and fewer where they are large, since several readers may ask at once.
+    /// A page of the callbacks of a refund after one of them, or from the first, oldest first: at most
+    /// `limit`, and fewer where they are large, since several readers may ask at once.
     pub fn callback_page(
         &mut self,
         refund: RefundId,

@@ -165,7 +165,8 @@ impl Tx<'_> {
         refund_id: RefundId,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        // A pending one is neither parked nor done; `state = 'pending'` would let a server read the index of all open ones.
+        // A pending one is neither parked nor done; `state = 'pending'` would let a server read the index of
+        // all open ones.
         const SQL: &str = "-- defer_close_out
             UPDATE close_outs SET next_at = $1 WHERE refund_id = $2 AND state <> 'parked' AND errcode <> 0";
         let params = [until.as_millis().into(), refund_id.as_bytes().into()];
@@ -245,8 +246,8 @@ impl Snapshot<'_> {
 
     /// How many close-outs are pending and how many are parked, each up to `COUNTED_MAX`.
     pub fn count_close_outs(&mut self) -> Result<(i64, i64), StoreError> {
-        // Every limit has an order here and elsewhere: without one a server takes any way to the first rows, through the
-        // whole table where it expects to meet them soon.
+        // Every limit has an order here and elsewhere: without one a server takes any way to the first rows,
+        // through the whole table where it expects to meet them soon.
         const SQL: &str = "-- count_close_outs
             SELECT
               (SELECT count(*) FROM

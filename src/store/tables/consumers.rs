@@ -1,11 +1,11 @@
-//! Named consumers: how far a reader says it has come in the feed.
+//! Named consumers: cursors that readers have acknowledged.
 
 use super::{Snapshot, Tx};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
 
-/// One kept place in the feed.
+/// One stored cursor in the feed.
 #[derive(Clone, Debug)]
 pub struct ConsumerRow {
     /// The reader that it belongs to.
@@ -25,7 +25,7 @@ columns!(consumer_columns, ConsumerColumns: consumers {
 });
 
 impl Tx<'_> {
-    /// Reads a consumer and keeps everybody else from moving it until the commit.
+    /// Reads a consumer and locks it until the commit.
     pub fn lock_consumer(
         &mut self,
         reader: &str,

@@ -21,14 +21,14 @@ pub enum Receipt {
     },
 }
 
-/// The row is locked, and the message was new and has been noted, which must be undone.
+/// The row is locked, and the record of the message must be rolled back.
 fn locked_after_a_note() -> StoreError {
     StoreError::SerializationFailure(StoreError::Locked.to_string())
 }
 
 impl Tx<'_> {
-    /// Stores a notification, or counts it where this delivery is known; [`StoreError::Locked`] where
-    /// another transaction is at work on what is known.
+    /// Stores a callback, or counts a repeat; [`StoreError::Locked`] where another transaction has locked the
+    /// row that it repeats.
     pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Receipt, StoreError> {
         const SQL: &str = "-- insert_callback
             INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
@@ -72,7 +72,7 @@ impl Tx<'_> {
         })
     }
 
-    /// What earlier releases stored under another key or number, counted.
+    /// A repeat of what earlier releases stored under another key or number, counted.
     fn known_to_earlier_releases(
         &mut self,
         callback: &NewCallback,
@@ -95,7 +95,7 @@ impl Tx<'_> {
         Ok(None)
     }
 
-    /// Whether a delivery is stored under this number and key, locked or not.
+    /// Whether a callback is stored under this number and key, locked or not.
     fn is_delivery(
         &mut self,
         callback: &NewCallback,
@@ -115,7 +115,8 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
-    /// Counts a delivery that is stored under this number and key; `None` where none is, or where it is locked.
+    /// Counts a repeat of the callback under this number and key; `None` where there is none, or it is
+    /// locked.
     fn count_delivery(
         &mut self,
         callback: &NewCallback,
@@ -141,7 +142,7 @@ impl Tx<'_> {
         )
     }
 
-    /// Notes the id of a relay's message; what it brought before, if it came before.
+    /// Records the id of a relay's message; the callback that it brought before, if it is a repeat.
     fn known_message(
         &mut self,
         callback: &NewCallback,
@@ -192,7 +193,8 @@ impl Tx<'_> {
         if self.execute(INSERT_RELAY_SEEN, &seen)? == 1 {
             return Ok(None);
         }
-        // What it brought there is not this sender's business, and here it counts for nothing.
+        // The message belongs to another account: its callback is not shown to this sender, and nothing is
+        // stored.
         Err(StoreError::OtherAccount)
     }
 }

@@ -1,4 +1,4 @@
-//! Endpoints that events are pushed to: how far each has come, who serves it, and what it did not take.
+//! Endpoints that events are pushed to: cursor, lease, and parked events.
 
 use super::callbacks::uuid;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt};
@@ -54,11 +54,11 @@ pub struct EndpointRow {
     pub disabled: Option<(Timestamp, DisabledReason)>,
     /// The instance that serves it, or served it last.
     pub leased_by: Option<String>,
-    /// Until when nobody else may.
+    /// Until when no other instance may.
     pub leased_until: Timestamp,
 }
 
-/// An event that an endpoint did not take, or one of the same refund behind it.
+/// An event that an endpoint did not accept, or one of the same refund behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParkedPush {
     /// Its number in the feed.
@@ -100,7 +100,7 @@ impl Tx<'_> {
         self.execute(SQL, &params).map(drop)
     }
 
-    /// Takes or renews the right to serve an endpoint; `None` while another instance has it.
+    /// Takes or renews the lease of an endpoint; `None` while another instance has it.
     pub fn lease_endpoint(
         &mut self,
         name: &str,
@@ -124,7 +124,7 @@ impl Tx<'_> {
         self.snapshot().first(SQL, &params, read_endpoint)
     }
 
-    /// Gives the right back.
+    /// Releases the lease.
     pub fn release_endpoint(&mut self, name: &str, instance: &str) -> Result<(), StoreError> {
         const SQL: &str = "-- release_endpoint
             UPDATE endpoints SET leased_until = 0 WHERE name = $1 AND leased_by = $2";
@@ -156,21 +156,21 @@ impl Tx<'_> {
         Ok(self.execute(SQL, &params)? == 1)
     }
 
-    /// Lets an endpoint be served again, from this number on if one before its place is given; `false`
-    /// where it is not known. What was given up is tried again.
+    /// Enables an endpoint again, from this number on if one before its cursor is given; `false` where it is
+    /// not known. Events that were given up are retried.
     pub fn recover_endpoint(
         &mut self,
         name: &str,
         pushed_sequence: Option<i64>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        // The place only ever goes back: of what follows it nobody knows that it was sent.
+        // The cursor only goes back: events after it may not have been sent.
         const RECOVER_ENDPOINT: &str = "-- recover_endpoint
             UPDATE endpoints SET revision = revision + 1,
               pushed_sequence = CASE WHEN $1 < pushed_sequence THEN $1 ELSE pushed_sequence END,
               failing_since = NULL, failures = 0, disabled_at = NULL, disabled_reason = NULL, updated_at = $2
             WHERE name = $3";
-        // Those after the endpoint's place: reading on from there finds them again, in their order.
+        // Those after the endpoint's cursor: reading from there finds them again, in order.
         const DELETE_PARKED_PUSHES_AHEAD: &str = "-- delete_parked_pushes_ahead
             DELETE FROM parked_pushes
             WHERE endpoint = $1 AND sequence > (SELECT pushed_sequence FROM endpoints WHERE name = $1)";
@@ -212,8 +212,8 @@ impl Tx<'_> {
         self.execute(SQL, &params).map(drop)
     }
 
-    /// Forgets what was given up before this moment, and the oldest beyond so many; only up to the endpoint's
-    /// place, behind which they are met again and have to be known. Gives how many.
+    /// Deletes events given up before this time, and the oldest beyond `keep`; only up to the endpoint's
+    /// cursor: those after it are read again and must be known as given up. Returns how many.
     pub fn forget_given_up(
         &mut self,
         endpoint: &str,
@@ -221,7 +221,6 @@ impl Tx<'_> {
         before: Timestamp,
         keep: i64,
     ) -> Result<usize, StoreError> {
-        // Only up to the endpoint's place: behind it they are met again and have to be known.
         const FORGET_OLD_GIVEN_UP: &str = "-- forget_old_given_up
             DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence <= $2 AND given_up_at < $3";
         const FORGET_MOST_GIVEN_UP: &str = "-- forget_most_given_up
@@ -239,7 +238,7 @@ impl Tx<'_> {
         Ok(old + self.execute(FORGET_MOST_GIVEN_UP, &params)?)
     }
 
-    /// Forgets a parked event that was delivered.
+    /// Deletes a parked event that was delivered.
     pub fn delete_parked_push(&mut self, endpoint: &str, sequence: i64) -> Result<(), StoreError> {
         const SQL: &str = "-- delete_parked_push
             DELETE FROM parked_pushes WHERE endpoint = $1 AND sequence = $2";
@@ -260,8 +259,8 @@ impl Snapshot<'_> {
         self.all(SQL, &[], read_endpoint)
     }
 
-    /// What an endpoint did not take and is to be tried again, oldest first; and what was given up after
-    /// its place, where it is met again.
+    /// Events that are retried, oldest first, and those given up after the endpoint's cursor, where they are
+    /// read again.
     pub fn parked_pushes(
         &mut self,
         endpoint: &str,

@@ -1,5 +1,5 @@
-//! The feed's rows. Events of a transaction are kept aside and numbered last, just before the
-//! commit: numbers are gapless and in commit order, and the counter is held for the shortest time.
+//! The feed's rows. Events of a transaction are buffered and numbered last, just before the commit: numbers
+//! are gapless and in commit order, and the counter is locked for the shortest time.
 
 use std::sync::Arc;
 
@@ -64,16 +64,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Writes something without changing anything, to see whether the disk takes it;
-    /// returns the rows rewritten.
+    /// Rewrites the counter unchanged, to probe the disk; returns the rows rewritten.
     pub(super) fn rewrite_counter(&mut self) -> Result<usize, StoreError> {
         const SQL: &str = "-- rewrite_counter
             UPDATE feed SET last_sequence = last_sequence";
         self.execute(SQL, &[])
     }
 
-    /// Begins another history for the feed: its readers are told that their places are of another one. Returns
-    /// the new epoch.
+    /// Begins another history for the feed: cursors of readers belong to the old epoch. Returns the new one.
     pub fn renew_epoch(&mut self, random: Uuid) -> Result<String, StoreError> {
         const SQL: &str = "-- renew_epoch
             UPDATE feed_epoch SET epoch = $1";

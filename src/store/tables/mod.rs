@@ -1,5 +1,5 @@
-//! What can be said inside a transaction, in business words: one method a statement, one file a
-//! noun. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
+//! The statements of a transaction in the terms of the domain: a method each, with its SQL, one file per
+//! table. [`Snapshot`] reads; [`Tx`] reads, locks and writes.
 
 #[macro_use]
 mod columns;
@@ -44,7 +44,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Of what came for [`rows_to_ask`].
+    /// Of the rows for [`rows_to_ask`].
     fn of(mut rows: Vec<T>, limit: u32) -> Self {
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
@@ -52,7 +52,7 @@ impl<T> Page<T> {
     }
 }
 
-/// How far a count goes that a metric shows: it must cost a bounded time whatever has piled up.
+/// Bound of a count that a metric shows, so that its cost is bounded.
 pub const COUNTED_MAX: i64 = 100_000;
 
 /// Rows to ask for: one more than a page holds tells whether there are more.
@@ -143,7 +143,7 @@ impl<'a> Tx<'a> {
 
     /// Does to the store what accepting needs, and changes nothing.
     pub(super) fn probe(&mut self) -> Result<(), StoreError> {
-        // Takes the locks that accepting takes, by an id that no notification has.
+        // Takes the locks that accepting takes, by an id that no callback has.
         const SQL: &str = "-- touch_no_callback
             UPDATE callbacks SET deliveries = deliveries WHERE id = $1";
         self.execute(SQL, &[Uuid::nil().as_bytes().into()])?;
@@ -160,7 +160,7 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// A planted bug: what came before is committed without what follows.
+    /// A planted bug: commits the first half alone.
     #[cfg(feature = "sabotage-apply-twice-commit")]
     pub fn commit_halfway(&mut self) -> Result<(), StoreError> {
         self.driver.commit()?;

@@ -11,8 +11,7 @@ use crate::store::StoreError;
 use crate::store::driver::Row;
 
 impl Tx<'_> {
-    /// Reads where an order stands and keeps everybody else from moving it until the commit:
-    /// its state, and whether a close-out closed it.
+    /// Locks an order until the commit: its state, and whether a close-out closed it.
     pub fn lock_order(
         &mut self,
         order_no: &ExternalId,
@@ -24,7 +23,7 @@ impl Tx<'_> {
         self.snapshot().first(SQL, &params, read_state)
     }
 
-    /// Registers an order; [`StoreError::Superseded`] where somebody else did so meanwhile.
+    /// Registers an order; [`StoreError::Superseded`] where a concurrent transaction did so.
     pub fn insert_order(
         &mut self,
         order_no: &ExternalId,
@@ -61,8 +60,8 @@ impl Tx<'_> {
         self.execute(SQL, &params).map(drop)
     }
 
-    /// Registers a payment or changes its amount; [`StoreError::Superseded`] where it became another
-    /// order's meanwhile.
+    /// Registers a payment or changes its amount; [`StoreError::Superseded`] where it is another
+    /// order's by now.
     pub fn put_payment(
         &mut self,
         order_no: &ExternalId,
@@ -156,7 +155,7 @@ impl Snapshot<'_> {
     }
 }
 
-/// Where an order stands, and whether a close-out closed it.
+/// The state of an order, and whether a close-out closed it.
 fn read_state(row: &dyn Row) -> Result<(OrderState, bool), StoreError> {
     Ok((order_state(row.text(0)?)?, row.integer(1)? != 0))
 }

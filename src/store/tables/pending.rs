@@ -1,8 +1,8 @@
 //! Callbacks that are stored and not applied yet: leased, applied or put off by transaction 2.
 //!
-//! A row that is named by its key is pending where it has no verdict, which the table's CHECK says is the same as
-//! `settled_at IS NULL`. The latter is the condition of the index of all pending rows: a server whose statistics show
-//! that index empty would read all of it for each row, and slower the further applying lags.
+//! A row that is named by its key is pending where it has no verdict, which the table's CHECK says is the
+//! same as `settled_at IS NULL`. The latter is the condition of the index of all pending rows: a server whose
+//! statistics show that index empty would read all of it for each row, and slower the further applying lags.
 
 use super::callbacks::{refund_id, uuid};
 use super::{COUNTED_MAX, Snapshot, Tx};
@@ -53,8 +53,8 @@ impl Tx<'_> {
         )
     }
 
-    /// Leases pending callbacks that are due, the longest due first. Until the lease ends no other worker takes
-    /// them; the lease of a worker that dies runs out.
+    /// Leases pending callbacks that are due, the longest due first. Until the lease ends no other worker
+    /// takes them; the lease of a worker that dies runs out.
     pub fn lease_unapplied(
         &mut self,
         due: Timestamp,

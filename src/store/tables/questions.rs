@@ -5,12 +5,13 @@ use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Verdict;
 use crate::store::StoreError;
 
-/// Callbacks of a refund that are searched for a question which a program of the last version put: it notes none.
+/// Callbacks of a refund that are searched for a question which a program of the last version put: it notes
+/// none.
 const JUDGED_BY_OTHERS_MAX: i64 = 100;
 
 impl Tx<'_> {
-    /// Notes a question about a refund; `false` where it was asked before. The same claim with the same verdict
-    /// is the same question.
+    /// Notes a question about a refund; `false` where it was asked before. The same claim with the same
+    /// verdict is the same question.
     pub fn ask(
         &mut self,
         refund_id: RefundId,
@@ -37,7 +38,8 @@ impl Tx<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Whether one of the first callbacks of this refund, except one, made the same claim and got the same verdict.
+    /// Whether one of the first callbacks of this refund, except one, made the same claim and got the same
+    /// verdict.
     fn claim_judged_before(
         &mut self,
         refund_id: RefundId,

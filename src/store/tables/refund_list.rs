@@ -15,8 +15,8 @@ use crate::store::driver::Value;
 /// Up to this many refunds changed since a moment are looked at one by one; of more, the newest are
 /// most likely among those that are asked for.
 const FEW_UPDATED: u32 = 5_000;
-/// Refunds that one page looks at where no index holds all that is asked. A page that has looked at so many is
-/// given as it is, with a cursor to go on: it may be short, but it never takes long.
+/// Refunds that one page looks at where no index holds all that is asked. A page that has looked at so many
+/// is given as it is, with a cursor to go on: it may be short, but it never takes long.
 const EXAMINED_MAX: u32 = 10_000;
 /// How many of them are looked at first, as a multiple of the rows that are asked for: mostly that does.
 const EXAMINED_FIRST: i64 = 4;
@@ -49,7 +49,7 @@ pub struct RefundFilter {
     pub provider: Option<String>,
     /// The account there.
     pub account: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: Option<Status>,
     /// The merchant's order.
     pub order_no: Option<String>,
@@ -249,7 +249,8 @@ impl Snapshot<'_> {
         })
     }
 
-    /// The accounts that are asked for, of those that have refunds; one more than there can be groups at most.
+    /// The accounts that are asked for, of those that have refunds; one more than there can be groups at
+    /// most.
     fn accounts(&mut self, filter: &RefundFilter) -> Result<Vec<(String, String)>, StoreError> {
         // From one account to the next through an index, whatever number of refunds lies between.
         const SQL: &str = "-- next_account
@@ -289,7 +290,7 @@ impl Snapshot<'_> {
 }
 
 impl RefundPage {
-    /// Of what came for [`rows_to_ask`]; `examined` is where looking ended, if not at the end.
+    /// Of the rows for [`rows_to_ask`]; `examined` is where looking ended, if not at the end.
     fn of(
         mut rows: Vec<(Refund, Option<CloseOut>)>,
         limit: u32,

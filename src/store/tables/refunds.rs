@@ -41,7 +41,7 @@ impl Locked {
 }
 
 impl Tx<'_> {
-    /// Reads a refund and keeps everybody else from changing it until the commit.
+    /// Reads a refund and locks it until the commit.
     pub fn lock_refund(
         &mut self,
         account: &Account,

@@ -1,5 +1,5 @@
-//! The parameters of a URL that this program reads itself, in libpq's words; what it does not do is refused or
-//! said by name, never left out in silence.
+//! The parameters of a URL that this program reads itself, in libpq's words; what it does not do is rejected
+//! or said by name, never left out in silence.
 
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,7 @@ impl Options {
                 options.ignored.push(name);
                 continue;
             }
-            let place = match name {
+            let option = match name {
                 "sslmode" => &mut options.sslmode,
                 "sslrootcert" => &mut options.sslrootcert,
                 "sslcert" => &mut options.sslcert,
@@ -90,7 +90,7 @@ impl Options {
                     continue;
                 }
             };
-            *place = Some(decoded(value));
+            *option = Some(decoded(value));
         }
         options.rest = rest.join("&");
         Ok(options)
@@ -104,7 +104,7 @@ impl Options {
             (Some("verify-full"), Some(path)) => Ok(Trust::Roots(file(path))),
             (Some("verify-ca"), None | Some("system")) => Err(PostgresUrlError::NoRoots),
             (Some("verify-ca"), Some(path)) => Ok(Trust::Chain(file(path))),
-            (None | Some("disable" | "prefer" | "require"), None) => Ok(Trust::Anybody),
+            (None | Some("disable" | "prefer" | "require"), None) => Ok(Trust::Unchecked),
             (None | Some("disable" | "prefer" | "require"), Some(_)) => {
                 Err(PostgresUrlError::UnusedRoots)
             }

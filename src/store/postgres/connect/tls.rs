@@ -18,8 +18,8 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Bits of a key file by which anybody but its owner could use it, as libpq has it; a file of root may be read
-/// by a group.
+/// Bits of a key file by which others than its owner could use it, as libpq has it; a file of root may be
+/// read by a group.
 const OF_OTHERS: u32 = 0o077;
 const OF_OTHERS_THAN_ROOT: u32 = 0o037;
 /// How an encrypted key begins.
@@ -29,7 +29,7 @@ const ENCRYPTED: [&str; 2] = ["BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRY
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// Encrypted, but to whomever: `sslmode` prefer and require, as libpq does it.
-    Anybody,
+    Unchecked,
     /// The operating system's roots.
     SystemRoots,
     /// The roots of this PEM file, for this name.
@@ -57,7 +57,7 @@ pub(super) fn connector(
     let key_provider = provider.key_provider;
     let any_name = |roots| Arc::new(AnyName { provider, roots });
     let builder = match trust {
-        Trust::Anybody => builder
+        Trust::Unchecked => builder
             .dangerous()
             .with_custom_certificate_verifier(any_name(None)),
         Trust::Chain(path) => builder

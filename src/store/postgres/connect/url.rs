@@ -1,5 +1,6 @@
 //! The URL of a PostgreSQL database, in libpq's words: several hosts for failover, `sslmode`, `sslrootcert`,
-//! `sslcert` and `sslkey` for TLS. <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+//! `sslcert` and `sslkey` for TLS.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
 
 use std::fmt;
 use std::path::Path;
@@ -50,10 +51,10 @@ pub enum PostgresUrlError {
         "has an sslmode that is not known; there are disable, prefer, require, verify-ca, verify-full"
     )]
     SslMode,
-    /// Nothing says whether whoever is on the way may read and answer.
+    /// A machine in the middle could read and answer.
     #[error(
         "names a server on another machine without sslmode; write sslmode=verify-full, or \
-         sslmode=disable where nobody else can be on the way"
+         sslmode=disable where the network is trusted"
     )]
     NoSslMode,
     /// Roots without a mode that uses them.
@@ -115,7 +116,7 @@ impl PostgresUrl {
         let tls = tls::connector(&trust, identity.as_ref()).map_err(PostgresUrlError::Tls)?;
         Ok(Self {
             shown: shown(&config, &hosts),
-            is_unchecked: !is_local && trust == Trust::Anybody,
+            is_unchecked: !is_local && trust == Trust::Unchecked,
             ignored: options.ignored,
             hosts: Arc::new(hosts),
             tls,
@@ -135,7 +136,7 @@ impl PostgresUrl {
         self.requires_standby = true;
     }
 
-    /// Whether the server may be somebody else's, as its certificate is not checked.
+    /// Whether the server's certificate is not checked.
     pub fn is_unchecked(&self) -> bool {
         self.is_unchecked
     }
