@@ -44,7 +44,7 @@ impl History {
         self.told[to as usize] = self.told[to as usize].saturating_add(1);
         match (from, to) {
             (None, _) => self.first = Some(to),
-            (Some(Status::Pending), Status::Succeeded | Status::Failed | Status::Canceled) => {}
+            (Some(Status::Pending), to) if to.is_final() => {}
             (Some(Status::Failed), Status::Succeeded | Status::Pending) => self.reopened = true,
             (Some(from), _) => return Err(from),
         }

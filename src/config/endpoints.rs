@@ -186,7 +186,7 @@ impl Checker {
     fn kinds(&mut self, key: &str, words: Option<&Vec<String>>) -> Vec<EventKind> {
         let key = format!("{key}.events");
         let Some(words) = words else {
-            for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+            for (index, kind) in EventKind::all().enumerate() {
                 self.note_default(format!("{key}[{index}]"), kind.as_str());
             }
             return Vec::new();
@@ -196,11 +196,10 @@ impl Checker {
         }
         let mut kinds = Vec::new();
         for word in words {
-            let kind = EventKind::ALL
-                .into_iter()
-                .find(|kind| kind.as_str() == word);
+            let kind = EventKind::all().find(|kind| kind.as_str() == word);
             if kind.is_none() {
-                let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+                let known: Vec<_> = EventKind::all().map(EventKind::as_str).collect();
+                let known = known.join(", ");
                 let what = format!("{word:?} is no kind of event; there are {known}");
                 self.note(&key, what);
             }

@@ -120,6 +120,16 @@ impl Status {
         }
     }
 
+    /// The type of the event of a move to it.
+    pub const fn event_type(self) -> &'static str {
+        match self {
+            Self::Pending => "refund.pending",
+            Self::Succeeded => "refund.succeeded",
+            Self::Failed => "refund.failed",
+            Self::Canceled => "refund.canceled",
+        }
+    }
+
     /// Reads the word back.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)

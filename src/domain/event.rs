@@ -18,24 +18,19 @@ pub enum EventKind {
 
 impl EventKind {
     /// In the order of the contract.
-    pub const ALL: [Self; 8] = [
-        Self::Refund(Status::Pending),
-        Self::Refund(Status::Succeeded),
-        Self::Refund(Status::Failed),
-        Self::Refund(Status::Canceled),
-        Self::RefundConflict,
-        Self::RefundAttention,
-        Self::OrderClosed,
-        Self::ApplicationHandled,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        Status::ALL.into_iter().map(Self::Refund).chain([
+            Self::RefundConflict,
+            Self::RefundAttention,
+            Self::OrderClosed,
+            Self::ApplicationHandled,
+        ])
+    }
 
     /// The word that readers see.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Refund(Status::Pending) => "refund.pending",
-            Self::Refund(Status::Succeeded) => "refund.succeeded",
-            Self::Refund(Status::Failed) => "refund.failed",
-            Self::Refund(Status::Canceled) => "refund.canceled",
+            Self::Refund(status) => status.event_type(),
             Self::RefundConflict => "refund.conflict",
             Self::RefundAttention => "refund.attention",
             Self::OrderClosed => "order.closed",

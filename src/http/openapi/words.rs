@@ -28,7 +28,7 @@ impl ToSchema for AttentionFilter {}
 pub fn event_type() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(EventKind::ALL.map(EventKind::as_str)))
+        .enum_values(Some(EventKind::all().map(EventKind::as_str)))
         .build()
 }
 
