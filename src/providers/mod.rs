@@ -106,8 +106,40 @@ pub struct System {
     /// The dedup key of a callback where the signature covers a part of the body, as far as its shape
     /// tells; proves nothing.
     pub part_digest: Option<PartDigest>,
+    /// Headers that carry its signature, in lower case; rejected requests are stored with them.
+    pub headers: &'static [&'static str],
+    /// The shapes of its callbacks, for `openapi.json`.
+    pub shapes: &'static [Shape],
     /// How it is played; `None`: it is not.
     pub sandbox: Option<&'static Sandbox>,
+}
+
+/// The shape of one form of a callback, as far as a schema tells. What is inside an authentic body never
+/// rejects it, so only the members that tell the form are required.
+pub struct Shape {
+    /// Its name among the schemas.
+    pub name: &'static str,
+    /// The provider and the form.
+    pub title: &'static str,
+    /// Members that tell the form.
+    pub required: &'static [&'static str],
+    /// Members and what they are.
+    pub members: &'static [(&'static str, Member)],
+    /// A published sample as JSON.
+    pub example: Option<fn() -> String>,
+}
+
+/// What a member of a callback is.
+#[derive(Clone, Copy, Debug)]
+pub enum Member {
+    /// A text.
+    Text,
+    /// This text.
+    Word(&'static str),
+    /// An object with any members.
+    Object,
+    /// Anything.
+    Any,
 }
 
 /// Every system. A new one is a folder here and its line.

@@ -8,18 +8,10 @@ use utoipa::openapi::schema::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::providers::payermax;
+use crate::providers::{Member, SYSTEMS, Shape};
 
 /// A notification of any provider that posts callbacks.
 pub struct ProviderCallback;
-/// `PayerMax`, new generation.
-pub struct PayermaxNew;
-/// `PayerMax`, v2.1.
-pub struct PayermaxV21;
-/// `PayCools`, open-api form.
-pub struct PaycoolsOpenApi;
-/// `PayCools`, flat form.
-pub struct PaycoolsFlat;
 /// The reply of a provider, passed on.
 pub struct RelayedReply;
 /// A refund reported by the `EPay` caller.
@@ -42,74 +34,46 @@ fn object(title: &str, required: &[&str]) -> ObjectBuilder {
     )
 }
 
-/// The published sample of the new generation, as the adapter's own writer makes it.
-pub fn payermax_example() -> Value {
-    serde_json::from_str(&payermax::example()).unwrap_or_default()
+/// Every form of every provider that posts callbacks.
+fn shapes() -> impl Iterator<Item = &'static Shape> {
+    SYSTEMS.iter().flat_map(|system| system.shapes)
+}
+
+/// The schemas of those forms, by name.
+pub fn callbacks() -> impl Iterator<Item = (&'static str, RefOr<Schema>)> {
+    shapes().map(|shape| (shape.name, callback(shape)))
+}
+
+fn callback(shape: &Shape) -> RefOr<Schema> {
+    let members = shape.members.iter();
+    let object = members.fold(object(shape.title, shape.required), |object, member| {
+        let (name, kind) = *member;
+        match kind {
+            Member::Text => object.property(name, text()),
+            Member::Word(word) => object.property(name, text().enum_values(Some([word]))),
+            Member::Any => {
+                object.property(name, ObjectBuilder::new().schema_type(SchemaType::AnyValue))
+            }
+            Member::Object => {
+                let any = AdditionalProperties::FreeForm(true);
+                let inner = ObjectBuilder::new().schema_type(Type::Object);
+                object.property(name, inner.additional_properties(Some(any)))
+            }
+        }
+    });
+    let example = shape.example.and_then(|example| {
+        let example: Value = serde_json::from_str(&example()).ok()?;
+        Some(example)
+    });
+    object.examples(example).into()
 }
 
 impl PartialSchema for ProviderCallback {
     fn schema() -> RefOr<Schema> {
-        let forms = OneOfBuilder::new()
-            .item(Ref::from_schema_name(PayermaxNew::name()))
-            .item(Ref::from_schema_name(PayermaxV21::name()))
-            .item(Ref::from_schema_name(PaycoolsOpenApi::name()))
-            .item(Ref::from_schema_name(PaycoolsFlat::name()));
+        let forms = shapes().fold(OneOfBuilder::new(), |forms, shape| {
+            forms.item(Ref::from_schema_name(shape.name))
+        });
         forms.into()
-    }
-}
-
-impl PartialSchema for PayermaxNew {
-    fn schema() -> RefOr<Schema> {
-        let data = ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
-        let envelope = [
-            "code",
-            "msg",
-            "keyVersion",
-            "appId",
-            "merchantNo",
-            "notifyTime",
-        ];
-        envelope
-            .iter()
-            .fold(
-                object("PayerMax, new", &["notifyType", "data"]),
-                |object, name| object.property(*name, text()),
-            )
-            .property("notifyType", text().enum_values(Some(["REFUND"])))
-            .property("data", data)
-            .examples([payermax_example()])
-            .into()
-    }
-}
-
-impl PartialSchema for PayermaxV21 {
-    fn schema() -> RefOr<Schema> {
-        let status = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        object("PayerMax, v2.1", &["merchantId", "refundId", "status"])
-            .property("merchantId", text())
-            .property("refundId", text())
-            .property("status", status)
-            .into()
-    }
-}
-
-impl PartialSchema for PaycoolsOpenApi {
-    fn schema() -> RefOr<Schema> {
-        object("PayCools, open-api", &["param", "sign"])
-            .property("param", text())
-            .property("sign", text())
-            .into()
-    }
-}
-
-impl PartialSchema for PaycoolsFlat {
-    fn schema() -> RefOr<Schema> {
-        object("PayCools, flat", &["eventName", "sign"])
-            .property("eventName", text())
-            .property("sign", text())
-            .into()
     }
 }
 
@@ -169,10 +133,6 @@ impl PartialSchema for EpayMessage {
 }
 
 impl ToSchema for ProviderCallback {}
-impl ToSchema for PayermaxNew {}
-impl ToSchema for PayermaxV21 {}
-impl ToSchema for PaycoolsOpenApi {}
-impl ToSchema for PaycoolsFlat {}
 impl ToSchema for RelayedReply {}
 impl ToSchema for EpayReport {}
 impl ToSchema for EpayResult {}

@@ -28,7 +28,7 @@ use super::internal::{CALLS, callbacks, endpoints, etag, health, orders, refunds
 use super::openapi;
 use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};
-use bodies::{EpayMessage, PaycoolsFlat, PaycoolsOpenApi, PayermaxNew, PayermaxV21};
+use bodies::EpayMessage;
 use responses::NotModified;
 
 /// Where each call is described; the order is that of the document's tags.
@@ -80,8 +80,7 @@ use responses::NotModified;
     // Named by hand where `orders` asks for unique items, where `responses` builds the answer, and where a
     // schema built by code refers to them.
     components(schemas(
-        orders::PaymentBody, orders::ApplicationBody, Problem, ErrorBody, EpayMessage,
-        PayermaxNew, PayermaxV21, PaycoolsOpenApi, PaycoolsFlat
+        orders::PaymentBody, orders::ApplicationBody, Problem, ErrorBody, EpayMessage
     )),
     modifiers(&Finish)
 )]
@@ -116,6 +115,9 @@ struct Finish;
 impl Modify for Finish {
     fn modify(&self, document: &mut Description) {
         let components = document.components.get_or_insert_default();
+        for (name, schema) in bodies::callbacks() {
+            components.schemas.insert(name.to_owned(), schema);
+        }
         for (name, scheme) in schemes() {
             components.add_security_scheme(name, scheme);
         }

@@ -14,6 +14,7 @@ use crate::http::server::body;
 use crate::http::server::connections::Place;
 use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
+use crate::providers::SYSTEMS;
 use crate::providers::text::printable;
 use crate::rejected::{HEAD_BYTES_MAX, Reason, RejectedRequest};
 use crate::store::LogLimit;
@@ -23,9 +24,8 @@ use crate::telemetry::RejectionLabels;
 static UNSTORED: LogLimit = LogLimit::new();
 /// Lines about requests that nothing serves, which anybody can send.
 static LOST: LogLimit = LogLimit::new();
-/// Headers kept as evidence. Whoever sent them may have made them up.
-const KEPT_HEADERS: [&str; 11] = [
-    "sign",
+/// Headers stored as evidence, with those that carry a signature. The sender may have made them up.
+const KEPT_HEADERS: [&str; 10] = [
     "content-type",
     "content-encoding",
     "content-length",
@@ -197,9 +197,10 @@ async fn sit_out(app: &App, request: &HttpRequest) {
 fn evidence_headers(request: &HttpRequest, why: &str) -> String {
     let mut kept = serde_json::Map::new();
     kept.insert("why".to_owned(), why.into());
-    for name in KEPT_HEADERS {
+    let signatures = SYSTEMS.iter().flat_map(|system| system.headers);
+    for name in signatures.chain(&KEPT_HEADERS) {
         if let Some(value) = evident_header(request, name) {
-            kept.insert(name.to_owned(), value.into());
+            kept.insert((*name).to_owned(), value.into());
         }
     }
     serde_json::Value::Object(kept).to_string()

@@ -43,6 +43,8 @@ pub const SYSTEM: System = System {
     name: caller::PROVIDER,
     account: None,
     part_digest: None,
+    headers: &[],
+    shapes: &[],
     sandbox: Some(&sandbox::SANDBOX),
 };
 

@@ -20,6 +20,8 @@ pub const SYSTEM: System = System {
     name: "nmanagement",
     account: Some(settings::account),
     part_digest: None,
+    headers: &[],
+    shapes: &[],
     sandbox: Some(&sandbox::SANDBOX),
 };
 

@@ -39,6 +39,8 @@ pub const SYSTEM: System = System {
     name: "paycools",
     account: Some(settings::account),
     part_digest: Some(delivery_digest),
+    headers: &[],
+    shapes: wire::SHAPES,
     sandbox: Some(&sandbox::SANDBOX),
 };
 /// Acknowledges the open-api form.

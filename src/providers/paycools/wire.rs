@@ -11,6 +11,25 @@ use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::time::Timestamp;
 use crate::providers::json::Object;
 use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::{Member, Shape};
+
+/// Both forms, for `openapi.json`.
+pub(super) const SHAPES: &[Shape] = &[
+    Shape {
+        name: "PaycoolsOpenApi",
+        title: "PayCools, open-api",
+        required: &["param", "sign"],
+        members: &[("param", Member::Text), ("sign", Member::Text)],
+        example: None,
+    },
+    Shape {
+        name: "PaycoolsFlat",
+        title: "PayCools, flat",
+        required: &["eventName", "sign"],
+        members: &[("eventName", Member::Text), ("sign", Member::Text)],
+        example: None,
+    },
+];
 
 /// What callbacks leave out, because it is the same for all of an account.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ mod sandbox;
 mod settings;
 mod wire;
 
-pub use sandbox::{MERCHANT_NO, example};
+pub use sandbox::MERCHANT_NO;
 
 use std::borrow::Cow;
 
@@ -31,6 +31,8 @@ pub const SYSTEM: System = System {
     name: "payermax",
     account: Some(settings::account),
     part_digest: None,
+    headers: &[SIGN_HEADER],
+    shapes: wire::SHAPES,
     sandbox: Some(&sandbox::SANDBOX),
 };
 /// Acknowledges a callback of the new generation.

@@ -114,7 +114,7 @@ fn body_v21(sample: &Sample<'_>) -> Body {
 }
 
 /// The published sample of the new generation, for `openapi.json`.
-pub fn example() -> String {
+pub(super) fn example() -> String {
     let sample = Sample {
         app_id: Some("3b242b56a8b64274bcc37dac281120e3"),
         refund_no: "R1642411016202",

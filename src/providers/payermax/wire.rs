@@ -9,9 +9,41 @@ use crate::domain::money::{Amount, DECIMALS_MAX, Money};
 use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::{Member, Shape as BodyShape};
 
 /// The only `notifyType` that is about refunds.
 const NOTIFY_TYPE: &str = "REFUND";
+
+/// Both generations, for `openapi.json`.
+pub(super) const SHAPES: &[BodyShape] = &[
+    BodyShape {
+        name: "PayermaxNew",
+        title: "PayerMax, new",
+        required: &["notifyType", "data"],
+        members: &[
+            ("code", Member::Text),
+            ("msg", Member::Text),
+            ("keyVersion", Member::Text),
+            ("appId", Member::Text),
+            ("merchantNo", Member::Text),
+            ("notifyTime", Member::Text),
+            ("notifyType", Member::Word(NOTIFY_TYPE)),
+            ("data", Member::Object),
+        ],
+        example: Some(super::sandbox::example),
+    },
+    BodyShape {
+        name: "PayermaxV21",
+        title: "PayerMax, v2.1",
+        required: &["merchantId", "refundId", "status"],
+        members: &[
+            ("merchantId", Member::Text),
+            ("refundId", Member::Text),
+            ("status", Member::Any),
+        ],
+        example: None,
+    },
+];
 
 /// What a body is, as far as its shape tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,8 @@ pub const SYSTEM: System = System {
     name: "quickpay",
     account: Some(settings::account),
     part_digest: None,
+    headers: &[],
+    shapes: &[],
     sandbox: Some(&sandbox::SANDBOX),
 };
 

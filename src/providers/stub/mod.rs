@@ -17,6 +17,8 @@ pub const SYSTEM: System = System {
     name: "stub",
     account: Some(settings::account),
     part_digest: None,
+    headers: &[SIGN_HEADER],
+    shapes: &[],
     sandbox: None,
 };
 const SIGN_HEADER: &str = "stub-sign";
