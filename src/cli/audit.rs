@@ -16,16 +16,16 @@ use crate::store::{Inspection, StoreError, StoreUrl};
 
 /// Proves the promises of the service over its store, in use or stopped; exit 0 if all hold, 1 if not
 ///
-/// Only reads: takes no lock and may run beside the service.
+/// Only reads: takes no lock and may run next to the service.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver audit --config refunds.toml
   refund-receiver audit --config refunds.toml --acked acked.jsonl --json
 
---acked takes one JSON object a line, written by whoever sent the callback after the answer of success:
+--acked takes one JSON object a line, written by the sender of the callback after the answer of success:
   {\"provider\":\"payermax\",\"account\":\"main\",\"refund_no\":\"R-1\",\"sha256\":\"<hex of SHA-256 of the body>\"}
 
-What each rule says, and why something may be skipped, stands in docs/durability.md.")]
+What each rule says, and why something may be skipped, is in docs/durability.md.")]
 pub struct Audit {
     /// The TOML file
     #[arg(long, value_name = "FILE")]
@@ -70,7 +70,7 @@ impl Audit {
     }
 }
 
-/// Audits a store; once more where a service began to use it meanwhile.
+/// Audits a store; once more where a service began to use it during that.
 pub fn audit_store(url: &StoreUrl, means: AuditInputs<'_>) -> Result<Report, StoreError> {
     loop {
         let mut inspection = Inspection::open(url)?;

@@ -60,7 +60,7 @@ pub(super) struct Service {
     /// The internal listener
     #[arg(long, default_value = "http://127.0.0.1:8081", value_parser = http_url)]
     url: String,
-    /// Where the token stands: `env:NAME` or `file:PATH`
+    /// Where the token is: `env:NAME` or `file:PATH`
     #[arg(long, value_name = "SOURCE")]
     token: String,
 }

@@ -1,4 +1,4 @@
-//! `evidence`: what was refused, and why. Reads the file of refused requests beside a running service.
+//! `evidence`: what was rejected, and why. Reads the file of rejected requests next to a running service.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::domain::time::Timestamp;
 use crate::rejected;
 use crate::rejected::{EvidenceFilter, Reason, StoredRequest};
 
-/// Refused requests that are listed at most.
+/// Rejected requests that are listed at most.
 const LIMIT_MAX: i64 = 10_000;
 
-/// Shows refused requests, and what would have to be different for them to be taken
+/// Shows rejected requests, and what would have to be different for them to be accepted
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver evidence list --config refunds.toml
@@ -40,7 +40,7 @@ enum Command {
     Show(Show),
 }
 
-/// Lists refused requests, the newest first
+/// Lists rejected requests, the newest first
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver evidence list --config refunds.toml
@@ -53,7 +53,7 @@ struct List {
     /// Not earlier than this (RFC 3339)
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// Refused for this
+    /// Rejected for this
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::as_str)))]
     reason: Option<String>,
     /// Sent to a path that begins so
@@ -67,7 +67,7 @@ struct List {
     output: Format,
 }
 
-/// Shows one refused request whole, with a diagnosis of its signature
+/// Shows one rejected request whole, with a diagnosis of its signature
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   refund-receiver evidence show 17 --config refunds.toml
@@ -162,7 +162,7 @@ fn examine(config: &Config, kept: &StoredRequest) -> anyhow::Result<Diagnosis> {
     ))
 }
 
-/// The headers that were kept, and `why`.
+/// The headers that were stored, and `why`.
 fn headers(kept: &StoredRequest) -> HashMap<String, String> {
     serde_json::from_str(&kept.headers).unwrap_or_default()
 }
@@ -223,7 +223,7 @@ fn print_whole(kept: &StoredRequest, diagnosis: &Diagnosis) {
     }
 }
 
-/// What anybody may have sent, without what could play tricks on a terminal.
+/// What an unknown sender sent, without what could play tricks on a terminal.
 fn shown_body(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let plain = |c: char| {

@@ -1,5 +1,5 @@
-//! `explain`: why a notification had the effect that it had. Asks a running service, or reads the store
-//! beside it; both give the same answer.
+//! `explain`: why a callback had the effect that it had. Asks a running service, or reads the store
+//! next to it; both give the same answer.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,10 +18,10 @@ use crate::explain::Findings;
 use crate::outbound::client::{Client, http_url};
 use crate::store::{Inspection, Snapshot, StoreError};
 
-/// Notifications that are listed at once. They are listed with their bodies, of up to 64 KiB each.
+/// Most callbacks that are listed at once. They are listed with their bodies, of up to 64 KiB each.
 const PAGE: u32 = 50;
 
-/// Explains a notification: which key, which rule, what it says, what it did and why
+/// Explains a callback: which key, which rule, what it says, what it did and why
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver explain cb_0199ebf0-04d4-79de-a645-9ca09745a1a7 --config refunds.toml
@@ -31,7 +31,7 @@ const PAGE: u32 = 50;
 With --url the token needs the scope callbacks:read. With --config the store is read beside the service,
 which may be running or not.")]
 pub struct Explain {
-    /// A notification (cb_…), or a refund (rf_…) for all of its notifications
+    /// A callback (cb_…), or a refund (rf_…) for all of its callbacks
     id: String,
     /// The internal listener of a running service
     #[arg(
@@ -116,7 +116,7 @@ fn bearer(source: &str) -> anyhow::Result<String> {
     token.context("--token must be env:NAME or file:PATH, not the token itself")?
 }
 
-/// Reads the store beside the service.
+/// Reads the store of a running service.
 fn beside(config: &Config, subject: &Subject) -> anyhow::Result<Vec<Value>> {
     let mut inspection = Inspection::open(&config.store)?;
     let ids = match *subject {
@@ -133,7 +133,7 @@ fn beside(config: &Config, subject: &Subject) -> anyhow::Result<Vec<Value>> {
     Ok(explained)
 }
 
-/// Every notification of a refund; none where there is no such refund.
+/// Every callback of a refund; none where there is no such refund.
 fn callbacks_of(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Vec<CallbackId>, StoreError> {
     let mut ids = Vec::new();
     let Some((refund, _)) = snapshot.refund(id)? else {
@@ -167,7 +167,7 @@ impl Asked<'_> {
             .collect()
     }
 
-    /// Every notification of a refund; none where there is no such refund.
+    /// Every callback of a refund; none where there is no such refund.
     fn callbacks_of(&self, id: RefundId) -> anyhow::Result<Vec<String>> {
         let first = format!("/v1/refunds/{id}/callbacks?limit={PAGE}");
         let (mut ids, mut path) = (Vec::new(), first.clone());
@@ -214,7 +214,7 @@ fn print_table(one: &Value) {
     };
     let money = format!("{} {}", plain(&claim["amount"]), plain(&claim["currency"]));
     let rows = [
-        ("notification", plain(&one["id"])),
+        ("callback", plain(&one["id"])),
         (
             "account",
             format!("{}/{}", plain(&one["provider"]), plain(&one["account"])),
@@ -243,7 +243,7 @@ fn print_table(one: &Value) {
         ("status", moved),
         ("acknowledged by", plain(&why["acknowledgement"])),
         ("refund", plain(&one["refund"]["id"])),
-        ("stands at", plain(&one["refund"]["status"])),
+        ("status now", plain(&one["refund"]["status"])),
         ("close-out", close_out(&one["refund"]["closeout"])),
     ];
     for (name, value) in rows {

@@ -23,7 +23,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// A folder that stays; one with an earlier demo in it is refused.
+    /// A folder that stays; one with an earlier demo in it is rejected.
     pub fn kept(path: &Path) -> anyhow::Result<Self> {
         make(path, true).with_context(|| format!("cannot make {}", path.display()))?;
         let is_used = path.join("refunds.db").exists();

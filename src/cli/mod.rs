@@ -1,5 +1,5 @@
 //! The commands. Results go to stdout, errors to stderr, one line each; exit codes:
-//! 0 done, 1 failed or refused, 2 wrong usage or config, 3 the store cannot be used.
+//! 0 done, 1 failed or rejected, 2 wrong usage or config, 3 the store cannot be used.
 
 mod audit;
 mod backup;

@@ -16,7 +16,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format asked for, where `--json` stands for one of them.
+    /// The format asked for, where `--json` means one of them.
     pub fn or_json(self, is_json: bool) -> Self {
         if is_json { Self::Json } else { self }
     }

@@ -19,7 +19,7 @@ changes nothing (exit 1). What needs a restart is named.")]
 pub struct Reload {
     #[command(flatten)]
     service: Service,
-    /// How to print what came of it
+    /// How to print the result
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
 }

@@ -22,10 +22,10 @@ use crate::store::{Inspection, Lane, Restored, Store, StoreError, StoreUrl};
 
 /// Puts a backup in the place of the store; or checks that one can be restored
 ///
-/// --from takes the store's lock, so a running service is refused. The backup is copied, checked and brought
+/// --from takes the store's lock, so a running service is in its way. The backup is copied, checked and brought
 /// to disk before anything moves; then the old files get other names, nothing is deleted, and the feed gets a
-/// new epoch, by which its readers notice. Cut off in the middle, the same command does it again. The page with
-/// all steps, PostgreSQL included: docs/restore.md.
+/// new epoch, by which its readers notice. After an interruption the same command does it again. The page
+/// with all steps, PostgreSQL included: docs/restore.md.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver restore --check /backup/refunds-2026-01-31.db

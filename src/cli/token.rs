@@ -46,7 +46,7 @@ struct Create {
     /// What it may do, with commas between
     #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPES")]
     scopes: Vec<Scope>,
-    /// After how long it is refused, such as 90d or 12h; never if absent
+    /// After how long it expires, such as 90d or 12h; never if absent
     #[arg(long, value_parser = life, value_name = "TIME")]
     expires_in: Option<Duration>,
     /// How often it may ask, such as 100/s or 600/m; as often as it likes if absent
@@ -73,7 +73,7 @@ impl Create {
         match self.output {
             Format::Table => {
                 output::line(token);
-                output::line("\n# For the config; what stands above is not shown again.");
+                output::line("\n# For the config; what is above is not shown again.");
                 output::line(block.trim_end());
             }
             Format::Json => output::line(

@@ -135,7 +135,7 @@ impl Verify {
         }))
     }
 
-    /// Judged as at the time it was signed: who asks offline asks later.
+    /// Judged as at the time it was signed: an offline check is always later.
     fn relay(&self) -> anyhow::Result<Verdict> {
         let sign = self.sign.as_deref().context("--sign is missing")?;
         let id = self.id.as_deref().context("--id is missing")?;
@@ -181,12 +181,12 @@ fn relayed(signed_at: jiff::Timestamp, now: jiff::Timestamp) -> String {
     if away.abs() <= RELAY_SECONDS {
         return verified();
     }
-    format!("verified; signed at {signed_at}, so that a running service would refuse it by now")
+    format!("verified; signed at {signed_at}, so that a running service would reject it by now")
 }
 
 /// The body with another signature in it. Values keep their spelling, because it is signed.
 fn with_sign(body: &[u8], sign: &str) -> Result<Vec<u8>, String> {
-    // Nothing that the adapter would refuse may be tidied up on the way to it.
+    // Nothing that the adapter would reject may be tidied up on the way to it.
     Object::parse(body).map_err(|error| error.to_string())?;
     let members = serde_json::from_slice::<std::collections::BTreeMap<String, Box<RawValue>>>(body);
     let mut members = members.map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Which members each provider's account takes, needs and refuses.
+//! Which members each provider's account takes, needs and rejects.
 
 use super::*;
 use crate::crypto::SuffixSecret;
@@ -33,7 +33,7 @@ fn section(provider: &str, members: &str) -> AccountSection {
     .unwrap()
 }
 
-/// What comes of an account with these members, and the keys that have a problem.
+/// The adapter of an account with these members, and the keys that have a problem.
 fn account(provider: &str, members: &str) -> (Option<Adapter>, Vec<String>) {
     let mut checker = checker();
     let section = section(provider, members);

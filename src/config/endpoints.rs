@@ -98,7 +98,7 @@ impl Checker {
         })
     }
 
-    /// Its address, written plainly or kept elsewhere because it holds a key.
+    /// Its address, written plainly or read from elsewhere because it holds a key.
     fn endpoint_url(&mut self, key: &str, text: &str, allow_private: bool) -> Option<EndpointUrl> {
         let key = format!("{key}.url");
         let resolved = self.secret(&key, text)?;

@@ -1,4 +1,4 @@
-//! The shape of the file. Unknown keys are refused: a misspelt guard must not be a missing one.
+//! The shape of the file. Unknown keys are rejected: a misspelt guard must not be a missing one.
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU16, NonZeroU64};

@@ -68,7 +68,7 @@ impl Shown {
     }
 }
 
-/// The address of a store without its secrets, in whatever place of it they stand.
+/// The address of a store without its secrets, in whatever part of it they are.
 fn store_url(text: &str) -> String {
     let (text, fragment) = cut(text, '#');
     let (address, query) = cut(text, '?');

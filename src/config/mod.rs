@@ -1,5 +1,5 @@
 //! The config: one TOML file, overridden by the environment, checked as a whole before anything
-//! starts. What comes out of here is ready to use: keys parsed, paths made absolute, secrets read.
+//! starts. The result is ready to use: keys parsed, paths made absolute, secrets read.
 //!
 //! Nothing that guards has a default: no key, no token, no start.
 
@@ -56,7 +56,7 @@ const EVIDENCE: &str = "refund-receiver.evidence.db";
 /// Time between two signs of life on a quiet stream, where the config does not say: half of what
 /// proxies usually allow.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Time after which a reader that takes nothing of what is sent is cut, where the config does not say.
+/// Time after which a reader that reads nothing is disconnected, where the config does not say.
 const STALLED: Duration = Duration::from_secs(30);
 
 /// One thing that is wrong, in one line that names the key.
@@ -90,11 +90,11 @@ impl fmt::Display for Problem {
 pub struct FeedSettings {
     /// Time between two signs of life on a quiet stream.
     pub heartbeat: Duration,
-    /// Time after which a reader that takes nothing of what is sent is cut.
+    /// Time after which a reader that reads nothing is disconnected.
     pub stalled: Duration,
 }
 
-/// From when on a provider's key is believed no more.
+/// When a provider's key expires.
 #[derive(Clone, Debug)]
 pub struct KeyEnd {
     /// The system.
@@ -117,7 +117,7 @@ pub struct Config {
     pub store: StoreUrl,
     /// How long a start waits for a database server that is away.
     pub wait_at_start: Duration,
-    /// Where evidence of refused requests lies.
+    /// Where evidence of rejected requests is.
     pub evidence: PathBuf,
     /// How long close-outs are tried.
     pub retry: RetryPolicy,
@@ -204,7 +204,7 @@ impl Checker {
         }
         let store = self.store(&file.store);
         let epay = file.epay.as_ref().map(|section| self.epay(section));
-        // Without a section there is nobody to ask how long, but what an earlier one left is still tried.
+        // Without a section the default holds: close-outs of an earlier one are still retried.
         let retry_for = file.epay.as_ref().map_or(RETRY_FOR, |epay| {
             self.seconds("epay.retry_for_seconds", epay.retry_for_seconds, RETRY_FOR)
         });
@@ -279,7 +279,7 @@ impl Checker {
         )
     }
 
-    /// A permission; what nobody gives is not given.
+    /// A permission; absent means no.
     fn permission(&mut self, key: impl Into<String>, given: Option<Text<bool>>) -> bool {
         given.map_or_else(
             || {

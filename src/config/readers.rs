@@ -29,7 +29,7 @@ pub enum Scope {
     EventsRead,
     /// Register orders.
     OrdersWrite,
-    /// See raw notifications.
+    /// See raw callbacks.
     CallbacksRead,
     /// Operate the service.
     Operate,
@@ -123,7 +123,7 @@ pub struct Reader {
     pub token: TokenDigest,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// From when on its token is refused; `None`: never.
+    /// When its token expires; `None`: never.
     pub expires_at: Option<Timestamp>,
     /// How often it may ask; `None`: as often as it likes.
     pub rate_limit: Option<RateLimit>,

@@ -35,7 +35,7 @@ impl Secret {
         Ok(Self(SecretString::from(clean(&value)?)))
     }
 
-    /// Whether it stands elsewhere than in the config itself.
+    /// Whether the config only names where it is.
     pub fn is_elsewhere(text: &str) -> bool {
         text.starts_with("env:") || text.starts_with("file:")
     }
@@ -52,7 +52,7 @@ impl Secret {
 }
 
 /// The secret without what a file or a shell has put around it: a byte order mark before it, line breaks
-/// behind it. What else cannot be a part of it is refused, because a secret that cannot be sent guards in
+/// behind it. What else cannot be a part of it is rejected, because a secret that cannot be sent guards in
 /// vain. The error is a fragment that follows the name of the place.
 pub fn clean(text: &str) -> Result<&str, String> {
     let secret = text.strip_prefix('\u{feff}').unwrap_or(text);

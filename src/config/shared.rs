@@ -47,7 +47,7 @@ impl Checker {
         });
     }
 
-    /// Refuses what two places have in common and nothing tells apart.
+    /// Rejects what two sections have in common and nothing tells apart.
     pub(super) fn check_shared(&mut self, accounts: &[AccountSection], registry: &mut Registry) {
         let held = std::mem::take(&mut self.held);
         for (index, this) in held.iter().enumerate() {
@@ -101,7 +101,7 @@ impl Checker {
             )),
             Some(Apart::Never(instead)) => {
                 let what = format!(
-                    "{same}, and nothing tells their messages apart: each would believe what is meant \
+                    "{same}, and nothing tells their callbacks apart: each would accept what is meant \
                      for the other; {instead}"
                 );
                 self.note(&this.key, what);

@@ -1,5 +1,5 @@
 //! JSON as strictly as money needs it: one object, no key twice at any depth, bounded nesting,
-//! nothing behind it, and numbers kept as the digits that were sent.
+//! nothing behind it, and numbers as the digits that were sent.
 //!
 //! serde's own types take the last of two equal keys, turn arrays into structs and large numbers
 //! into floating point; each of those would let signed bytes mean two things.
@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Levels of objects and arrays; documented notifications have two.
+/// Levels of objects and arrays; documented callbacks have two.
 const DEPTH_MAX: usize = 16;
 
 /// Why bytes are not taken as a JSON object; a lower-case fragment.

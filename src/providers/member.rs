@@ -18,8 +18,8 @@ pub(super) struct NumberRule {
     pub chars_max: usize,
     /// Whether its absence is a flaw.
     pub is_always_sent: bool,
-    /// Whether a JSON number is taken, too: of digits alone, because `1e3` and `1000` are one number to JSON and
-    /// two to us.
+    /// Whether a JSON number is taken, too: of digits alone, because `1e3` and `1000` are one number to JSON
+    /// and two to us.
     pub may_be_digits: bool,
 }
 
@@ -53,7 +53,7 @@ impl NumberRule {
 /// Reads the members of one object; notes those that cannot be used.
 pub(super) struct Members<'o, 'a> {
     object: &'o Object<'a>,
-    /// What stands before the name of each in our notes.
+    /// Prefix of each name in our notes.
     within: &'static str,
     unreadable: Vec<Unreadable>,
 }
@@ -116,8 +116,8 @@ impl<'o, 'a> Members<'o, 'a> {
         self.noted(name, read, rule.is_always_sent)
     }
 
-    /// An amount, as text or as a JSON number; `read` knows its unit. Where it is not needed, nothing at all is as
-    /// good as none.
+    /// An amount, as text or as a JSON number; `read` knows its unit. Where it is not needed, nothing at all
+    /// is as good as none.
     pub(super) fn amount(
         &mut self,
         name: &str,
@@ -154,8 +154,8 @@ impl<'o, 'a> Members<'o, 'a> {
         }
     }
 
-    /// The claim with all that was noted. Only a success needs its money; no outcome needs any other member that was
-    /// read here, so whatever else cannot be used is left out, with a question.
+    /// The claim with all that was noted. Only a success needs its money; no outcome needs any other member
+    /// that was read here, so whatever else cannot be used is left out, with a question.
     pub(super) fn judged(self, claim: Claim) -> Claim {
         let has_succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
         let outcome = if has_succeeded && claim.money.is_none() {

@@ -1,8 +1,9 @@
-//! The systems that speak with us: one folder each, all of the same shape (`mod.rs` verifies and
-//! acknowledges, `wire.rs` reads the provider's own JSON, `sample.rs` makes signed examples).
+//! The systems that report refunds, one folder each with files of the same names: `mod` verifies and
+//! acknowledges, `wire` reads the provider's JSON, `signature` is there where it needs more than a key ring,
+//! `settings` checks an account's section, `sandbox` plays the provider. [`SYSTEMS`] lists them.
 //!
-//! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]; nothing else leaves this
-//! room, and nobody outside it can build a `VerifiedClaim`.
+//! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]. Only this module can build a
+//! `VerifiedClaim`.
 
 pub mod epay;
 pub mod json;
@@ -42,7 +43,7 @@ pub struct Request<'a> {
     pub now: jiff::Timestamp,
 }
 
-/// Why a request is not taken as a notification.
+/// Why a request is not accepted as a callback.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Not the JSON that this provider sends; found before any signature work.
@@ -53,7 +54,7 @@ pub enum Rejection {
     Unauthorized(String),
 }
 
-/// What a verified notification is about.
+/// What a verified callback is about.
 #[derive(Debug)]
 pub enum About {
     /// A refund: what it says, with the proof.
@@ -62,7 +63,7 @@ pub enum About {
     SomethingElse,
 }
 
-/// A verified notification and how its sender wants to be answered.
+/// A verified callback and how its sender wants to be answered.
 #[derive(Debug)]
 pub struct Notice {
     /// What it is about.
@@ -71,7 +72,7 @@ pub struct Notice {
     pub acknowledgement: &'static str,
 }
 
-/// A kind of notification, for explanations.
+/// A kind of callback, for explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
     /// What the provider calls it.
@@ -183,12 +184,12 @@ pub struct Signer {
     pub not_after: Option<jiff::Timestamp>,
 }
 
-/// How a request reached us, beside what is signed.
+/// How a request reached us, besides what is signed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arrival<'a> {
     /// The peer's own address.
     pub peer: Option<IpAddr>,
-    /// What stands in the path behind the account.
+    /// The part of the path behind the account.
     pub path_secret: Option<&'a str>,
 }
 
@@ -213,7 +214,7 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// From now on only what names its audience in full is believed: another account has the same key.
+    /// From now on only what names its audience in full is accepted: another account has the same key.
     fn be_strict(&mut self) {}
 
     /// Which of its forms these bytes have; proves nothing.
@@ -223,10 +224,10 @@ pub trait Provider: Send + Sync {
     fn signed(&self, request: &Request<'_>) -> Option<Signed>;
 
     /// The key that made this signature, at whatever time it counts. Says nothing about what is signed
-    /// and for whom: for finding out why a request was refused, never for taking one.
+    /// and for whom: for finding out why a request was rejected, never for taking one.
     fn signer(&self, signed: &Signed) -> Option<Signer>;
 
-    /// Names of the headers that are kept beside the body.
+    /// Names of the headers that are stored with the body.
     fn kept_headers(&self) -> &'static [&'static str];
 
     /// Whether it still has the key or secret of this id, so that what that once verified can be
@@ -258,7 +259,7 @@ impl Registry {
         self.callbacks.add(account, provider)
     }
 
-    /// Verifies a notification for the account of its path.
+    /// Verifies a callback for the account of its path.
     pub fn verify(
         &self,
         provider: &str,
@@ -281,7 +282,7 @@ impl Registry {
             .any(|(_, adapter)| adapter.has_secret_path())
     }
 
-    /// Makes an account believe only what names its audience in full.
+    /// Makes an account accept only what names its audience in full.
     pub fn be_strict(&mut self, provider: &str, account: &str) {
         let accounts = self.callbacks.0.iter_mut();
         let named = |known: &Account| known.provider == provider && known.name == account;
@@ -343,7 +344,7 @@ impl Registry {
     }
 }
 
-/// Accounts and what stands behind each. There are few, so a list is searched.
+/// Accounts, each with its adapter. There are few, so a list is searched.
 struct Accounts<T>(Vec<(Account, T)>);
 
 impl<T> Default for Accounts<T> {
@@ -395,7 +396,7 @@ mod tests {
 
     use super::*;
 
-    /// Refuses everything, and counts how often it was asked.
+    /// Rejects everything, and counts how often it was asked.
     struct Counting(Arc<AtomicUsize>);
 
     impl Provider for Counting {

@@ -4,7 +4,7 @@
 //! secret is checked over the raw bytes before anything in them is read. The refund number of the
 //! path is outside the signature; a message (its id and its bytes) counts once over all accounts, so a
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
-//! refused as evidence for this one.
+//! rejected for this one.
 
 use super::text::printable;
 use super::{Form, Rejection, Request, VerifiedClaim};
@@ -51,7 +51,7 @@ fn why(error: WebhookSignatureError, message: &WebhookMessage<'_>, now: jiff::Ti
 
 /// A provider whose replies are relayed.
 pub trait RelayedProvider: Send + Sync {
-    /// Reads what the reply says about the refund. Only JSON that is no object is refused; what is
+    /// Reads what the reply says about the refund. Only JSON that is no object is rejected; what is
     /// missing or malformed inside makes the claim unclear.
     fn read(&self, refund_no: &ExternalId, body: &[u8]) -> Result<Claim, Rejection>;
 }
@@ -93,7 +93,7 @@ impl RelayAccount {
         ))
     }
 
-    /// Names of the headers that are kept beside the body.
+    /// Names of the headers that are stored with the body.
     pub fn kept_headers(&self) -> &'static [&'static str] {
         &[
             ID_HEADER,

@@ -218,10 +218,10 @@ impl AccountSettings<'_> {
         if self.section.allow_test_key.is_some_and(|allowed| allowed.0) {
             let key = self.context.key(name);
             self.context.warn(format!(
-                "{key}: is the published test key of `trigger`: anybody can sign with it"
+                "{key}: is the published test key of `trigger`: everyone can sign with it"
             ));
         } else {
-            let what = "is the published test key of `trigger`, with which anybody can sign; give the \
+            let what = "is the published test key of `trigger`, with which everyone can sign; give the \
                         provider's own key, or set allow_test_key = true for an account of a test";
             self.note(name, what);
         }

@@ -2,7 +2,7 @@
 
 use crate::domain::text::is_deceptive;
 
-/// Characters kept of a free text; the whole stands in the stored body.
+/// Most characters of a free text; the stored body holds all of it.
 const CHARS_MAX: usize = 256;
 
 /// Cuts a free text and replaces what could not be stored on every engine (NUL) or could fool a

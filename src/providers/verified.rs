@@ -1,10 +1,10 @@
-//! The proof type: a claim that some key or token of the account stands behind.
+//! The proof type: a claim that a key or token of the account proves.
 
 use super::relay::message_key;
 use crate::crypto;
 use crate::domain::claim::{Claim, DeliveryKey};
 
-/// What an authentic notification says. Only adapters can build one, and only after verification.
+/// What an authentic callback says. Only adapters can build one, and only after verification.
 #[derive(Debug)]
 pub struct VerifiedClaim {
     claim: Option<Claim>,
@@ -39,8 +39,8 @@ impl VerifiedClaim {
         }
     }
 
-    /// A proof over a part of the body. What came beside that part is not proven, so it makes no new
-    /// delivery: otherwise one recorded notification could be sent again in endless variants.
+    /// A proof over a part of the body. What is outside of that part is not proven, so it makes no new
+    /// delivery: otherwise one recorded callback could be sent again in endless variants.
     pub(super) fn of_part(claim: Claim, key_id: &str, part: SignedPart<'_>, body: &[u8]) -> Self {
         Self {
             claim: Some(claim),
@@ -54,7 +54,7 @@ impl VerifiedClaim {
 
     /// A relayed message: the same id with the same bytes is the same delivery, whatever path it comes
     /// on. An id that comes with other bytes is another message: those bytes are signed, too, and an
-    /// answer of success promises that they are kept.
+    /// answer of success promises that they are stored.
     pub(super) fn of_message(claim: Claim, key_id: &str, message_id: &str, body: &[u8]) -> Self {
         Self {
             claim: Some(claim),
@@ -68,7 +68,7 @@ impl VerifiedClaim {
         self.claim.as_ref()
     }
 
-    /// What it says, who stands behind it, and what makes two deliveries the same one.
+    /// What it says, whose key proves it, and what makes two deliveries the same one.
     pub fn into_parts(self) -> (Option<Claim>, String, DeliveryKey) {
         (self.claim, self.key_id, self.delivery_key)
     }

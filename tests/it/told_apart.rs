@@ -194,7 +194,7 @@ fn the_published_test_key_needs_a_word_of_its_own_and_secrets_have_no_white_spac
     let refused = said(&config(""), 2);
     assert!(refused.contains("allow_test_key"), "{refused}");
     assert!(refused.contains("accounts[0].public_keys[0]"), "{refused}");
-    assert!(said(&config("allow_test_key = true"), 0).contains("anybody can sign"));
+    assert!(said(&config("allow_test_key = true"), 0).contains("everyone can sign"));
     said(&config("allow_test_key = false"), 2);
 
     for (content, code) in [("a-good-token-of-epay\n", 0), (" a-good-token-of-epay", 2)] {

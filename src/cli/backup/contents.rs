@@ -14,7 +14,7 @@ use crate::providers::Registry;
 use crate::store::{Counts, Inspection, Snapshot, StoreError, StoreUrl};
 
 /// Said of a copy that was not audited.
-const NOT_AUDITED: &str = "\nthe pages are sound; not audited: that each notification verifies and took effect once is not \
+const NOT_AUDITED: &str = "\nthe pages are sound; not audited: that each callback verifies and took effect once is not \
      proven. `restore --check FILE --config FILE` proves it, on any machine";
 
 /// What was found in a file that is a whole store.

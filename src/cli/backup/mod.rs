@@ -1,4 +1,4 @@
-//! `backup`: one file that holds the whole store as it was at one moment, made beside the running service
+//! `backup`: one file that holds the whole store as it was at one moment, made while the service runs
 //! and not believed until it has been audited. Decided in `docs/adr/0011-backup.md`.
 
 pub mod contents;
@@ -29,7 +29,7 @@ const PROGRESS_MS: i64 = 2_000;
 const PAGE_BYTES: u64 = 4_096;
 const MEBIBYTE: u64 = 1_024 * 1_024;
 
-/// Copies the store, beside the running service, into one new file, and audits the copy
+/// Copies the store, while the service runs, into one new file, and audits the copy
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   refund-receiver backup --config refunds.toml --to /backup/refunds-2026-01-31.db

@@ -1,6 +1,6 @@
 //! What is tried with every form that is signed by the provider itself.
 
-use super::stage::{NOTHING, REFUSED, Stage};
+use super::stage::{NOTHING, Stage, UNAUTHORIZED};
 use super::table::Seen;
 use crate::domain::claim::Status;
 use crate::outbound::client::Answer;
@@ -37,7 +37,7 @@ pub fn play(player: &Player, stage: &mut Stage) -> anyhow::Result<()> {
             stored,
         ),
         ("the same again", &good, number, &acknowledged, stored),
-        ("tampered", &tampered, FORGED, REFUSED, NOTHING),
+        ("tampered", &tampered, FORGED, UNAUTHORIZED, NOTHING),
         (
             "contradicting: failed",
             &contradiction,

@@ -61,7 +61,7 @@ pub struct Demo {
     output: Format,
 }
 
-/// Sends everything that one form can send, and notes what came of it.
+/// Sends everything that one form can send, and notes the outcome.
 fn play(player: &Player, stage: &mut Stage) -> anyhow::Result<()> {
     match player.form.write {
         Write::Header { .. } | Write::Inside { .. } | Write::Digest { .. } => {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn demos_that_start_together_get_ports_of_their_own() {
-        // A port that was free a moment ago stands for the usual one.
+        // A port that was free a moment ago is taken as the usual one.
         let any = SocketAddr::new(LISTEN[0].ip(), 0);
         let usual = TcpListener::bind(any).unwrap().local_addr().unwrap();
         let sockets = [(); 3].map(|()| usual_or_any_port(usual).unwrap());

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::stage::{NOTHING, REFUSED, Stage};
+use super::stage::{NOTHING, Stage, UNAUTHORIZED};
 use super::table::Seen;
 use crate::crypto::WebhookSecret;
 use crate::domain::claim::Status;
@@ -43,7 +43,7 @@ pub fn play(player: &Player, stage: &mut Stage) -> anyhow::Result<()> {
     let what = "its id replayed for another refund";
     send(player, stage, what, &replayed, "REPLAYED", expected)?;
 
-    let rejected = || Seen::new(REFUSED, NOTHING);
+    let rejected = || Seen::new(UNAUTHORIZED, NOTHING);
     let mut tampered = sign(player, 6, "FORGED", succeeded)?;
     tampered.body.push(b' ');
     send(player, stage, "tampered", &tampered, "FORGED", rejected())?;

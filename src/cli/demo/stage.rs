@@ -7,8 +7,8 @@ use super::table::{Row, Seen};
 use crate::outbound::client::{Answer, Client};
 use crate::sandbox::SignedRequest;
 
-/// What the public listener says to everybody who could not prove who they are.
-pub const REFUSED: &str = r#"401 {"error":"unauthorized"}"#;
+/// The answer of the public listener to what is not proven.
+pub const UNAUTHORIZED: &str = r#"401 {"error":"unauthorized"}"#;
 /// What is stored of those.
 pub const NOTHING: &str = "nothing";
 /// How long a close-out that waits for its order may take once the order is there, in events and

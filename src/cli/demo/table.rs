@@ -1,4 +1,4 @@
-//! What was seen beside what was expected.
+//! What was seen next to what was expected.
 
 use serde_json::json;
 

@@ -31,7 +31,7 @@ pub struct Load {
     unexpected: Mutex<Option<String>>,
 }
 
-/// What came of one callback.
+/// The answer to one callback.
 enum Outcome {
     Acked(Acked),
     /// No answer, or "try again": it may be stored or not.
@@ -52,7 +52,7 @@ impl Load {
         })
     }
 
-    /// Sends from this many connections until `stop` is set or nobody answers any more.
+    /// Sends from this many connections until `stop` is set or the service no longer answers.
     pub fn send(&self, public: &str, connections: usize, stop: &AtomicBool) {
         std::thread::scope(|scope| {
             for _ in 0..connections {

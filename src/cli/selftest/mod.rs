@@ -74,7 +74,7 @@ impl Selftest {
                 output::error(format!("warning: {error:#}"));
             }
         } else {
-            output::error(format!("everything is kept in {}", self.dir.display()));
+            output::error(format!("everything is left in {}", self.dir.display()));
         }
         match result {
             Ok(rounds) => {

@@ -33,9 +33,9 @@ pub struct Round {
     pub killed_after_ms: u64,
     /// Answers of success in this round; repeats are answered so, too.
     pub answers: u64,
-    /// Notifications that were acknowledged for the first time in this round.
+    /// Callbacks that were acknowledged for the first time in this round.
     pub acked: u64,
-    /// Notifications that the store gained in this round; some got no answer before the kill.
+    /// Callbacks that the store gained in this round; some got no answer before the kill.
     pub stored: u64,
     /// Of everything acknowledged so far: not there, or counted less often.
     pub lost: u64,

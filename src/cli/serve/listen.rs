@@ -42,8 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Connections on one listener.
 const CONNECTIONS_MAX: u64 = 1_024;
-/// How many of them may send a request of more than 16 KiB at the same time. Together they are what `tests/it/memory.rs`
-/// measures.
+/// How many of them may send a request of more than 16 KiB at the same time. Together they are what
+/// `tests/it/memory.rs` measures.
 const LARGE_MAX: usize = 48;
 /// Fewest that are worth starting with.
 const CONNECTIONS_MIN: u64 = 16;
@@ -51,7 +51,7 @@ const CONNECTIONS_MIN: u64 = 16;
 const KEPT_MIN: usize = 8;
 /// Bytes that the system holds of what is sent on one connection and not taken yet.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Open files of one connection: the one that is read, and the one by which it can be cut.
+/// Open files of one connection: the one that is read, and the one by which it can be closed.
 const FILES_EACH: u64 = 2;
 /// Open files that everything else needs.
 const OTHER_FILES: u64 = 256;
@@ -83,7 +83,7 @@ pub(in crate::cli) fn connections_of_a_listener() -> anyhow::Result<usize> {
     let possible = files.saturating_sub(OTHER_FILES) / (LISTENERS * FILES_EACH);
     anyhow::ensure!(
         possible >= CONNECTIONS_MIN,
-        "the process may open {files} files, which is too few to serve anybody (ulimit -n)"
+        "the process may open {files} files, which is too few to serve any client (ulimit -n)"
     );
     if possible < CONNECTIONS_MAX {
         tracing::warn!(
@@ -95,8 +95,8 @@ pub(in crate::cli) fn connections_of_a_listener() -> anyhow::Result<usize> {
     Ok(usize::try_from(possible.min(CONNECTIONS_MAX))?)
 }
 
-/// Places of the internal listener that readers may fill. The rest is for whoever needs no token, and for
-/// telling readers that there are too many of them.
+/// Slots of the internal listener for readers. The rest is for calls without a token, and for telling readers
+/// that there are too many of them.
 pub(in crate::cli) fn places_of_readers(connections: usize) -> usize {
     let room = room(connections);
     room - (room / 8).max(KEPT_MIN)
@@ -111,7 +111,7 @@ fn room(connections: usize) -> usize {
 pub(in crate::cli) enum Place {
     /// An address that is bound when the service is ready to answer.
     Address(SocketAddr),
-    /// A socket that is bound already, so that nobody else can take its port meanwhile.
+    /// A socket that is bound already, so that no other process can take its port.
     Bound(TcpListener),
 }
 

@@ -1,4 +1,4 @@
-//! `serve`: puts the rooms together and runs until it is told to stop. The only composition root.
+//! `serve`: puts the modules together and runs until it is told to stop. The only composition root.
 
 pub mod listen;
 pub mod opening;
@@ -291,7 +291,7 @@ fn open_evidence(config: &Config) -> Option<Evidence> {
     let path = config.evidence.as_path();
     Evidence::open(path)
         .inspect_err(|error| {
-            tracing::error!(%error, path = %path.display(), "refused requests leave no evidence");
+            tracing::error!(%error, path = %path.display(), "rejected requests leave no evidence");
         })
         .ok()
 }
@@ -331,7 +331,7 @@ async fn drain(handles: &[ServerHandle; 2], stop: &mut Signals) -> Drained {
     tokio::select! {
         _ = async { tokio::join!(public.stop(true), internal.stop(true)) } => Drained::InOrder,
         () = stop.stop() => {
-            tracing::warn!("told twice to stop: requests under way are cut");
+            tracing::warn!("second signal: aborting in-flight requests");
             Drained::Cut
         }
     }

@@ -44,10 +44,10 @@ impl Reloader {
         while let Some(Reload { by, told }) = self.wishes.recv().await {
             systemd::tell(State::Reloading);
             let outcome = self.reload().await;
-            // A config that was refused leaves the old one, which is as good.
+            // A config that was rejected leaves the old one, which is as good.
             systemd::tell(State::Ready);
             self.say(&by, &outcome);
-            // Whoever asked may be gone; a signal waits for nothing.
+            // The client may be gone; a signal waits for nothing.
             drop(told.send(outcome));
         }
     }
@@ -105,7 +105,7 @@ impl Reloader {
                 }
                 tracing::error!(
                     by,
-                    "the config was read again and is refused; the old one stays"
+                    "the config was read again and is rejected; the old one stays in effect"
                 );
             }
             Err(NotReloaded::Store(error)) => {

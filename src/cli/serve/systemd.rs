@@ -1,6 +1,6 @@
 //! Tells the system's service manager how far the service is: the protocol of `sd_notify`, one datagram a
 //! state, <https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html>. Without `NOTIFY_SOCKET`
-//! nobody wants to know.
+//! nothing is sent.
 
 use std::ffi::{OsStr, OsString};
 use std::os::linux::net::SocketAddrExt as _;
@@ -18,7 +18,7 @@ pub(in crate::cli) enum State {
     Stopping,
 }
 
-/// Tells it, if somebody wants to know.
+/// Tells it where `NOTIFY_SOCKET` is set.
 pub(in crate::cli) fn tell(state: State) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else {
         return;

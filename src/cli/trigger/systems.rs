@@ -14,7 +14,7 @@ use crate::providers::epay::MediaType;
 use crate::sandbox;
 use crate::sandbox::{Form, Key, Player, Sample, SignedRequest, Write};
 
-/// Signs with this where no key is given; anybody has it, so `serve` must never trust it.
+/// Signs with this where no key is given; it is published, so `serve` must never trust it.
 const TEST_KEY: &str = include_str!("../test_key.pem");
 /// What comes before account and refund number in a relay's URL.
 const RELAYS: &str = "/relays/";

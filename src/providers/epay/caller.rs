@@ -10,7 +10,7 @@ use crate::providers::Form;
 use crate::providers::network::Network;
 use crate::providers::verified::VerifiedClaim;
 
-/// The word under which its refunds stand.
+/// The provider's name of its refunds.
 pub const PROVIDER: &str = "epay";
 
 /// What a report of the caller is; the answer is an `errcode` in the format that was asked for.
@@ -78,7 +78,7 @@ impl EpayCallers {
 }
 
 impl EpayCaller {
-    /// Stands behind what it sent; without a claim only the bytes are kept.
+    /// Verifies what it sent; without a claim only the bytes are stored.
     pub fn vouch(&self, claim: Option<Claim>, body: &[u8]) -> VerifiedClaim {
         VerifiedClaim::of_body(claim, &self.key_id, body)
     }

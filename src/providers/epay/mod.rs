@@ -2,7 +2,7 @@
 //!
 //! Callers of this endpoint were written against an ASP.NET Web API 2 site, so what they send and
 //! what they can read is fixed: four media types in, three out, names that ignore case, a reply in
-//! the format that was sent, error bodies with the framework's own sentences. This room knows all
+//! the format that was sent, error bodies with the framework's own sentences. This module knows all
 //! of that and nothing else: bytes and header texts come in, values and bytes go out. It does no
 //! IO, knows no web framework and decides nothing about refunds.
 //!
@@ -17,8 +17,8 @@
 //!   absent or late `<refundmoney>` for zero;
 //! * `refundmoney` is greater than zero with at most two decimals and 16 integer digits, and the
 //!   two identifiers contain only visible characters;
-//! * a member given twice with different values is refused; the original takes the last one in
-//!   JSON and BSON and the first one in XML and forms, so nobody can say what the sender meant.
+//! * a member given twice with different values is rejected; the original takes the last one in
+//!   JSON and BSON and the first one in XML and forms, so what the sender meant is unknown.
 
 pub mod caller;
 mod sandbox;
@@ -56,7 +56,7 @@ pub fn is_served(path: &str) -> bool {
     path.trim_end_matches('/').eq_ignore_ascii_case(PATH)
 }
 
-/// Deepest nesting of a request body, the root included. Only members nobody asked for nest.
+/// Deepest nesting of a request body, the root included. Only unknown members nest.
 const DEPTH_MAX: usize = 16;
 /// Root element of a request in XML.
 const XML_REQUEST_ROOT: &str = "EPayEndRefundSuccessParm";

@@ -2,7 +2,7 @@
 //! one number of the reply that such a caller looks at.
 //!
 //! Money is a text in all four formats: its digits arrive as they were typed, where a JSON or BSON
-//! number would pass through somebody's floating point.
+//! number could pass through floating point.
 
 use bson::RawDocumentBuf;
 use bson::raw::{RawDocument, cstr};

@@ -59,7 +59,7 @@ pub(super) fn claim(refund_no: &ExternalId, reply: &Object<'_>) -> Claim {
 }
 
 /// The bank's list of codes is longer than any document that could be found: a code that is not
-/// listed is an answer of the bank that refuses.
+/// listed is a rejection by the bank.
 fn outcome(success: &Value<'_>, code: Option<&str>) -> Outcome {
     match (success, code) {
         (Value::Bool(true), Some(CODE_SUCCESS)) => Outcome::Reported(Status::Succeeded),

@@ -5,7 +5,7 @@ use crate::domain::claim::RefundNo;
 use crate::providers::network::Network;
 use crate::providers::{About, Arrival, Rejection};
 
-/// What must hold beside the signature; everything that is set must.
+/// What must hold besides the signature; everything that is set must.
 #[derive(Clone, Debug, Default)]
 pub struct Guards {
     /// Networks that callbacks come from; empty: any.
@@ -51,21 +51,21 @@ impl Guards {
             && self.allow_from.iter().all(disjoint)
     }
 
-    /// Refuses what comes on another way, or is about another account's refund. What is about none has no number
+    /// Rejects what comes another way, or is about another account's refund. What is about none has no number
     /// that could begin in any way.
     pub(super) fn admit(&self, arrival: &Arrival<'_>, about: &About) -> Result<(), Rejection> {
-        let refuse = |why: &str| Err(Rejection::Unauthorized(why.to_owned()));
+        let reject = |why: &str| Err(Rejection::Unauthorized(why.to_owned()));
         let fits = match (&self.path_secret, arrival.path_secret) {
             (None, None) => true,
             (Some(secret), Some(said)) => secret.matches(said),
             (Some(_), None) | (None, Some(_)) => false,
         };
         if !fits {
-            return refuse("signed, but the secret part of the path is missing or wrong");
+            return reject("signed, but the secret part of the path is missing or wrong");
         }
         let is_allowed = |peer| self.allow_from.iter().any(|network| network.contains(peer));
         if !self.allow_from.is_empty() && !arrival.peer.is_some_and(is_allowed) {
-            return refuse("signed, but sent from outside allow_from");
+            return reject("signed, but sent from outside allow_from");
         }
         let About::Refund(verified) = about else {
             return Ok(());
@@ -76,7 +76,7 @@ impl Guards {
             number.is_some_and(|number: &RefundNo| number.as_str().starts_with(prefix.as_str()))
         };
         if !self.refund_no_prefix.as_ref().is_none_or(begins) {
-            return refuse("signed, but its refund number does not begin with refund_no_prefix");
+            return reject("signed, but its refund number does not begin with refund_no_prefix");
         }
         Ok(())
     }

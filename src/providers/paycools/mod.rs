@@ -2,11 +2,11 @@
 //!
 //! * open-api: `param` (JSON as text) and `sign`, RSASSA-PKCS1-v1_5 with SHA-256 over the text of
 //!   `param`; acknowledged by `{"code":10000,"message":"Success"}`
-//! * flat: `eventName` and the rest beside `sign`, SHA-1 over the sorted members and a shared
+//! * flat: `eventName` and the rest next to `sign`, SHA-1 over the sorted members and a shared
 //!   secret; `{"code":1,"msg":"success","data":{}}`
 //!
 //! An account takes the forms it has a key or a secret for. Of the open-api form only `param` is
-//! ever read: what else stands in the body is not signed.
+//! ever read: what else is in the body is not signed.
 //!
 //! Sources: `RefundCallback` and `UnifiedAPIParam` (docs.paycools.com.my), `1.4RefundCallback` and
 //! `CallBackApiSignatureRule` (doc.paycools.com).
@@ -65,7 +65,7 @@ pub struct Paycools {
 
 impl Paycools {
     /// An account that takes the open-api form with `keys` and the flat form with `secret`; a form
-    /// without either is refused.
+    /// without either is rejected.
     pub fn new(keys: Option<KeyRing>, secret: Option<SuffixSecret>, locale: Locale) -> Self {
         Self {
             keys,
@@ -93,7 +93,7 @@ impl Paycools {
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
         let content = Object::parse(param.as_bytes()).ok();
         if content.as_ref().is_some_and(payermax::is_notification) {
-            let why = "signed, but as a notification of PayerMax, whose key this should not be";
+            let why = "signed, but as a callback of PayerMax, whose key this should not be";
             return Err(Rejection::Unauthorized(why.to_owned()));
         }
         let acknowledgement = ACK_OPEN_API;
@@ -149,8 +149,8 @@ impl Paycools {
     }
 }
 
-/// What a body says and the text that its digest would be over, whoever wrote it: for fuzzing, which
-/// cannot sign. The same members stand in `param` and in a flat body.
+/// What a body says and the text that its digest would be over, unproven: for fuzzing, which
+/// cannot sign. The same members are in `param` and in a flat body.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn unproven(body: &[u8], locale: Locale) -> Option<(Claim, Option<String>)> {
     let body = Object::parse(body).ok()?;
@@ -170,8 +170,8 @@ fn delivery_digest(body: &[u8]) -> Option<[u8; 32]> {
     Some(flat_part(&signature::signed_text(&body)).digest())
 }
 
-/// A text with more than one reading is another delivery than the same text with one: a body that is made from a
-/// recorded callback must not take its place.
+/// A text with more than one reading is another delivery than the same text with one: a body that is made
+/// from a recorded callback must not take its place.
 fn flat_part(signed: &SignedText) -> SignedPart<'_> {
     SignedPart {
         form: if signed.ambiguous.is_some() {

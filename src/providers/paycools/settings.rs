@@ -86,7 +86,7 @@ fn suffix_secret(account: &mut AccountSettings<'_>, text: &str) -> Option<Suffix
     if secret.chars().count() < TOKEN_CHARS_MIN {
         let key = account.context.key("secret");
         account.context.warn(format!(
-            "{key}: is shorter than {TOKEN_CHARS_MIN} characters; whoever has one callback can try \
+            "{key}: is shorter than {TOKEN_CHARS_MIN} characters; with one callback at hand an attacker can try \
              such secrets out, as the flat form is signed with SHA-1: ask PayCools for a longer one, \
              or leave it out and take the open-api form alone"
         ));

@@ -1,5 +1,5 @@
 //! The text that a flat callback is signed over: `a=1&b=2&…&secret=`, members in the order of their
-//! names, `sign` and everything empty left out, values as they stand in the JSON.
+//! names, `sign` and everything empty left out, values as they are in the JSON.
 //!
 //! The provider escapes nothing, so a digest may vouch for several sets of members: `{"a":"1&b=2"}` and
 //! `{"a":"1","b":"2"}` make one text. Bodies that allow this are told apart here. The text of any other
@@ -8,7 +8,7 @@
 use crate::providers::json::{Object, Value};
 use crate::providers::text::printable;
 
-/// Stands between the last member and the secret.
+/// Between the last member and the secret.
 const BEFORE_SECRET: &str = "secret=";
 /// The member that holds the digest.
 const SIGN: &str = "sign";
@@ -27,7 +27,7 @@ pub(super) struct SignedText {
     pub(super) ambiguous: Option<String>,
 }
 
-/// Refuses objects and arrays: how they would be signed is not documented.
+/// Rejects objects and arrays: how they would be signed is not documented.
 pub(super) fn check_shape(body: &Object<'_>) -> Result<(), NestedValue> {
     let nested = body
         .members()
@@ -65,8 +65,8 @@ pub(super) fn signed_text(body: &Object<'_>) -> SignedText {
     SignedText { text, ambiguous }
 }
 
-/// A name that holds a separator, or a value with an `&` and, behind it, a `=`. What else stands in either (a line
-/// break, say) cannot be taken for a separator.
+/// A name that holds a separator, or a value with an `&` and, behind it, a `=`. What else is in either (a
+/// line break, say) cannot be taken for a separator.
 fn is_ambiguous(name: &str, value: &str) -> bool {
     let holds_member = value.split('&').skip(1).any(|piece| piece.contains('='));
     name.is_empty() || name.contains(['&', '=']) || holds_member

@@ -1,6 +1,6 @@
-//! `PayCools`' JSON, read into claims; the members are the same in both forms. What is missing or
-//! malformed inside an authentic body never refuses it: it is left out, with a question, and only an outcome that
-//! needs it waits for a person.
+//! `PayCools`' JSON, read into claims; the members are the same in both forms. What is missing or malformed
+//! inside an authentic body never rejects it: it is left out, with a question, and only an outcome that needs
+//! it waits for a person.
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -45,7 +45,8 @@ pub struct Locale {
 /// The member with the merchant's number of the refund.
 const REFUND_NO: &str = "mchRefundOrderId";
 
-/// Whether its `eventName` tells of something else than a refund; every callback of a URL is told apart by it.
+/// Whether its `eventName` tells of something else than a refund; every callback of a URL is told apart by
+/// it.
 pub(super) fn is_about_something_else(content: &Object<'_>) -> bool {
     let event = content.get("eventName");
     event.text().is_some_and(|event| {
@@ -54,7 +55,8 @@ pub(super) fn is_about_something_else(content: &Object<'_>) -> bool {
     })
 }
 
-/// The claim of members that could be others: which refund they are about, and nothing else that might stick to it.
+/// The claim of members that could be others: which refund they are about, and nothing else that might stick
+/// to it.
 pub(super) fn doubtful_claim(content: &Object<'_>, member: &str) -> Claim {
     let number = Members::of(content, "").number(REFUND_NO, NumberRule::TEXT_OR_DIGITS);
     let why = Unreadable::new(member, Flaw::Ambiguous);
@@ -127,10 +129,9 @@ fn status_of(word: &str) -> Option<Status> {
     }
 }
 
-/// The status decides. The documents' own sample of a failed refund carries the event of a
-/// successful one, so that contradiction is believed, with a doubt; any other is not acted upon.
-/// No listed event goes with a pending refund, so an unlisted one does; without an event that can be read the status
-/// stands alone.
+/// The status decides. The documents' own sample of a failed refund carries the event of a successful one, so
+/// that contradiction is accepted, with a doubt; any other is not acted upon. No listed event goes with a
+/// pending refund, so an unlisted one does; without an event that can be read the status is alone.
 fn judge(status: Option<Status>, event: Option<Event>) -> (Outcome, Option<Reason>) {
     match (status, event) {
         (Some(status), None) => (Outcome::Reported(status), None),

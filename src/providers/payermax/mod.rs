@@ -1,9 +1,10 @@
-//! PayerMax refund notifications, both generations, told apart by the shape of the body.
+//! PayerMax refund callbacks, both generations, told apart by the shape of the body.
 //!
 //! * new: `notifyType` and `data`; acknowledged by `{"code":"SUCCESS","msg":"Success"}`
 //! * v2.1: flat, `merchantId`, `refundId`, numeric `status`; `{"bizCode":"0000","message":"success"}`
 //!
-//! What is about something else (another `notifyType`) comes to the same URL; it is verified and acknowledged alike.
+//! What is about something else (another `notifyType`) comes to the same URL; it is verified and acknowledged
+//! alike.
 //!
 //! Both are signed RSASSA-PKCS1-v1_5 with SHA-256 over the whole body as transmitted, in the header
 //! `sign` as standard Base64 (signature rules, docs.payermax.com).
@@ -37,12 +38,12 @@ pub const SYSTEM: System = System {
 };
 /// Acknowledges a callback of the new generation.
 pub const ACK_NEW: &str = r#"{"code":"SUCCESS","msg":"Success"}"#;
-/// Acknowledges a notification of v2.1.
+/// Acknowledges a callback of v2.1.
 pub const ACK_V21: &str = r#"{"bizCode":"0000","message":"success"}"#;
 /// The header that carries the signature.
 pub const SIGN_HEADER: &str = "sign";
 
-/// Who a notification must be meant for, beside being signed: PayerMax signs for all its merchants.
+/// Whom a callback must be meant for, besides being signed: PayerMax signs for all its merchants.
 #[derive(Clone, Debug)]
 pub struct Audience {
     /// Must equal the body's `merchantNo` or `merchantId`.
@@ -70,7 +71,7 @@ impl Payermax {
         }
     }
 
-    /// Refuses what is meant for another merchant.
+    /// Rejects what is meant for another merchant.
     fn check_audience(&self, shape: Shape, body: &Object<'_>) -> Result<(), Rejection> {
         let audience = &self.audience;
         if matches!(shape, Shape::New | Shape::OtherNew) {
@@ -94,12 +95,12 @@ impl Payermax {
     }
 }
 
-/// Whether this is PayerMax's kind of notification, whoever signed it.
+/// Whether this has the shape of a PayerMax callback; proves nothing.
 pub(super) fn is_notification(body: &Object<'_>) -> bool {
     Shape::of(body).is_some()
 }
 
-/// What a body says, whoever wrote it: for fuzzing, which cannot sign.
+/// What a body says, unproven: for fuzzing, which cannot sign.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn unproven_claim(body: &[u8]) -> Option<Claim> {
     let body = Object::parse(body).ok()?;
@@ -115,7 +116,7 @@ impl Provider for Payermax {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let shape = Shape::of(&body).ok_or_else(|| {
-            Rejection::Malformed("neither a refund notification nor one of v2.1".to_owned())
+            Rejection::Malformed("neither a refund callback nor one of v2.1".to_owned())
         })?;
         let signature = (request.header)(SIGN_HEADER);
         let mut signed = Cow::Borrowed(request.body);

@@ -1,5 +1,5 @@
-//! PayerMax's JSON, read into claims. What is missing or malformed inside an authentic body never refuses it: it is
-//! left out, with a question, and only an outcome that needs it waits for a person.
+//! PayerMax's JSON, read into claims. What is missing or malformed inside an authentic body never rejects it:
+//! it is left out, with a question, and only an outcome that needs it waits for a person.
 //!
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
@@ -48,11 +48,11 @@ pub(super) const SHAPES: &[BodyShape] = &[
 /// What a body is, as far as its shape tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A refund notification of the new generation.
+    /// A refund callback of the new generation.
     New,
     /// One of v2.1.
     V21,
-    /// A notification of the new generation about something else.
+    /// A callback of the new generation about something else.
     OtherNew,
     /// One of v2.1.
     OtherV21,
@@ -175,7 +175,7 @@ fn money(members: &mut Members<'_, '_>, amount: &str, currency: &str) -> Option<
 /// is left out: a time never decides anything.
 fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
-        // jiff passes over an offset here, even over one that it has just refused.
+        // jiff passes over an offset here, even over one that it has just rejected.
         let has_offset = text.get("2026-01-31".len()..)?.contains(['+', '-']);
         let civil: jiff::civil::DateTime = text.parse().ok().filter(|_| !has_offset)?;
         let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;

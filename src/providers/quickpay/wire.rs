@@ -27,7 +27,7 @@ pub(super) fn claim(refund_no: &ExternalId, reply: &Object<'_>) -> Claim {
     let Ok(data) = Object::parse(data.as_bytes()) else {
         return unusable(refund_no, "data", Flaw::NotObject);
     };
-    // The signature does not cover the path, so a number that stands in the reply must be the same.
+    // The signature does not cover the path, so a number in the reply must be the same.
     match data.get("refund_order_no") {
         Value::Null => {}
         named => match named.text_or_digits() {
@@ -73,7 +73,7 @@ fn claim_of(refund_no: &ExternalId, reply: &Object<'_>, data: &Object<'_>) -> Cl
     members.judged(claim)
 }
 
-/// Success needs both words; a failure is believed whatever the call's own `code` is.
+/// Success needs both words; a failure is accepted whatever the call's own `code` is.
 fn outcome(status: Option<&str>, is_accepted: bool) -> Outcome {
     match (status, is_accepted) {
         (Some("REFUNDED"), true) => Outcome::Reported(Status::Succeeded),

@@ -1,4 +1,4 @@
-//! An imaginary provider, the smallest that posts callbacks itself: `docs/adding-a-provider.md` as
+//! An imaginary provider, the smallest that posts callbacks itself: `docs/howto/provider.md` as
 //! code. It is compiled for the tests only.
 //!
 //! The whole body is signed RSASSA-PKCS1-v1_5 with SHA-256; header `stub-sign`, standard Base64.

@@ -148,5 +148,5 @@ fn relays_are_checked_with_id_and_time() {
     let sign = relay::signature(relay::SECRET, "msg_1", &old, text);
     let more = ["--id", "msg_1", "--timestamp", &old, "--sign", &sign];
     let said = expect(0, "quickpay", &key, &body, &more);
-    assert!(said.contains("would refuse it"), "{said}");
+    assert!(said.contains("would reject it"), "{said}");
 }

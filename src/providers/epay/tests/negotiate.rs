@@ -70,7 +70,7 @@ fn details_of_the_algorithm_hold() {
         ),
         (Some(JSON), Some("application/bson"), BSON),
         (Some(JSON), Some("APPLICATION/BSON;Q=0.001, */*;q=0"), BSON),
-        // A refused type may still be the only one that fits the request.
+        // A rejected type may still be the only one that fits the request.
         (
             Some(XML),
             Some("application/xml;q=0, application/json;q=0"),

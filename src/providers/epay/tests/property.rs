@@ -19,7 +19,7 @@ const MEDIA: [&str; 7] = [
     "application/*",
 ];
 
-/// Identifiers of every script, markup included, without what the rules refuse.
+/// Identifiers of every script, markup included, without what the rules reject.
 fn identifier() -> impl Strategy<Value = String> {
     "([!-~&&[^/]][ -~&&[^/]]{0,29})?[a-z0-9退款é😀<>&'\"\\\\%+]{1,20}"
 }

@@ -8,7 +8,7 @@
 pub enum ErrCode {
     /// Closed out now, or before by the same report.
     Done,
-    /// A member is missing or not valid; nothing but the raw bytes is kept.
+    /// A member is missing or not valid; only the raw bytes are stored.
     Invalid,
     /// No payment has this `trandeno`.
     PaymentUnknown,

@@ -220,7 +220,7 @@ impl<'a> MediaRange<'a> {
     }
 }
 
-/// The wishes of an Accept-Charset header in the order of preference; `None` stands for `*`,
+/// The wishes of an Accept-Charset header in the order of preference; `None` is `*`,
 /// which comes after a named charset of the same quality.
 pub(in crate::providers::epay) fn parse_charset_list(text: &str) -> Vec<Option<Charset>> {
     let mut wishes: Vec<(Quality, bool, Option<Charset>)> = text
@@ -253,7 +253,7 @@ fn parse_parameter(text: &str) -> Option<(&str, &str)> {
     (is_token(name) && well_formed).then_some((name, quoted.unwrap_or(value)))
 }
 
-/// The pieces between separators that stand outside of double quotes.
+/// The pieces between separators outside of double quotes.
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;

@@ -1,7 +1,7 @@
 //! Reading a report sent as BSON.
 //!
 //! The elements are walked one by one instead of collecting them into a map, so that a name given
-//! twice is seen. Elements nobody asked for are passed over without looking inside.
+//! twice is seen. Unknown elements are passed over without looking inside.
 
 use bson::raw::{RawBsonRef, RawDocument};
 
@@ -10,7 +10,7 @@ use crate::domain::money::decimal::{Decimal, Spelling};
 use super::BodyFault;
 use crate::providers::epay::wire::members::{Given, Member, Members};
 
-/// Collects the members; bytes after the document are refused like any other wrong length.
+/// Collects the members; bytes after the document are rejected like any other wrong length.
 pub(in crate::providers::epay) fn read(body: &[u8]) -> Result<Members, BodyFault> {
     let document = RawDocument::from_bytes(body).map_err(|_| BodyFault::Bson)?;
     let mut members = Members::default();
@@ -39,10 +39,10 @@ fn given(member: Member, value: RawBsonRef<'_>) -> Given {
 /// Digits a double keeps for certain.
 const DOUBLE_DIGITS: usize = 15;
 
-/// The only place where money is a floating point number: BSON's own writers of `decimal` produce
-/// doubles, so there is nothing else to read. It leaves at once as its first 15 significant digits, rounded, which
-/// is what the original's conversion keeps and what turns 0.30000000000000004 back into 0.3. An identifier
-/// that needs more digits than that has lost some already and could be anybody's.
+/// The only place where money is a floating point number: BSON's own writers of `decimal` produce doubles, so
+/// there is nothing else to read. It leaves at once as its first 15 significant digits, rounded, which is
+/// what the original's conversion keeps and what turns 0.30000000000000004 back into 0.3. An identifier that
+/// needs more digits than that has lost some already and could mean another number.
 fn double(member: Member, number: f64) -> Given {
     let Some(decimal) = Decimal::parse(&format!("{number:.14e}"), Spelling::JsonNumber) else {
         return Given::Unusable;

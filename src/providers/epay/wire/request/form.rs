@@ -1,7 +1,7 @@
 //! Reading a report sent as a form.
 //!
 //! `+` and `%XX` are UTF-8 whatever the charset of the request says. Bytes that are not UTF-8
-//! become U+FFFD as in the original; the rule for identifiers then refuses them, because two
+//! become U+FFFD as in the original; the rule for identifiers then rejects them, because two
 //! different numbers must not become the same one.
 
 use crate::providers::epay::wire::members::{Given, Member, Members};

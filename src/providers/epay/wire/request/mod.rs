@@ -3,7 +3,7 @@
 //! The original answers a body it cannot read, and a member it does not like, by leaving the
 //! parameter or the member empty and letting the action run. What callers saw then was `errcode`,
 //! so that is what they get here, with one text that names everything that is wrong. Only a media
-//! type nobody can read is an HTTP error (415).
+//! unknown type is an HTTP error (415).
 
 pub(super) mod bson;
 pub(super) mod form;
@@ -157,7 +157,7 @@ fn check(members: Members, spelling: Spelling) -> Result<EndSingle, DecodeError>
 }
 
 /// Text of JSON or XML, and the charset it really had: a byte order mark wins over the header, as
-/// in .NET's readers. Bytes that mean nothing in that charset are refused, not replaced.
+/// in .NET's readers. Bytes that mean nothing in that charset are rejected, not replaced.
 fn decode_text(body: &[u8], charset: Charset) -> Result<(Cow<'_, str>, Charset), BodyFault> {
     let named: &'static Encoding = match charset {
         Charset::Utf8 => UTF_8,

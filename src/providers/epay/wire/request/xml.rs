@@ -50,7 +50,7 @@ pub(in crate::providers::epay) fn read(text: &str, charset: Charset) -> Result<M
     Ok(members)
 }
 
-/// A document's next piece, stripped of what nobody asks for.
+/// A document's next piece, without what is not needed.
 enum Node {
     Open(Element),
     Close,
@@ -65,7 +65,7 @@ struct Element {
     is_nil: bool,
 }
 
-/// Goes through the document and refuses whatever has no place in any part of it.
+/// Goes through the document and rejects what is allowed in no part of it.
 struct Walker<'a> {
     reader: NsReader<&'a [u8]>,
     charset: Charset,
@@ -98,7 +98,7 @@ impl<'a> Walker<'a> {
                 }
                 Event::Start(start) => self.open(&start).map(Node::Open),
                 Event::End(_) => {
-                    // quick-xml refuses an end without a start before it comes here.
+                    // quick-xml rejects an end without a start before it comes here.
                     self.depth = self.depth.saturating_sub(1);
                     Ok(Node::Close)
                 }
@@ -109,7 +109,7 @@ impl<'a> Walker<'a> {
                 Event::Comment(_) => Ok(Node::Comment),
                 Event::DocType(_) | Event::PI(_) => Err(BodyFault::XmlForbidden),
                 Event::Eof => Ok(Node::End),
-                // Empty elements are expanded, and a declaration stands at the start or nowhere.
+                // Empty elements are expanded, and a declaration is allowed at the start only.
                 Event::Empty(_) | Event::Decl(_) => Err(BodyFault::Xml),
             };
         }
@@ -210,7 +210,7 @@ struct Value {
 }
 
 impl Value {
-    /// XML joins text across a comment. That is harmless for an identifier, but nobody who reads
+    /// XML joins text across a comment. That is harmless for an identifier, but no person who reads
     /// `1<!-- -->2` sees twelve, so money must be in one piece.
     fn given(self, member: Member, is_nil: bool) -> Given {
         let torn = self.is_split && member == Member::Refundmoney;
