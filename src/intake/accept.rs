@@ -10,7 +10,7 @@ use crate::domain::external_id::is_plain;
 use crate::domain::flaw::Unreadable;
 use crate::domain::ids::CallbackId;
 use crate::domain::time::Timestamp;
-use crate::failpoints::{crash_point, planted};
+use crate::failpoints::crash_point;
 use crate::providers::VerifiedClaim;
 use crate::store::{ACCEPT_MAX, Lane, NewCallback, Receipt, Store, StoreError};
 
@@ -131,12 +131,6 @@ async fn store_callback(
     let lane = Lane::of_refund(&callback.account, callback.refund_no.as_ref());
     let claim = callback.claim.as_ref().map_or(0, String::len);
     let bytes = callback.body.len() + callback.headers.len() + claim;
-    if planted!("sabotage-ack-early") {
-        store.write_later("accept", lane, bytes, move |tx| {
-            tx.store_callback(&callback).map(drop)
-        })?;
-        return Ok(Receipt::New);
-    }
     let until = began + ACCEPT_MAX;
     store
         .accept(lane, bytes, until, move |tx| tx.store_callback(&callback))

@@ -154,10 +154,6 @@ impl<'a, 'd> Applying<'a, 'd> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
         }
-        #[cfg(feature = "sabotage-apply-twice-commit")]
-        if crate::failpoints::shows("sabotage-apply-twice-commit") {
-            self.tx.commit_halfway()?;
-        }
         crash_point!("apply-refund-saved");
         for kind in told {
             self.tell_of_refund(kind)?;

@@ -15,7 +15,6 @@ use super::sqlite::{Sqlite, Synchronous};
 use super::sqlite::{file_mode, generation, truncated};
 use super::tables::Snapshot;
 use super::{StoreError, schema};
-use crate::failpoints::planted;
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
@@ -64,12 +63,7 @@ pub(super) fn open_sqlite(
     if bytes > 0 {
         schema::check(&mut Sqlite::open_read_only(path)?, bytes)?;
     }
-    let synchronous = if planted!("sabotage-sync-normal") {
-        Synchronous::Normal
-    } else {
-        Synchronous::Full
-    };
-    let mut sqlite = Sqlite::open_writer(path, synchronous)?;
+    let mut sqlite = Sqlite::open_writer(path, Synchronous::Full)?;
     schema::prepare(&mut sqlite, making)?;
     if let Err(error) = lock.mark() {
         tracing::warn!(%error, "an emptied database file would not be noticed");

@@ -67,9 +67,7 @@ fn arm(server: &mut Server, point: &str, passes: u32) {
     } else {
         format!("{point}={passes}*off->return")
     };
-    // What is set for the whole run, a planted bug, goes on.
-    let all = std::env::var(VARIABLE).map_or(action.clone(), |set| format!("{set};{action}"));
-    server.set_variable(VARIABLE, Some(&all));
+    server.set_variable(VARIABLE, Some(&action));
 }
 
 /// From now on the server never ends by itself.
@@ -284,7 +282,7 @@ fn every_crash_point_is_driven() {
 }
 
 #[test]
-fn the_ordinary_program_holds_no_crash_point_and_no_planted_bug() {
+fn the_ordinary_program_holds_no_crash_point() {
     let holds = |program: &Path, text: &str| {
         let mut search = Command::new("grep");
         search.args(["--text", "--quiet", "--fixed-strings", "-e", text]);
@@ -304,7 +302,6 @@ fn the_ordinary_program_holds_no_crash_point_and_no_planted_bug() {
         assert!(!holds(ordinary, name), "the ordinary program holds {name}");
         assert!(holds(&faulty, name), "this search cannot find {name}");
     }
-    assert!(!holds(ordinary, "sabotage"));
 
     let everywhere: Vec<String> = points_in_source()
         .iter()

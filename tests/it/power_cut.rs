@@ -4,17 +4,14 @@
 //! The store lies in an ext4 file system in a file. In mid load the program is stopped, the file is
 //! copied as it is behind the loop device (what is only in the page cache is not in it), the program is
 //! killed, and the next start finds the copy. It models a lost page cache, not a disk that ignores an
-//! fsync. That the method finds a bug is shown with a build that commits with `synchronous=NORMAL`.
+//! fsync. That the method finds a bug is shown by `tests/sabotage/run sync-normal`.
 
 use crate::harness::disk::{Disk, can_mount};
 use crate::harness::ledger::{Ledger, mixed, register_orders};
-use crate::harness::server::report;
-use crate::harness::{ConfigBuilder, Engine, Server, faulty};
+use crate::harness::{ConfigBuilder, Engine, Server};
 
 /// Cuts with the program as it is.
 const ROUNDS: usize = 12;
-/// Cuts at most with the planted bug, which has lost something long before.
-const CONTROL_ROUNDS: usize = 5;
 /// Deliveries made ready for one round.
 const DELIVERIES: usize = 150;
 
@@ -25,15 +22,11 @@ struct Machine {
 }
 
 impl Machine {
-    /// A first start on an empty disk, of the program or of the one that shows a bug.
-    fn start(shown_bug: Option<&str>) -> Self {
+    /// A first start on an empty disk.
+    fn start() -> Self {
         let disk = Disk::new();
         let config = ConfigBuilder::new(Engine::Sqlite).in_folder(disk.path());
         let mut server = Server::stopped(&config);
-        if let Some(bug) = shown_bug {
-            server.use_program(faulty::program());
-            server.set_variable(faulty::VARIABLE, Some(&format!("{bug}=return")));
-        }
         server.restart();
         Self { server, disk }
     }
@@ -57,7 +50,7 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     if !can_mount() {
         return;
     }
-    let mut machine = Machine::start(None);
+    let mut machine = Machine::start();
     let mut ledger = Ledger::default();
     for round in 0..ROUNDS {
         register_orders(&machine.server, round, DELIVERIES);
@@ -68,26 +61,4 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     ledger.assert_kept(&machine.server);
     ledger.measured(&machine.server, "power cut", ROUNDS);
     ledger.assert_whole_after_redelivery(&mut machine.server);
-}
-
-#[test]
-fn the_method_finds_a_store_that_does_not_sync_its_commits() {
-    if !can_mount() {
-        return;
-    }
-    for round in 0..CONTROL_ROUNDS {
-        let mut machine = Machine::start(Some("sabotage-sync-normal"));
-        let mut ledger = Ledger::default();
-        // Early, before the first checkpoint, which syncs in this build, too.
-        machine.cut_power(&mut ledger, round, 40);
-        let lost = ledger.lost(&machine.server).len();
-        let acked = ledger.acked();
-        report(&format!(
-            "measured | power cut, synchronous=NORMAL | 1 | {acked} | {lost} | – |"
-        ));
-        if lost > 0 {
-            return;
-        }
-    }
-    panic!("{CONTROL_ROUNDS} cuts of a store without syncs lost nothing: the method is blind");
 }

@@ -13,7 +13,7 @@ use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{StoreError, monotonic};
 use crate::domain::time::{Clock, Timestamp};
-use crate::failpoints::{crash_point, planted};
+use crate::failpoints::crash_point;
 pub(super) use indexes::{Index, indexes};
 
 /// The schema that this program writes.
@@ -151,9 +151,6 @@ fn step_up_shared(postgres: &mut Postgres, making: Making) -> Result<(), StoreEr
 fn step_up(driver: &mut dyn Driver, making: Making) -> Result<(), StoreError> {
     if driver.count_tables(None)? == 0 {
         driver.run_script(SCHEMA)?;
-        if planted!("sabotage-no-unique-key") {
-            driver.run_script("DROP INDEX callbacks_delivery")?;
-        }
         crash_point!("schema-made");
         note(driver, "schema_version", VERSION, making.now)?;
         return note_expanded(driver, making);

@@ -160,13 +160,6 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// A planted bug: commits the first half alone.
-    #[cfg(feature = "sabotage-apply-twice-commit")]
-    pub fn commit_halfway(&mut self) -> Result<(), StoreError> {
-        self.driver.commit()?;
-        self.driver.begin()
-    }
-
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
         self.driver.execute(sql, params)
     }

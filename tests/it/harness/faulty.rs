@@ -1,13 +1,12 @@
-//! The build of the program that may end where a test says and that has the planted bugs. It shares
-//! everything compiled already but our own crate.
+//! The build of the program with crash points. It shares everything compiled already but our own crate.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::server::PROGRAM;
+use super::server::{PROGRAM, chosen_program};
 
-/// The variable of the crate `fail` that says where to end, and which bug to show.
+/// The variable of the crate `fail` that says where to abort.
 pub const VARIABLE: &str = "FAILPOINTS";
 /// The binary that exists only with these features, so that the ordinary one is never overwritten.
 const BINARY: &str = "refund-receiver-faulty";
@@ -15,7 +14,9 @@ const BINARY: &str = "refund-receiver-faulty";
 /// The program with faults, built where that has not been done.
 pub fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build).clone()
+    BUILT
+        .get_or_init(|| chosen_program().unwrap_or_else(build))
+        .clone()
 }
 
 fn build() -> PathBuf {

@@ -18,7 +18,12 @@ const PROGRAM_VARIABLE: &str = "REFUND_RECEIVER_TEST_PROGRAM";
 
 /// The program that servers are started with.
 pub fn program() -> PathBuf {
-    std::env::var_os(PROGRAM_VARIABLE).map_or_else(|| PROGRAM.into(), PathBuf::from)
+    chosen_program().unwrap_or_else(|| PROGRAM.into())
+}
+
+/// The program that the variable names, if it does.
+pub fn chosen_program() -> Option<PathBuf> {
+    std::env::var_os(PROGRAM_VARIABLE).map(PathBuf::from)
 }
 
 /// A server may take this long from its start to the `ready` line.
