@@ -66,6 +66,7 @@ fn is_there(store: &Store, order_no: &str) -> bool {
 
 fn sequences(store: &Store) -> Vec<i64> {
     let events = block_on(store.read(|snapshot| snapshot.events_after(0, 100))).unwrap();
+    assert!(events.iter().all(|event| event.refund_id.is_some()));
     events.iter().map(|event| event.sequence).collect()
 }
 

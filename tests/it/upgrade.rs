@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::ledger::{Ledger, mixed, register_orders};
@@ -56,7 +57,16 @@ fn the_last_release_works_next_to_this_one_and_starts_again() {
          SELECT count(*) FROM refunds",
     )
     .expect("a dump may begin");
+    // The new column of `events` waits for a reader's lock to end.
+    let mut reader = database.client();
+    let locked = "BEGIN; LOCK TABLE events IN ACCESS SHARE MODE";
+    reader.batch_execute(locked).expect("a reader may begin");
+    let reading = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(1_500));
+        reader.batch_execute("COMMIT").expect("the reader ends");
+    });
     let mut new = Server::start(&config);
+    reading.join().expect("the reader has ended");
     let (mut ledger, mut of_new) = (Ledger::default(), Ledger::default());
     for round in 0..3 {
         let (first, second) = (2 * round, 2 * round + 1);
@@ -80,6 +90,12 @@ fn the_last_release_works_next_to_this_one_and_starts_again() {
         (database.query(sql)[0].get::<_, i64>(0) == 2).then_some(())
     });
     ledger.assert_kept(&new);
+    let count = |what: &str| {
+        let sql = format!("SELECT count(*) FROM events WHERE refund_id {what}");
+        database.query(&sql)[0].get::<_, i64>(0)
+    };
+    assert!(count("IS NULL") > 0, "the old one names no refund");
+    assert!(count("IS NOT NULL") > 0, "the new one does");
     // The old one knows of no epoch.
     let mut told = new.events();
     for event in &mut told {

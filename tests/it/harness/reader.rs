@@ -78,8 +78,14 @@ impl Server {
             let client = self.client();
             let url = format!("{}/metrics", self.internal_url);
             let metrics = client.try_send("GET", &url, &[], b"").ok()?;
-            let applied = "refund_receiver_unapplied_callbacks 0\n";
-            metrics.text().contains(applied).then_some(())
+            // The last release has the other name.
+            let names = ["unapplied_callbacks", "unsettled_callbacks"];
+            let is_applied = |name: &str| {
+                metrics
+                    .text()
+                    .contains(&format!("refund_receiver_{name} 0\n"))
+            };
+            names.into_iter().any(is_applied).then_some(())
         });
     }
 
