@@ -32,8 +32,8 @@ pub enum StoreError {
     /// A row holds what this program never writes; the other rows are fine.
     #[error("a row holds what this program never writes: {0}")]
     Unreadable(String),
-    /// The database server cannot be reached, is overloaded or gave no answer. Whether a commit that was
-    /// under way stands is not known.
+    /// The database server cannot be reached, is overloaded or gave no answer. The outcome of a commit in
+    /// flight is unknown.
     #[error("the database server is away: {0}")]
     Away(String),
     /// A lock, a deadlock or a serialization failure; the transaction can be retried as it is.
