@@ -1,7 +1,6 @@
 //! The claim: what a verified callback says about one refund, in the domain's terms.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::flaw::Unreadable;
 use super::ids::ExternalId;
@@ -88,9 +87,8 @@ impl CloseOutKey {
 }
 
 /// The status of a refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = RefundStatus)]
 pub enum Status {
     /// Not final.
     Pending,
@@ -137,9 +135,8 @@ impl Status {
 }
 
 /// A question that only a person can answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = AttentionReason)]
 pub enum Reason {
     /// A callback contradicts a final status or a number.
     Conflict,
@@ -208,13 +205,11 @@ pub enum Outcome {
 }
 
 /// Why the provider says a refund failed; free text of the provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The provider's code, verbatim.
-    #[schema(required)]
     pub code: Option<String>,
     /// The provider's text, verbatim.
-    #[schema(required)]
     pub message: Option<String>,
 }
 

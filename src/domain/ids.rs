@@ -4,9 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 pub use super::external_id::ExternalId;
@@ -21,6 +18,9 @@ macro_rules! prefixed_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Before the UUID, where the id is shown.
+            pub const PREFIX: &str = $prefix;
+
             /// Wraps a fresh or stored UUID.
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
@@ -31,18 +31,6 @@ macro_rules! prefixed_id {
                 self.0.as_bytes()
             }
         }
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .pattern(Some(concat!("^", $prefix, "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")))
-                    .examples([concat!($prefix, "0199ebf0-04d4-79de-a645-9ca09745a1a7")])
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {}
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,12 @@
 //! Pre-orders, their payments and their refund applications, as the merchant registers them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::ids::ExternalId;
 use super::money::Amount;
 
 /// State of a pre-order (`T_SP_YD`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// 已支付
@@ -45,7 +44,7 @@ impl OrderState {
 }
 
 /// State of a refund application (`T_SP_YD_SXF`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationState {
     /// 申请

@@ -3,16 +3,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
-use serde_json::value::RawValue;
-use utoipa::ToSchema;
 
-use crate::api::RefundView;
-use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
+use crate::api::explain::{CallbackView, ClaimView, ExplainedCallback, Explanation};
+use crate::api::refund::{RefundView, RelayAnswer};
+use crate::domain::claim::{Claim, Outcome, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::flaw::Unreadable;
-use crate::domain::ids::{CallbackId, ExternalId, RefundId};
-use crate::domain::money::Money;
+use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::refund::rule::Rule;
 use crate::domain::time::Timestamp;
@@ -23,170 +20,24 @@ use crate::store::{CallbackClaim, CallbackRow, Snapshot, StoreError, read_claim}
 /// Max callbacks of one refund that are replayed; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
 
-/// A callback as received and stored.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Callback)]
-pub struct CallbackView {
-    id: CallbackId,
-    received_at: Timestamp,
-    last_received_at: Timestamp,
-    /// How often these bytes were delivered.
-    deliveries: i64,
-    /// When it was applied; `null` while it is pending.
-    #[schema(required)]
-    settled_at: Option<Timestamp>,
-    #[schema(required)]
-    verdict: Option<String>,
-    key_id: String,
-    /// The stored headers, names in lower case.
-    #[schema(required, value_type = Option<HashMap<String, String>>)]
-    headers: Option<Box<RawValue>>,
-    /// The body, if it is text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    body: Option<String>,
-    /// The body, if it is not text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    body_base64: Option<String>,
-}
-
-impl From<CallbackRow> for CallbackView {
-    fn from(row: CallbackRow) -> Self {
-        let (body, body_base64) = match String::from_utf8(row.body) {
-            Ok(text) => (Some(text), None),
-            Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
-        };
-        Self {
-            id: row.id,
-            received_at: row.received_at,
-            last_received_at: row.last_received_at,
-            deliveries: row.deliveries,
-            settled_at: row.settled_at,
-            verdict: row.verdict,
-            key_id: row.key_id,
-            headers: serde_json::from_str(&row.headers).ok(),
-            body,
-            body_base64,
-        }
+/// A stored callback as the API shows it.
+pub fn callback_view(row: CallbackRow) -> CallbackView {
+    let (body, body_base64) = match String::from_utf8(row.body) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+    };
+    CallbackView {
+        id: row.id,
+        received_at: row.received_at,
+        last_received_at: row.last_received_at,
+        deliveries: row.deliveries,
+        settled_at: row.settled_at,
+        verdict: row.verdict,
+        key_id: row.key_id,
+        headers: serde_json::from_str(&row.headers).ok(),
+        body,
+        body_base64,
     }
-}
-
-/// What a callback says, in the terms of this API.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Claim)]
-pub struct ClaimView<'a> {
-    #[schema(required)]
-    refund_no: Option<&'a str>,
-    #[schema(required)]
-    provider_refund_no: Option<&'a str>,
-    #[schema(required)]
-    order_no: Option<&'a str>,
-    /// The status that it reports; `null` if it reports none.
-    #[schema(required)]
-    status: Option<Status>,
-    /// Why it has no effect on the status; `null` if it has one.
-    #[schema(required)]
-    unclear: Option<Reason>,
-    #[schema(required)]
-    provider_status: Option<&'a str>,
-    #[schema(required)]
-    amount: Option<String>,
-    #[schema(required)]
-    currency: Option<&'static str>,
-    #[schema(required)]
-    failure: Option<&'a Failure>,
-    #[schema(required)]
-    finished_at: Option<Timestamp>,
-    /// A question that it raised although it took effect.
-    #[schema(required)]
-    doubt: Option<Reason>,
-    /// Members that cannot be used, and why.
-    unreadable: Vec<UnreadableView<'a>>,
-}
-
-/// A member that cannot be used, and why.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UnreadableMember)]
-struct UnreadableView<'a> {
-    /// Its path: the names of the enclosing objects and its own.
-    #[schema(example = "data.outTradeNo")]
-    member: &'a str,
-    /// Why it cannot be used, worded to follow its name.
-    #[schema(example = "has more than 64 characters")]
-    why: String,
-}
-
-impl<'a> From<&'a Unreadable> for UnreadableView<'a> {
-    fn from(unreadable: &'a Unreadable) -> Self {
-        Self {
-            member: &unreadable.member,
-            why: unreadable.flaw.to_string(),
-        }
-    }
-}
-
-impl<'a> From<&'a Claim> for ClaimView<'a> {
-    fn from(claim: &'a Claim) -> Self {
-        let (status, unclear) = match claim.outcome {
-            Outcome::Reported(status) => (Some(status), None),
-            Outcome::Unclear(reason) => (None, Some(reason)),
-        };
-        Self {
-            refund_no: claim.refund_no.as_ref().map(RefundNo::as_str),
-            provider_refund_no: claim.provider_refund_no.as_ref().map(ExternalId::as_str),
-            order_no: claim.order_no.as_ref().map(ExternalId::as_str),
-            status,
-            unclear,
-            provider_status: claim.provider_status.as_deref(),
-            amount: claim.money.map(Money::amount_text),
-            currency: claim.money.map(|money| money.currency.code()),
-            failure: claim.failure.as_ref(),
-            finished_at: claim.finished_at,
-            doubt: claim.doubt,
-            unreadable: claim.unreadable.iter().map(UnreadableView::from).collect(),
-        }
-    }
-}
-
-/// Why it had its effect.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Explanation)]
-pub struct Explanation {
-    /// The provider's name for this kind of callback; `null` where the account is no longer configured.
-    #[schema(required)]
-    form: Option<&'static str>,
-    /// What authenticated it.
-    #[schema(required)]
-    proof: Option<&'static str>,
-    /// The rule of the state machine that decided; `null` while it is pending.
-    #[schema(required)]
-    rule: Option<&'static str>,
-    /// The rule in one sentence, and the members that cannot be used.
-    why: String,
-    #[schema(required)]
-    status_before: Option<Status>,
-    #[schema(required)]
-    status_after: Option<Status>,
-    /// The exact body of the answer to its sender, where that is always the same.
-    #[schema(required)]
-    acknowledgement: Option<String>,
-}
-
-/// A callback, what it says, and why it had its effect.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ExplainedCallback)]
-pub struct ExplainedCallback<'a> {
-    #[serde(flatten)]
-    callback: CallbackView,
-    provider: &'a str,
-    account: &'a str,
-    #[schema(required)]
-    claim: Option<ClaimView<'a>>,
-    explanation: Explanation,
-    /// The present state of the refund; `null` where the bytes name none.
-    #[schema(required)]
-    refund: Option<RefundView<'a>>,
 }
 
 /// One callback with everything that its explanation needs.
@@ -235,7 +86,7 @@ impl Findings {
     pub fn explain(&self, registry: &Registry) -> ExplainedCallback<'_> {
         let account = &self.row.account;
         ExplainedCallback {
-            callback: CallbackView::from(self.row.clone()),
+            callback: callback_view(self.row.clone()),
             provider: &account.provider,
             account: &account.name,
             claim: self.claim.as_ref().map(ClaimView::from),
@@ -305,14 +156,12 @@ impl Findings {
     }
 }
 
-/// The answer to a relay.
 fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> {
-    #[derive(Serialize)]
-    struct Answer {
-        refund_id: RefundId,
-        status: Status,
-    }
-    serde_json::to_string(&Answer { refund_id, status }).ok()
+    let answer = RelayAnswer {
+        refund_id: Some(refund_id),
+        status: Some(status),
+    };
+    serde_json::to_string(&answer).ok()
 }
 
 /// Replays the history up to this callback.

@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+pub use crate::api::reload::Reloaded;
 pub use internal::access::acts::{Refusals, say_refusals};
 pub use internal::access::auth::Readers;
 pub use internal::access::places::ReaderPlaces;
 pub use internal::health::metrics::Gauges;
-pub use internal::reload::{NotReloaded, Reload, Reloaded, channel as reload_channel};
+pub use internal::reload::{NotReloaded, Reload, channel as reload_channel};
 pub use public::budget::RejectionBudget;
 pub use rules::Rules;
 

@@ -67,10 +67,7 @@ const CRATES: [(&str, &[&str]); 15] = [
     ),
     ("rsa", &["src/crypto/"]),
     ("sha2", &["src/crypto/"]),
-    (
-        "utoipa",
-        &["src/api/", "src/http/", "src/domain/", "src/explain/"],
-    ),
+    ("utoipa", &["src/api/", "src/http/"]),
     ("quick_xml", &["src/providers/epay/"]),
     ("bson", &["src/providers/epay/"]),
     (

@@ -6,7 +6,6 @@
 pub mod rule;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
 use super::ids::{CallbackId, ExternalId, RefundId};
@@ -18,7 +17,7 @@ use rule::Rule;
 pub const ATTENTION_MAX: usize = 5;
 
 /// An open question for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attention {
     /// The kind of question.
     pub reason: Reason,

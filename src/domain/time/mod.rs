@@ -8,15 +8,11 @@ use std::time::Duration;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A timestamp in milliseconds since 1970-01-01T00:00:00Z; shown as RFC 3339 in UTC with milliseconds.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-#[schema(value_type = String, format = DateTime, example = "2026-01-17T09:33:55.004Z")]
 pub struct Timestamp(i64);
 
 /// A text that is no RFC 3339 date and time with an offset.

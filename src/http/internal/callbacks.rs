@@ -6,8 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::etag;
 use super::problem::ApiError;
 use super::request::query::Query;
+use crate::api::explain::ExplainedCallback;
 use crate::domain::ids::CallbackId;
-use crate::explain::{ExplainedCallback, Findings};
+use crate::explain::Findings;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, ReadingOne};
 

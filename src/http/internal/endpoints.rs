@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::access::acts;
@@ -13,53 +13,11 @@ use super::feed::cursor::FeedPlace;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
-use crate::domain::time::Timestamp;
+use crate::api::endpoint::{DisabledReason, EndpointList, EndpointState, EndpointView};
 use crate::http::App;
 use crate::http::openapi::responses::{Reading, Recovering};
-use crate::http::openapi::words::disabled_reason;
 use crate::push::EndpointStatus;
-
-/// How an endpoint is, in one word.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum EndpointState {
-    /// The last push was taken, or none was tried.
-    Active,
-    /// The last push was not taken.
-    Failing,
-    /// Nothing is pushed until it is recovered.
-    Disabled,
-}
-
-/// An endpoint as an operator gets it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Endpoint)]
-struct EndpointView<'a> {
-    name: &'a str,
-    url: &'a str,
-    #[schema(inline)]
-    state: EndpointState,
-    #[schema(required)]
-    disabled_at: Option<Timestamp>,
-    #[schema(required, schema_with = disabled_reason)]
-    disabled_reason: Option<&'static str>,
-    /// Everything up to this number is delivered, parked or not wanted.
-    sequence: i64,
-    /// Events after it.
-    lag: i64,
-    /// Events that are tried again, or wait behind such a one.
-    parked: i64,
-    /// Events that are not tried again unless the endpoint is recovered.
-    given_up: i64,
-    #[schema(required)]
-    failing_since: Option<Timestamp>,
-    /// Failures since the last success.
-    failures: i64,
-    #[schema(required)]
-    last_error: Option<&'a str>,
-    #[schema(required)]
-    last_success_at: Option<Timestamp>,
-}
+use crate::store;
 
 impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
     fn from(status: &'a EndpointStatus) -> Self {
@@ -74,7 +32,10 @@ impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
             url: &status.url,
             state,
             disabled_at: row.disabled.map(|(at, _)| at),
-            disabled_reason: row.disabled.map(|(_, reason)| reason.as_str()),
+            disabled_reason: row.disabled.map(|(_, reason)| match reason {
+                store::DisabledReason::Gone => DisabledReason::Gone,
+                store::DisabledReason::Failing => DisabledReason::Failing,
+            }),
             sequence: row.pushed_sequence,
             lag: status.lag,
             parked: status.parked,
@@ -85,12 +46,6 @@ impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
             last_success_at: row.last_success_at,
         }
     }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = EndpointList)]
-struct ListView<'a> {
-    data: Vec<EndpointView<'a>>,
 }
 
 /// The body of a recovery.
@@ -107,13 +62,13 @@ struct RecoverBody {
 /// Every endpoint of the config.
 #[utoipa::path(
     get, path = "/v1/endpoints", operation_id = "list_endpoints", tag = "endpoints",
-    responses((status = 200, description = "All of them, in the order of the config", body = ListView), Reading)
+    responses((status = 200, description = "All of them, in the order of the config", body = EndpointList), Reading)
 )]
 pub async fn list(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let status = app.push.status().await?;
     let data = status.iter().map(EndpointView::from).collect();
-    Ok(HttpResponse::Ok().json(ListView { data }))
+    Ok(HttpResponse::Ok().json(EndpointList { data }))
 }
 
 /// Serves an endpoint again, at once, and from an earlier place if one is given.

@@ -1,15 +1,13 @@
 //! Errors on the internal listener: RFC 9457 problems with a stable `code`, listed in `docs/errors.md`.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::access::limit;
+use crate::api::problem::{Code, Problem};
 use crate::domain::time::Timestamp;
 use crate::feed::{ConsumerError, FeedError};
 use crate::http::public::error::{PublicError, RETRY_AFTER_SECONDS};
@@ -18,8 +16,6 @@ use crate::store::{LogLimit, StoreError};
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-/// The type of a 429 (draft-ietf-httpapi-ratelimit-headers-09, section on problem types).
-const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 /// Log lines about requests of readers that the store could not answer.
 static UNANSWERED: LogLimit = LogLimit::new();
@@ -76,110 +72,6 @@ pub enum ApiError {
     Unavailable(StoreError),
 }
 
-/// The stable code of a problem; each has its entry in `docs/errors.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ProblemCode)]
-pub enum Code {
-    Unauthorized,
-    TokenExpired,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    InvalidParameter,
-    InvalidBody,
-    PaymentOfOtherOrder,
-    AckBackwards,
-    TooManyConsumers,
-    TooManyConnections,
-    FeedRestarted,
-    SequenceUnknown,
-    InvalidConfig,
-    RequestTimeout,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    RateLimited,
-    StoreDamaged,
-    Unavailable,
-}
-
-impl Code {
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::Unauthorized | Self::TokenExpired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InvalidParameter | Self::InvalidBody => StatusCode::BAD_REQUEST,
-            Self::PaymentOfOtherOrder
-            | Self::AckBackwards
-            | Self::TooManyConsumers
-            | Self::FeedRestarted => StatusCode::CONFLICT,
-            Self::SequenceUnknown | Self::InvalidConfig => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::RateLimited | Self::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
-            Self::StoreDamaged => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// The reason phrase of the status (RFC 9110 §15); what is special about the problem is in the code.
-    pub fn title(self) -> &'static str {
-        match self.status() {
-            // The framework has the phrases of RFC 7231 for these two.
-            StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
-            StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
-            status => status.canonical_reason().unwrap_or_default(),
-        }
-    }
-
-    /// The `type` of a problem: the entry of its code in the repository's page on errors.
-    pub fn type_uri(self) -> Cow<'static, str> {
-        match self {
-            Self::RateLimited => QUOTA_EXCEEDED.into(),
-            _ => format!("/docs/errors.md#{self}").into(),
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
-/// A problem as RFC 9457 writes it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
-    #[serde(rename = "type")]
-    #[schema(value_type = String, format = "uri-reference", example = "/docs/errors.md#invalid_parameter")]
-    kind: Cow<'static, str>,
-    #[schema(example = "Bad Request")]
-    title: &'static str,
-    #[schema(example = 400)]
-    status: u16,
-    /// What is wrong with this very request.
-    #[schema(example = "limit must be a whole number from 1 to 200")]
-    detail: String,
-    code: Code,
-    /// The present history; with `feed_restarted` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    epoch: Option<String>,
-    /// The last number of that history; with `feed_restarted` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_sequence: Option<i64>,
-    /// The limits that were exceeded; with 429 only.
-    #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<String>, required = false)]
-    violated_policies: &'static [&'static str],
-    /// What is wrong with the config, a line each, its key first; with `invalid_config` only.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    errors: Vec<String>,
-}
-
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail())
@@ -187,6 +79,11 @@ impl fmt::Display for ApiError {
 }
 
 impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        // Each is a valid status.
+        StatusCode::from_u16(self.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn error_response(&self) -> HttpResponse {
         self.response()
     }
@@ -260,7 +157,7 @@ impl ApiError {
 
     pub fn response(&self) -> HttpResponse {
         let code = self.code();
-        let mut response = HttpResponse::build(code.status());
+        let mut response = HttpResponse::build(self.status_code());
         response.content_type(MEDIA_TYPE);
         self.add_headers(&mut response);
         if let Self::Unavailable(error) = self
@@ -276,7 +173,7 @@ impl ApiError {
         let problem = Problem {
             kind: code.type_uri(),
             title: code.title(),
-            status: code.status().as_u16(),
+            status: code.status(),
             detail: self.detail(),
             code,
             epoch,

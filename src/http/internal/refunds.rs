@@ -2,24 +2,23 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
 use super::access::auth::Admission;
 use super::etag;
 use super::problem::ApiError;
 use super::request::query::Query;
-use crate::api::RefundView;
+use crate::api::AttentionFilter;
+use crate::api::explain::CallbackPage;
+use crate::api::refund::{RefundPage, RefundView};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
-use crate::explain::CallbackView;
+use crate::explain;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
-use crate::http::openapi::words::AttentionFilter;
 use crate::http::server::connections::Place;
 use crate::store::{RefundFilter, Snapshot};
 
@@ -44,16 +43,6 @@ const LIST_PARAMETERS: [&str; 10] = [
     "cursor",
 ];
 
-#[derive(Serialize, ToSchema)]
-#[schema(as = RefundPage)]
-struct PageView<'a> {
-    data: Vec<RefundView<'a>>,
-    /// What to ask for next: `cursor=next_cursor`.
-    #[schema(required, value_type = Option<RefundId>)]
-    next_cursor: Option<String>,
-    has_more: bool,
-}
-
 /// A page of refunds, newest first; stable while new ones arrive.
 #[utoipa::path(
     get, path = "/v1/refunds", operation_id = "list_refunds", tag = "refunds",
@@ -71,7 +60,7 @@ struct PageView<'a> {
         ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
     ),
     responses(
-        (status = 200, description = "A page", body = PageView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 200, description = "A page", body = RefundPage, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified,
         Reading
     )
@@ -100,7 +89,7 @@ pub async fn list(
         .iter()
         .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
         .collect();
-    let page = PageView {
+    let page = RefundPage {
         data,
         next_cursor: page.next.map(|next| next.to_string()),
         has_more: page.next.is_some(),
@@ -210,17 +199,6 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-/// Notifications of one refund.
-#[derive(Serialize, ToSchema)]
-#[schema(as = CallbackPage)]
-struct CallbacksView {
-    data: Vec<CallbackView>,
-    /// What to ask for next: `cursor=next_cursor`.
-    #[schema(required)]
-    next_cursor: Option<CallbackId>,
-    has_more: bool,
-}
-
 /// A page of the notifications of a refund, oldest first; all of them are on one, but for a refund of
 /// which very many came, or of which the bodies are more than 1 MiB together.
 #[utoipa::path(
@@ -232,7 +210,7 @@ struct CallbacksView {
         ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
     ),
     responses(
-        (status = 200, description = "A page", body = CallbacksView, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 200, description = "A page", body = CallbackPage, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified,
         ReadingOne
     )
@@ -261,8 +239,8 @@ pub async fn callbacks(
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
     let last = page.rows.last().map(|row| row.id);
-    let page = CallbacksView {
-        data: page.rows.into_iter().map(CallbackView::from).collect(),
+    let page = CallbackPage {
+        data: page.rows.into_iter().map(explain::callback_view).collect(),
         next_cursor: last.filter(|_| page.has_more),
         has_more: page.has_more,
     };

@@ -3,15 +3,14 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
-use utoipa::ToSchema;
 
 use super::access::acts;
 use super::access::acts::Act;
 use super::access::auth::Admission;
 use super::problem::ApiError;
 use super::request::query::Query;
+use crate::api::reload::Reloaded;
 use crate::http::App;
 use crate::http::openapi::responses::Reloading;
 use crate::store::StoreError;
@@ -22,16 +21,6 @@ pub struct Reload {
     pub by: String,
     /// Where the outcome is told.
     pub told: oneshot::Sender<Result<Reloaded, NotReloaded>>,
-}
-
-/// The config that was read is in effect.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
-pub struct Reloaded {
-    /// Keys whose new value takes effect only with a restart.
-    #[schema(example = json!(["server.listen"]))]
-    pub needs_restart: Vec<String>,
-    /// What an operator should know of the config.
-    pub warnings: Vec<String>,
 }
 
 /// Nothing has changed.

@@ -5,7 +5,6 @@
 
 pub mod bodies;
 pub mod responses;
-pub mod words;
 
 use std::sync::OnceLock;
 
@@ -22,12 +21,12 @@ use utoipa::{Modify, OpenApi};
 
 use super::internal::feed::{consumers, events, stream};
 use super::internal::health::metrics;
-use super::internal::problem::Problem;
 use super::internal::route::{Access, Verb};
 use super::internal::{CALLS, callbacks, endpoints, etag, health, orders, refunds, reload};
 use super::openapi;
 use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};
+use crate::api::problem::Problem;
 use bodies::EpayMessage;
 use responses::NotModified;
 

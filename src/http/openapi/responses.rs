@@ -11,8 +11,8 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, RefOr};
 
+use crate::api::problem::Code;
 use crate::http::internal::problem;
-use crate::http::internal::problem::Code;
 
 /// The reader has the present content already.
 pub enum NotModified {}
@@ -212,7 +212,7 @@ fn rejections(schema: &str, formats: &[&str], of: &[(u16, &str)]) -> Responses {
 fn of(codes: &[Code]) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
-        let same = by_status.entry(code.status().as_u16()).or_default();
+        let same = by_status.entry(code.status()).or_default();
         same.push(*code);
     }
     by_status

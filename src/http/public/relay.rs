@@ -3,16 +3,14 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
 use super::callback::{check_head, count, moment_of_validity, named, of_no_account};
 use super::error::PublicError;
 use super::rejection;
-use crate::domain::claim::{Account, Status};
+use crate::api::refund::RelayAnswer;
+use crate::domain::claim::Account;
 use crate::domain::external_id::CHARS_MAX_UNDOCUMENTED;
-use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::RelayedReply;
 use crate::http::openapi::responses::Rejecting;
@@ -147,19 +145,7 @@ async fn accept_and_apply(
     app.intake.apply(accepted).await
 }
 
-/// Where the refund stands now.
-#[derive(Serialize, ToSchema)]
-struct RelayAnswer {
-    #[schema(required)]
-    refund_id: Option<RefundId>,
-    #[schema(required)]
-    status: Option<Status>,
-}
-
 fn answer(applied: &Applied) -> HttpResponse {
-    let (id, status) = applied.refund.unzip();
-    HttpResponse::Ok().json(RelayAnswer {
-        refund_id: id,
-        status,
-    })
+    let (refund_id, status) = applied.refund.unzip();
+    HttpResponse::Ok().json(RelayAnswer { refund_id, status })
 }

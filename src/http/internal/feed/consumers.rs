@@ -3,15 +3,16 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::cursor;
 use super::cursor::{FeedPlace, not_negative};
-use super::events::{PageView, Wanted, epoch};
+use super::events::{Wanted, epoch};
+use crate::api::consumer::{ConsumerList, ConsumerView};
+use crate::api::event::EventPage;
 use crate::config::Reader;
 use crate::domain::ids::Name;
-use crate::domain::time::Timestamp;
 use crate::feed::{FeedError, Position};
 use crate::http::App;
 use crate::http::internal::access::acts;
@@ -23,35 +24,14 @@ use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::{Acknowledging, Consuming, Reading, ReadingOne, Seeking};
 use crate::store::ConsumerRow;
 
-/// A consumer as its reader gets it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Consumer)]
-struct ConsumerView<'a> {
-    name: &'a str,
-    /// Everything up to this number is done with.
-    sequence: i64,
-    /// Events after it.
-    lag: i64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl<'a> ConsumerView<'a> {
-    fn new(row: &'a ConsumerRow, last: i64) -> Self {
-        Self {
-            name: &row.name,
-            sequence: row.acked_sequence,
-            lag: (last - row.acked_sequence).max(0),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
+fn view(row: &ConsumerRow, last: i64) -> ConsumerView<'_> {
+    ConsumerView {
+        name: &row.name,
+        sequence: row.acked_sequence,
+        lag: (last - row.acked_sequence).max(0),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = ConsumerList)]
-struct ListView<'a> {
-    data: Vec<ConsumerView<'a>>,
 }
 
 /// The body of an acknowledgement.
@@ -78,7 +58,7 @@ struct SeekBody {
 /// Every consumer of the reader.
 #[utoipa::path(
     get, path = "/v1/consumers", operation_id = "list_consumers", tag = "consumers",
-    responses((status = 200, description = "All of them, by name", body = ListView), Reading)
+    responses((status = 200, description = "All of them, by name", body = ConsumerList), Reading)
 )]
 pub async fn list(
     app: Data<App>,
@@ -88,11 +68,8 @@ pub async fn list(
     Query::parse(request.query_string(), &[])?;
     let rows = app.feed.consumers(&reader.name).await?;
     let last = app.feed.last();
-    let data = rows
-        .iter()
-        .map(|row| ConsumerView::new(row, last))
-        .collect();
-    Ok(HttpResponse::Ok().json(ListView { data }))
+    let data = rows.iter().map(|row| view(row, last)).collect();
+    Ok(HttpResponse::Ok().json(ConsumerList { data }))
 }
 
 /// Events after the consumer's place, which stays where it is.
@@ -104,7 +81,7 @@ pub async fn list(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
-    responses((status = 200, description = "A page; a new name begins before the first event", body = PageView), Consuming)
+    responses((status = 200, description = "A page; a new name begins before the first event", body = EventPage), Consuming)
 )]
 pub async fn events(
     app: Data<App>,
@@ -166,7 +143,7 @@ pub async fn ack(
         .feed
         .ack(&reader.name, &name, &upto, app.clock.as_ref())
         .await?;
-    Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
+    Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
 
 /// Puts the consumer somewhere else.
@@ -195,7 +172,7 @@ pub async fn seek(
         .await?;
     let how = format!("behind event {}", moved.acked_sequence);
     note(&app, &reader, Act::ConsumerMoved, &name, &how);
-    Ok(HttpResponse::Ok().json(ConsumerView::new(&moved, app.feed.last())))
+    Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
 
 /// Forgets the consumer.

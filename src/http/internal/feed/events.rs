@@ -6,50 +6,19 @@ use actix_web::http::header::ContentType;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
-use crate::domain::ids::EventId;
-use crate::domain::time::Timestamp;
+use crate::api::event::EventPage;
 use crate::feed::{FeedError, Page, Position};
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::query::{Query, digits};
 use crate::http::openapi::responses::Following;
-use crate::http::openapi::words::{EventData, event_type};
 use crate::http::server::connections::Place;
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 100;
 /// Largest page (contract §5).
 const LIMIT_MAX: u32 = 1_000;
-
-/// An event, for the document alone: the feed writes it, once for all who get it.
-#[derive(ToSchema)]
-#[schema(as = Event)]
-#[expect(dead_code, reason = "it is only described")]
-struct EventView {
-    sequence: i64,
-    /// The history that the number counts; another one after a restore.
-    epoch: String,
-    id: EventId,
-    #[schema(rename = "type", schema_with = event_type)]
-    kind: String,
-    timestamp: Timestamp,
-    /// The refund, order or application as of this event.
-    data: EventData,
-}
-
-/// A page as [`page_json`] writes it.
-#[derive(ToSchema)]
-#[schema(as = EventPage)]
-#[expect(dead_code, reason = "it is only described")]
-pub(in crate::http) struct PageView {
-    data: Vec<EventView>,
-    /// What to ask for next: `after=next`.
-    next: i64,
-    /// The history that the numbers count; given back as `epoch`, a restore is noticed.
-    epoch: String,
-}
 
 /// Events after a number, in commit order, without gaps; with `wait` it answers as soon as there is one
 /// or the time is over.
@@ -61,7 +30,7 @@ pub(in crate::http) struct PageView {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
-    responses((status = 200, description = "A page", body = PageView), Following)
+    responses((status = 200, description = "A page", body = EventPage), Following)
 )]
 pub async fn page(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after", "epoch", "limit", "wait"])?;

@@ -5,71 +5,10 @@ pub mod scrape;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use crate::api::health::{ApplyingStatus, EvidenceStatus, Health, HealthStatus, ReplicationStatus};
 use crate::http::App;
 use crate::store::Replication;
-
-/// How the process is, in one word.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum HealthStatus {
-    /// `/livez`: it runs.
-    Ok,
-    /// `/readyz`: it takes callbacks.
-    Ready,
-    /// `/readyz`: it does not.
-    #[serde(rename = "not ready")]
-    NotReady,
-}
-
-/// Whether evidence of refused requests is kept.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum EvidenceStatus {
-    Ok,
-    Failing,
-    Off,
-}
-
-/// Whether what was accepted takes effect in time.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum ApplyingStatus {
-    Ok,
-    /// Something holds it up: a lock, a slow store, too much at once. Callbacks are accepted all the same.
-    Delayed,
-}
-
-/// How the process is.
-#[derive(Serialize, ToSchema)]
-struct Health {
-    #[schema(inline)]
-    status: HealthStatus,
-    /// Why it is not ready, where it is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
-    evidence: Option<EvidenceStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
-    applying: Option<ApplyingStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
-    replication: Option<ReplicationStatus>,
-}
-
-/// Whether commits wait for a second machine; absent where they never did while this process looked.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum ReplicationStatus {
-    Synchronous,
-    /// They did and do not any more: what is acknowledged now is on one machine.
-    Lost,
-}
 
 fn replication(app: &App) -> Option<ReplicationStatus> {
     match app.store.replication() {

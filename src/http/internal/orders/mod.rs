@@ -18,7 +18,7 @@ use super::etag;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
-use crate::api::OrderView;
+use crate::api::order::OrderView;
 use crate::domain::external_id::{CHARS_MAX, check_visible};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
