@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 pub use crate::api::reload::Reloaded;
 pub use internal::access::acts::{Refusals, say_refusals};
 pub use internal::access::auth::Readers;
-pub use internal::access::places::ReaderPlaces;
+pub use internal::access::slots::ConnectionSlots;
 pub use internal::health::metrics::Gauges;
 pub use internal::reload::{NotReloaded, Reload, channel as reload_channel};
 pub use public::budget::RejectionBudget;
@@ -52,8 +52,8 @@ pub struct App {
     pub rules: watch::Sender<Arc<Rules>>,
     /// Where a reload is asked for.
     pub reloads: mpsc::Sender<Reload>,
-    /// How many requests each reader may have under way.
-    pub places: Arc<ReaderPlaces>,
+    /// Requests in flight of each reader.
+    pub slots: Arc<ConnectionSlots>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// Counters.

@@ -47,7 +47,7 @@ const CONNECTIONS_MAX: u64 = 1_024;
 const LARGE_MAX: usize = 48;
 /// Fewest that are worth starting with.
 const CONNECTIONS_MIN: u64 = 16;
-/// Fewest places of the internal listener that readers cannot fill.
+/// Min connections of the internal listener that readers cannot use.
 const KEPT_MIN: usize = 8;
 /// Bytes that the system holds of what is sent on one connection and not taken yet.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
@@ -97,12 +97,12 @@ pub(in crate::cli) fn connections_of_a_listener() -> anyhow::Result<usize> {
 
 /// Slots of the internal listener for readers. The rest is for calls without a token, and for telling readers
 /// that there are too many of them.
-pub(in crate::cli) fn places_of_readers(connections: usize) -> usize {
+pub(in crate::cli) fn slots_of_readers(connections: usize) -> usize {
     let room = room(connections);
     room - (room / 8).max(KEPT_MIN)
 }
 
-/// Places are freed before the framework stops to accept; an eighth of them may be on its way out.
+/// Slots are freed before the framework stops to accept; an eighth of them may be on its way out.
 fn room(connections: usize) -> usize {
     connections - connections / 8
 }
@@ -165,7 +165,7 @@ pub(in crate::cli) fn listen(
                 let draining = draining.clone();
                 async move { draining.notified().await }
             })
-            .on_connect_ext(|socket: &Socket, data| socket.note_place(data))
+            .on_connect_ext(|socket: &Socket, data| socket.note_slot(data))
             .h1(map_config(routes, |()| AppConfig::default()));
         fn_service(move |io: TcpStream| {
             bound_sending(&io, rules.rules().stalled);

@@ -29,8 +29,8 @@ use crate::domain::time::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::internal::health::metrics;
 use crate::http::{
-    App, Gauges, ReaderPlaces, Refusals, RejectionBudget, Reload, internal, public, reload_channel,
-    say_refusals,
+    App, ConnectionSlots, Gauges, Refusals, RejectionBudget, Reload, internal, public,
+    reload_channel, say_refusals,
 };
 use crate::intake::Intake;
 use crate::push::Push;
@@ -173,7 +173,7 @@ impl Service {
             reader_refusals: Refusals::default(),
             rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
             reloads,
-            places: ReaderPlaces::new(listen::places_of_readers(connections)),
+            slots: ConnectionSlots::new(listen::slots_of_readers(connections)),
             clock,
             metrics: Metrics::default(),
             gauges: Gauges::default(),

@@ -9,7 +9,7 @@ use super::access::acts;
 use super::access::acts::Act;
 use super::access::auth::Admission;
 use super::feed::cursor;
-use super::feed::cursor::FeedPlace;
+use super::feed::cursor::FeedCursor;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
@@ -56,7 +56,7 @@ struct RecoverBody {
     /// Pushes again from this place in the feed; absent, or after where it stopped: from there.
     #[serde(default)]
     #[schema(schema_with = cursor::schema)]
-    since: Option<FeedPlace>,
+    since: Option<FeedCursor>,
 }
 
 /// Every endpoint of the config.
@@ -87,7 +87,7 @@ pub async fn recover(
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let body: RecoverBody = body::read(&request, payload).await?;
-    let since = body.since.map(FeedPlace::seek_to).transpose()?;
+    let since = body.since.map(FeedCursor::seek_to).transpose()?;
     app.push.recover(&name, since).await?;
     let how = match since {
         None => "from where it stopped".to_owned(),

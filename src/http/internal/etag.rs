@@ -1,7 +1,7 @@
-//! Answers of the internal listener that a reader may hold on to: JSON with an entity tag, and 304 without
-//! a body for a reader who has it already.
+//! Responses of the internal listener that a reader may cache: JSON with an entity tag, and 304 without a body
+//! when the reader has the present content.
 
-use actix_web::http::header;
+use actix_web::http::header::{self, ETag, EntityTag, Header as _, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -9,35 +9,33 @@ use super::problem::ApiError;
 use crate::crypto;
 use crate::store::StoreError;
 
-/// The view as JSON, tagged by its bytes.
+/// The view as JSON; the tag is a hash of its bytes.
 pub fn with_etag(request: &HttpRequest, view: &impl Serialize) -> Result<HttpResponse, ApiError> {
     let body =
         serde_json::to_string(view).map_err(|error| StoreError::Unreadable(error.to_string()))?;
     Ok(tagged(request, body))
 }
 
-/// JSON text, tagged by its bytes.
+/// JSON text; the tag is a hash of its bytes.
 pub fn tagged(request: &HttpRequest, body: String) -> HttpResponse {
     let digest = crypto::hex(&crypto::sha256(body.as_bytes())[..16]);
-    let etag = format!("\"{digest}\"");
-    if is_known(request, &etag) {
+    let tag = EntityTag::new_strong(digest);
+    if is_known(request, &tag) {
         return HttpResponse::NotModified()
-            .insert_header((header::ETAG, etag))
+            .insert_header(ETag(tag))
             .finish();
     }
     HttpResponse::Ok()
-        .insert_header((header::ETAG, etag))
+        .insert_header(ETag(tag))
         .content_type(header::ContentType::json())
         .body(body)
 }
 
-/// Whether `If-None-Match` names this tag, or any with `*`. Several lines are one list (RFC 9110 §5.3),
-/// and a weak tag is as good as a strong one (§13.1.2). A comma inside another's tag does no harm: no
-/// piece of it has both quotes.
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
-    let lines = request.headers().get_all(header::IF_NONE_MATCH);
-    lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+/// Whether `If-None-Match` has this tag, by weak comparison (RFC 9110 §13.1.2), or `*`.
+fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(tag)),
+        Err(_) => false,
+    }
 }

@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::explain;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
-use crate::http::server::connections::Place;
+use crate::http::server::connections::Slot;
 use crate::store::{RefundFilter, Snapshot};
 
 /// Page size where the reader does not say.
@@ -80,7 +80,7 @@ pub async fn list(
         app.store.read(find).await?
     } else {
         let list = app.store.read_list(&reader.name, find);
-        Place::unless_gone(&request, list)
+        Slot::unless_gone(&request, list)
             .await
             .ok_or(ApiError::HungUp)??
     };
@@ -162,7 +162,7 @@ pub async fn one(
         let changed = match deadline {
             Some(deadline) if !refund.status.is_final() => {
                 let wait = app.feed.wait_for_refund(id, seen, deadline);
-                Place::while_there(&request, wait).await.transpose()? == Some(true)
+                Slot::while_there(&request, wait).await.transpose()? == Some(true)
             }
             _ => false,
         };
@@ -234,7 +234,7 @@ pub async fn callbacks(
         None => Ok(None),
     };
     let found = app.store.read_list(&reader.name, find);
-    let page = Place::unless_gone(&request, found)
+    let page = Slot::unless_gone(&request, found)
         .await
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;

@@ -11,7 +11,7 @@ use crate::crypto;
 use crate::domain::ids::CallbackId;
 use crate::http::App;
 use crate::http::server::body;
-use crate::http::server::connections::Place;
+use crate::http::server::connections::Slot;
 use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
 use crate::providers::SYSTEMS;
@@ -179,10 +179,10 @@ fn write(
 async fn sit_out(app: &App, request: &HttpRequest) {
     let mut draining = app.draining.subscribe();
     let cut = async {
-        match Place::of(request) {
-            Some(place) => {
-                place.wait();
-                place.cut_by_others().await;
+        match Slot::of(request) {
+            Some(slot) => {
+                slot.wait();
+                slot.cut_by_others().await;
             }
             None => std::future::pending().await,
         }

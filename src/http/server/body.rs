@@ -8,7 +8,7 @@ use actix_web::http::header;
 use actix_web::web::Payload;
 use futures_util::StreamExt as _;
 
-use super::connections::Place;
+use super::connections::Slot;
 use super::headers::changing_encoding;
 
 /// Largest body on either listener (contract §3).
@@ -51,8 +51,8 @@ pub async fn read_within(
     let read = tokio::time::timeout(deadline, fill(&mut body, payload)).await;
     match read {
         Ok(Ok(())) => {
-            if let Some(place) = Place::of(request) {
-                place.serve();
+            if let Some(slot) = Slot::of(request) {
+                slot.serve();
             }
             match changing_encoding(request) {
                 None => Ok(body),

@@ -2,8 +2,8 @@
 //!
 //! The framework times the first head of a connection, and stops to accept when it holds too many
 //! connections. Both leave a door open to whoever connects and lets us wait. So each connection has a
-//! place here. It *waits* while we wait for its peer: for a head, for a body, for the end of a penalty.
-//! It is *served* from the end of the request to the end of the answer. When places run short, those go
+//! slot here. It *waits* while we wait for its peer: for a head, for a body, for the end of a penalty.
+//! It is *served* from the end of the request to the end of the answer. When slots run short, those go
 //! that have waited longest, of the peer that has most of them; what is served is never cut.
 
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ use tokio::time::Instant;
 
 use super::peer::Peer;
 
-/// Value of [`Place::waiting_since`] while it is served.
+/// Value of [`Slot::waiting_since`] while it is served.
 const SERVED: u64 = u64::MAX;
-/// The share of the places that is freed at once, so that looking for them is rare.
+/// The share of the slots that is freed at once, so that looking for them is rare.
 const FREED_AT_ONCE: usize = 64;
 
 /// A request up to here is small, head and body together; nearly all are.
@@ -49,7 +49,7 @@ pub struct Connections {
 #[derive(Default)]
 struct Open {
     next: u64,
-    places: HashMap<u64, Arc<Place>>,
+    slots: HashMap<u64, Arc<Slot>>,
     /// How many of them are large.
     large: usize,
     /// Those that would be, once there is room.
@@ -57,7 +57,7 @@ struct Open {
 }
 
 /// One connection, as far as others may see it.
-pub struct Place {
+pub struct Slot {
     peer: Option<Peer>,
     /// A second handle of the connection, to end it by.
     socket: TcpStream,
@@ -70,11 +70,11 @@ pub struct Place {
     is_cut: Notify,
 }
 
-/// What a connection carries; its end gives the place back.
-pub struct Held {
+/// What a connection carries; its end gives the slot back.
+pub struct SlotGuard {
     connections: Arc<Connections>,
     number: u64,
-    place: Arc<Place>,
+    slot: Arc<Slot>,
 }
 
 /// How far the peer has come since it was last its turn.
@@ -125,11 +125,11 @@ impl Connections {
         })
     }
 
-    /// Gives a new connection its place, and takes that of others if there are too many. `None` where it cannot
+    /// Gives a new connection its slot, and takes that of others if there are too many. `None` where it cannot
     /// be cut, because the process has no more files.
-    pub fn admit(self: &Arc<Self>, io: &AsyncTcpStream) -> Option<Arc<Held>> {
+    pub fn admit(self: &Arc<Self>, io: &AsyncTcpStream) -> Option<Arc<SlotGuard>> {
         let socket = io.as_fd().try_clone_to_owned().ok()?;
-        let place = Arc::new(Place {
+        let slot = Arc::new(Slot {
             peer: io.peer_addr().ok().map(Peer::from),
             socket: TcpStream::from(socket),
             opened: self.opened,
@@ -141,16 +141,16 @@ impl Connections {
         let mut open = self.open();
         let number = open.next;
         open.next += 1;
-        open.places.insert(number, Arc::clone(&place));
-        if open.places.len() > self.room {
+        open.slots.insert(number, Arc::clone(&slot));
+        if open.slots.len() > self.room {
             let batch = (self.room / FREED_AT_ONCE).max(1);
             self.note_cut(open.free(batch, |_| true));
         }
         drop(open);
-        Some(Arc::new(Held {
+        Some(Arc::new(SlotGuard {
             connections: Arc::clone(self),
             number,
-            place,
+            slot,
         }))
     }
 
@@ -158,12 +158,12 @@ impl Connections {
     pub fn cut_overdue(&self, longest: Duration) {
         let now = millis(self.opened.elapsed());
         let longest = millis(longest);
-        for place in self.open().places.values() {
-            if place
+        for slot in self.open().slots.values() {
+            if slot
                 .waiting_since()
                 .is_some_and(|since| since + longest < now)
             {
-                place.cut();
+                slot.cut();
             }
         }
     }
@@ -184,48 +184,48 @@ impl Connections {
 
 impl Open {
     /// Cuts up to `wanted` of those connections that wait, and gives their number.
-    fn free(&mut self, wanted: usize, of: impl Fn(&Place) -> bool) -> usize {
+    fn free(&mut self, wanted: usize, of: impl Fn(&Slot) -> bool) -> usize {
         let mut held: HashMap<Option<Peer>, usize> = HashMap::new();
-        let eligible = || self.places.iter().filter(|(_, place)| of(place));
-        for (_, place) in eligible() {
-            *held.entry(place.peer).or_default() += 1;
+        let eligible = || self.slots.iter().filter(|(_, slot)| of(slot));
+        for (_, slot) in eligible() {
+            *held.entry(slot.peer).or_default() += 1;
         }
         let mut waiting: Vec<_> = eligible()
-            .filter_map(|(number, place)| {
-                let held = held.get(&place.peer).copied().unwrap_or_default();
-                Some((std::cmp::Reverse(held), place.waiting_since()?, *number))
+            .filter_map(|(number, slot)| {
+                let held = held.get(&slot.peer).copied().unwrap_or_default();
+                Some((std::cmp::Reverse(held), slot.waiting_since()?, *number))
             })
             .collect();
         waiting.sort_unstable();
         waiting.truncate(wanted);
         for (_, _, number) in &waiting {
-            if let Some(place) = self.remove(*number) {
-                place.cut();
+            if let Some(slot) = self.remove(*number) {
+                slot.cut();
             }
         }
         waiting.len()
     }
 
-    fn remove(&mut self, number: u64) -> Option<Arc<Place>> {
-        let place = self.places.remove(&number)?;
-        if place.is_large() {
+    fn remove(&mut self, number: u64) -> Option<Arc<Slot>> {
+        let slot = self.slots.remove(&number)?;
+        if slot.is_large() {
             self.large -= 1;
             self.wanting.drain(..).for_each(Waker::wake);
         }
-        Some(place)
+        Some(slot)
     }
 }
 
-impl Held {
+impl SlotGuard {
     /// Ready when so much more of the present request may be read.
     pub(in crate::http) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
-        let turn = &self.place.turn;
-        if self.place.waiting_since().is_none() {
+        let turn = &self.slot.turn;
+        if self.slot.waiting_since().is_none() {
             // What comes now is the next request.
             self.park(context);
             return Poll::Pending;
         }
-        if turn.received.load(Ordering::Relaxed) < SMALL_BYTES || self.place.is_large() {
+        if turn.received.load(Ordering::Relaxed) < SMALL_BYTES || self.slot.is_large() {
             return Poll::Ready(());
         }
         if !turn.is_looked_at.swap(true, Ordering::Relaxed) {
@@ -237,12 +237,12 @@ impl Held {
 
     /// Bytes that were read.
     pub(in crate::http) fn has_read(&self, bytes: usize) {
-        self.place.turn.received.fetch_add(bytes, Ordering::Relaxed);
+        self.slot.turn.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Whether one more request may begin now.
     pub(in crate::http) fn begin(&self) -> bool {
-        let begun = &self.place.turn.begun;
+        let begun = &self.slot.turn.begun;
         let one_more = |begun| (begun < BEGUN_MAX).then_some(begun + 1);
         let begins = begun.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         begins.is_ok()
@@ -250,24 +250,24 @@ impl Held {
 
     /// Has the reading end go on when the peer's next turn begins.
     pub(in crate::http) fn park(&self, context: &Context<'_>) {
-        self.place.turn.reader.park(context);
+        self.slot.turn.reader.park(context);
     }
 
     /// The system has taken all that was to be sent.
     pub(in crate::http) fn all_is_sent(&self) {
-        self.place.turn.unsent.store(0, Ordering::Relaxed);
-        self.place.turn.sender.wake();
+        self.slot.turn.unsent.store(0, Ordering::Relaxed);
+        self.slot.turn.sender.wake();
     }
 
     fn poll_large(&self, context: &mut Context<'_>) -> Poll<()> {
         let connections = &self.connections;
         let mut open = connections.open();
-        if !open.places.contains_key(&self.number) {
+        if !open.slots.contains_key(&self.number) {
             // Cut: the next read says so.
             return Poll::Ready(());
         }
         if open.large >= connections.large_max {
-            let freed = open.free(1, Place::is_large);
+            let freed = open.free(1, Slot::is_large);
             connections.note_cut(freed);
         }
         if open.large >= connections.large_max {
@@ -275,38 +275,38 @@ impl Held {
             return Poll::Pending;
         }
         open.large += 1;
-        self.place.is_large.store(true, Ordering::Relaxed);
+        self.slot.is_large.store(true, Ordering::Relaxed);
         Poll::Ready(())
     }
 }
 
-impl Drop for Held {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         self.connections.open().remove(self.number);
     }
 }
 
-impl Place {
+impl Slot {
     /// Waits for what a reader waits for, but not longer than the reader itself; `None` where it gave up.
     pub async fn while_there<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
-        let Some(place) = Self::of(request) else {
+        let Some(slot) = Self::of(request) else {
             return Some(wait.await);
         };
         tokio::select! {
             biased;
             done = wait => Some(done),
-            () = place.hung_up() => None,
+            () = slot.hung_up() => None,
         }
     }
 
     /// Waits for what may take long, but only shortly for a reader that has hung up; `None` where it gave
     /// up. Shortly, because a reader may only have said that it sends nothing more, and be listening.
     pub async fn unless_gone<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
-        let Some(place) = Self::of(request) else {
+        let Some(slot) = Self::of(request) else {
             return Some(wait.await);
         };
         let gone = async {
-            place.hung_up().await;
+            slot.hung_up().await;
             tokio::time::sleep(LISTENS_MAX).await;
         };
         tokio::select! {
@@ -316,9 +316,9 @@ impl Place {
         }
     }
 
-    /// The place of the connection that this request came on.
+    /// The slot of the connection that this request came on.
     pub fn of(request: &HttpRequest) -> Option<&Arc<Self>> {
-        request.conn_data::<Arc<Held>>().map(|held| &held.place)
+        request.conn_data::<Arc<SlotGuard>>().map(|held| &held.slot)
     }
 
     /// From now on it is our turn.

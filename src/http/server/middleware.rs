@@ -13,9 +13,9 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
-use super::connections::Place;
+use super::connections::Slot;
 use crate::http::App;
-use crate::http::internal::access::places::ReaderPlace;
+use crate::http::internal::access::slots::ConnectionSlot;
 use crate::providers::epay;
 use crate::telemetry::RequestLabels;
 
@@ -30,13 +30,13 @@ pub async fn guard(
     refuse: Refuse,
 ) -> Result<ServiceResponse<Answer>, actix_web::Error> {
     let began = Instant::now();
-    let place = Place::of(request.request()).cloned();
-    if let Some(place) = &place {
-        place.answers_are_taken().await;
+    let slot = Slot::of(request.request()).cloned();
+    if let Some(slot) = &slot {
+        slot.answers_are_taken().await;
     }
     // One with a body is served from the moment at which the body is there, see `body::read`.
-    if let (Some(place), Payload::None) = (&place, request.parts().1) {
-        place.serve();
+    if let (Some(slot), Payload::None) = (&slot, request.parts().1) {
+        slot.serve();
     }
     // The framework takes everything behind the head of such a request for its body, whatever
     // Content-Length says; another request may be in there.
@@ -50,7 +50,7 @@ pub async fn guard(
     } else {
         next.call(request).await?
     };
-    if is_unclear || place.as_ref().is_some_and(|place| place.is_large()) {
+    if is_unclear || slot.as_ref().is_some_and(|slot| slot.is_large()) {
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
@@ -58,7 +58,7 @@ pub async fn guard(
     let of_reader = response.request().extensions_mut().remove();
     Ok(response.map_body(|_, body| Answer {
         body,
-        place,
+        slot,
         _of_reader: of_reader,
     }))
 }
@@ -117,8 +117,8 @@ fn asks_for_websocket(request: &ServiceRequest) -> bool {
 /// The body of an answer; with its end the connection waits for its peer again.
 pub struct Answer {
     body: BoxBody,
-    place: Option<Arc<Place>>,
-    _of_reader: Option<ReaderPlace>,
+    slot: Option<Arc<Slot>>,
+    _of_reader: Option<ConnectionSlot>,
 }
 
 impl MessageBody for Answer {
@@ -138,8 +138,8 @@ impl MessageBody for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(place) = &self.place {
-            place.next_turn();
+        if let Some(slot) = &self.slot {
+            slot.next_turn();
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The framework reads ahead, up to 128 KiB, keeps a head until its answer is sent, and hands a body over in pieces.
 //! All of it on every connection would be half a gigabyte. So the first 16 KiB of a request are read from
-//! everybody; for more a connection takes one of few places, and ends with the answer. Where there is no such place
-//! left, that is cut which has waited longest, as for places of connections. What a peer sends while its request is
+//! everybody; for more a connection takes one of few slots, and ends with the answer. Where there is no such slot
+//! left, that is cut which has waited longest, as for slots of connections. What a peer sends while its request is
 //! answered stays in the system's buffers, and so do requests of one that does not take its answers.
 
 use std::io;
@@ -16,33 +16,33 @@ use actix_web::rt::net::TcpStream;
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connections::{Connections, Held};
+use super::connections::{Connections, SlotGuard};
 
 /// A connection's socket.
 pub struct Socket {
     io: TcpStream,
-    held: Option<Arc<Held>>,
+    guard: Option<Arc<SlotGuard>>,
     /// Read, and not handed over yet.
     rest: Vec<u8>,
     version: Version,
 }
 
 impl Socket {
-    /// Takes a place for a new connection.
+    /// Takes a slot for a new connection.
     pub fn new(io: TcpStream, connections: &Arc<Connections>) -> Self {
-        let held = connections.admit(&io);
+        let guard = connections.admit(&io);
         Self {
             io,
-            held,
+            guard,
             rest: Vec::new(),
             version: Version::default(),
         }
     }
 
-    /// Has requests know the place of their connection.
-    pub fn note_place(&self, data: &mut Extensions) {
-        if let Some(held) = &self.held {
-            data.insert(Arc::clone(held));
+    /// Has requests know the slot of their connection.
+    pub fn note_slot(&self, data: &mut Extensions) {
+        if let Some(guard) = &self.guard {
+            data.insert(Arc::clone(guard));
         }
     }
 
@@ -68,24 +68,24 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Some(held) = self.held.clone() else {
+        let Some(guard) = self.guard.clone() else {
             return self.poll_fill(context, buffer);
         };
-        ready!(held.poll_room(context));
+        ready!(guard.poll_room(context));
         let before = buffer.filled().len();
         ready!(self.poll_fill(context, buffer))?;
         let read = &buffer.filled()[before..];
-        let taken = self.version.up_to(read, || held.begin());
+        let taken = self.version.up_to(read, || guard.begin());
         if taken < read.len() {
             let rest = read[taken..].to_vec();
             self.rest.splice(..0, rest);
             buffer.set_filled(before + taken);
             if taken == 0 {
-                held.park(context);
+                guard.park(context);
                 return Poll::Pending;
             }
         }
-        held.has_read(taken);
+        guard.has_read(taken);
         Poll::Ready(Ok(()))
     }
 }
@@ -147,8 +147,8 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(context))?;
-        if let Some(held) = &self.held {
-            held.all_is_sent();
+        if let Some(guard) = &self.guard {
+            guard.all_is_sent();
         }
         Poll::Ready(Ok(()))
     }

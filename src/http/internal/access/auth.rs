@@ -174,11 +174,11 @@ fn admit(
     scope: Scope,
 ) -> (Result<(), ApiError>, Option<Allowance>) {
     match authorize(app, request, scope) {
-        Ok((reader, allowance)) => match app.places.take(&reader) {
-            Ok(place) => {
+        Ok((reader, allowance)) => match app.slots.take(&reader) {
+            Ok(slot) => {
                 let mut extensions = request.extensions_mut();
                 // The response takes it over, until its last byte is sent (`server::middleware`).
-                extensions.insert(place);
+                extensions.insert(slot);
                 extensions.insert(Admission { reader, scope });
                 (Ok(()), allowance)
             }

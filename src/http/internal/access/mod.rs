@@ -3,4 +3,4 @@
 pub mod acts;
 pub mod auth;
 pub mod limit;
-pub mod places;
+pub mod slots;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::cursor;
-use super::cursor::{FeedPlace, not_negative};
+use super::cursor::{FeedCursor, not_negative};
 use super::events::{Wanted, epoch};
 use crate::api::consumer::{ConsumerList, ConsumerView};
 use crate::api::event::EventPage;
@@ -52,7 +52,7 @@ struct AckBody {
 #[schema(as = Seek)]
 struct SeekBody {
     #[schema(schema_with = cursor::schema)]
-    to: FeedPlace,
+    to: FeedCursor,
 }
 
 /// Every consumer of the reader.

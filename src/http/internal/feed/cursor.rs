@@ -1,4 +1,4 @@
-//! A place in the feed, as the body of a call names it: `"earliest"`, `{"time": …}` and so on.
+//! A cursor in the feed, as the body of a call names it: `"earliest"`, `{"time": …}` and so on.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::domain::time::Timestamp;
 use crate::feed::SeekTo;
 use crate::http::internal::problem::ApiError;
 
-/// A place in the feed.
-pub enum FeedPlace {
+/// A cursor in the feed.
+pub enum FeedCursor {
     Earliest,
     Latest,
     Sequence(i64),
@@ -22,7 +22,7 @@ pub enum FeedPlace {
 }
 
 /// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
-impl<'de> Deserialize<'de> for FeedPlace {
+impl<'de> Deserialize<'de> for FeedCursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Forms)
     }
@@ -32,39 +32,39 @@ impl<'de> Deserialize<'de> for FeedPlace {
 struct Forms;
 
 impl<'de> Visitor<'de> for Forms {
-    type Value = FeedPlace;
+    type Value = FeedCursor;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"earliest\", \"latest\", {\"sequence\":N} or {\"time\":\"…\"}")
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<FeedPlace, E> {
+    fn visit_str<E: Error>(self, word: &str) -> Result<FeedCursor, E> {
         match word {
-            "earliest" => Ok(FeedPlace::Earliest),
-            "latest" => Ok(FeedPlace::Latest),
+            "earliest" => Ok(FeedCursor::Earliest),
+            "latest" => Ok(FeedCursor::Latest),
             _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FeedPlace, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FeedCursor, A::Error> {
         let name: Option<String> = members.next_key()?;
-        let place = match name.as_deref() {
-            Some("sequence") => FeedPlace::Sequence(members.next_value()?),
+        let cursor = match name.as_deref() {
+            Some("sequence") => FeedCursor::Sequence(members.next_value()?),
             Some("time") => {
                 let text: String = members.next_value()?;
                 // `Timestamp` itself reads more spellings than are documented.
-                FeedPlace::Time(Timestamp::from_rfc3339(&text).map_err(A::Error::custom)?)
+                FeedCursor::Time(Timestamp::from_rfc3339(&text).map_err(A::Error::custom)?)
             }
             _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
         };
         match members.next_key::<IgnoredAny>()? {
-            None => Ok(place),
+            None => Ok(cursor),
             Some(_) => Err(A::Error::invalid_length(2, &self)),
         }
     }
 }
 
-impl FeedPlace {
+impl FeedCursor {
     /// The same, checked.
     pub fn seek_to(self) -> Result<SeekTo, ApiError> {
         match self {
@@ -76,7 +76,7 @@ impl FeedPlace {
     }
 }
 
-/// The forms of [`FeedPlace`], each with its one member.
+/// The forms of [`FeedCursor`], each with its one member.
 pub fn schema() -> Schema {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let number = ObjectBuilder::new()

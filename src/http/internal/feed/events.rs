@@ -13,7 +13,7 @@ use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::query::{Query, digits};
 use crate::http::openapi::responses::Following;
-use crate::http::server::connections::Place;
+use crate::http::server::connections::Slot;
 
 /// Page size where the reader does not say.
 const LIMIT_DEFAULT: u32 = 100;
@@ -84,7 +84,7 @@ impl Wanted {
         app.intake.caught_up().await;
         if let Some(deadline) = self.deadline {
             app.feed.check(position).await?;
-            Place::while_there(request, app.feed.wait(position.after, deadline)).await;
+            Slot::while_there(request, app.feed.wait(position.after, deadline)).await;
         }
         let page = app.feed.page(position, self.limit).await?;
         Ok(HttpResponse::Ok()

@@ -21,7 +21,7 @@ use crate::http::internal::access::auth::Admission;
 use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::Following;
-use crate::http::server::connections::Place;
+use crate::http::server::connections::Slot;
 use crate::http::server::headers::only;
 use crate::http::{App, Rules};
 use crate::providers::text::printable;
@@ -80,7 +80,7 @@ pub async fn stream(
         rules,
         admission,
         clock: Arc::clone(&app.clock),
-        place: Place::of(&request).cloned(),
+        slot: Slot::of(&request).cloned(),
         probes: None,
         is_open: false,
         _counted: app.feed.open_stream(),
@@ -125,7 +125,7 @@ fn position(text: &str) -> Option<Position> {
     Some(Position { after, epoch })
 }
 
-/// One reader's place in the feed.
+/// One reader's slot in the feed.
 struct Follower {
     feed: Arc<Feed>,
     /// The history that it follows; when that ends the stream does, and the reader is told when it comes back.
@@ -135,7 +135,7 @@ struct Follower {
     rules: watch::Receiver<Arc<Rules>>,
     admission: Admission,
     clock: Arc<dyn Clock>,
-    place: Option<Arc<Place>>,
+    slot: Option<Arc<Slot>>,
     /// Once the reader has said that it sends nothing more: how often it is still asked whether it is
     /// there. One that has gone answers what it is sent with a reset.
     probes: Option<u8>,
@@ -164,7 +164,7 @@ impl Follower {
                 self.rules.mark_changed();
                 false
             }
-            () = hung_up(self.place.as_deref()), if self.probes.is_none() => {
+            () = hung_up(self.slot.as_deref()), if self.probes.is_none() => {
                 self.probes = Some(PROBES);
                 false
             }
@@ -234,9 +234,9 @@ impl Follower {
 }
 
 /// Ready once the reader sends nothing more.
-async fn hung_up(place: Option<&Place>) {
-    match place {
-        Some(place) => place.hung_up().await,
+async fn hung_up(slot: Option<&Slot>) {
+    match slot {
+        Some(slot) => slot.hung_up().await,
         None => std::future::pending().await,
     }
 }

@@ -133,7 +133,7 @@ fn show_process(app: &App) {
         let expiry = metrics.readers.key_expiry.get_or_create(&labels);
         expiry.set(left(end.at));
     }
-    for (reader, in_use) in app.places.in_use() {
+    for (reader, in_use) in app.slots.in_use() {
         metrics.reader_holds(reader, count(in_use as u64));
     }
     let stats = app.store.stats().now();
