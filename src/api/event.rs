@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 #[expect(dead_code, reason = "it is only described")]
 struct EventView {
     sequence: i64,
-    /// The history that the number counts; another one after a restore.
+    /// The epoch of the number; a restore begins another one.
     epoch: String,
     id: EventId,
     #[schema(rename = "type", schema_with = event_type)]
@@ -34,7 +34,7 @@ pub struct EventPage {
     data: Vec<EventView>,
     /// What to ask for next: `after=next`.
     next: i64,
-    /// The history that the numbers count; given back as `epoch`, a restore is noticed.
+    /// The epoch of the numbers; send it back as `epoch` to notice a restore.
     epoch: String,
 }
 

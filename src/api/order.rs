@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::order::{ApplicationState, Order, OrderState};
 
-/// An order as readers get it.
+/// A pre-order with its payments and refund applications.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order, example = json!({
     "order_no": "YD-1", "state": "refund_applied",

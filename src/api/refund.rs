@@ -12,7 +12,7 @@ use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund};
 use crate::domain::time::Timestamp;
 
-/// A refund as readers get it.
+/// A refund.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Refund, example = json!({
     "id": "rf_0199ebf0-04d4-79de-a645-9ca09745a1a7", "provider": "payermax", "account": "main",
@@ -61,7 +61,7 @@ pub struct RefundView<'a> {
 struct CloseOutView<'a> {
     #[schema(schema_with = close_out_state)]
     state: &'static str,
-    /// What the caller is told: 0 where it is done.
+    /// The errcode of the response to the caller; 0 if done.
     errcode: u8,
     #[schema(required)]
     order_no: Option<&'a str>,

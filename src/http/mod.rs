@@ -1,5 +1,5 @@
-//! HTTP: two listeners, one for providers and `EPay` callers, one for our own side. Handlers are
-//! thin: read, ask the room that knows, answer.
+//! HTTP: the public listener for providers and `EPay` callers, and the internal one for readers and operators.
+//! Handlers are thin: parse, call the module that does the work, respond.
 
 pub mod internal;
 pub mod openapi;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub use crate::api::reload::Reloaded;
-pub use internal::access::acts::{Refusals, say_refusals};
+pub use internal::access::acts::{RejectionLog, log_rejections};
 pub use internal::access::auth::Readers;
 pub use internal::access::slots::ConnectionSlots;
 pub use internal::health::metrics::Gauges;
@@ -32,25 +32,25 @@ use crate::rejected::Evidence;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-/// Everything a handler may use; one for both listeners.
+/// The state of all handlers of both listeners.
 pub struct App {
-    /// The store, for reading.
+    /// For reads.
     pub store: Arc<Store>,
-    /// The feed, for whoever follows or waits.
+    /// For streams and long polls.
     pub feed: Arc<Feed>,
     /// Endpoints that events are pushed to.
     pub push: Arc<Push>,
-    /// Where notifications and orders are accepted and take effect.
+    /// Accepts and applies callbacks and orders.
     pub intake: Arc<Intake>,
-    /// Where refusals are kept; `None` where the file could not be opened (the money goes on).
+    /// Evidence of rejections; `None` if the file could not be opened: callbacks are accepted all the same.
     pub evidence: Option<Evidence>,
-    /// What refusals may cost.
-    pub refusals: RejectionBudget,
-    /// Readers that are turned away, until it is said.
-    pub reader_refusals: Refusals,
-    /// Who may do what; changed by a reload.
+    /// Rate limit of rejections.
+    pub rejection_budget: RejectionBudget,
+    /// Rejections of readers that are not logged yet.
+    pub reader_rejections: RejectionLog,
+    /// Replaced by a reload.
     pub rules: watch::Sender<Arc<Rules>>,
-    /// Where a reload is asked for.
+    /// Requests to reload.
     pub reloads: mpsc::Sender<Reload>,
     /// Requests in flight of each reader.
     pub slots: Arc<ConnectionSlots>,
@@ -58,8 +58,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Metrics,
-    /// Those of them that are read from the store.
+    /// Metrics that are read from the store.
     pub gauges: Gauges,
-    /// Becomes true once the shutdown has begun.
+    /// True once the shutdown has begun.
     pub draining: watch::Sender<bool>,
 }

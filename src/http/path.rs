@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 
 use crate::domain::external_id::{ExternalId, PathFlaw};
 
-/// The last part of the path as it was sent: what the router hands over has been decoded, and lost what is not UTF-8.
+/// The last part of the path as it was sent: the router decodes lossily what is not UTF-8.
 pub fn last_number(request: &HttpRequest, chars_max: usize) -> Result<ExternalId, PathFlaw> {
     let path = request.uri().path();
     let last = path.rsplit('/').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What can be changed while the service runs: accounts, keys, callers, readers, limits. A request works to
-//! its end with the rules that it began with.
+//! What a reload changes: accounts, keys, callers, readers, limits. A request uses the rules that it began with to
+//! its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::config::KeyEnd;
 use crate::providers::Registry;
 use crate::providers::epay::caller::EpayCallers;
 
-/// One config, as far as it decides how requests are answered.
+/// The part of a config that handlers use.
 pub struct Rules {
     /// Provider accounts.
     pub registry: Registry,
-    /// Who calls `EPay`; `None`: the endpoint is off.
+    /// `None` if the `EPay` endpoint is off.
     pub epay: Option<EpayCallers>,
-    /// Which keys of accounts end, and when.
+    /// Expiry of the keys of accounts.
     pub key_ends: Vec<KeyEnd>,
     /// Internal systems.
     pub readers: Readers,
-    /// Time between two signs of life on a quiet stream of events.
+    /// Time between two heartbeats on a quiet stream of events.
     pub heartbeat: Duration,
-    /// Time after which a reader that takes nothing of what is sent is cut; for connections made from now on.
+    /// Time after which the connection of a client that reads nothing is closed; for new connections.
     pub stalled: Duration,
 }
 
 impl App {
-    /// The rules as they are now.
+    /// The present rules.
     pub fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.borrow())
     }

@@ -16,7 +16,7 @@ fn lines(server: &Server, message: &str) -> Vec<Value> {
         .collect()
 }
 
-const REFUSED: &str = "requests of a reader were refused";
+const REFUSED: &str = "requests of a reader were rejected";
 const CHANGED: &str = "a reader has changed something";
 
 /// Logged rejections by reason and reader.

@@ -19,7 +19,7 @@ fn logged(server: &Server) -> String {
     let log = server.log();
     let line = log
         .lines()
-        .rfind(|line| line.contains("a request was refused"));
+        .rfind(|line| line.contains("a request was rejected"));
     let line: Value = serde_json::from_str(line.expect("a line")).expect("JSON");
     text(&line["why"])
 }
@@ -203,7 +203,7 @@ fn an_authorization_that_is_given_twice_or_hashed_wrongly_says_so_and_is_shown_n
         ),
         (
             "Authorization: Bearer an-unknown-token\r\n",
-            "that of no reader",
+            "no reader has this token",
         ),
         (
             &format!("Authorization: Bearer {hashed}\r\n"),

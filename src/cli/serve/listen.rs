@@ -205,19 +205,22 @@ fn bound_sending(stream: &TcpStream, stalled: Duration) {
         .set_tcp_user_timeout(Some(stalled))
         .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER_BYTES));
     if let Err(error) = bounded {
-        tracing::warn!(%error, "a connection may be held by a caller that takes nothing");
+        tracing::warn!(%error, "cannot bound what a connection buffers for a caller that reads nothing");
     }
 }
 
-/// Cuts connections that have waited too long, for ever.
+/// Closes connections that have waited too long, until the task is dropped.
 pub(in crate::cli) async fn watch(connections: [Arc<Connections>; 2]) {
     loop {
         rt::time::sleep(LOOK_EVERY).await;
         for listener in &connections {
-            listener.cut_overdue(WAIT_MAX);
-            let cut = listener.take_cut();
-            if cut > 0 {
-                tracing::warn!(cut, "connections that waited were cut to make room");
+            listener.close_overdue(WAIT_MAX);
+            let closed = listener.take_evicted();
+            if closed > 0 {
+                tracing::warn!(
+                    closed,
+                    "waiting connections were closed to free their slots"
+                );
             }
         }
     }

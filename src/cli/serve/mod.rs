@@ -29,8 +29,8 @@ use crate::domain::time::{Clock, SystemClock};
 use crate::feed::Feed;
 use crate::http::internal::health::metrics;
 use crate::http::{
-    App, ConnectionSlots, Gauges, Refusals, RejectionBudget, Reload, internal, public,
-    reload_channel, say_refusals,
+    App, ConnectionSlots, Gauges, RejectionBudget, RejectionLog, Reload, internal, log_rejections,
+    public, reload_channel,
 };
 use crate::intake::Intake;
 use crate::push::Push;
@@ -169,8 +169,8 @@ impl Service {
             feed,
             intake,
             evidence: open_evidence(&config),
-            refusals: RejectionBudget::default(),
-            reader_refusals: Refusals::default(),
+            rejection_budget: RejectionBudget::default(),
+            reader_rejections: RejectionLog::default(),
             rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
             reloads,
             slots: ConnectionSlots::new(listen::slots_of_readers(connections)),
@@ -215,7 +215,7 @@ impl Service {
         let push = rt::spawn(async move { push.run().await });
         let reloader = rt::spawn(self.reloader.run());
         let app = self.app.clone();
-        let saying = rt::spawn(async move { say_refusals(&app).await });
+        let saying = rt::spawn(async move { log_rejections(&app).await });
         let mut store_failed = self.store_failed;
         loop {
             tokio::select! {
@@ -241,7 +241,7 @@ impl Service {
         gauges.abort();
         reloader.abort();
         saying.abort();
-        self.app.reader_refusals.say_due();
+        self.app.reader_rejections.log_due();
         if let Some(following) = shared_clock {
             following.abort();
             drop(following.await);
@@ -261,11 +261,11 @@ impl Service {
     }
 }
 
-/// Asks for the config to be read again. One wish that waits already will read what is there by then.
+/// Requests a reload of the config. A request that is queued already will read the present config, too.
 fn reload(app: &App) {
     let by = "SIGHUP".to_owned();
-    let (told, _) = oneshot::channel();
-    drop(app.reloads.try_send(Reload { by, told }));
+    let (reply, _) = oneshot::channel();
+    drop(app.reloads.try_send(Reload { by, reply }));
 }
 
 /// Closes the store: what is queued is committed, the log is emptied into the file, the lock is given

@@ -39,16 +39,16 @@ pub(in crate::cli) fn rules_of(config: &mut Config, before: Option<&Rules>) -> R
 }
 
 impl Reloader {
-    /// Does as it is told, for ever.
+    /// Reloads on request, until the task is dropped.
     pub(in crate::cli) async fn run(mut self) {
-        while let Some(Reload { by, told }) = self.wishes.recv().await {
+        while let Some(Reload { by, reply }) = self.wishes.recv().await {
             systemd::tell(State::Reloading);
             let outcome = self.reload().await;
-            // A config that was rejected leaves the old one, which is as good.
+            // A rejected config leaves the old one in effect.
             systemd::tell(State::Ready);
             self.say(&by, &outcome);
-            // The client may be gone; a signal waits for nothing.
-            drop(told.send(outcome));
+            // The caller may be gone; a signal does not wait.
+            drop(reply.send(outcome));
         }
     }
 

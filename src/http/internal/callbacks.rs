@@ -1,4 +1,4 @@
-//! `GET /v1/callbacks/{id}`: one notification, what it says, and why it had the effect that it had.
+//! `GET /v1/callbacks/{id}`: one callback, what it says, and why it had its effect.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -12,12 +12,12 @@ use crate::explain::Findings;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, ReadingOne};
 
-/// One notification, what it says, and why it had the effect that it had.
+/// One callback, what it says, and why it had its effect.
 #[utoipa::path(
     get, path = "/v1/callbacks/{id}", operation_id = "get_callback", tag = "callbacks",
-    params(("id" = CallbackId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    params(("id" = CallbackId, Path), ("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")),
     responses(
-        (status = 200, description = "The notification, explained", body = ExplainedCallback, headers(("ETag" = String, description = "Changes with the content"))),
+        (status = 200, description = "The callback, explained", body = ExplainedCallback, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified,
         ReadingOne
     )

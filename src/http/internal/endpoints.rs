@@ -1,4 +1,4 @@
-//! `/v1/endpoints…`: what became of the endpoints that events are pushed to, for operators.
+//! `/v1/endpoints…`: the state of push endpoints, for operators.
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -53,13 +53,13 @@ impl<'a> From<&'a EndpointStatus> for EndpointView<'a> {
 #[serde(deny_unknown_fields)]
 #[schema(as = Recovery)]
 struct RecoverBody {
-    /// Pushes again from this place in the feed; absent, or after where it stopped: from there.
+    /// Push from this cursor; if absent, or after the one of the endpoint, from the one of the endpoint.
     #[serde(default)]
     #[schema(schema_with = cursor::schema)]
     since: Option<FeedCursor>,
 }
 
-/// Every endpoint of the config.
+/// All endpoints of the config.
 #[utoipa::path(
     get, path = "/v1/endpoints", operation_id = "list_endpoints", tag = "endpoints",
     responses((status = 200, description = "All of them, in the order of the config", body = EndpointList), Reading)
@@ -71,12 +71,12 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().json(EndpointList { data }))
 }
 
-/// Serves an endpoint again, at once, and from an earlier place if one is given.
+/// Enables an endpoint at once, and replays from an earlier cursor if one is given.
 #[utoipa::path(
     post, path = "/v1/endpoints/{name}/recover", operation_id = "recover_endpoint", tag = "endpoints",
     params(("name" = String, Path, description = "As in the config", example = "erp")),
     request_body = RecoverBody,
-    responses((status = 200, description = "Served again", body = EndpointView), Recovering)
+    responses((status = 200, description = "Enabled again", body = EndpointView), Recovering)
 )]
 pub async fn recover(
     app: Data<App>,

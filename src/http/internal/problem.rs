@@ -27,11 +27,11 @@ pub enum ApiError {
     Unauthorized(&'static str),
     /// 401: the token expired at this time.
     TokenExpired(Timestamp),
-    /// 429: too many requests; seconds after which the next one is taken.
+    /// 429: seconds until the rate limit accepts the next request.
     RateLimited(u64),
     /// 429: the reader has so many requests in flight already.
     TooManyConnections(usize),
-    /// 503: the slots of all readers are taken.
+    /// 503: all slots of readers are in use.
     NoSlot,
     /// 503: the client has closed the connection, so this is hardly ever read.
     HungUp,

@@ -1,4 +1,4 @@
-//! `GET /v1/refunds…`: what became of refunds.
+//! `GET /v1/refunds…`: refunds, their status, and their callbacks.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -22,11 +22,11 @@ use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
 use crate::http::server::connections::Slot;
 use crate::store::{RefundFilter, Snapshot};
 
-/// Page size where the reader does not say.
+/// Default page size.
 const LIMIT_DEFAULT: u32 = 50;
-/// Largest page (contract §5).
+/// Max page size (contract §5).
 const LIMIT_MAX: u32 = 200;
-/// Largest page of notifications, and the one where the reader does not say: a provider sends six.
+/// Default and max page size of callbacks; a provider sends six.
 const CALLBACKS_MAX: u32 = 1_000;
 
 /// Parameters of the list.
@@ -43,7 +43,7 @@ const LIST_PARAMETERS: [&str; 10] = [
     "cursor",
 ];
 
-/// A page of refunds, newest first; stable while new ones arrive.
+/// A page of refunds, newest first; stable under inserts.
 #[utoipa::path(
     get, path = "/v1/refunds", operation_id = "list_refunds", tag = "refunds",
     params(
@@ -54,10 +54,10 @@ const LIST_PARAMETERS: [&str; 10] = [
         ("refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         ("provider_refund_no" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         ("updated_after" = Option<Timestamp>, Query, description = "Changed later than this"),
-        ("attention" = inline(Option<AttentionFilter>), Query, description = "A question is open, none is, or this one"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "50 where not given"),
-        ("cursor" = Option<RefundId>, Query, description = "next_cursor of the page before"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+        ("attention" = inline(Option<AttentionFilter>), Query, description = "Any open question, none, or this one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Default 50"),
+        ("cursor" = Option<RefundId>, Query, description = "next_cursor of the previous page"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")
     ),
     responses(
         (status = 200, description = "A page", body = RefundPage, headers(("ETag" = String, description = "Changes with the content"))),
@@ -134,13 +134,13 @@ fn filter(query: &Query<'_>) -> Result<RefundFilter, ApiError> {
     Ok(filter)
 }
 
-/// One refund; with `wait` it answers when the status is final or the time is over.
+/// One refund; with `wait` the response comes when the status is final or the time is over.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}", operation_id = "get_refund", tag = "refunds",
     params(
         ("id" = RefundId, Path),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")
     ),
     responses(
         (status = 200, description = "The refund", body = RefundView, headers(("ETag" = String, description = "Changes with the content"))),
@@ -177,9 +177,9 @@ fn parse_id(text: &str) -> Result<RefundId, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound("refund"))
 }
 
-/// The refund with the effect of all that was acknowledged before. Whether something of it is still being
-/// applied can be asked only once its number is known: a busy service reads it twice, which takes less
-/// than waiting for a commit.
+/// Read your writes: the refund with all callbacks applied that were acknowledged before. Whether one of them is
+/// still pending can be asked only once the refund number is known. So a busy service reads twice, which is
+/// faster than waiting for a commit.
 async fn find_applied(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
     let is_caught_up = app.intake.is_caught_up();
     let found = find(app, id).await?;
@@ -199,15 +199,15 @@ async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), Api
         .ok_or(ApiError::NotFound("refund"))
 }
 
-/// A page of the notifications of a refund, oldest first; all of them are on one, but for a refund of
-/// which very many came, or of which the bodies are more than 1 MiB together.
+/// A page of the callbacks of a refund, oldest first. One page has all of them, unless there are very many or
+/// their bodies are more than 1 MiB together.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}/callbacks", operation_id = "list_callbacks", tag = "callbacks",
     params(
         ("id" = RefundId, Path),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "1000 where not given"),
-        ("cursor" = Option<CallbackId>, Query, description = "next_cursor of the page before"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Default 1000"),
+        ("cursor" = Option<CallbackId>, Query, description = "next_cursor of the previous page"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")
     ),
     responses(
         (status = 200, description = "A page", body = CallbackPage, headers(("ETag" = String, description = "Changes with the content"))),

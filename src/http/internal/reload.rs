@@ -1,5 +1,5 @@
-//! `POST /v1/reload`: the config is read again. The handler only asks; whoever put the rooms together does
-//! it, one reload after the other.
+//! `POST /v1/reload`: reads the config again. The handler only sends a request; the composition root reloads, one
+//! reload after the other.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,33 +15,32 @@ use crate::http::App;
 use crate::http::openapi::responses::Reloading;
 use crate::store::StoreError;
 
-/// A wish to have the config read again.
+/// A request to reload the config.
 pub struct Reload {
-    /// Who wishes it: a reader's name, or a signal's.
+    /// The name of the reader, or of the signal.
     pub by: String,
-    /// Where the outcome is told.
-    pub told: oneshot::Sender<Result<Reloaded, NotReloaded>>,
+    pub reply: oneshot::Sender<Result<Reloaded, NotReloaded>>,
 }
 
-/// Nothing has changed.
+/// Why a reload changed nothing.
 #[derive(Debug)]
 pub enum NotReloaded {
-    /// What is wrong with the config, a line each.
+    /// The errors of the config, a line each.
     Invalid(Vec<String>),
     /// The store failed.
     Store(StoreError),
 }
 
-/// Wishes under way; a further one waits.
+/// One request is queued; a further one waits.
 pub fn channel() -> (mpsc::Sender<Reload>, mpsc::Receiver<Reload>) {
     mpsc::channel(1)
 }
 
-/// Reads the config again: accounts, keys, secrets, readers, endpoints, limits. One with an error changes
+/// Reloads the config: accounts, keys, secrets, readers, endpoints, limits. A config with an error changes
 /// nothing.
 #[utoipa::path(
     post, path = "/v1/reload", operation_id = "reload", tag = "service",
-    responses((status = 200, description = "The config as it is now is in effect, but for what needs a restart", body = Reloaded), Reloading)
+    responses((status = 200, description = "The new config is in effect, except for what needs a restart", body = Reloaded), Reloading)
 )]
 pub async fn reload(
     app: Data<App>,
@@ -56,10 +55,10 @@ pub async fn reload(
 }
 
 async fn ask(reloads: &mpsc::Sender<Reload>, by: &str) -> Result<Reloaded, ApiError> {
-    let (told, outcome) = oneshot::channel();
+    let (reply, outcome) = oneshot::channel();
     let by = by.to_owned();
     let closed = || ApiError::Unavailable(StoreError::Closed);
-    let asked = reloads.send(Reload { by, told }).await;
+    let asked = reloads.send(Reload { by, reply }).await;
     asked.map_err(|_| closed())?;
     match outcome.await.map_err(|_| closed())? {
         Ok(reloaded) => Ok(reloaded),

@@ -1,5 +1,5 @@
-//! What is sent to the public listener, as far as a schema can say it: the shapes that are told apart.
-//! What stands inside an authentic body never refuses it, so nothing more is required here.
+//! Bodies of the public listener: the shapes by which the forms are distinguished. No content of an authentic
+//! body leads to a rejection, so nothing more is required here.
 
 use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
@@ -10,15 +10,15 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::providers::{Member, SYSTEMS, Shape};
 
-/// A notification of any provider that posts callbacks.
+/// A callback of any provider.
 pub struct ProviderCallback;
-/// The reply of a provider, passed on.
+/// The relayed reply of a provider.
 pub struct RelayedReply;
 /// A refund reported by the `EPay` caller.
 pub struct EpayReport;
-/// What the `EPay` caller is answered.
+/// The response to the `EPay` caller.
 pub struct EpayResult;
-/// What the `EPay` caller is answered where there is no result.
+/// The response to the `EPay` caller where there is no result.
 pub struct EpayMessage;
 
 fn text() -> ObjectBuilder {

@@ -30,26 +30,26 @@ use crate::api::problem::Problem;
 use bodies::EpayMessage;
 use responses::NotModified;
 
-/// Where each call is described; the order is that of the document's tags.
+/// The order is that of the document's tags.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "refund-receiver",
-        description = "Verified refund outcomes, kept and told exactly once. Readers use the internal \
-            listener with a bearer token; providers, relays and EPay callers the public one. What takes \
-            GET takes HEAD, but for the stream.",
+        description = "Verified refund outcomes, stored and applied exactly once. Readers use the internal \
+            listener with a bearer token; providers, relays and EPay callers the public one. HEAD is \
+            served where GET is, except for the stream.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "the internal listener, server.internal_listen")),
     tags(
-        (name = "refunds", description = "What became of refunds"),
+        (name = "refunds", description = "Refunds and their status"),
         (name = "events", description = "Every change, in order"),
-        (name = "consumers", description = "Readers whose place in the feed is kept here"),
-        (name = "endpoints", description = "Where events are pushed to"),
+        (name = "consumers", description = "Cursors in the feed that the service keeps"),
+        (name = "endpoints", description = "Endpoints that events are pushed to"),
         (name = "orders", description = "Pre-orders of the EPay close-out"),
-        (name = "callbacks", description = "Notifications as received, explained"),
-        (name = "service", description = "Health, metrics and this document, which take no token; reading the config again"),
-        (name = "public", description = "What providers, relays and EPay callers send")
+        (name = "callbacks", description = "Callbacks as received, explained"),
+        (name = "service", description = "Health, metrics and this document, without a token; reload of the config"),
+        (name = "public", description = "Calls of providers, relays and EPay callers")
     ),
     paths(
         refunds::list,
@@ -85,12 +85,12 @@ use responses::NotModified;
 )]
 struct Document;
 
-/// The document as JSON text, always the same bytes.
+/// The document as JSON text; the bytes are always the same.
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
         let document = Document::openapi();
-        // Only a map whose keys are no texts could not be written, and there is none.
+        // Serialisation fails only for maps whose keys are not texts; there are none.
         document.to_pretty_json().unwrap_or_default() + "\n"
     })
 }
@@ -98,7 +98,7 @@ pub fn text() -> &'static str {
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "openapi", tag = "service",
-    params(("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    params(("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")),
     responses(
         (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified
@@ -108,7 +108,7 @@ pub async fn document(request: HttpRequest) -> HttpResponse {
     etag::tagged(&request, text().to_owned())
 }
 
-/// Adds what no macro can say: security schemes, the other listener, the header fields of limits.
+/// Adds what the macros cannot: security, the public listener, the header fields of rate limits.
 struct Finish;
 
 impl Modify for Finish {
@@ -199,7 +199,7 @@ fn schemes() -> [(&'static str, SecurityScheme); 4] {
     ]
 }
 
-/// Every answer to a reader with a limit carries these.
+/// Each response to a reader with a rate limit has these.
 fn tell_limits(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else {
@@ -213,7 +213,7 @@ fn tell_limits(operation: &mut Operation) {
             ),
             (
                 "RateLimit",
-                "What is left of it, and when all of it is back",
+                "What is left of it, and when all of it is regained",
                 "\"reader\";r=599;t=1",
             ),
         ] {

@@ -1,4 +1,4 @@
-//! The problems that calls can answer, made from the very codes that they are answered with.
+//! Problems of each kind of call, made from their codes.
 
 use std::collections::BTreeMap;
 
@@ -145,12 +145,12 @@ impl IntoResponses for Rejecting {
             "Refusal",
             &["application/json"],
             &[
-                (400, "Not what this provider sends"),
+                (400, "Not the format of this provider"),
                 (
                     401,
                     "The signature is missing or wrong, or the account is unknown",
                 ),
-                (404, "Not a path of this kind"),
+                (404, "No such path"),
                 (408, TOO_SLOW),
                 (413, TOO_LARGE),
                 (415, "Not application/json in UTF-8, or encoded"),
@@ -184,7 +184,7 @@ impl IntoResponses for RejectingEpay {
     }
 }
 
-const TOO_SLOW: &str = "The body took longer than 10 s";
+const TOO_SLOW: &str = "The body timed out after 10 s";
 const TOO_LARGE: &str = "More than 65 536 bytes";
 const UNAVAILABLE: &str = "Temporarily unavailable; the request was not stored. Retry.";
 

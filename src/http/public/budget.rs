@@ -1,7 +1,7 @@
-//! What refusals may cost us: so many a second leave evidence and a line in the log and are answered
-//! at once. Those beyond are only counted, and answered late, so that whoever floods us waits for
-//! each answer. Nothing here is asked before a signature has been found wrong: whoever signs rightly
-//! is never refused nor delayed, from whatever address.
+//! Rate limit of rejections. Rejections within the budget leave evidence and a log line and are answered at once.
+//! Those beyond it are only counted, and answered late, so that a flooding client waits for each response. The
+//! budget is used only after a signature was found wrong: a valid callback is never rejected or delayed,
+//! whatever its address.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,39 +10,39 @@ use std::time::Duration;
 use crate::domain::time::Timestamp;
 use crate::http::server::peer::Peer;
 
-/// How late a refusal beyond the budget is answered. A connection is good for one of them a second.
+/// Delay of a rejection beyond the budget, so a connection gets at most one a second.
 pub const PENALTY: Duration = Duration::from_secs(1);
 
-/// 100 a second of one peer, 1 000 at once.
+/// 100 a second per peer, a burst of 1 000.
 const OF_ONE_PEER: Rate = Rate {
     millis_each: 10,
     millis_saved: 10_000,
 };
-/// 500 a second of all together, 2 000 at once.
+/// 500 a second of all peers together, a burst of 2 000.
 const OF_ALL: Rate = Rate {
     millis_each: 2,
     millis_saved: 4_000,
 };
-/// Peers that are told apart. Those beyond share what is left to all.
+/// Max peers that are tracked. Further ones share the budget of all.
 const PEERS_MAX: usize = 4_096;
 
-/// An allowance that comes back with time.
+/// A rate with its burst (GCRA).
 #[derive(Clone, Copy)]
 struct Rate {
-    /// Time that brings back one refusal.
+    /// Time in which one rejection is regained.
     millis_each: i64,
-    /// Time's worth of refusals that can be saved up.
+    /// The burst, as the time in which it is regained.
     millis_saved: i64,
 }
 
-/// How much of a rate is spent, as the moment (in milliseconds) at which none of it will be.
+/// What is spent of a rate, as the time (in milliseconds) at which all of it is regained.
 #[derive(Clone, Copy, Default)]
 struct Spent(i64);
 
 impl Spent {
-    /// Takes one, or says that there is none.
+    /// Takes one; false if none is left.
     fn take(&mut self, rate: Rate, now: i64) -> bool {
-        // A clock that was set back must not make a debt of what it was set back by.
+        // A clock that was set back must not count as spent.
         let spent = self.0.clamp(now, now + rate.millis_saved);
         let after = spent + rate.millis_each;
         let is_there = after <= now + rate.millis_saved;
@@ -62,11 +62,11 @@ struct Spending {
 }
 
 impl RejectionBudget {
-    /// Whether one more refusal is within the budget of its peer and of all.
+    /// Whether one more rejection is within the budget of its peer and of all.
     pub fn allows(&self, peer: Option<Peer>, now: Timestamp) -> bool {
         let now = now.as_millis();
         let mut spending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The peer comes first: what it has not got it cannot take away from the others.
+        // The peer first: beyond its own budget it must not use that of the others.
         peer.is_none_or(|peer| spending.take_of(peer, now)) && spending.of_all.take(OF_ALL, now)
     }
 }

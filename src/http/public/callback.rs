@@ -1,7 +1,7 @@
 //! `POST /callbacks/{provider}/{account}`: a provider reports the outcome of a refund.
 //!
-//! The order of work is the promise: size limit, bytes untouched, verify, transaction 1 on disk,
-//! answer, transaction 2.
+//! The order of work is the durability promise: size limit, bytes untouched, verify, transaction 1 on disk,
+//! acknowledgement, transaction 2.
 
 use actix_web::http::Method;
 use actix_web::http::header::ContentType;
@@ -25,10 +25,9 @@ use crate::providers::{About, Arrival, Notice, Rejection, Request};
 use crate::store::{Receipt, StoreError};
 use crate::telemetry::CallbackLabels;
 
-/// What every path of a callback begins with.
 const PATH: &str = "/callbacks/";
 
-/// A provider reports the outcome of a refund. A success answer means that the bytes are on disk.
+/// A provider reports the outcome of a refund. A success response means that the bytes are on disk.
 #[utoipa::path(
     post, path = "/callbacks/{provider}/{account}", operation_id = "receive_callback", tag = "public",
     security(("signature" = []), ()),
@@ -50,7 +49,7 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
     if request.method() != Method::POST {
         return not_found::other_method(app, request, payload).await;
     }
-    let body = match rejection::read_or_refuse(&app, &request, payload).await {
+    let body = match rejection::read_or_reject(&app, &request, payload).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
@@ -88,8 +87,8 @@ struct CallbackPath<'a> {
     secret: Option<&'a str>,
 }
 
-/// A third part is as good as any wrong signature where an account has a secret in its path, and names
-/// nothing where none has.
+/// A third part is rejected like a wrong signature if any account has a secret in its path, and is not a path
+/// of this kind if none has.
 fn split_path<'a>(rules: &Rules, path: &'a str) -> Option<CallbackPath<'a>> {
     let (provider, rest) = path.strip_prefix(PATH)?.split_once('/')?;
     let (account, secret) = match rest.split_once('/') {
@@ -108,7 +107,7 @@ fn split_path<'a>(rules: &Rules, path: &'a str) -> Option<CallbackPath<'a>> {
     })
 }
 
-/// A notification that is proven, and not stored yet.
+/// An authentic callback that is not stored yet.
 struct Verified<'a> {
     account: &'a Account,
     notice: Notice,
@@ -158,8 +157,8 @@ fn verify<'a>(
     })
 }
 
-/// Stores it; when this returns `Ok`, it is on disk and may be acknowledged, unless it is about something else than a
-/// refund: then it may be acknowledged at once.
+/// Stores it. After `Ok` it is on disk and may be acknowledged. A callback that is not about a refund is not
+/// stored, and may be acknowledged at once.
 async fn accept(
     app: &App,
     request: &HttpRequest,
@@ -191,20 +190,20 @@ async fn accept(
     Ok(notice.acknowledgement)
 }
 
-/// What holds for everything that a signature proves, callback or relay, before any is checked.
+/// Checks of a callback or relay before its signature.
 pub fn check_head(request: &HttpRequest) -> Result<(), PublicError> {
     if let Some(why) = not_json(request) {
         return Err(PublicError::UnsupportedMedia(why));
     }
     if !request.query_string().is_empty() {
-        // It is outside every signature, and what reads parameters may take them for the body's.
-        let why = "a notification has no query string";
+        // No signature covers it, and a parameter could be mistaken for a member of the body.
+        let why = "a callback or relay has no query string";
         return Err(PublicError::Malformed(why.to_owned()));
     }
     Ok(())
 }
 
-/// A header that is there and could not be used is why an adapter found none: that is what is said then.
+/// An adapter sees a header that cannot be used as missing; the rejection names what is wrong with it.
 pub fn named(rejection: Rejection, lookup: &Lookup<'_>) -> PublicError {
     match (rejection, lookup.odd()) {
         (Rejection::Unauthorized(_), Some(odd)) => PublicError::Unauthorized(odd),
@@ -212,7 +211,7 @@ pub fn named(rejection: Rejection, lookup: &Lookup<'_>) -> PublicError {
     }
 }
 
-/// Where no account has this name, but one of the other kind: where its messages go.
+/// The rejection where no account has this name, or one of the other kind has: then it says where to send.
 pub fn of_no_account(rejection: Rejection, is_other_kind: bool, instead: &str) -> PublicError {
     if is_other_kind {
         return PublicError::Unauthorized(instead.to_owned());
@@ -220,7 +219,7 @@ pub fn of_no_account(rejection: Rejection, is_other_kind: bool, instead: &str) -
     rejection.into()
 }
 
-/// Counts a stored notification.
+/// Counts a stored callback.
 pub fn count(app: &App, account: &Account, stored: Receipt) {
     let labels = CallbackLabels {
         provider: account.provider.clone(),
@@ -233,7 +232,7 @@ pub fn count(app: &App, account: &Account, stored: Receipt) {
     app.metrics.callbacks.get_or_create(&labels).inc();
 }
 
-/// A clock outside the years that keys can be valid in proves nothing.
+/// A clock that is out of range cannot tell which keys are valid.
 pub fn moment_of_validity(now: Timestamp) -> Result<jiff::Timestamp, PublicError> {
     now.to_timestamp()
         .ok_or_else(|| PublicError::Unauthorized("the clock is out of range".to_owned()))

@@ -1,7 +1,7 @@
-//! `POST /api/WebInterface/EPay/Refund/EndSingle/Success`, and every path that nothing serves.
+//! `POST /api/WebInterface/EPay/Refund/EndSingle/Success`, and the fallback for all other paths.
 //!
-//! The caller learns how the close-out went, so this handler waits for transaction 2, unlike the
-//! callbacks of providers.
+//! The response has the result of the close-out, so this handler waits for transaction 2, unlike the callbacks of
+//! providers.
 
 use actix_web::http::header;
 use actix_web::http::{Method, StatusCode};
@@ -32,10 +32,10 @@ use crate::providers::epay::{
 use crate::store::{Receipt, StoreError};
 use crate::telemetry::InvalidReportLabels;
 
-/// Headers kept beside the body.
+/// Headers stored with the body.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
 
-/// The merchant's notification page reports a refund that succeeded; answered after both transactions.
+/// The merchant's EPay caller reports a refund that succeeded; answered after both transactions.
 /// The path may be written in any case of letters, and with slashes at its end.
 #[utoipa::path(
     post, path = "/api/WebInterface/EPay/Refund/EndSingle/Success", operation_id = "report_epay_refund",
@@ -70,13 +70,13 @@ pub async fn receive_or_not_found(
     if !epay::is_served(request.path()) {
         let message = ErrorMessage::not_found(&request_uri(&request));
         let error = PublicError::NotFound("nothing is served at this path but EPay's own");
-        let refused = not_found::refused(&app, &request, payload, &error).await;
-        return with_body(refused, &message, format);
+        let rejected = not_found::rejected(&app, &request, payload, &error).await;
+        return with_body(rejected, &message, format);
     }
     if request.method() != Method::POST {
         let message = ErrorMessage::method_not_allowed(request.method().as_str());
-        let refused = not_found::other_method(app, request, payload).await;
-        return with_body(refused, &message, format);
+        let rejected = not_found::other_method(app, request, payload).await;
+        return with_body(rejected, &message, format);
     }
     receive(&app, &request, payload, format).await
 }
@@ -94,7 +94,7 @@ async fn receive(
         return not_found::no_path(app, request, payload).await;
     };
     let caller = callers.identify(bearer(request), peer);
-    let body = match rejection::read_or_refuse(app, request, payload).await {
+    let body = match rejection::read_or_reject(app, request, payload).await {
         Ok(body) => body,
         Err(error) => return error_response(&error, format),
     };
@@ -108,7 +108,7 @@ async fn receive(
         }
     };
     let began = Instant::now();
-    // As it is kept, so that an audit reads the same.
+    // As it is stored, so that an audit reads the same.
     let content_type = kept_header(request, header::CONTENT_TYPE.as_str());
     let result = match epay::decode(content_type, &body) {
         Ok(report) => close_out(app, request, &caller, report, body).await,
@@ -148,8 +148,7 @@ async fn receive(
     }
 }
 
-/// Both transactions. Once the first has committed the caller is never told of an error: what the
-/// second could not do yet is done later.
+/// Both transactions. Once the first has committed the caller gets no error: the second is retried.
 async fn close_out(
     app: &App,
     request: &HttpRequest,
@@ -157,8 +156,8 @@ async fn close_out(
     report: EndSingle,
     body: Vec<u8>,
 ) -> Result<CommonOperationResult, StoreError> {
-    // The decoder has refused what would make an ambiguous key; if it ever lets one through, the
-    // bytes are kept and the caller is told.
+    // The decoder rejects what would make an ambiguous key. If it ever lets one through, the bytes are stored and
+    // the caller gets errcode 1.
     let Ok(key) = CloseOutKey::new(report.batchno, report.trandeno) else {
         save(app, request, caller, "the pair is ambiguous", body).await?;
         return Ok(ErrCode::Invalid.into());
@@ -172,13 +171,13 @@ async fn close_out(
     match app.intake.apply(accepted).await {
         Ok(applied) => Ok(result_of(&applied)),
         Err(error) => {
-            tracing::error!(%error, "a saved EPay refund could not be closed out yet");
+            tracing::error!(%error, "the close-out of a stored EPay refund failed; it is retried");
             Ok(ErrCode::Unfinished.into())
         }
     }
 }
 
-/// Keeps the bytes of a report that says nothing usable, and tells the operator: its sender is known, so
+/// Stores the bytes of a report that cannot be read, and alerts the operator: its sender is authenticated, so
 /// money has moved that no refund shows.
 async fn save(
     app: &App,
@@ -196,7 +195,7 @@ async fn save(
     tracing::warn!(
         callback_id = %accepted.id(),
         why,
-        "an EPay report cannot be read; it is kept, and answered with errcode 1"
+        "an EPay report cannot be read; it is stored, and answered with errcode 1"
     );
     if accepted.stored == Receipt::New {
         rejection::keep_unreadable(app, request, why, accepted.id(), &seen);
@@ -256,14 +255,14 @@ fn format(request: &HttpRequest) -> ResponseFormat {
 }
 
 fn request_uri(request: &HttpRequest) -> String {
-    // Not from forwarding headers, which anybody can send.
+    // Not from forwarding headers, which any client can send.
     let host = single_header(request, header::HOST.as_str()).unwrap_or_default();
-    // An absolute form (http://host/path) brings a host of its own, which would stand there as well.
+    // An absolute form (http://host/path) has a host of its own, which would be there twice.
     let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
     format!("http://{host}{target}")
 }
 
-/// What is wrong with the header that should name a caller.
+/// What is wrong with the header that should authenticate a caller.
 fn why_unknown(request: &HttpRequest, unknown: UnknownCaller) -> String {
     match bearer_problem(request) {
         Some(odd) if unknown == UnknownCaller::NoToken => format!("{unknown}: {odd}"),
@@ -271,12 +270,11 @@ fn why_unknown(request: &HttpRequest, unknown: UnknownCaller) -> String {
     }
 }
 
-/// The status and headers of the error, its text in the caller's format.
 fn error_response(error: &PublicError, format: ResponseFormat) -> HttpResponse {
     with_body(error.response(), &ErrorMessage(error.text()), format)
 }
 
-/// The same answer with this text.
+/// The same response with this text in the caller's format.
 fn with_body(
     mut response: HttpResponse,
     message: &ErrorMessage,

@@ -1,5 +1,5 @@
-//! Errors on the public listener: here, and in [`crate::http::internal::problem`] for the internal one, an error becomes
-//! a status. They say little, because whoever gets one is not known.
+//! Errors of the public listener. They say little, because the receiver is not authenticated. Those of the
+//! internal listener are in [`crate::http::internal::problem`].
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -12,32 +12,32 @@ use crate::providers::Rejection;
 use crate::rejected::Reason;
 use crate::store::StoreError;
 
-/// Seconds after which a provider may send again when the trouble is ours.
+/// `Retry-After` of a 503, in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// Why a request on the public listener is not acknowledged.
 #[derive(Debug)]
 pub enum PublicError {
-    /// 400: not what this provider sends; before any signature work.
+    /// 400: not the format of this provider; found before any signature work.
     Malformed(String),
-    /// 401: whoever sent it did not prove to be the account's provider. The reason is for evidence.
+    /// 401: no valid proof that the account's provider sent it. The reason is for evidence.
     Unauthorized(String),
-    /// 408: the body took too long.
+    /// 408: the body timed out.
     TooSlow,
     /// 413: the body is too large.
     TooLarge,
-    /// 404: nothing is served there; what is, for evidence.
+    /// 404, with what is served instead, for evidence.
     NotFound(&'static str),
-    /// 405: this method, where only POST is served.
+    /// 405: this method; only POST is served.
     MethodNotAllowed(String),
-    /// 415: a content encoding or another media type.
+    /// 415: a content encoding, or another media type.
     UnsupportedMedia(String),
-    /// 503: our own trouble; nothing is promised.
+    /// 503: temporarily unavailable; nothing was stored.
     Unavailable(StoreError),
 }
 
 impl PublicError {
-    /// Why the request itself was refused, for evidence; `None`: it is our own trouble.
+    /// The reason of a rejection, for evidence; `None` for 503, which is no fault of the request.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Malformed(_) => Some(Reason::Malformed),
@@ -51,12 +51,12 @@ impl PublicError {
         }
     }
 
-    /// The word for metrics.
+    /// The label in metrics.
     pub fn word(&self) -> &'static str {
         self.reason().map_or("unavailable", Reason::as_str)
     }
 
-    /// What whoever sent it may know.
+    /// What the sender may know.
     pub fn text(&self) -> String {
         match self {
             Self::Malformed(why) | Self::UnsupportedMedia(why) => why.clone(),
@@ -69,7 +69,7 @@ impl PublicError {
         }
     }
 
-    /// The cause, for log and evidence.
+    /// The cause, for the log and evidence.
     pub fn cause(&self) -> String {
         match self {
             Self::Unauthorized(why) => why.clone(),
@@ -78,7 +78,7 @@ impl PublicError {
         }
     }
 
-    /// Status and stable word.
+    /// Status and stable code.
     fn parts(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request"),
@@ -94,8 +94,7 @@ impl PublicError {
         }
     }
 
-    /// The answer. 401, 404 and 503 say no more than their word: the first must not help one who tries,
-    /// the others have nothing to say.
+    /// 401, 404 and 503 carry no detail: 401 must not aid an attacker, the others have none.
     pub fn response(&self) -> HttpResponse {
         let (status, error) = self.parts();
         let mut response = HttpResponse::build(status);
@@ -109,7 +108,7 @@ impl PublicError {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
                 None
             }
-            // What is left of the body is not worth waiting for.
+            // The rest of the body is not read.
             Self::TooSlow | Self::TooLarge => {
                 response.force_close();
                 Some(self.text())
@@ -120,14 +119,14 @@ impl PublicError {
     }
 }
 
-/// What a sender on the public listener is told where it is not acknowledged.
+/// The body of a rejection on the public listener.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Refusal)]
 pub struct ErrorBody {
-    /// One of a closed set of words.
+    /// One of a closed set of codes.
     #[schema(example = "bad_request")]
     error: &'static str,
-    /// What to send instead; not with 401, 404, 405 and 503.
+    /// What is wrong with the request; not with 401, 404, 405 and 503.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
@@ -151,7 +150,7 @@ impl From<StoreError> for PublicError {
     }
 }
 
-/// A body that could not be read, and what was read of it.
+/// The error of a body that could not be read, and what was read of it.
 pub fn of_body(error: BodyError) -> (PublicError, Vec<u8>) {
     match error {
         BodyError::TooLarge(read) => (PublicError::TooLarge, read),

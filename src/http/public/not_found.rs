@@ -1,5 +1,5 @@
-//! Requests that nothing serves: a URL that a provider was given wrongly, or another method. The sender is
-//! told no more than anybody; the operator finds each in the metrics, the evidence and the log.
+//! 404 and 405 on the public listener, often from a provider with a wrong URL. The sender is told nothing more;
+//! the operator finds the request in the metrics, the evidence and the log.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use crate::http::App;
 use crate::http::server::body;
 use crate::providers::text::printable;
 
-/// Time for a body that nothing but the evidence wants.
+/// Timeout for a body that is read as evidence only.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// What our paths begin with.
+/// First parts of the paths that are served.
 const OURS: [&str; 3] = ["callbacks", "relays", "api"];
-/// Parts of a callback's path before its secret, `callbacks` among them.
+/// Parts of a callback's path before its secret, `callbacks` included.
 const PLAIN_PARTS: usize = 3;
 
 /// 404 on the public listener, the same for every path.
 pub async fn no_path(app: &App, request: &HttpRequest, payload: Payload) -> HttpResponse {
     let error = PublicError::NotFound(what_is_served(request.path()));
-    refused(app, request, payload, &error).await
+    rejected(app, request, payload, &error).await
 }
 
 /// 405 on the public listener, where only POST is served.
 pub async fn other_method(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let error = PublicError::MethodNotAllowed(printable(request.method().as_str()));
-    refused(&app, &request, payload, &error).await
+    rejected(&app, &request, payload, &error).await
 }
 
-/// Notes the request, with its body as far as one comes, and gives the answer.
-pub async fn refused(
+/// Records the request, with its body as far as it arrives, and makes the response.
+pub async fn rejected(
     app: &App,
     request: &HttpRequest,
     payload: Payload,
@@ -48,7 +48,7 @@ pub async fn refused(
         };
         rejection::note(app, request, error, body).await;
         if !is_whole {
-            // What is left of the body is not worth waiting for.
+            // The rest of the body is not read.
             response
                 .head_mut()
                 .set_connection_type(actix_web::http::ConnectionType::Close);
@@ -57,7 +57,7 @@ pub async fn refused(
     response
 }
 
-/// One who only looks around elsewhere leaves none; a POST does not come by chance.
+/// Scanners elsewhere leave no evidence; a POST does not come by chance.
 fn leaves_trace(request: &HttpRequest) -> bool {
     !matches!(
         *request.method(),
@@ -65,14 +65,14 @@ fn leaves_trace(request: &HttpRequest) -> bool {
     ) || first_part(request.path()).is_some()
 }
 
-/// Which of ours the path begins with.
+/// The served first part that the path begins with.
 fn first_part(path: &str) -> Option<&'static str> {
     let first = path.split('/').find(|part| !part.is_empty())?;
     OURS.into_iter()
         .find(|ours| first.eq_ignore_ascii_case(ours))
 }
 
-/// Why nothing is there, for the operator.
+/// What is served instead, for the operator.
 fn what_is_served(path: &str) -> &'static str {
     match first_part(path) {
         Some("callbacks") => {
@@ -88,8 +88,8 @@ fn what_is_served(path: &str) -> &'static str {
     }
 }
 
-/// A path as it may be logged and kept: whatever stands behind an account may be its secret, and so may a
-/// long part of a path that is nearly one of ours.
+/// A path as it may be logged and stored: what follows an account may be its secret, and so may a long part of a
+/// path that is nearly one that is served.
 pub fn shown_path(path: &str) -> String {
     let is_of_epay_or_relay = matches!(first_part(path), Some("relays" | "api"));
     if is_of_epay_or_relay {

@@ -1,5 +1,5 @@
-//! Authentic notifications about something else than refunds: counted, and told of once a minute at most. They come to
-//! the same URL as those about refunds, maybe many more of them.
+//! Authentic callbacks that are not about refunds: counted, and logged at most once a minute. A provider may send
+//! many of them to the same URL.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::telemetry::AccountLabels;
 
 static TOLD: LogLimit = LogLimit::every(Duration::from_secs(60));
 
-/// Notes a notification that has no effect here.
+/// Counts and logs a callback that has no effect here.
 pub fn note(app: &App, account: &Account) {
     let labels = AccountLabels {
         provider: account.provider.clone(),
@@ -26,7 +26,7 @@ pub fn note(app: &App, account: &Account) {
             provider = account.provider,
             account = account.name,
             since_the_last_line = kept_back + 1,
-            "a notification about something else than a refund was acknowledged; it has no effect"
+            "a callback that is not about a refund was acknowledged; it has no effect"
         );
     }
 }

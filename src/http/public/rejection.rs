@@ -1,5 +1,5 @@
-//! What is done about a request that is refused: counted, kept as evidence, logged. All within the
-//! budget of `budget.rs`; beyond it a refusal is only counted, and answered late.
+//! A rejected request is counted, stored as evidence and logged, within the budget of `budget.rs`. Beyond it a
+//! rejection is only counted, and answered late.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,9 +20,9 @@ use crate::rejected::{HEAD_BYTES_MAX, Reason, RejectedRequest};
 use crate::store::LogLimit;
 use crate::telemetry::RejectionLabels;
 
-/// Lines about callbacks that could not be stored: the store's own line says why, once.
+/// Log lines about callbacks that could not be stored; the store itself logs why, once.
 static UNSTORED: LogLimit = LogLimit::new();
-/// Lines about requests that nothing serves, which anybody can send.
+/// Log lines about 404 and 405, which any client can cause.
 static LOST: LogLimit = LogLimit::new();
 /// Headers stored as evidence, with those that carry a signature. The sender may have made them up.
 const KEPT_HEADERS: [&str; 10] = [
@@ -38,8 +38,8 @@ const KEPT_HEADERS: [&str; 10] = [
     "x-forwarded-for",
 ];
 
-/// Reads the body, or gives the answer to a request whose body cannot be read.
-pub async fn read_or_refuse(
+/// Reads the body; one that cannot be read is a rejection.
+pub async fn read_or_reject(
     app: &App,
     request: &HttpRequest,
     payload: Payload,
@@ -54,7 +54,7 @@ pub async fn read_or_refuse(
     }
 }
 
-/// Notes and answers a request that is refused for its head alone, at once: what follows it cannot be told.
+/// Rejects a request for its head alone, without reading on: where its body ends is not known.
 pub fn of_head(request: &HttpRequest, why: &str) -> HttpResponse {
     let error = PublicError::Malformed(why.to_owned());
     if let Some(app) = request.app_data::<Data<App>>() {
@@ -75,20 +75,20 @@ fn count(app: &App, error: &PublicError) {
 
 fn is_within_budget(app: &App, request: &HttpRequest) -> bool {
     let peer = request.peer_addr().map(Peer::from);
-    let is_within = app.refusals.allows(peer, app.clock.now());
+    let is_within = app.rejection_budget.allows(peer, app.clock.now());
     if !is_within {
         app.metrics.late_refusals.inc();
     }
     is_within
 }
 
-/// Notes a refusal, and returns when it may be answered.
+/// Records a rejection, and returns when it may be answered.
 pub async fn note(app: &App, request: &HttpRequest, error: &PublicError, body: Vec<u8>) {
     count(app, error);
     let path = shown_path(request.path());
-    if let PublicError::Unavailable(trouble) = error {
+    if let PublicError::Unavailable(cause) = error {
         if let Some(kept_back) = UNSTORED.may_say() {
-            tracing::error!(path, error = %trouble, kept_back, "a callback could not be stored");
+            tracing::error!(path, error = %cause, kept_back, "a callback could not be stored");
         }
         return;
     }
@@ -118,7 +118,7 @@ fn say(request: &HttpRequest, path: &str, reason: Reason, why: &str, bytes: usiz
             reason = reason_word,
             why,
             bytes,
-            "a request was refused"
+            "a request was rejected"
         );
         return;
     }
@@ -136,8 +136,7 @@ fn say(request: &HttpRequest, path: &str, reason: Reason, why: &str, bytes: usiz
     }
 }
 
-/// Lists a notification that is stored and says nothing that could take effect, so that somebody looks at
-/// it. The bytes that count are those in the store.
+/// Adds a stored callback that cannot be applied to the evidence, for the operator. The store has the bytes too.
 pub fn keep_unreadable(
     app: &App,
     request: &HttpRequest,
@@ -146,7 +145,7 @@ pub fn keep_unreadable(
     body: &[u8],
 ) {
     let path = shown_path(request.path());
-    let why = format!("{why}; kept as {callback_id}");
+    let why = format!("{why}; stored as {callback_id}");
     let headers = evidence_headers(request, &why);
     write(app, request, Reason::InvalidContent, path, headers, body);
 }
@@ -175,21 +174,21 @@ fn write(
     });
 }
 
-/// Waits until the penalty is over, the connection is wanted for somebody else, or the service stops.
+/// Waits until the penalty is over, the connection is evicted, or the service stops.
 async fn sit_out(app: &App, request: &HttpRequest) {
     let mut draining = app.draining.subscribe();
-    let cut = async {
+    let evicted = async {
         match Slot::of(request) {
             Some(slot) => {
                 slot.wait();
-                slot.cut_by_others().await;
+                slot.evicted().await;
             }
             None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = tokio::time::sleep(PENALTY) => {}
-        () = cut => {}
+        () = evicted => {}
         _ = draining.wait_for(|draining| *draining) => {}
     }
 }

@@ -1,5 +1,5 @@
-//! `POST /relays/{provider}/{account}/{refund_no}`: the merchant's own system passes on the reply of a
-//! provider that never calls. It waits for both transactions and learns where the refund stands.
+//! `POST /relays/{provider}/{account}/{refund_no}`: the merchant's own system relays the reply of a provider that
+//! sends no callbacks. The response comes after both transactions and has the status of the refund.
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -22,7 +22,7 @@ use crate::intake::{Applied, VerifiedCallback};
 use crate::providers::{Request, VerifiedClaim};
 use crate::store::StoreError;
 
-/// The merchant's own system passes on a provider's reply; answered after both transactions.
+/// The merchant's own system relays a provider's reply; answered after both transactions.
 #[utoipa::path(
     post, path = "/relays/{provider}/{account}/{refund_no}", operation_id = "receive_relay", tag = "public",
     security(("relay" = [])),
@@ -30,12 +30,12 @@ use crate::store::StoreError;
         ("provider" = String, Path, example = "quickpay"),
         ("account" = String, Path, example = "store-1"),
         ("refund_no" = String, Path, min_length = 1, max_length = 128, description = "The merchant's number of the refund, percent-encoded: a slash in it is %2F", example = "R-1"),
-        ("webhook-id" = String, Header, description = "Names the message"),
-        ("webhook-timestamp" = String, Header, description = "Seconds since 1970 at which it was signed")
+        ("webhook-id" = String, Header, description = "Id of the relay"),
+        ("webhook-timestamp" = String, Header, description = "When it was signed, in seconds since 1970")
     ),
     request_body = RelayedReply,
     responses(
-        (status = 200, description = "Where the refund stands", body = RelayAnswer),
+        (status = 200, description = "The refund and its status", body = RelayAnswer),
         Rejecting
     )
 )]
@@ -46,7 +46,7 @@ pub async fn receive(
     payload: Payload,
 ) -> HttpResponse {
     let rules = app.rules();
-    let body = match rejection::read_or_refuse(&app, &request, payload).await {
+    let body = match rejection::read_or_reject(&app, &request, payload).await {
         Ok(body) => body,
         Err(error) => return error.response(),
     };
@@ -74,7 +74,7 @@ pub async fn receive(
     }
 }
 
-/// A reply that is proven, and not stored yet.
+/// An authentic reply that is not stored yet.
 struct Verified<'a> {
     account: &'a Account,
     claim: VerifiedClaim,
@@ -90,7 +90,7 @@ fn verify<'a>(
     body: &[u8],
 ) -> Result<Verified<'a>, PublicError> {
     check_head(request)?;
-    // No document of a relayed provider limits the merchant's own number.
+    // No document of a relayed provider limits the length of the merchant's number.
     let refund_no = last_number(request, CHARS_MAX_UNDOCUMENTED)
         .map_err(|flaw| PublicError::Malformed(format!("the refund number of the path {flaw}")))?;
     let received_at = app.clock.now();
@@ -124,7 +124,7 @@ fn verify<'a>(
     })
 }
 
-/// Both transactions: the relay learns where the refund stands.
+/// Both transactions.
 async fn accept_and_apply(
     app: &App,
     verified: Verified<'_>,

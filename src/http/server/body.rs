@@ -1,5 +1,5 @@
-//! Reading a body: bytes as they came, bounded in size and time. Nothing is decoded, because a
-//! signature is over the bytes that were sent.
+//! Reads a body: the bytes as received, bounded in size and time. Nothing is decoded, because a signature covers
+//! the bytes that were sent.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::headers::changing_encoding;
 
 /// Largest body on either listener (contract §3).
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Time for the whole body; a sender who needs longer is not a payment provider.
+/// Timeout for the whole body.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Why a body was not read; holds what was read, for evidence.
+/// Why a body was not read, with what was read, for evidence.
 #[derive(Debug)]
 pub enum BodyError {
     /// Longer than [`BODY_BYTES_MAX`].
     TooLarge(Vec<u8>),
-    /// Not there in time.
+    /// Timed out.
     TooSlow(Vec<u8>),
-    /// The connection broke, or its framing is wrong.
+    /// Truncated, or wrong framing.
     Broken(Vec<u8>),
-    /// A `Content-Encoding` of this value: the bytes are not the ones that were signed.
+    /// This `Content-Encoding` changes the bytes that were signed.
     Encoded(String, Vec<u8>),
 }
 
@@ -34,7 +34,7 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, Bo
     read_within(request, payload, DEADLINE).await
 }
 
-/// The same in another time.
+/// Reads the whole body, with another timeout.
 pub async fn read_within(
     request: &HttpRequest,
     payload: Payload,
@@ -56,7 +56,7 @@ pub async fn read_within(
             }
             match changing_encoding(request) {
                 None => Ok(body),
-                // Read all the same: it is evidence, and the connection can be used again.
+                // It was read all the same: as evidence, and to keep the connection usable.
                 Some(value) => Err(BodyError::Encoded(value, body)),
             }
         }

@@ -1,10 +1,10 @@
-//! The connections of one listener: how many there may be, and which one goes when there are more.
+//! The connection limit of one listener, and which connection is evicted when it is reached.
 //!
-//! The framework times the first head of a connection, and stops to accept when it holds too many
-//! connections. Both leave a door open to whoever connects and lets us wait. So each connection has a
-//! slot here. It *waits* while we wait for its peer: for a head, for a body, for the end of a penalty.
-//! It is *served* from the end of the request to the end of the answer. When slots run short, those go
-//! that have waited longest, of the peer that has most of them; what is served is never cut.
+//! The framework has a timeout for the first head of a connection only, and stops accepting when it holds too
+//! many. A peer that opens connections and sends nothing could use all of them. So each connection has a slot
+//! here. It *waits* while the service waits for its peer: for a head, for a body, for the end of a penalty. It
+//! is *served* from the end of the request to the end of the response. When slots run out, the connections that
+//! have waited longest are evicted, of the peer that has most of them. A served connection is never closed.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
@@ -23,77 +23,77 @@ use super::peer::Peer;
 
 /// Value of [`Slot::waiting_since`] while it is served.
 const SERVED: u64 = u64::MAX;
-/// The share of the slots that is freed at once, so that looking for them is rare.
+/// This fraction of the slots is freed at once, so that the search is rare.
 const FREED_AT_ONCE: usize = 64;
 
-/// A request up to here is small, head and body together; nearly all are.
+/// Max size of a small request, head and body together; nearly all are small.
 const SMALL_BYTES: usize = 16 * 1024;
-/// Requests that are read ahead of an answer; the next ones wait. The framework takes apart all that it has read,
-/// and one of 30 bytes costs 3 KiB then.
+/// Max pipelined requests that are read. The framework parses all that it has read, and a request of 30 bytes
+/// takes 3 KiB then.
 const BEGUN_MAX: usize = 8;
-/// Answers that may wait to be taken before the next request is looked at.
+/// Max responses that the peer has not read before the next request is handled.
 const UNSENT_MAX: usize = 4;
-/// How long an answer is worth making for a peer that has said that it sends nothing more.
+/// A peer that has closed its sending side may still read a response for so long.
 const LISTENS_MAX: Duration = Duration::from_secs(1);
 
 /// The connections of one listener.
 pub struct Connections {
-    room: usize,
-    /// How many of them may send a large request at the same time.
+    capacity: usize,
+    /// Max connections with a large request at the same time.
     large_max: usize,
     opened: Instant,
     open: Mutex<Open>,
-    cut: AtomicU64,
+    evicted: AtomicU64,
 }
 
 #[derive(Default)]
 struct Open {
     next: u64,
     slots: HashMap<u64, Arc<Slot>>,
-    /// How many of them are large.
+    /// Slots with a large request.
     large: usize,
-    /// Those that would be, once there is room.
+    /// Connections that wait for such a slot.
     wanting: Vec<Waker>,
 }
 
-/// One connection, as far as others may see it.
+/// The slot of a connection, as other connections see it.
 pub struct Slot {
     peer: Option<Peer>,
-    /// A second handle of the connection, to end it by.
+    /// A second handle of the connection, to close it.
     socket: TcpStream,
     opened: Instant,
     /// Milliseconds from `opened` on, or [`SERVED`].
     waiting_since: AtomicU64,
-    /// Whether it sends a large request; set while all of them are locked.
+    /// Whether its request is large; set under the lock of all slots.
     is_large: AtomicBool,
     turn: Turn,
-    is_cut: Notify,
+    is_closed: Notify,
 }
 
-/// What a connection carries; its end gives the slot back.
+/// Held by the connection; frees the slot when dropped.
 pub struct SlotGuard {
     connections: Arc<Connections>,
     number: u64,
     slot: Arc<Slot>,
 }
 
-/// How far the peer has come since it was last its turn.
+/// Progress of the present request and its response.
 #[derive(Default)]
 struct Turn {
     received: AtomicUsize,
-    /// Requests that have begun and are not answered.
+    /// Requests that were begun and have no response yet.
     begun: AtomicUsize,
-    /// Whether the framework has looked at what is there.
+    /// Whether the framework has polled what was read.
     is_looked_at: AtomicBool,
-    /// Reads on when the peer's next turn begins.
+    /// Woken when the next request may be read.
     reader: Parked,
-    /// Answers that the system has not taken yet.
+    /// Responses that are not in the send buffer of the system yet.
     unsent: AtomicUsize,
-    /// Goes on when it has taken them.
+    /// Woken when they are.
     sender: Parked,
 }
 
-/// What waits for somebody else's turn.
+/// A task that another one wakes.
 #[derive(Default)]
 struct Parked(Mutex<Option<Waker>>);
 
@@ -114,19 +114,18 @@ impl Parked {
 }
 
 impl Connections {
-    /// Capacity for so many connections, and for so many with a large request.
-    pub fn new(room: usize, large_max: usize) -> Arc<Self> {
+    pub fn new(capacity: usize, large_max: usize) -> Arc<Self> {
         Arc::new(Self {
-            room,
+            capacity,
             large_max,
             opened: Instant::now(),
             open: Mutex::default(),
-            cut: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
         })
     }
 
-    /// Gives a new connection its slot, and takes that of others if there are too many. `None` where it cannot
-    /// be cut, because the process has no more files.
+    /// Gives a new connection its slot, and evicts others if there are too many. `None` if the process is out of
+    /// file descriptors, so that the connection could not be evicted.
     pub fn admit(self: &Arc<Self>, io: &AsyncTcpStream) -> Option<Arc<SlotGuard>> {
         let socket = io.as_fd().try_clone_to_owned().ok()?;
         let slot = Arc::new(Slot {
@@ -136,15 +135,15 @@ impl Connections {
             waiting_since: AtomicU64::new(millis(self.opened.elapsed())),
             is_large: AtomicBool::new(false),
             turn: Turn::default(),
-            is_cut: Notify::new(),
+            is_closed: Notify::new(),
         });
         let mut open = self.open();
         let number = open.next;
         open.next += 1;
         open.slots.insert(number, Arc::clone(&slot));
-        if open.slots.len() > self.room {
-            let batch = (self.room / FREED_AT_ONCE).max(1);
-            self.note_cut(open.free(batch, |_| true));
+        if open.slots.len() > self.capacity {
+            let batch = (self.capacity / FREED_AT_ONCE).max(1);
+            self.note_evicted(open.free(batch, |_| true));
         }
         drop(open);
         Some(Arc::new(SlotGuard {
@@ -154,8 +153,8 @@ impl Connections {
         }))
     }
 
-    /// Cuts what has waited longer than this.
-    pub fn cut_overdue(&self, longest: Duration) {
+    /// Closes connections that have waited longer than this.
+    pub fn close_overdue(&self, longest: Duration) {
         let now = millis(self.opened.elapsed());
         let longest = millis(longest);
         for slot in self.open().slots.values() {
@@ -163,18 +162,18 @@ impl Connections {
                 .waiting_since()
                 .is_some_and(|since| since + longest < now)
             {
-                slot.cut();
+                slot.close();
             }
         }
     }
 
-    /// How many were cut to make room since this was last asked.
-    pub fn take_cut(&self) -> u64 {
-        self.cut.swap(0, Ordering::Relaxed)
+    /// Connections evicted since the last call.
+    pub fn take_evicted(&self) -> u64 {
+        self.evicted.swap(0, Ordering::Relaxed)
     }
 
-    fn note_cut(&self, cut: usize) {
-        self.cut.fetch_add(cut as u64, Ordering::Relaxed);
+    fn note_evicted(&self, count: usize) {
+        self.evicted.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -183,7 +182,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Cuts up to `wanted` of those connections that wait, and gives their number.
+    /// Evicts up to `wanted` waiting connections, and returns how many.
     fn free(&mut self, wanted: usize, of: impl Fn(&Slot) -> bool) -> usize {
         let mut held: HashMap<Option<Peer>, usize> = HashMap::new();
         let eligible = || self.slots.iter().filter(|(_, slot)| of(slot));
@@ -200,7 +199,7 @@ impl Open {
         waiting.truncate(wanted);
         for (_, _, number) in &waiting {
             if let Some(slot) = self.remove(*number) {
-                slot.cut();
+                slot.close();
             }
         }
         waiting.len()
@@ -217,11 +216,11 @@ impl Open {
 }
 
 impl SlotGuard {
-    /// Ready when so much more of the present request may be read.
-    pub(in crate::http) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+    /// Ready when more of the present request may be read.
+    pub(in crate::http) fn poll_capacity(&self, context: &mut Context<'_>) -> Poll<()> {
         let turn = &self.slot.turn;
         if self.slot.waiting_since().is_none() {
-            // What comes now is the next request.
+            // Further bytes belong to the next request.
             self.park(context);
             return Poll::Pending;
         }
@@ -235,12 +234,12 @@ impl SlotGuard {
         self.poll_large(context)
     }
 
-    /// Bytes that were read.
+    /// Counts bytes that were read.
     pub(in crate::http) fn has_read(&self, bytes: usize) {
         self.slot.turn.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether one more request may begin now.
+    /// Begins one more request, if it may.
     pub(in crate::http) fn begin(&self) -> bool {
         let begun = &self.slot.turn.begun;
         let one_more = |begun| (begun < BEGUN_MAX).then_some(begun + 1);
@@ -248,12 +247,12 @@ impl SlotGuard {
         begins.is_ok()
     }
 
-    /// Has the reading end go on when the peer's next turn begins.
+    /// Wakes the reading side when the next request may be read.
     pub(in crate::http) fn park(&self, context: &Context<'_>) {
         self.slot.turn.reader.park(context);
     }
 
-    /// The system has taken all that was to be sent.
+    /// The send buffer of the system has all that was to be sent.
     pub(in crate::http) fn all_is_sent(&self) {
         self.slot.turn.unsent.store(0, Ordering::Relaxed);
         self.slot.turn.sender.wake();
@@ -263,12 +262,12 @@ impl SlotGuard {
         let connections = &self.connections;
         let mut open = connections.open();
         if !open.slots.contains_key(&self.number) {
-            // Cut: the next read says so.
+            // Evicted: the next read fails.
             return Poll::Ready(());
         }
         if open.large >= connections.large_max {
             let freed = open.free(1, Slot::is_large);
-            connections.note_cut(freed);
+            connections.note_evicted(freed);
         }
         if open.large >= connections.large_max {
             open.wanting.push(context.waker().clone());
@@ -287,7 +286,7 @@ impl Drop for SlotGuard {
 }
 
 impl Slot {
-    /// Waits for what a reader waits for, but not longer than the reader itself; `None` where it gave up.
+    /// Waits until `wait` is ready or the client has hung up, which is `None`.
     pub async fn while_there<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
         let Some(slot) = Self::of(request) else {
             return Some(wait.await);
@@ -299,8 +298,8 @@ impl Slot {
         }
     }
 
-    /// Waits for what may take long, but only shortly for a reader that has hung up; `None` where it gave
-    /// up. Shortly, because a reader may only have said that it sends nothing more, and be listening.
+    /// The same, but a client that has hung up is given [`LISTENS_MAX`]: it may only have closed its sending
+    /// side, and still read.
     pub async fn unless_gone<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
         let Some(slot) = Self::of(request) else {
             return Some(wait.await);
@@ -316,30 +315,30 @@ impl Slot {
         }
     }
 
-    /// The slot of the connection that this request came on.
+    /// The slot of the connection of a request.
     pub fn of(request: &HttpRequest) -> Option<&Arc<Self>> {
         request.conn_data::<Arc<SlotGuard>>().map(|held| &held.slot)
     }
 
-    /// From now on it is our turn.
+    /// The request is there; the connection is served from now on.
     pub fn serve(&self) {
         self.waiting_since.store(SERVED, Ordering::Relaxed);
     }
 
-    /// From now on we wait for the peer.
+    /// The connection waits for its peer from now on.
     pub fn wait(&self) {
         let now = millis(self.opened.elapsed());
         self.waiting_since.store(now, Ordering::Relaxed);
     }
 
-    /// The answer is made; what comes now is the next request.
+    /// The response is made; the next request may begin.
     pub fn next_turn(&self) {
         self.wait();
         self.turn.unsent.fetch_add(1, Ordering::Relaxed);
         self.turn.received.store(0, Ordering::Relaxed);
         let one_less = |begun: usize| begun.checked_sub(1);
         let begun = &self.turn.begun;
-        // Fails where the framework refused what did not look like a request.
+        // Fails where the framework rejected what is not a request.
         begun
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
             .ok();
@@ -347,8 +346,8 @@ impl Slot {
         self.turn.reader.wake();
     }
 
-    /// Ready once the peer has taken most answers. Without that one that sends many requests ahead and takes no
-    /// answer could make us hold all of them.
+    /// Backpressure: ready once the peer has read most responses. Otherwise a peer that pipelines requests and
+    /// reads nothing would make the service buffer all responses.
     pub async fn answers_are_taken(&self) {
         std::future::poll_fn(|context| {
             if self.turn.unsent.load(Ordering::Relaxed) < UNSENT_MAX {
@@ -360,36 +359,36 @@ impl Slot {
         .await;
     }
 
-    /// Whether its request is a large one. The connection ends with the answer then, and what it held with it.
+    /// Whether its request is large. The connection ends with the response then, which frees its buffers.
     pub fn is_large(&self) -> bool {
         self.is_large.load(Ordering::Relaxed)
     }
 
-    /// Ready once the peer has said that it sends nothing more, as it does when it gives up waiting.
+    /// Ready once the peer has closed its sending side, as it does when it gives up.
     pub async fn hung_up(&self) {
-        // Without a further handle (the process has no more files) it is waited for to the end.
+        // Without a further handle (out of file descriptors) the wait goes on to its end.
         let watched = self.socket.try_clone().and_then(AsyncTcpStream::from_std);
         if let Ok(watched) = watched
             && let Ok(0) | Err(_) = watched.peek(&mut [0]).await
         {
             return;
         }
-        // It has sent its next request ahead, so it is there.
+        // It has pipelined its next request, so it is there.
         std::future::pending::<()>().await;
     }
 
-    /// Ready once the connection is cut.
-    pub async fn cut_by_others(&self) {
-        self.is_cut.notified().await;
+    /// Ready once the connection is closed to free its slot.
+    pub async fn evicted(&self) {
+        self.is_closed.notified().await;
     }
 
     fn waiting_since(&self) -> Option<u64> {
         Some(self.waiting_since.load(Ordering::Relaxed)).filter(|since| *since != SERVED)
     }
 
-    fn cut(&self) {
-        self.is_cut.notify_one();
-        // Fails where the peer has gone already, which serves as well.
+    fn close(&self) {
+        self.is_closed.notify_one();
+        // Fails where the peer has gone already.
         drop(self.socket.shutdown(Shutdown::Both));
     }
 }

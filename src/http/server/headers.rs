@@ -1,5 +1,5 @@
-//! Headers of a request: one value or none, what they say of the body, and how they are kept and shown.
-//! What changes nothing about the bytes is no reason to refuse them.
+//! Headers of a request: one value or none, what they say of the body, and how they are stored and shown.
+//! A header that does not change the bytes is no reason to reject them.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,19 +9,19 @@ use actix_web::http::header::{self, HeaderValue};
 
 use crate::providers::text::printable;
 
-/// Longest header value that is kept; a signature has 344 characters, one of 8192 bits 1368.
+/// Max characters of a header value that is stored; a signature has 344, one of 8192 bits 1368.
 const KEPT_CHARS_MAX: usize = 1_400;
-/// Lines of one header that are kept as evidence.
+/// Max lines of one header that are stored as evidence.
 const KEPT_LINES_MAX: usize = 4;
-/// Longest value that is shown in an answer or a log.
+/// Max characters of a value in a response or a log line.
 const SHOWN_CHARS_MAX: usize = 100;
 
-/// Why a header that is there has no value that could be used.
+/// Why the value of a header cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Odd {
-    /// So many lines of it, and whether they all say the same.
+    /// Several lines, and whether all have the same value.
     Repeated { times: usize, alike: bool },
-    /// Bytes beyond printable ASCII.
+    /// Not printable ASCII.
     NotText,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Odd {
     }
 }
 
-/// The only value of a header, as plain text; `None` where it is absent.
+/// The only value of a header as text; `None` if the header is absent.
 pub fn only<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>, Odd> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else {
@@ -60,7 +60,7 @@ pub fn only<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>,
     value.to_str().map(Some).map_err(|_| Odd::NotText)
 }
 
-/// A header that is there exactly once, as plain text.
+/// The same; `None` also if the value cannot be used.
 pub fn single_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     only(request, name).ok().flatten()
 }
@@ -75,15 +75,14 @@ pub fn joined(request: &HttpRequest, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }
 
-/// Looks headers up for an adapter, and remembers what was wrong with one that is there: to the adapter it
-/// is missing.
+/// Looks up headers for an adapter. One that cannot be used is missing for the adapter; what is wrong with it is
+/// remembered for the log.
 pub struct Lookup<'a> {
     request: &'a HttpRequest,
     odd: RefCell<Option<String>>,
 }
 
 impl<'a> Lookup<'a> {
-    /// Nothing was looked up yet.
     pub fn new(request: &'a HttpRequest) -> Self {
         Self {
             request,
@@ -91,7 +90,6 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The only value of a header.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let found = only(self.request, name);
         let what = match &found {
@@ -107,13 +105,13 @@ impl<'a> Lookup<'a> {
         found.ok().flatten()
     }
 
-    /// What was wrong with the first such header.
+    /// What is wrong with the first header that cannot be used.
     pub fn odd(&self) -> Option<String> {
         self.odd.borrow().clone()
     }
 }
 
-/// What stands in `Content-Type`, in words.
+/// `Content-Type` as sent, or what is wrong with it.
 pub fn content_type_as_sent(request: &HttpRequest) -> String {
     let values = shown_values(request, &header::CONTENT_TYPE);
     match only(request, header::CONTENT_TYPE.as_str()) {
@@ -123,7 +121,7 @@ pub fn content_type_as_sent(request: &HttpRequest) -> String {
     }
 }
 
-/// Why the body is not JSON in UTF-8 by its `Content-Type`, if it is not.
+/// Why `Content-Type` does not mean JSON in UTF-8; `None` if it does.
 pub fn not_json(request: &HttpRequest) -> Option<String> {
     let is_json = matches!(only(request, header::CONTENT_TYPE.as_str()), Ok(Some(value)) if means_json(value));
     (!is_json).then(|| {
@@ -148,7 +146,7 @@ fn means_json(value: &str) -> bool {
         })
 }
 
-/// Every spelling of it that is in use, and ASCII, whose bytes are the same.
+/// The spellings in use, and ASCII, which is a subset.
 fn is_utf8(charset: &str) -> bool {
     let name: String = charset
         .trim_matches(['"', '\''])
@@ -160,7 +158,7 @@ fn is_utf8(charset: &str) -> bool {
         .any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// The `Content-Encoding` where it changes the bytes: `identity` says that it does not.
+/// The `Content-Encoding`, if it changes the bytes: `identity` does not.
 pub fn changing_encoding(request: &HttpRequest) -> Option<String> {
     let mut values = request.headers().get_all(header::CONTENT_ENCODING);
     let changes = values.any(|value| {
@@ -173,7 +171,7 @@ pub fn changing_encoding(request: &HttpRequest) -> Option<String> {
     changes.then(|| shown_values(request, &header::CONTENT_ENCODING))
 }
 
-/// The values of a header as they may be shown, in quotes; never of one that proves who sent it.
+/// The values of a header, quoted and truncated. Not for headers that hold a secret.
 fn shown_values(request: &HttpRequest, name: &header::HeaderName) -> String {
     let values: Vec<_> = request
         .headers()
@@ -181,21 +179,21 @@ fn shown_values(request: &HttpRequest, name: &header::HeaderName) -> String {
         .take(KEPT_LINES_MAX)
         .map(|value| {
             let text = printable(&String::from_utf8_lossy(value.as_bytes()));
-            let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-            format!("{cut:?}")
+            let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+            format!("{shown:?}")
         })
         .collect();
     values.join(", ")
 }
 
-/// A header as it is kept: cut, so that no sender can make us store more than a body.
+/// A header as it is stored: truncated, so that a sender cannot fill the store.
 pub fn kept_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let value = single_header(request, name)?;
     // Text of a header is ASCII, so a byte is a character.
     Some(value.get(..KEPT_CHARS_MAX).unwrap_or(value))
 }
 
-/// The named headers as a JSON object, for keeping.
+/// The named headers as the JSON object that is stored.
 pub fn kept_headers(request: &HttpRequest, names: &[&str]) -> String {
     let kept: serde_json::Map<_, _> = names
         .iter()
@@ -204,7 +202,7 @@ pub fn kept_headers(request: &HttpRequest, names: &[&str]) -> String {
     serde_json::Value::Object(kept).to_string()
 }
 
-/// All lines of a header, as one list (RFC 9110 §5.3): evidence shows also what could not be used.
+/// All lines of a header as one list (RFC 9110 §5.3): evidence shows also values that cannot be used.
 pub fn evident_header(request: &HttpRequest, name: &str) -> Option<String> {
     let line = |value: &HeaderValue| {
         let text = String::from_utf8_lossy(value.as_bytes());

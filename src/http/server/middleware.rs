@@ -1,5 +1,5 @@
-//! What stands before every handler of both listeners: the book-keeping of connections, and the one
-//! request that the framework would read in another way than a proxy in front of it.
+//! Middleware of both listeners: the slots of connections, metrics, and the rejection of the one request that the
+//! framework would frame differently from a proxy in front of it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::http::internal::access::slots::ConnectionSlot;
 use crate::providers::epay;
 use crate::telemetry::RequestLabels;
 
-/// The answer to a request that is not what it should be, for this reason.
+/// Makes the rejection of a request, in the format of the listener, for this reason.
 pub type Refuse = fn(&HttpRequest, &str) -> HttpResponse;
 
-/// Lets a request through to its handler, or has it refused in the words of its listener.
+/// Passes a request to its handler, or rejects it.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -34,19 +34,19 @@ pub async fn guard(
     if let Some(slot) = &slot {
         slot.answers_are_taken().await;
     }
-    // One with a body is served from the moment at which the body is there, see `body::read`.
+    // With a body it is served once the body is there, see `body::read`.
     if let (Some(slot), Payload::None) = (&slot, request.parts().1) {
         slot.serve();
     }
-    // The framework takes everything behind the head of such a request for its body, whatever
+    // Request smuggling: the framework takes everything after the head of such a request for its body, whatever
     // Content-Length says; another request may be in there.
     let is_unclear = asks_for_websocket(&request);
     let mut response = if is_unclear {
-        let refused = refuse(
+        let rejection = refuse(
             request.request(),
             "Upgrade: websocket is not served; there is nothing to upgrade to",
         );
-        request.into_response(refused)
+        request.into_response(rejection)
     } else {
         next.call(request).await?
     };
@@ -114,7 +114,7 @@ fn asks_for_websocket(request: &ServiceRequest) -> bool {
     })
 }
 
-/// The body of an answer; with its end the connection waits for its peer again.
+/// The body of a response; once it is sent, the connection waits for its peer again.
 pub struct Answer {
     body: BoxBody,
     slot: Option<Arc<Slot>>,

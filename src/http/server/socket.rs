@@ -1,10 +1,10 @@
-//! The socket of a connection: what a peer may make us hold of a request.
+//! The socket of a connection: bounds the memory that a request takes.
 //!
-//! The framework reads ahead, up to 128 KiB, keeps a head until its answer is sent, and hands a body over in pieces.
-//! All of it on every connection would be half a gigabyte. So the first 16 KiB of a request are read from
-//! everybody; for more a connection takes one of few slots, and ends with the answer. Where there is no such slot
-//! left, that is cut which has waited longest, as for slots of connections. What a peer sends while its request is
-//! answered stays in the system's buffers, and so do requests of one that does not take its answers.
+//! The framework reads ahead, up to 128 KiB, keeps a head until its response is sent, and hands a body over in
+//! pieces. On every connection this would be half a gigabyte. So only the first 16 KiB of a request are read
+//! freely. For more, a connection takes one of few slots for large requests, and ends with the response. Where
+//! no such slot is left, the connection that has waited longest is evicted. What a peer sends while its request
+//! is served stays in the buffers of the system, and so do requests of a peer that does not read responses.
 
 use std::io;
 use std::pin::Pin;
@@ -22,13 +22,12 @@ use super::connections::{Connections, SlotGuard};
 pub struct Socket {
     io: TcpStream,
     guard: Option<Arc<SlotGuard>>,
-    /// Read, and not handed over yet.
+    /// Read, but not handed to the framework yet.
     rest: Vec<u8>,
     version: Version,
 }
 
 impl Socket {
-    /// Takes a slot for a new connection.
     pub fn new(io: TcpStream, connections: &Arc<Connections>) -> Self {
         let guard = connections.admit(&io);
         Self {
@@ -39,14 +38,14 @@ impl Socket {
         }
     }
 
-    /// Has requests know the slot of their connection.
+    /// Lets requests find the slot of their connection.
     pub fn note_slot(&self, data: &mut Extensions) {
         if let Some(guard) = &self.guard {
             data.insert(Arc::clone(guard));
         }
     }
 
-    /// Reads what is there.
+    /// Reads what was put back, else from the connection.
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
@@ -71,7 +70,7 @@ impl AsyncRead for Socket {
         let Some(guard) = self.guard.clone() else {
             return self.poll_fill(context, buffer);
         };
-        ready!(guard.poll_room(context));
+        ready!(guard.poll_capacity(context));
         let before = buffer.filled().len();
         ready!(self.poll_fill(context, buffer))?;
         let read = &buffer.filled()[before..];
@@ -90,22 +89,22 @@ impl AsyncRead for Socket {
     }
 }
 
-/// Finds where requests begin: each has this in its first line, and nothing else has it often.
+/// Finds where requests begin: the first line of each has this text, and little else has.
 #[derive(Default)]
 struct Version {
-    /// Characters of it that ended the last piece.
+    /// Characters of it at the end of the last piece.
     matched: usize,
 }
 
 impl Version {
     const TEXT: &[u8] = b" HTTP/1.";
 
-    /// How much of this piece there is before the first request that may not begin.
+    /// Length of this piece up to the first request that may not begin.
     fn up_to(&mut self, piece: &[u8], mut begins: impl FnMut() -> bool) -> usize {
         let mut at = 0;
         while let Some(end) = self.find(piece, at) {
             if !begins() {
-                // Its last character is not taken, and completes it again.
+                // Its last character is left for the next read, and completes the match again.
                 self.matched = Self::TEXT.len() - 1;
                 return end - 1;
             }
@@ -114,7 +113,7 @@ impl Version {
         piece.len()
     }
 
-    /// The end of the next one.
+    /// The end of the next match.
     fn find(&mut self, piece: &[u8], mut at: usize) -> Option<usize> {
         while at < piece.len() {
             if self.matched == 0 {
@@ -128,7 +127,7 @@ impl Version {
                     return Some(at);
                 }
             } else {
-                // No other character is the first one, so nothing but this one can begin it.
+                // The first character of the text is not in it again, so a match can begin only with this one.
                 self.matched = 0;
             }
         }

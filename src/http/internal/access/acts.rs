@@ -1,5 +1,5 @@
-//! What readers are refused and what they change: counted, and said in the log with the reader's name, never
-//! with anything of a token. Refusals of one cause are said at most once a second, with their number.
+//! Rejections and changes of readers: counted, and logged with the reader's name, never with any part of a token.
+//! Rejections of one cause are logged at most once a second, with their count.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,35 +11,35 @@ use crate::config::Reader;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 
-/// Time between two lines of one cause.
+/// Min time between two log lines of one cause.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Why a request was refused, and to whom.
+/// The cause of a rejection, and the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Cause {
     reason: &'static str,
-    /// Empty where it is not known.
+    /// Empty if unknown.
     reader: String,
-    /// That is missing, where one is.
+    /// The missing scope, if that is the reason.
     scope: &'static str,
-    /// What was wrong with the token, where that is the reason.
+    /// What is wrong with the token, if that is the reason.
     why: &'static str,
 }
 
-/// What was refused and is not said yet.
-struct Unsaid {
+/// Rejections that are not logged yet.
+struct Unlogged {
     count: u64,
-    said_at: Option<Instant>,
-    /// Where the last one came from.
+    logged_at: Option<Instant>,
+    /// Of the last one.
     peer: String,
 }
 
-/// Refusals of the internal listener.
+/// Rejections of the internal listener, for the log.
 #[derive(Default)]
-pub struct Refusals(Mutex<HashMap<Cause, Unsaid>>);
+pub struct RejectionLog(Mutex<HashMap<Cause, Unlogged>>);
 
-impl Refusals {
-    /// Notes a refusal of whoever this is; the first of a cause is said at once.
+impl RejectionLog {
+    /// Counts a rejection; the first of a cause is logged at once.
     pub fn note(&self, app: &App, problem: &ApiError, reader: Option<&Reader>, peer: String) {
         let (reason, scope, why) = match problem {
             ApiError::Unauthorized(why) => ("unauthorized", "", *why),
@@ -57,38 +57,38 @@ impl Refusals {
             scope,
             why,
         };
-        let mut unsaid = self.lock();
-        let entry = unsaid.entry(cause.clone()).or_insert_with(|| Unsaid {
+        let mut unlogged = self.lock();
+        let entry = unlogged.entry(cause.clone()).or_insert_with(|| Unlogged {
             count: 0,
-            said_at: None,
+            logged_at: None,
             peer: String::new(),
         });
         entry.count += 1;
         entry.peer = peer;
-        entry.say_if_due(&cause);
+        entry.log_if_due(&cause);
     }
 
-    /// Says what was held back.
-    pub fn say_due(&self) {
-        let mut unsaid = self.lock();
-        for (cause, entry) in unsaid.iter_mut() {
-            entry.say_if_due(cause);
+    /// Logs what is due.
+    pub fn log_due(&self) {
+        let mut unlogged = self.lock();
+        for (cause, entry) in unlogged.iter_mut() {
+            entry.log_if_due(cause);
         }
-        // What is quiet is forgotten, so that names that are gone do not stay.
-        unsaid.retain(|_, entry| entry.count > 0 || !entry.is_due());
+        // Quiet causes are dropped, so that names of former readers do not stay.
+        unlogged.retain(|_, entry| entry.count > 0 || !entry.is_due());
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Cause, Unsaid>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Cause, Unlogged>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Unsaid {
+impl Unlogged {
     fn is_due(&self) -> bool {
-        self.said_at.is_none_or(|said| said.elapsed() >= QUIET)
+        self.logged_at.is_none_or(|said| said.elapsed() >= QUIET)
     }
 
-    fn say_if_due(&mut self, cause: &Cause) {
+    fn log_if_due(&mut self, cause: &Cause) {
         if self.count == 0 || !self.is_due() {
             return;
         }
@@ -106,22 +106,22 @@ impl Unsaid {
             why,
             peer,
             count,
-            "requests of a reader were refused"
+            "requests of a reader were rejected"
         );
         self.count = 0;
-        self.said_at = Some(Instant::now());
+        self.logged_at = Some(Instant::now());
     }
 }
 
-/// Says every second what was held back, for ever.
-pub async fn say_refusals(app: &App) {
+/// Logs every second what is due, until the task is dropped.
+pub async fn log_rejections(app: &App) {
     loop {
         tokio::time::sleep(QUIET).await;
-        app.reader_refusals.say_due();
+        app.reader_rejections.log_due();
     }
 }
 
-/// What a reader changes.
+/// A change by a reader, for the audit log.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     OrderChanged,
@@ -145,7 +145,7 @@ impl Act {
     }
 }
 
-/// Notes that a reader has changed something: what it is about, and how.
+/// Logs a change by a reader: of what, and how.
 pub fn note(app: &App, by: &str, act: Act, about: &str, how: &str) {
     let act = act.as_str();
     app.metrics.readers.acted(act, by);

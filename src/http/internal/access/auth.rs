@@ -1,5 +1,4 @@
-//! Who reads: a bearer token of a configured reader, not expired, not too often, with the scope that the
-//! call needs.
+//! Authentication of readers by bearer token, their rate limits, and the scope that a route needs.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -21,28 +20,27 @@ use crate::http::server::headers;
 use crate::http::server::headers::{Odd, single_header};
 use crate::store::StoreError;
 
-/// Why a token that is well formed opens nothing.
-const UNKNOWN: &str = "the token is that of no reader";
+/// The reason for a well-formed token that no reader has.
+const UNKNOWN: &str = "no reader has this token";
 
-/// Every configured reader, and how often each has asked.
+/// All configured readers, with their rate limiters.
 pub struct Readers {
     readers: Vec<Known>,
     started: Instant,
 }
 
-/// One reader.
 struct Known {
     reader: Arc<Reader>,
     limiter: Option<Arc<Limiter>>,
 }
 
 impl Readers {
-    /// These readers; one that was there `before` with the same limit has asked as often as it had.
+    /// A reader that was there `before` with the same rate limit keeps its limiter.
     pub fn new(readers: Vec<Reader>, before: Option<&Self>) -> Self {
         let known = |reader: Reader| {
             let limiter = reader.rate_limit.map(|limit| {
-                let standing = before.and_then(|before| before.limiter(&reader.name, limit));
-                standing.unwrap_or_else(|| Arc::new(Limiter::new(limit)))
+                let former = before.and_then(|before| before.limiter(&reader.name, limit));
+                former.unwrap_or_else(|| Arc::new(Limiter::new(limit)))
             });
             Known {
                 reader: Arc::new(reader),
@@ -64,7 +62,7 @@ impl Readers {
         (limiter.limit() == limit).then(|| Arc::clone(limiter))
     }
 
-    /// The name of each reader whose token expires, and when.
+    /// Name and expiry of each reader whose token expires.
     pub fn expiries(&self) -> impl Iterator<Item = (&str, Timestamp)> {
         self.readers.iter().filter_map(|known| {
             let reader = &known.reader;
@@ -85,11 +83,10 @@ impl Readers {
         })
     }
 
-    /// Why no reader has this token, as far as that can be told. `echo TOKEN | sha256sum` hashes the line
-    /// break as well.
+    /// Why no reader has this token. `echo TOKEN | sha256sum` hashes the line break as well, a common mistake.
     fn why_unknown(&self, token: &str) -> &'static str {
         if self.find(&format!("{token}\n")).is_some() {
-            return "the token_sha256 of the reader was made of the token and a line break: make it with \
+            return "the token_sha256 of the reader is the hash of the token and a line break: make it with \
                     printf %s TOKEN | sha256sum";
         }
         UNKNOWN
@@ -107,7 +104,7 @@ pub fn bearer(request: &HttpRequest) -> Option<&str> {
     single_header(request, header::AUTHORIZATION.as_str()).and_then(bearer_of)
 }
 
-/// Why a request has no bearer token, if it has none; nothing of what it sent instead.
+/// What is wrong with `Authorization`, without any part of its value; `None` if it has a bearer token.
 pub fn bearer_problem(request: &HttpRequest) -> Option<&'static str> {
     match headers::only(request, header::AUTHORIZATION.as_str()) {
         Ok(Some(value)) if bearer_of(value).is_some() => None,
@@ -184,38 +181,34 @@ fn admit(
             }
             Err(problem) => {
                 app.metrics.turned_away(&reader.name);
-                note_refusal(app, request, &problem, Some(&reader));
+                note_rejection(app, request, &problem, Some(&reader));
                 (Err(problem), allowance)
             }
         },
         Err((problem, allowance, reader)) => {
-            note_refusal(app, request, &problem, reader.as_deref());
+            note_rejection(app, request, &problem, reader.as_deref());
             (Err(problem), allowance)
         }
     }
 }
 
-fn note_refusal(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
+fn note_rejection(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
     let peer = request.peer_addr().map(|peer| peer.to_string());
-    let refusals = &app.reader_refusals;
-    refusals.note(app, problem, reader, peer.unwrap_or_default());
+    let log = &app.reader_rejections;
+    log.note(app, problem, reader, peer.unwrap_or_default());
 }
 
-/// Why a request is not let through, and whose it is and what is left of its reader's limit, if that is
-/// known.
+/// A rejection, with what is left of the rate limit and the reader, if known.
 type Turned = (ApiError, Option<Allowance>, Option<Arc<Reader>>);
 
-/// Lets a reader through who has the scope, and says who it is.
 fn authorize(
     app: &App,
     request: &HttpRequest,
     scope: Scope,
 ) -> Result<(Arc<Reader>, Option<Allowance>), Turned> {
     let unknown = |why| -> Turned { (ApiError::Unauthorized(why), None, None) };
-    let token = bearer(request).ok_or_else(|| {
-        // There is none, so there is a reason.
-        unknown(bearer_problem(request).unwrap_or(UNKNOWN))
-    })?;
+    let token =
+        bearer(request).ok_or_else(|| unknown(bearer_problem(request).unwrap_or(UNKNOWN)))?;
     let rules = app.rules();
     let readers = &rules.readers;
     let known = readers

@@ -1,9 +1,8 @@
-//! How often a reader may ask: the generic cell rate algorithm, one word of state a reader, and the
-//! header fields that tell it (draft-ietf-httpapi-ratelimit-headers-09).
+//! Rate limit of a reader: the generic cell rate algorithm (GCRA), with one word of state per reader, and its header
+//! fields (draft-ietf-httpapi-ratelimit-headers-09).
 //!
-//! The state is the theoretical arrival time: the moment at which the whole quota would be free again.
-//! Each request moves it on by the time in which one request is regained; a request that would move it
-//! further than one window beyond now is refused.
+//! The state is the theoretical arrival time: when the whole quota is free again. Each request adds the time in
+//! which one request is regained. A request that would move it more than one window past now is rejected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,10 +11,10 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::RateLimit;
 
-/// The name of the one policy, in the header fields and in the problem.
+/// The name of the policy in the header fields and in the problem.
 pub const POLICY: &str = "reader";
 
-/// Counts the requests of one reader.
+/// The rate limiter of one reader.
 #[derive(Debug)]
 pub struct Limiter {
     limit: RateLimit,
@@ -23,7 +22,7 @@ pub struct Limiter {
     free_at: AtomicU64,
 }
 
-/// What a reader may still ask after one request.
+/// What is left of the rate limit after one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     limit: RateLimit,
@@ -31,12 +30,11 @@ pub struct Allowance {
     remaining: u64,
     /// Seconds until the whole quota is free again, rounded up.
     reset_seconds: u64,
-    /// Seconds after which the next request is taken; 0 where this one was.
+    /// Seconds after which the next request is accepted; 0 if this one was.
     pub retry_after_seconds: u64,
 }
 
 impl Limiter {
-    /// Nothing was asked yet.
     pub const fn new(limit: RateLimit) -> Self {
         Self {
             limit,
@@ -44,12 +42,11 @@ impl Limiter {
         }
     }
 
-    /// How often may be asked.
     pub const fn limit(&self) -> RateLimit {
         self.limit
     }
 
-    /// Takes one request at `now`, a time since some fixed start; `Err` where it is one too many.
+    /// Accepts one request at `now`, a time since a fixed start; `Err` if it exceeds the limit.
     pub fn take(&self, now: Duration) -> Result<Allowance, Allowance> {
         let now = nanos(now);
         let window = nanos(Duration::from_secs(self.limit.window_seconds.into()));
@@ -63,7 +60,7 @@ impl Limiter {
             });
         let (free_at, wait) = match taken {
             Ok(before) => (next(before), 0),
-            Err(standing) => (standing, next(standing) - (now + window)),
+            Err(unchanged) => (unchanged, next(unchanged) - (now + window)),
         };
         let allowance = Allowance {
             limit: self.limit,
@@ -98,7 +95,7 @@ impl Allowance {
     }
 }
 
-/// Half a millennium is held in 64 bits.
+/// 64 bits hold five centuries.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

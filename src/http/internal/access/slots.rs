@@ -57,7 +57,7 @@ impl ConnectionSlots {
         })
     }
 
-    /// What each reader holds that has ever in_use any.
+    /// Slots in use, of each reader that ever took one.
     pub(in crate::http) fn in_use(&self) -> Vec<(String, usize)> {
         let in_use = self.lock();
         in_use.of_reader.clone().into_iter().collect()

@@ -1,5 +1,5 @@
-//! `/v1/consumers…`: readers that have their place in the feed kept here. A consumer belongs to the
-//! reader whose token made it.
+//! `/v1/consumers…`: cursors that the service keeps for readers. A consumer belongs to the reader whose token
+//! created it.
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -39,10 +39,10 @@ fn view(row: &ConsumerRow, last: i64) -> ConsumerView<'_> {
 #[serde(deny_unknown_fields)]
 #[schema(as = Acknowledgement)]
 struct AckBody {
-    /// Everything up to this number is done with.
+    /// Events up to this number are acknowledged.
     #[schema(minimum = 0)]
     sequence: i64,
-    /// That of the page: 409 where it is no more.
+    /// The epoch of the page: 409 if it is no longer the present one.
     epoch: Option<String>,
 }
 
@@ -55,7 +55,7 @@ struct SeekBody {
     to: FeedCursor,
 }
 
-/// Every consumer of the reader.
+/// All consumers of the reader.
 #[utoipa::path(
     get, path = "/v1/consumers", operation_id = "list_consumers", tag = "consumers",
     responses((status = 200, description = "All of them, by name", body = ConsumerList), Reading)
@@ -72,16 +72,16 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(ConsumerList { data }))
 }
 
-/// Events after the consumer's place, which stays where it is.
+/// Events after the consumer's cursor, which an acknowledgement moves.
 #[utoipa::path(
     get, path = "/v1/consumers/{name}/events", operation_id = "list_consumer_events", tag = "consumers",
     params(
         ("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting"),
-        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("epoch" = Option<String>, Query, description = "epoch of the previous page: 409 if it is no longer the present one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Default 100"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
-    responses((status = 200, description = "A page; a new name begins before the first event", body = EventPage), Consuming)
+    responses((status = 200, description = "A page; a new consumer begins before the first event", body = EventPage), Consuming)
 )]
 pub async fn events(
     app: Data<App>,
@@ -111,19 +111,19 @@ pub async fn events(
         epoch: epoch(&query)?,
     };
     let page = wanted.page(&app, &request, &position).await;
-    // The place was kept here: it is not the reader that is wrong.
+    // The service kept the cursor, so it is no fault of the reader.
     page.map_err(|error| match error {
         FeedError::BeyondLast { epoch, last } => FeedError::Restarted { epoch, last }.into(),
         other => other.into(),
     })
 }
 
-/// Moves the consumer forward.
+/// Acknowledges events: moves the cursor forward.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/ack", operation_id = "ack_events", tag = "consumers",
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
     request_body = AckBody,
-    responses((status = 200, description = "Where it is now", body = ConsumerView), Acknowledging)
+    responses((status = 200, description = "The consumer with its new cursor", body = ConsumerView), Acknowledging)
 )]
 pub async fn ack(
     app: Data<App>,
@@ -146,12 +146,12 @@ pub async fn ack(
     Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
 
-/// Puts the consumer somewhere else.
+/// Moves the cursor of the consumer anywhere in the feed.
 #[utoipa::path(
     post, path = "/v1/consumers/{name}/seek", operation_id = "seek_events", tag = "consumers",
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
     request_body = SeekBody,
-    responses((status = 200, description = "Where it is now", body = ConsumerView), Seeking)
+    responses((status = 200, description = "The consumer with its new cursor", body = ConsumerView), Seeking)
 )]
 pub async fn seek(
     app: Data<App>,
@@ -164,7 +164,7 @@ pub async fn seek(
     Query::parse(request.query_string(), &[])?;
     let body: SeekBody = body::read(&request, payload).await?;
     let to = body.to.seek_to()?;
-    // What was acknowledged before this call counts as there.
+    // Callbacks acknowledged before this call are in the feed first.
     app.intake.caught_up().await;
     let moved = app
         .feed
@@ -175,11 +175,11 @@ pub async fn seek(
     Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
 
-/// Forgets the consumer.
+/// Deletes the consumer.
 #[utoipa::path(
     delete, path = "/v1/consumers/{name}", operation_id = "forget_consumer", tag = "consumers",
     params(("name" = String, Path, pattern = r"^[A-Za-z0-9_.:-]{1,64}$", example = "accounting")),
-    responses((status = 204, description = "Forgotten"), ReadingOne)
+    responses((status = 204, description = "Deleted"), ReadingOne)
 )]
 pub async fn forget(
     app: Data<App>,
@@ -195,12 +195,12 @@ pub async fn forget(
         &reader,
         Act::ConsumerDeleted,
         &name,
-        "its place is forgotten",
+        "deleted with its cursor",
     );
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// An acknowledgement is not noted: it is how every page ends.
+/// Logs a change. Acknowledgements are not logged: each page ends with one.
 fn note(app: &App, reader: &Reader, act: Act, name: &Name, how: &str) {
     acts::note(
         app,

@@ -1,4 +1,4 @@
-//! A cursor in the feed, as the body of a call names it: `"earliest"`, `{"time": …}` and so on.
+//! A cursor in the body of a request: `"earliest"`, `{"time": …}` and so on.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::feed::SeekTo;
 use crate::http::internal::problem::ApiError;
 
-/// A cursor in the feed.
+/// Where in the feed to go on.
 pub enum FeedCursor {
     Earliest,
     Latest,
@@ -21,7 +21,7 @@ pub enum FeedCursor {
     Time(Timestamp),
 }
 
-/// Written by hand: the derived reader takes `{"earliest":null}` for a word, too.
+/// Not derived, because the derived code accepts `{"earliest":null}` as a word, too.
 impl<'de> Deserialize<'de> for FeedCursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Forms)
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Forms {
             Some("sequence") => FeedCursor::Sequence(members.next_value()?),
             Some("time") => {
                 let text: String = members.next_value()?;
-                // `Timestamp` itself reads more spellings than are documented.
+                // `Timestamp` itself accepts more spellings than are documented.
                 FeedCursor::Time(Timestamp::from_rfc3339(&text).map_err(A::Error::custom)?)
             }
             _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for Forms {
 }
 
 impl FeedCursor {
-    /// The same, checked.
+    /// Checks the number.
     pub fn seek_to(self) -> Result<SeekTo, ApiError> {
         match self {
             Self::Earliest => Ok(SeekTo::Earliest),
@@ -76,7 +76,7 @@ impl FeedCursor {
     }
 }
 
-/// The forms of [`FeedCursor`], each with its one member.
+/// The forms of [`FeedCursor`].
 pub fn schema() -> Schema {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let number = ObjectBuilder::new()
@@ -96,7 +96,7 @@ pub fn schema() -> Schema {
     forms.into()
 }
 
-/// A number of the feed.
+/// Checks a sequence number.
 pub fn not_negative(sequence: i64) -> Result<i64, ApiError> {
     if sequence < 0 {
         let detail = "sequence must be a whole number, 0 or more";

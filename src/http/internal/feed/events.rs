@@ -1,4 +1,4 @@
-//! `GET /v1/events`: the feed, page by page.
+//! `GET /v1/events`: the feed in pages.
 
 use std::fmt::Write as _;
 
@@ -15,19 +15,19 @@ use crate::http::internal::request::query::{Query, digits};
 use crate::http::openapi::responses::Following;
 use crate::http::server::connections::Slot;
 
-/// Page size where the reader does not say.
+/// Default page size.
 const LIMIT_DEFAULT: u32 = 100;
-/// Largest page (contract §5).
+/// Max page size (contract §5).
 const LIMIT_MAX: u32 = 1_000;
 
-/// Events after a number, in commit order, without gaps; with `wait` it answers as soon as there is one
+/// Events after a number, in commit order, without gaps. With `wait` the response comes as soon as there is one,
 /// or the time is over.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "list_events", tag = "events",
     params(
-        ("after" = Option<i64>, Query, minimum = 0, description = "next of the page before; 0 is the beginning"),
-        ("epoch" = Option<String>, Query, description = "That of the page before: 409 where it is no more"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "100 where not given"),
+        ("after" = Option<i64>, Query, minimum = 0, description = "next of the previous page; 0 is the beginning"),
+        ("epoch" = Option<String>, Query, description = "epoch of the previous page: 409 if it is no longer the present one"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Default 100"),
         ("wait" = Option<String>, Query, pattern = r"^([0-9]|[1-5][0-9]|60)s$", example = "30s")
     ),
     responses((status = 200, description = "A page", body = EventPage), Following)
@@ -42,31 +42,31 @@ pub async fn page(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, 
     Ok(wanted.page(&app, &request, &position).await?)
 }
 
-/// The number after which a reader wants to go on.
+/// The cursor of the reader.
 pub(in crate::http) fn after(query: &Query<'_>) -> Result<Option<i64>, ApiError> {
     query.number("after", "a whole number, 0 or more")
 }
 
-/// The history that a reader's number is of; an empty one says nothing.
+/// The epoch of the reader's cursor; an empty one counts as absent.
 pub(in crate::http) fn epoch(query: &Query<'_>) -> Result<Option<String>, ApiError> {
     let any = |text: &str| Some(text.to_owned());
     let epoch = query.parsed("epoch", "the epoch of a page or an event", any)?;
     Ok(epoch.filter(|epoch| !epoch.is_empty()))
 }
 
-/// A number of the feed, or 0 before the first.
+/// A sequence number, or 0 before the first event.
 pub(in crate::http) fn sequence(text: &str) -> Option<i64> {
     digits(text)?.parse().ok()
 }
 
-/// How much a reader wants, and how long it waits for it.
+/// Page size and deadline of a request.
 pub(in crate::http) struct Wanted {
     limit: u32,
     deadline: Option<Instant>,
 }
 
 impl Wanted {
-    /// By `limit` and `wait`.
+    /// From `limit` and `wait`.
     pub(in crate::http) fn of(query: &Query<'_>) -> Result<Self, ApiError> {
         Ok(Self {
             limit: query.limit(LIMIT_DEFAULT, LIMIT_MAX)?,
@@ -74,7 +74,7 @@ impl Wanted {
         })
     }
 
-    /// The events after this place; where none comes in time the page is empty, which is an answer.
+    /// The events after this position; the page is empty if none comes in time.
     pub(in crate::http) async fn page(
         &self,
         app: &App,
@@ -93,7 +93,7 @@ impl Wanted {
     }
 }
 
-/// `{"data":[…],"next":N,"epoch":"…"}`: what to ask for next is `after=N&epoch=…`.
+/// `{"data":[…],"next":N,"epoch":"…"}`; the next request has `after=N&epoch=…`.
 fn page_json(page: &Page, after: i64) -> String {
     let Page { epoch, events, .. } = page;
     let bytes: usize = events.iter().map(|event| event.json.len() + 1).sum();

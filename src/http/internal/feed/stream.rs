@@ -1,7 +1,7 @@
 //! `GET /v1/events/stream`: the feed as server-sent events, for readers that keep one connection.
 //!
-//! A connection holds one piece of [`PIECE_BYTES`] and what the listener buffers; the next piece is made
-//! only when the last one is on its way. A reader that takes nothing is cut by the listener.
+//! Backpressure: a connection holds one piece of [`PIECE_BYTES`] and what the listener buffers. The next piece is
+//! made only when the last one is sent. The listener closes the connection of a reader that reads nothing.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -27,29 +27,29 @@ use crate::http::{App, Rules};
 use crate::providers::text::printable;
 use crate::store::StoreError;
 
-/// Where a reader that comes back says what it has seen.
+/// Sent by a reader that reconnects, with the last event that it has seen.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// Events that are asked for at once.
+/// Max events of one read.
 const PIECE_EVENTS: u32 = 100;
-/// Bytes after which a piece is sent; one event more may be in it.
+/// A piece is sent once it has so many bytes.
 const PIECE_BYTES: usize = 32 * 1024;
-/// What a reader sees first: the stream is open, and how long to pause before coming back, in ms.
+/// Sent first: the stream is open; reconnect after so many ms.
 const OPENING: Bytes = Bytes::from_static(b"retry: 1000\n\n");
-/// Signs of life that are sent soon after a reader has said that it sends nothing more, and the pause between
-/// them: the first is answered by a reset where it has gone, a later one meets that.
+/// Heartbeats that are sent soon after a reader has closed its sending side, and the time between them. If it is
+/// gone, it answers the first with a reset, which a later one finds.
 const PROBES: u8 = 2;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// A comment that keeps intermediaries from closing a quiet connection.
+/// Keeps proxies from closing a quiet connection.
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
 
-/// Events after a number, then each as it is committed, until either side ends it.
+/// Events after a number, then each as it is committed, until either side closes the stream.
 #[utoipa::path(
     get, path = "/v1/events/stream", operation_id = "stream_events", tag = "events",
     params(
-        ("after" = Option<i64>, Query, minimum = 0, description = "The last event that was seen; 0 is the beginning"),
-        ("epoch" = Option<String>, Query, description = "The history that the number is of: 409 where it is no more"),
+        ("after" = Option<i64>, Query, minimum = 0, description = "The last event seen; 0 is the beginning"),
+        ("epoch" = Option<String>, Query, description = "The epoch of the number: 409 if it is no longer the present one"),
         ("Last-Event-ID" = Option<String>, Header, pattern = r"^([0-9A-Za-z_-]{1,64}:)?[0-9]+$", example = "5f0c2b9ad17e:42",
-            description = "The id of the last event, or its number: as epoch and after, and stronger; sent by a reader that comes back")
+            description = "The id of the last event, or its number. It overrides epoch and after; sent on reconnect")
     ),
     responses(
         (status = 200, description = "Server-sent events; data is an event as in a page", body = String, content_type = "text/event-stream"),
@@ -63,7 +63,7 @@ pub async fn stream(
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["after", "epoch"])?;
     let (after, epoch) = (after(&query)?.unwrap_or(0), epoch(&query)?);
-    // A reader that comes back says in the header where it was; the address is still the first one.
+    // On reconnect the header has the cursor; the URL still has the first one.
     let position = match last_event_id(&request)? {
         Some(last) if last.epoch.is_some() => last,
         Some(Position { after, .. }) => Position { after, epoch },
@@ -71,7 +71,7 @@ pub async fn stream(
     };
     let epoch = app.feed.check(&position).await?;
     let mut rules = app.rules.subscribe();
-    // They may be others already than those that let the reader in.
+    // They may have changed since the reader was admitted.
     rules.mark_changed();
     let follower = Follower {
         feed: Arc::clone(&app.feed),
@@ -88,11 +88,11 @@ pub async fn stream(
     let mut response = HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // nginx would gather what is meant to arrive at once.
+        // nginx would buffer the events.
         .insert_header(("x-accel-buffering", "no"))
         .streaming(stream::unfold(follower, Follower::next));
     if request.version() < Version::HTTP_11 {
-        // It knows no chunks: the end of the connection is the end of the stream.
+        // HTTP/1.0 has no chunks: the end of the connection is the end of the stream.
         let head = response.head_mut();
         head.no_chunking(true);
         head.set_connection_type(ConnectionType::Close);
@@ -100,9 +100,9 @@ pub async fn stream(
     Ok(response)
 }
 
-/// `EPOCH:NUMBER`, or the number alone; an empty one says nothing, as browsers have it.
+/// `EPOCH:NUMBER`, or the number alone; an empty one counts as absent, as in browsers.
 fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, ApiError> {
-    let refused = |what: String| {
+    let invalid = |what: String| {
         let detail = format!("Last-Event-ID {what}; it is the id of an event of this stream");
         ApiError::InvalidParameter(detail)
     };
@@ -110,8 +110,8 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<Position>, ApiError> {
         Ok(None | Some("")) => Ok(None),
         Ok(Some(text)) => position(text)
             .map(Some)
-            .ok_or_else(|| refused(format!("is {:?}", printable(text)))),
-        Err(odd) => Err(refused(odd.to_string())),
+            .ok_or_else(|| invalid(format!("is {:?}", printable(text)))),
+        Err(odd) => Err(invalid(odd.to_string())),
     }
 }
 
@@ -125,19 +125,18 @@ fn position(text: &str) -> Option<Position> {
     Some(Position { after, epoch })
 }
 
-/// One reader's slot in the feed.
+/// One reader's stream.
 struct Follower {
     feed: Arc<Feed>,
-    /// The history that it follows; when that ends the stream does, and the reader is told when it comes back.
+    /// The epoch that it follows. The stream ends with it; a reconnect learns why.
     epoch: Arc<str>,
     after: i64,
-    /// Whose end, or new ones, a reload brings.
+    /// A reload may end the admission.
     rules: watch::Receiver<Arc<Rules>>,
     admission: Admission,
     clock: Arc<dyn Clock>,
     slot: Option<Arc<Slot>>,
-    /// Once the reader has said that it sends nothing more: how often it is still asked whether it is
-    /// there. One that has gone answers what it is sent with a reset.
+    /// After the reader has closed its sending side: probes left. If it is gone, it answers with a reset.
     probes: Option<u8>,
     is_open: bool,
     _counted: OpenStream,
@@ -154,12 +153,12 @@ impl Follower {
         if self.feed.epoch() != self.epoch {
             return None;
         }
-        // Waiting first: at the head of the feed there is nothing to read before the next commit.
+        // Waits first: at the end of the feed there is nothing to read before the next commit.
         let deadline = Instant::now() + self.pause().min(left);
         let has_events = tokio::select! {
             biased;
             has_events = self.feed.wait(self.after, deadline) => has_events,
-            // A reader that has gone sees the end at once, the others a sign of life.
+            // A reader that was removed sees the end at once, the others a heartbeat.
             Ok(()) = self.rules.changed() => {
                 self.rules.mark_changed();
                 false
@@ -178,14 +177,14 @@ impl Follower {
             Ok(page) if page.events.is_empty() => Some((Ok(HEARTBEAT), self)),
             Ok(page) => Some((Ok(self.piece(&page.events)), self)),
             Err(error) => {
-                // An end that is no end tells the reader to come back.
-                tracing::warn!(%error, "a stream of events is cut");
+                // A truncated response makes the reader reconnect.
+                tracing::warn!(%error, "a stream of events failed");
                 Some((Err(error), self))
             }
         }
     }
 
-    /// Time until the next sign of life.
+    /// Time until the next heartbeat.
     fn pause(&mut self) -> Duration {
         let heartbeat = self.rules.borrow().heartbeat;
         match &mut self.probes {
@@ -197,8 +196,7 @@ impl Follower {
         }
     }
 
-    /// For how long its token is still good; `None` where it is not any more, of which the reader is told when
-    /// it comes back.
+    /// How long its token is still valid; `None` if it is not, which a reconnect learns.
     fn time_left(&mut self) -> Option<Duration> {
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
@@ -233,7 +231,7 @@ impl Follower {
     }
 }
 
-/// Ready once the reader sends nothing more.
+/// Ready once the reader has closed its sending side.
 async fn hung_up(slot: Option<&Slot>) {
     match slot {
         Some(slot) => slot.hung_up().await,

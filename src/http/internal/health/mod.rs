@@ -1,4 +1,4 @@
-//! Health, for orchestrators; no token needed.
+//! Health, for orchestrators; without a token.
 
 pub mod metrics;
 pub mod scrape;
@@ -33,7 +33,7 @@ pub async fn live() -> HttpResponse {
     })
 }
 
-/// The process takes callbacks: its store works and it is not shutting down.
+/// Callbacks are accepted: the store works, and no shutdown has begun.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "service",
     responses(
@@ -42,8 +42,8 @@ pub async fn live() -> HttpResponse {
     )
 )]
 pub async fn ready(app: Data<App>) -> HttpResponse {
-    // Asked of what the writers note as they work: nothing here waits, least of all for the store.
-    let trouble = if *app.draining.borrow() {
+    // Reads what the writers have noted: nothing here waits for the store.
+    let not_ready = if *app.draining.borrow() {
         Some("shutting down")
     } else {
         app.store.trouble()
@@ -58,13 +58,13 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         Some(_) => EvidenceStatus::Ok,
         None => EvidenceStatus::Off,
     };
-    let (mut response, status) = match trouble {
+    let (mut response, status) = match not_ready {
         None => (HttpResponse::Ok(), HealthStatus::Ready),
         Some(_) => (HttpResponse::ServiceUnavailable(), HealthStatus::NotReady),
     };
     response.json(Health {
         status,
-        reason: trouble,
+        reason: not_ready,
         evidence: Some(evidence),
         applying: Some(applying),
         replication: replication(&app),

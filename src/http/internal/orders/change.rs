@@ -1,11 +1,11 @@
-//! How a registration has changed an order, in words for the log.
+//! How a registration changed an order, as text for the log.
 
 use crate::domain::order::Order;
 
-/// Differences that are named; the rest is counted.
+/// Max differences that are named; the rest is counted.
 const NAMED_MAX: usize = 10;
 
-/// `state paid -> delivered, payment T-1 100.00 -> 1.00`; `None` where nothing has changed.
+/// `state paid -> delivered, payment T-1 100.00 -> 1.00`; `None` if nothing changed.
 pub fn of(before: Option<&Order>, after: &Order) -> Option<String> {
     let mut changes = Vec::new();
     let mut compare = |what: &str, name: &str, was: Option<String>, is: String| {

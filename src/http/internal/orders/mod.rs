@@ -30,16 +30,16 @@ use crate::http::path::last_number;
 use crate::intake::{Registered, Registration, RegistrationError};
 use crate::providers::json::FromObject;
 
-/// Payments or applications in one registration.
+/// Max payments or applications in one registration.
 const ENTRIES_MAX: usize = 200;
-/// Longest trade number, in characters (document 003).
+/// Max characters of a trade number (document 003).
 const TRANDENO_CHARS_MAX: usize = 100;
-/// Longest batch number, in characters (document 003).
+/// Max characters of a batch number (document 003).
 const BATCHNO_CHARS_MAX: usize = 200;
 
 /// Decimals of an amount.
 const YUAN_DECIMALS: u8 = 2;
-/// Longest amount that is documented; superfluous zeros are taken.
+/// Max characters of an amount in the document; superfluous zeros are accepted.
 const YUAN_CHARS_MAX: usize = 40;
 
 /// The body of a registration.
@@ -100,7 +100,7 @@ fn batchno() -> Schema {
     name_text(BATCHNO_CHARS_MAX, "/")
 }
 
-/// What [`name`] takes: printable, not blank, none of `without`.
+/// What [`name`] accepts: printable, not blank, none of `without`.
 fn name_text(chars_max: usize, without: &str) -> Schema {
     let hidden = r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff";
     let blank = r"\s\u2028\u2029";
@@ -112,7 +112,7 @@ fn name_text(chars_max: usize, without: &str) -> Schema {
         .build()
 }
 
-/// What [`yuan`] takes.
+/// What [`yuan`] accepts.
 fn yuan_text() -> Schema {
     let from_one = r"0*[1-9][0-9]{0,15}(\.[0-9]{1,2}0*)?";
     let below_one = r"0+\.(0[1-9]|[1-9][0-9]?)0*";
@@ -123,10 +123,10 @@ fn yuan_text() -> Schema {
         .build()
 }
 
-/// The order as it stands.
+/// The present state of an order.
 #[utoipa::path(
     get, path = "/v1/orders/{order_no}", operation_id = "get_order", tag = "orders",
-    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1"), ("If-None-Match" = Option<String>, Header, description = "An ETag; answers 304 where it still fits")),
+    params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1"), ("If-None-Match" = Option<String>, Header, description = "An ETag; 304 if the content has not changed")),
     responses(
         (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "Changes with the content"))),
         NotModified,
@@ -145,12 +145,12 @@ pub async fn get(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, A
     etag::with_etag(&request, &OrderView::from(&order))
 }
 
-/// Registers or updates an order; repeating it changes nothing, and what a close-out did stays.
+/// Registers or updates an order. It is idempotent, and never undoes a close-out.
 #[utoipa::path(
     put, path = "/v1/orders/{order_no}", operation_id = "put_order", tag = "orders",
     params(("order_no" = String, Path, min_length = 1, max_length = 64, description = "Percent-encoded: a slash in it is %2F", example = "YD-1")),
     request_body = OrderBody,
-    responses((status = 200, description = "The order as it now stands", body = OrderView), Registering)
+    responses((status = 200, description = "The order after the registration", body = OrderView), Registering)
 )]
 pub async fn put(
     app: Data<App>,
@@ -193,8 +193,7 @@ fn registration(order_no: ExternalId, body: OrderBody) -> Result<Registration, A
         .into_iter()
         .map(|FromObject(application)| {
             let batchno = name("batchno", application.batchno, BATCHNO_CHARS_MAX)?;
-            // Only a close-out may say that it is handled; a registration that repeats what it read
-            // here leaves it as it is.
+            // Only a close-out sets it to handled; a registration that repeats what it read changes nothing.
             let state = application
                 .state
                 .filter(|state| *state != ApplicationState::Handled);
@@ -210,19 +209,19 @@ fn registration(order_no: ExternalId, body: OrderBody) -> Result<Registration, A
         payments: payments.collect::<Result<_, ApiError>>()?,
         applications: applications.collect::<Result<_, ApiError>>()?,
     };
-    refuse_twice(
+    reject_duplicates(
         "trandeno",
         registration.payments.iter().map(|p| &p.trandeno),
     )?;
-    refuse_twice(
+    reject_duplicates(
         "batchno",
         registration.applications.iter().map(|a| &a.batchno),
     )?;
     Ok(registration)
 }
 
-/// One name with two amounts would leave it to chance which one counts.
-fn refuse_twice<'a>(
+/// One name with two amounts is ambiguous.
+fn reject_duplicates<'a>(
     member: &str,
     mut names: impl Iterator<Item = &'a String>,
 ) -> Result<(), ApiError> {
@@ -233,7 +232,7 @@ fn refuse_twice<'a>(
     }
 }
 
-/// A number as `EPay` writes it: any printable text, bounded; no `/` in a batch number.
+/// A number as `EPay` writes it: bounded printable text; no `/` in a batch number.
 fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError> {
     if !(1..=chars_max).contains(&text.chars().count()) || text.trim().is_empty() {
         let detail = format!("{member} must be 1 to {chars_max} characters");
@@ -248,7 +247,7 @@ fn name(member: &str, text: String, chars_max: usize) -> Result<String, ApiError
     Ok(text)
 }
 
-/// More than nothing, at most two decimals.
+/// More than zero, at most two decimals.
 fn yuan(text: &str) -> Result<Amount, ApiError> {
     Amount::read(text, Spelling::Text, YUAN_DECIMALS).map_err(|flaw| {
         let detail = format!("amount {flaw}; it is a text such as \"30.00\"");

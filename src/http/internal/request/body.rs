@@ -1,4 +1,4 @@
-//! Bodies of readers: JSON that says one thing, and exactly what the call takes.
+//! JSON bodies of readers: unambiguous, with exactly the members of the call.
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
@@ -21,7 +21,7 @@ pub async fn read<T: DeserializeOwned>(
     if let Some(why) = not_json(request) {
         return Err(ApiError::Body(PublicError::UnsupportedMedia(why)));
     }
-    // Refuses keys given twice, which the derived reader would take for unknown members only.
+    // Rejects duplicate keys, which the derived reader finds among known members only.
     Object::parse(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))?;
     serde_json::from_slice(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))
 }

@@ -1,5 +1,5 @@
-//! Parameters of a query string: each known, each once, each valid; anything else is refused,
-//! because a misspelt filter would silently answer another question.
+//! Parameters of a query string: each known, each once, each valid. Anything else is rejected, because a misspelt
+//! filter would silently return other data.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use crate::http::internal::problem::ApiError;
 
-/// Longest `wait`.
+/// Max `wait`.
 const WAIT_SECONDS_MAX: u64 = 60;
 
-/// The parameters of one request.
 pub struct Query<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Query<'a> {
-    /// Reads the query string; only these names may occur.
+    /// Parses the query string; only the names in `known` may occur.
     pub fn parse(text: &'a str, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
         for (index, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_ref()) {
                 let name = crate::providers::text::printable(name);
                 let known = known.join(", ");
-                let detail = format!("{name:?} is no parameter of this call; there are: {known}");
+                let detail =
+                    format!("{name:?} is no parameter of this call; its parameters are: {known}");
                 return Err(ApiError::InvalidParameter(detail));
             }
-            // Nothing stored holds one, and a NUL is no text for every store.
+            // No stored text has one, and PostgreSQL takes no NUL.
             if value.contains(char::is_control) {
                 let detail = format!("{name} holds a control character");
                 return Err(ApiError::InvalidParameter(detail));
@@ -39,7 +39,6 @@ impl<'a> Query<'a> {
         Ok(Self { pairs })
     }
 
-    /// The text of a parameter.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.pairs
             .iter()
@@ -47,12 +46,12 @@ impl<'a> Query<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// A whole number, written in digits alone.
+    /// A whole number, in digits only.
     pub fn number<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
         self.parsed(name, expected, |text| digits(text)?.parse().ok())
     }
 
-    /// A parameter read by `read`; `expected` says what would be right.
+    /// A parameter parsed by `read`; `expected` says which values are valid.
     pub fn parsed<T>(
         &self,
         name: &str,
@@ -91,7 +90,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// What has most likely happened to a value that cannot be read.
+/// The likely mistake in a value that cannot be parsed.
 fn hint(text: &str) -> &'static str {
     if text.contains(' ') {
         "; in a query a + means a space, so write it as %2B"
@@ -100,7 +99,7 @@ fn hint(text: &str) -> &'static str {
     }
 }
 
-/// Digits without a sign or a leading zero: one number has one spelling.
+/// Digits without a sign or a leading zero, so that a number has one spelling.
 pub(in crate::http) fn digits(text: &str) -> Option<&str> {
     let is_plain = text.bytes().all(|b| b.is_ascii_digit());
     (is_plain && (text.len() == 1 || !text.starts_with('0'))).then_some(text)
