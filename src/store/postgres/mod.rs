@@ -262,7 +262,7 @@ mod tests {
         let url = PostgresUrl::parse("postgres://u:hidden@127.0.0.1:1/db", base).unwrap();
         assert_eq!(url.to_string(), "postgres://u@127.0.0.1:1/db");
         let refused = Postgres::connect(Arc::new(url), Purpose::Accept).err();
-        let text = refused.expect("nobody listens there").to_string();
+        let text = refused.expect("no server listens there").to_string();
         assert!(
             text.contains("127.0.0.1:1") && !text.contains("hidden"),
             "{text}"

@@ -17,7 +17,7 @@ const FOLDER_MODE: u32 = 0o700;
 /// What others may do.
 const OF_OTHERS: u32 = 0o077;
 /// What lies next to a database, by what its name ends in.
-const BESIDE: [&str; 4] = ["", "-wal", "-shm", lock::SUFFIX];
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", lock::SUFFIX];
 
 /// Options by which a new file is the owner's alone from the first moment on.
 pub(in crate::store) fn options() -> OpenOptions {
@@ -36,7 +36,7 @@ pub(in crate::store) fn make_database(path: &Path) -> Result<(), StoreError> {
         }
         Ok(_) | Err(_) => {}
     }
-    for suffix in BESIDE {
+    for suffix in SUFFIXES {
         tighten(&with_suffix(path, suffix));
     }
     Ok(())
