@@ -1,5 +1,6 @@
-//! `restore --from` puts a backup in the place of the store. `restore --check` is a drill: the backup is copied into a temporary folder and opened there as the service
-//! would open it, so that it is known today what will be back on the day it is needed.
+//! `restore --from` puts a backup in the place of the store. `restore --check` is a drill: the backup is copied
+//! into a temporary folder and opened there as the service would open it, so that it is known today what will be
+//! back on the day it is needed.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -181,7 +182,7 @@ fn begin_history(config: &Config, format: Format) -> ExitCode {
 fn drill(backup: &Path, registry: Option<&Registry>) -> anyhow::Result<Contents> {
     anyhow::ensure!(
         !store::log_of(backup).exists(),
-        "a log lies beside it, so it is a store in use or one left by a crash; `backup` makes a file of it"
+        "a WAL lies next to it, so it is a store in use or one left by a crash; `backup` makes a file of it"
     );
     // The service would fill an empty file with a new store; here that would prove nothing. An older
     // schema is stepped up below.

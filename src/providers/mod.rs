@@ -65,7 +65,7 @@ pub enum About {
 
 /// A verified callback and how its sender wants to be answered.
 #[derive(Debug)]
-pub struct Notice {
+pub struct ProvenCallback {
     /// What it is about.
     pub about: About,
     /// The exact success body, `application/json`.
@@ -196,7 +196,7 @@ pub struct Arrival<'a> {
 /// One provider account, ready to verify.
 pub trait Provider: Send + Sync {
     /// Verifies the bytes as received and reads what they say.
-    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection>;
+    fn verify(&self, request: &Request<'_>) -> Result<ProvenCallback, Rejection>;
 
     /// Whether a verified request may come this way and say this, where the account is told apart by more
     /// than its signature.
@@ -266,7 +266,7 @@ impl Registry {
         account: &str,
         arrival: &Arrival<'_>,
         request: &Request<'_>,
-    ) -> Result<(&Account, &dyn Provider, Notice), Rejection> {
+    ) -> Result<(&Account, &dyn Provider, ProvenCallback), Rejection> {
         let (account, adapter, notice) = self
             .callbacks
             .verify(provider, account, |adapter| adapter.verify(request))?;
@@ -400,7 +400,7 @@ mod tests {
     struct Counting(Arc<AtomicUsize>);
 
     impl Provider for Counting {
-        fn verify(&self, _: &Request<'_>) -> Result<Notice, Rejection> {
+        fn verify(&self, _: &Request<'_>) -> Result<ProvenCallback, Rejection> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Err(Rejection::Malformed("asked".to_owned()))
         }
@@ -447,8 +447,8 @@ mod tests {
         for (provider, account, expected, counts) in [
             ("one", "main", &asked, [1, 0]),
             ("other", "main", &asked, [1, 1]),
-            ("other", "nobody", &unknown, [1, 2]),
-            ("nobody", "main", &unknown, [2, 2]),
+            ("other", "unknown", &unknown, [1, 2]),
+            ("unknown", "main", &unknown, [2, 2]),
         ] {
             let answer = registry
                 .verify(provider, account, &Arrival::default(), &request)

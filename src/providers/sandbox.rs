@@ -130,8 +130,8 @@ pub struct Form {
     pub proof: Option<&'static str>,
     /// How it is written and signed.
     pub write: Write,
-    /// Outcomes that it has no word for.
-    pub lacks: &'static [Status],
+    /// Outcomes that it has a word for.
+    pub has: &'static [Status],
     /// The exact success body; empty where it differs from answer to answer.
     pub acknowledgement: &'static str,
     /// What the demo sends.

@@ -88,7 +88,7 @@ impl Backlog {
     }
 
     /// Free space of the window.
-    pub(super) fn room(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         if self.parked.len() >= PARKED_MAX {
             return 0;
         }

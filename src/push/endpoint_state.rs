@@ -56,10 +56,10 @@ impl EndpointState {
     }
 
     /// How many further events of the feed to read now.
-    pub(super) fn room(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         match self.row.disabled {
             Some(_) => 0,
-            None => self.backlog.room(),
+            None => self.backlog.capacity(),
         }
     }
 

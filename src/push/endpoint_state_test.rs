@@ -57,7 +57,7 @@ fn at(seconds: i64) -> Timestamp {
 /// One endpoint that gets events 1, 2, 3 … of these refunds.
 struct Play {
     endpoint: Endpoint,
-    ledger: EndpointState,
+    state: EndpointState,
     /// The parked events in the store.
     stored: BTreeMap<i64, ParkedPush>,
 }
@@ -66,7 +66,7 @@ impl Play {
     fn of(refunds: &[u128]) -> Self {
         let mut play = Self {
             endpoint: endpoint(),
-            ledger: EndpointState::new(row(0), Vec::new(), UNDER_WAY_MAX),
+            state: EndpointState::new(row(0), Vec::new(), UNDER_WAY_MAX),
             stored: BTreeMap::new(),
         };
         play.add(1, refunds);
@@ -82,14 +82,14 @@ impl Play {
                 refund_id: Some(RefundId::new(Uuid::from_u128(*refund))),
                 json: "{}".to_owned(),
             };
-            self.ledger.backlog.take(Arc::new(event), true);
+            self.state.backlog.take(Arc::new(event), true);
         }
     }
 
     /// Everything that is sent at this second, and is then in flight.
     fn sent(&mut self, second: i64) -> Vec<i64> {
         let mut sent = Vec::new();
-        while let Some(next) = self.ledger.next(at(second)) {
+        while let Some(next) = self.state.next(at(second)) {
             sent.push(match next {
                 NextEvent::Fresh(event) => event.sequence,
                 NextEvent::Parked(sequence) => sequence,
@@ -99,7 +99,7 @@ impl Play {
     }
 
     fn ends(&mut self, sequence: i64, outcome: Outcome, second: i64) {
-        self.ledger
+        self.state
             .note(&self.endpoint, sequence, outcome, at(second), 127);
     }
 
@@ -117,7 +117,7 @@ impl Play {
 
     /// The state that another process loads after everything was saved.
     fn restarted(mut self) -> Self {
-        let mut told = self.ledger.unsaved().expect("something to save");
+        let mut told = self.state.unsaved().expect("something to save");
         told.row.leased_by = None;
         for (sequence, parked) in told.parked {
             match parked {
@@ -128,7 +128,7 @@ impl Play {
         let pushed = told.row.pushed_sequence;
         let parked = self.stored.values().cloned();
         let parked = parked.filter(|one| one.given_up_at.is_none() || one.sequence > pushed);
-        self.ledger = EndpointState::new(told.row, parked.collect(), UNDER_WAY_MAX);
+        self.state = EndpointState::new(told.row, parked.collect(), UNDER_WAY_MAX);
         self
     }
 }
@@ -139,15 +139,15 @@ fn one_event_of_a_refund_is_under_way_at_a_time() {
     assert_eq!(play.sent(0), [1, 3, 5]);
     play.is_taken(3, 1);
     assert_eq!(play.sent(1), [0; 0]);
-    assert_eq!(play.ledger.backlog.pushed(), 0, "1 is not delivered yet");
+    assert_eq!(play.state.backlog.pushed(), 0, "1 is not delivered yet");
     play.is_taken(1, 1);
     assert_eq!(play.sent(1), [2]);
     play.is_taken(2, 2);
     assert_eq!(play.sent(2), [4]);
     play.is_taken(5, 2);
-    assert_eq!(play.ledger.backlog.pushed(), 3);
+    assert_eq!(play.state.backlog.pushed(), 3);
     play.is_taken(4, 3);
-    assert_eq!(play.ledger.backlog.pushed(), 5);
+    assert_eq!(play.state.backlog.pushed(), 5);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn what_is_not_taken_waits_with_its_refund_and_the_rest_goes_on() {
     assert_eq!(play.sent(0), [1, 3]);
     play.fails(1, 0);
     play.is_taken(3, 0);
-    assert_eq!(play.ledger.backlog.pushed(), 3, "parked is passed by");
+    assert_eq!(play.state.backlog.pushed(), 3, "parked is passed by");
     play.add(4, &[7, 9]);
     assert_eq!(play.sent(1), [5], "refund 7 waits");
     play.is_taken(5, 1);
@@ -210,12 +210,12 @@ fn only_what_is_refused_while_others_are_taken_is_given_up() {
 
     play.add(3, &[8]);
     play.fails(1, 250);
-    play.ledger.row.failures = 0; // The endpoint is not failing as a whole.
+    play.state.row.failures = 0; // The endpoint is not failing as a whole.
     assert_eq!(play.sent(251), [3]);
     play.is_taken(3, 251);
     assert_eq!(play.sent(400), [1]);
     play.fails(1, 400);
-    let given_up = play.ledger.unsaved().unwrap().parked;
+    let given_up = play.state.unsaved().unwrap().parked;
     let first = given_up.first().and_then(|(_, parked)| parked.as_ref());
     assert_eq!(first.and_then(|one| one.given_up_at), Some(at(400)));
     assert_eq!(play.sent(400), [2], "its refund goes on");
@@ -232,7 +232,7 @@ fn what_is_parked_keeps_its_record_when_it_is_met_again_behind_the_kept_place() 
 
     let mut play = play.restarted();
     play.add(1, &REFUNDS);
-    assert!(play.ledger.unsaved().is_none(), "no record is new");
+    assert!(play.state.unsaved().is_none(), "no record is new");
     assert_eq!(play.sent(5), [1, 4], "2 by its schedule, 3 behind it");
     play.is_taken(4, 5);
     assert_eq!(play.sent(12), [2]);
@@ -245,18 +245,18 @@ fn what_is_parked_keeps_its_record_when_it_is_met_again_behind_the_kept_place() 
     assert_eq!(play.sent(130), [2]);
     play.fails(2, 130);
     let given_up = Some(at(130));
-    assert_eq!(play.ledger.backlog.pushed(), 0, "1 is not delivered yet");
+    assert_eq!(play.state.backlog.pushed(), 0, "1 is not delivered yet");
 
     let mut play = play.restarted();
     assert_eq!(play.stored[&2].attempts, 3);
     assert_eq!(play.stored[&2].given_up_at, given_up);
     play.add(1, &REFUNDS);
-    assert!(play.ledger.unsaved().is_none(), "no record is new");
+    assert!(play.state.unsaved().is_none(), "no record is new");
     assert_eq!(play.sent(200), [3, 1, 4], "never 2 again");
     for sequence in [1, 3, 4] {
         play.is_taken(sequence, 200);
     }
-    assert_eq!(play.ledger.backlog.pushed(), 4);
+    assert_eq!(play.state.backlog.pushed(), 4);
     let play = play.restarted();
     assert_eq!(play.stored[&2].given_up_at, given_up);
 }
@@ -266,25 +266,22 @@ fn gone_and_nothing_but_failures_disable() {
     let mut play = Play::of(&[1, 2]);
     assert_eq!(play.sent(0), [1, 2]);
     play.ends(1, Outcome::Gone, 0);
-    assert_eq!(
-        play.ledger.row.disabled,
-        Some((at(0), DisabledReason::Gone))
-    );
+    assert_eq!(play.state.row.disabled, Some((at(0), DisabledReason::Gone)));
     play.is_taken(2, 1);
     assert_eq!(play.sent(9_999), [0; 0]);
-    assert_eq!(play.ledger.room(), 0, "and nothing more is read");
-    assert_eq!(play.ledger.next_due(), None);
+    assert_eq!(play.state.capacity(), 0, "and nothing more is read");
+    assert_eq!(play.state.next_due(), None);
 
     let mut play = Play::of(&[1]);
     play.sent(0);
     play.fails(1, 0);
     play.sent(9_999);
     play.fails(1, 9_999);
-    assert_eq!(play.ledger.row.disabled, None);
+    assert_eq!(play.state.row.disabled, None);
     play.sent(10_200);
     play.fails(1, 10_200);
     let failing = Some((at(10_200), DisabledReason::Failing));
-    assert_eq!(play.ledger.row.disabled, failing);
+    assert_eq!(play.state.row.disabled, failing);
 }
 
 #[test]
@@ -295,8 +292,8 @@ fn a_success_ends_the_count_towards_being_disabled() {
     play.is_taken(2, 9_000);
     play.sent(9_000);
     play.fails(1, 11_000);
-    assert_eq!(play.ledger.row.disabled, None);
-    assert_eq!(play.ledger.row.failing_since, Some(at(11_000)));
+    assert_eq!(play.state.row.disabled, None);
+    assert_eq!(play.state.row.failing_since, Some(at(11_000)));
 }
 
 #[test]
@@ -320,16 +317,15 @@ fn a_clock_that_is_put_forward_disables_nothing() {
         why: "it answered 503".to_owned(),
         retry_after: None,
     };
-    play.ledger.keep_time(at(0), Duration::ZERO);
-    play.ledger.note(&play.endpoint, 1, failed(), at(0), 0);
+    play.state.keep_time(at(0), Duration::ZERO);
+    play.state.note(&play.endpoint, 1, failed(), at(0), 0);
     // Five days by the wall clock, twenty seconds by the monotonic one.
-    play.ledger.keep_time(at(432_000), Duration::from_secs(20));
-    play.ledger
-        .note(&play.endpoint, 1, failed(), at(432_000), 0);
-    assert_eq!(play.ledger.row.disabled, None);
+    play.state.keep_time(at(432_000), Duration::from_secs(20));
+    play.state.note(&play.endpoint, 1, failed(), at(432_000), 0);
+    assert_eq!(play.state.row.disabled, None);
     // A day by both clocks.
-    play.ledger.keep_time(at(432_000 + 86_400), day);
-    play.ledger
+    play.state.keep_time(at(432_000 + 86_400), day);
+    play.state
         .note(&play.endpoint, 1, failed(), at(432_000 + 86_400), 0);
-    assert!(play.ledger.row.disabled.is_some());
+    assert!(play.state.row.disabled.is_some());
 }

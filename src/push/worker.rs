@@ -124,19 +124,19 @@ impl Worker {
         }
         let (results, mut outcomes) = unbounded_channel();
         let mut worker_pool = PosterPool::new(&self.served, &self.clock, &results);
-        let mut ledger = EndpointState::new(row, parked, self.served.endpoint.max_in_flight);
+        let mut state = EndpointState::new(row, parked, self.served.endpoint.max_in_flight);
         let result = self
-            .work(&mut ledger, &mut worker_pool, &mut outcomes, &epoch)
+            .work(&mut state, &mut worker_pool, &mut outcomes, &epoch)
             .await;
         // The next worker must not send a later event of a refund while an earlier one is in flight.
-        while ledger.backlog.under_way() > 0 {
+        while state.backlog.under_way() > 0 {
             let Some((sequence, outcome)) = outcomes.recv().await else {
                 break;
             };
-            self.note(&mut ledger, sequence, outcome);
+            self.note(&mut state, sequence, outcome);
         }
         if result.is_ok() {
-            self.save(&mut ledger).await?;
+            self.save(&mut state).await?;
             let (name, instance) = (self.name().to_owned(), self.instance.clone());
             self.store
                 .write("release endpoint", Lane::SHARED, move |tx| {
@@ -149,7 +149,7 @@ impl Worker {
 
     async fn work(
         &self,
-        ledger: &mut EndpointState,
+        state: &mut EndpointState,
         worker_pool: &mut PosterPool,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
         epoch: &Arc<str>,
@@ -163,50 +163,45 @@ impl Worker {
             if self.feed.epoch() != *epoch {
                 return Err(Stop::Changed);
             }
-            ledger.keep_time(self.clock.now(), began.elapsed());
+            state.keep_time(self.clock.now(), began.elapsed());
             if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
-                self.forget_given_up(ledger).await?;
+                self.forget_given_up(state).await?;
                 forgot_at = Some(Instant::now());
             }
-            self.fill(ledger).await?;
-            self.send(ledger, worker_pool).await?;
-            if saved_at.elapsed() >= SAVE_EVERY && self.save(ledger).await? {
+            self.fill(state).await?;
+            self.send(state, worker_pool).await?;
+            if saved_at.elapsed() >= SAVE_EVERY && self.save(state).await? {
                 (saved_at, renewed_at) = (Instant::now(), Instant::now());
             }
             if renewed_at.elapsed() >= RENEW {
                 if self.store.is_shared() {
-                    self.renew(ledger).await?;
+                    self.renew(state).await?;
                 }
                 renewed_at = Instant::now();
             }
-            let until = self.look_again(ledger, saved_at, renewed_at);
+            let until = self.look_again(state, saved_at, renewed_at);
             tokio::select! {
                 Some((sequence, outcome)) = outcomes.recv() => {
-                    ledger.keep_time(self.clock.now(), began.elapsed());
-                    self.note(ledger, sequence, outcome);
+                    state.keep_time(self.clock.now(), began.elapsed());
+                    self.note(state, sequence, outcome);
                     while let Ok((sequence, outcome)) = outcomes.try_recv() {
-                        self.note(ledger, sequence, outcome);
+                        self.note(state, sequence, outcome);
                     }
                 }
-                () = self.served.changed.notified() => self.renew(ledger).await?,
-                () = self.wait_for_events(ledger, until) => {}
+                () = self.served.changed.notified() => self.renew(state).await?,
+                () = self.wait_for_events(state, until) => {}
             }
         }
         Ok(())
     }
 
     /// The next deadline: renewing, saving, or a due event.
-    fn look_again(
-        &self,
-        ledger: &EndpointState,
-        saved_at: Instant,
-        renewed_at: Instant,
-    ) -> Instant {
+    fn look_again(&self, state: &EndpointState, saved_at: Instant, renewed_at: Instant) -> Instant {
         let mut until = renewed_at + RENEW;
-        if ledger.unsaved().is_some() {
+        if state.unsaved().is_some() {
             until = until.min(saved_at + SAVE_EVERY);
         }
-        if let Some(due) = ledger.next_due() {
+        if let Some(due) = state.next_due() {
             let millis = due.as_millis().saturating_sub(self.clock.now().as_millis());
             let pause = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
             until = until.min(Instant::now() + pause);
@@ -215,19 +210,19 @@ impl Worker {
     }
 
     /// Waits for events if the window has space, until a time or shutdown.
-    async fn wait_for_events(&self, ledger: &EndpointState, until: Instant) {
-        let after = match ledger.room() {
+    async fn wait_for_events(&self, state: &EndpointState, until: Instant) {
+        let after = match state.capacity() {
             0 => i64::MAX,
-            _ => ledger.backlog.read(),
+            _ => state.backlog.read(),
         };
         self.feed.wait(after, until).await;
     }
 
     /// Fills the window from the feed.
-    async fn fill(&self, ledger: &mut EndpointState) -> Result<(), StoreError> {
+    async fn fill(&self, state: &mut EndpointState) -> Result<(), StoreError> {
         loop {
-            let room = u32::try_from(ledger.room()).unwrap_or(0);
-            let after = ledger.backlog.read();
+            let room = u32::try_from(state.capacity()).unwrap_or(0);
+            let after = state.backlog.read();
             if room == 0 || self.feed.last() <= after {
                 return Ok(());
             }
@@ -237,7 +232,7 @@ impl Worker {
             }
             for event in page.events {
                 let is_wanted = self.served.endpoint.wants(&event.kind);
-                ledger.backlog.take(event, is_wanted);
+                state.backlog.take(event, is_wanted);
             }
         }
     }
@@ -245,10 +240,10 @@ impl Worker {
     /// Hands out every event that may be sent now.
     async fn send(
         &self,
-        ledger: &mut EndpointState,
+        state: &mut EndpointState,
         worker_pool: &mut PosterPool,
     ) -> Result<(), StoreError> {
-        while let Some(next) = ledger.next(self.clock.now()) {
+        while let Some(next) = state.next(self.clock.now()) {
             let event = match next {
                 NextEvent::Fresh(event) => event,
                 NextEvent::Parked(sequence) => {
@@ -258,26 +253,26 @@ impl Worker {
                         Ok(Some(event)) if event.sequence == sequence => event,
                         Ok(_) => {
                             // The event no longer exists.
-                            ledger.backlog.delivered(sequence);
+                            state.backlog.delivered(sequence);
                             continue;
                         }
                         Err(error) => {
-                            ledger.backlog.put_back(sequence);
+                            state.backlog.put_back(sequence);
                             return Err(error);
                         }
                     }
                 }
             };
             let sequence = event.sequence;
-            if let Err(error) = worker_pool.send(event, ledger.backlog.under_way()) {
-                ledger.backlog.put_back(sequence);
+            if let Err(error) = worker_pool.send(event, state.backlog.under_way()) {
+                state.backlog.put_back(sequence);
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    fn note(&self, ledger: &mut EndpointState, sequence: i64, outcome: Outcome) {
+    fn note(&self, state: &mut EndpointState, sequence: i64, outcome: Outcome) {
         let endpoint = self.name();
         self.served.attempts.fetch_add(1, Ordering::Relaxed);
         if outcome != Outcome::Delivered {
@@ -289,12 +284,12 @@ impl Worker {
                 "an attempt to push an event failed"
             );
         }
-        let was_enabled = ledger.row.disabled.is_none();
+        let was_enabled = state.row.disabled.is_none();
         // The last byte of a fresh id is random enough for jitter.
         let jitter = self.clock.new_uuid().as_bytes()[15];
         let now = self.clock.now();
-        ledger.note(&self.served.endpoint, sequence, outcome, now, jitter);
-        if let (true, Some((_, reason))) = (was_enabled, ledger.row.disabled) {
+        state.note(&self.served.endpoint, sequence, outcome, now, jitter);
+        if let (true, Some((_, reason))) = (was_enabled, state.row.disabled) {
             let reason = reason.as_str();
             tracing::error!(
                 endpoint,
@@ -305,8 +300,8 @@ impl Worker {
     }
 
     /// Saves all changes; `false` if there were none.
-    async fn save(&self, ledger: &mut EndpointState) -> Result<bool, Stop> {
-        let Some(mut unsaved) = ledger.unsaved() else {
+    async fn save(&self, state: &mut EndpointState) -> Result<bool, Stop> {
+        let Some(mut unsaved) = state.unsaved() else {
             return Ok(false);
         };
         unsaved.row.leased_until = self.lease_end();
@@ -333,13 +328,13 @@ impl Worker {
         if !saved {
             return Err(Stop::Changed);
         }
-        ledger.saved(unsaved);
+        state.saved(unsaved);
         Ok(true)
     }
 
     /// Deletes dead letters that are too old or too many.
-    async fn forget_given_up(&self, ledger: &EndpointState) -> Result<(), StoreError> {
-        let (name, pushed) = (self.name().to_owned(), ledger.row.pushed_sequence);
+    async fn forget_given_up(&self, state: &EndpointState) -> Result<(), StoreError> {
+        let (name, pushed) = (self.name().to_owned(), state.row.pushed_sequence);
         let before = self.clock.now().minus(GIVEN_UP_KEPT);
         let forgotten = self
             .store
@@ -355,9 +350,9 @@ impl Worker {
     }
 
     /// Renews the lease and checks whether an operator changed the row.
-    async fn renew(&self, ledger: &mut EndpointState) -> Result<(), Stop> {
+    async fn renew(&self, state: &mut EndpointState) -> Result<(), Stop> {
         match self.lease().await? {
-            Some(row) if row.revision == ledger.row.revision => Ok(()),
+            Some(row) if row.revision == state.row.revision => Ok(()),
             Some(_) | None => Err(Stop::Changed),
         }
     }

@@ -3,8 +3,8 @@
 mod classic;
 mod latency;
 mod limits;
-mod notifications;
 mod process;
+mod questions;
 mod readers;
 mod reloads;
 mod store;
@@ -25,8 +25,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use latency::{LatencyMetrics, RequestLabels, ShownHistogram};
 use limits::LimitMetrics;
-pub use notifications::{AccountLabels, NotificationMetrics};
 use process::ProcessMetrics;
+pub use questions::{AccountLabels, QuestionMetrics};
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
 pub use store::StoreMetrics;
@@ -39,7 +39,7 @@ const OURS: &str = env!("CARGO_CRATE_NAME");
 /// Sends logs to stderr: readable on a terminal, one JSON object a line otherwise. `RUST_LOG` sets
 /// the level of our own lines (default `info`).
 pub fn start_logging() {
-    // What actix calls an error of its dispatcher is a malformed request, which anybody can send. What a
+    // What actix calls an error of its dispatcher is a malformed request, which any sender can make. What a
     // database server says when it ends a connection is told by the error that follows.
     let usual = "info,actix_http=off,tokio_postgres=warn";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
@@ -71,7 +71,7 @@ fn libraries_say_little() -> FilterFn {
     FilterFn::new(is_shown).with_max_level_hint(LevelFilter::TRACE)
 }
 
-/// Labels of a counter of notifications.
+/// Labels of a counter of questions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CallbackLabels {
     /// The system.
@@ -82,7 +82,7 @@ pub struct CallbackLabels {
     pub delivery: &'static str,
 }
 
-/// Labels of a counter of refusals.
+/// Labels of rejected requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RejectionLabels {
     /// One of a closed set of words.
@@ -173,12 +173,12 @@ pub struct Metrics {
     registry: Registry,
     /// Notifications acknowledged.
     pub callbacks: Family<CallbackLabels, Counter>,
-    /// Requests refused on the public listener.
-    pub refusals: Family<RejectionLabels, Counter>,
+    /// Requests rejected on the public listener.
+    pub rejected: Family<RejectionLabels, Counter>,
     /// Reports of `EPay` that were answered with errcode 1.
     pub invalid_reports: Family<InvalidReportLabels, Counter>,
-    /// Those refusals that were beyond the budget: answered late, without evidence.
-    pub late_refusals: Counter,
+    /// Rejections beyond the budget: answered late, without evidence.
+    pub rejected_delayed: Counter,
     limits: LimitMetrics,
     /// Seconds by which this machine's clock is ahead of the database's.
     clock_skew: Gauge<f64, AtomicU64>,
@@ -194,7 +194,7 @@ pub struct Metrics {
     /// Age of the oldest of them, in seconds.
     pub unapplied_age: Gauge,
     /// What asks for a person, or for nothing.
-    pub notifications: NotificationMetrics,
+    pub questions: QuestionMetrics,
     /// Close-outs that are tried again.
     pub close_outs_pending: Gauge,
     /// Close-outs that wait for an operator.
@@ -211,7 +211,7 @@ pub struct Metrics {
     pub streams: Gauge,
     /// How reading the config again went.
     pub reloads: ReloadMetrics,
-    /// What readers are refused, and what they change.
+    /// Rejected requests of readers, and their acts.
     pub readers: ReaderMetrics,
 }
 
@@ -237,10 +237,10 @@ impl Default for Metrics {
         let registry = root.sub_registry_with_prefix(PREFIX);
         let help = "Notifications stored and acknowledged";
         let callbacks = registered(registry, "callbacks", help);
-        let help = "Requests refused on the public listener";
-        let refusals = registered(registry, "rejected_requests", help);
-        let help = "Requests refused beyond the budget, without evidence";
-        let late_refusals = registered(registry, "rejected_requests_delayed", help);
+        let help = "Requests rejected on the public listener";
+        let rejected = registered(registry, "rejected_requests", help);
+        let help = "Requests rejected beyond the budget, without evidence";
+        let rejected_delayed = registered(registry, "rejected_requests_delayed", help);
         let help = "Events that a consumer has not acknowledged";
         let consumer_lag = registered(registry, "consumer_lag_events", help);
         let endpoints = EndpointMetrics::register(registry);
@@ -253,15 +253,12 @@ impl Default for Metrics {
         let help = "Rejected requests of which no evidence was kept";
         let evidence_dropped = registered(registry, "evidence_dropped", help);
         let latency = LatencyMetrics::register(registry);
-        let notifications = NotificationMetrics::register(registry);
+        let questions = QuestionMetrics::register(registry);
         let reloads = ReloadMetrics::register(registry);
         let readers = ReaderMetrics::register(registry);
         let mut gauge = |name: &str, help: &str| registered(registry, name, help);
         Self {
-            unapplied: gauge(
-                "unapplied_callbacks",
-                "Stored notifications without effect yet",
-            ),
+            unapplied: gauge("unapplied_callbacks", "Stored callbacks without effect yet"),
             unapplied_age: gauge("unapplied_age_seconds", "Age of the oldest of them"),
             close_outs_pending: gauge("close_outs_pending", "Close-outs that are tried again"),
             close_outs_parked: gauge("close_outs_parked", "Close-outs waiting for an operator"),
@@ -269,9 +266,9 @@ impl Default for Metrics {
             evidence_dropped,
             streams: gauge("event_streams", "Open streams of events"),
             callbacks,
-            refusals,
+            rejected,
             invalid_reports,
-            late_refusals,
+            rejected_delayed,
             consumer_lag,
             endpoints,
             store,
@@ -281,7 +278,7 @@ impl Default for Metrics {
             ),
             clock_skew,
             limits,
-            notifications,
+            questions,
             reloads,
             readers,
             latency,

@@ -1,4 +1,4 @@
-//! What readers are refused, what they change, and how long keys are still good.
+//! Rejected requests of readers, their acts, and how long keys are still valid.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -47,7 +47,7 @@ pub struct ReaderMetrics {
 
 impl ReaderMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let help = "Requests refused on the internal listener";
+        let help = "Requests rejected on the internal listener";
         let refused = registered(registry, "reader_requests_rejected", help);
         let acts = registered(registry, "reader_acts", "What readers have changed");
         let help = "Time until a key of an account is believed no more";

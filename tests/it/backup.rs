@@ -213,7 +213,7 @@ fn what_cannot_be_restored_is_found_in_the_drill_and_left_as_it_is() {
     refused(&check(&folder.path().join("none"), &[]), 2, "none");
     // A file in use is no backup: the content of its WAL would be missing.
     let live = server.folder().path().join("refunds.db");
-    refused(&check(&live, &[]), 1, "a log lies beside it");
+    refused(&check(&live, &[]), 1, "a WAL lies next to it");
     server.terminate();
 }
 

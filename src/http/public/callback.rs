@@ -21,7 +21,7 @@ use crate::http::server::headers;
 use crate::http::server::headers::{Lookup, not_json};
 use crate::http::{App, Rules};
 use crate::intake::VerifiedCallback;
-use crate::providers::{About, Arrival, Notice, Rejection, Request};
+use crate::providers::{About, Arrival, ProvenCallback, Rejection, Request};
 use crate::store::{Receipt, StoreError};
 use crate::telemetry::CallbackLabels;
 
@@ -110,7 +110,7 @@ fn split_path<'a>(rules: &Rules, path: &'a str) -> Option<CallbackPath<'a>> {
 /// An authentic callback that is not stored yet.
 struct Verified<'a> {
     account: &'a Account,
-    notice: Notice,
+    notice: ProvenCallback,
     kept_headers: &'static [&'static str],
     received_at: Timestamp,
 }

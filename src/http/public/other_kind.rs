@@ -16,11 +16,7 @@ pub fn note(app: &App, account: &Account) {
         provider: account.provider.clone(),
         account: account.name.clone(),
     };
-    app.metrics
-        .notifications
-        .elsewhere
-        .get_or_create(&labels)
-        .inc();
+    app.metrics.questions.elsewhere.get_or_create(&labels).inc();
     if let Some(kept_back) = TOLD.may_say() {
         tracing::info!(
             provider = account.provider,

@@ -70,14 +70,14 @@ fn count(app: &App, error: &PublicError) {
     let labels = RejectionLabels {
         reason: error.word(),
     };
-    app.metrics.refusals.get_or_create(&labels).inc();
+    app.metrics.rejected.get_or_create(&labels).inc();
 }
 
 fn is_within_budget(app: &App, request: &HttpRequest) -> bool {
     let peer = request.peer_addr().map(Peer::from);
     let is_within = app.rejection_budget.allows(peer, app.clock.now());
     if !is_within {
-        app.metrics.late_refusals.inc();
+        app.metrics.rejected_delayed.inc();
     }
     is_within
 }

@@ -23,7 +23,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
         help: "EPay `EndSingle/Success`",
         proof: None,
         write: Write::Report(request),
-        lacks: &[],
+        has: &Status::ALL,
         acknowledgement: "",
         example: Example {
             system: "epay",

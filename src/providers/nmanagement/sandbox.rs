@@ -18,7 +18,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
         help: "A relayed nManagement reply",
         proof: Some("Standard Webhooks, HMAC-SHA256"),
         write: Write::Relayed(reply),
-        lacks: &[Status::Pending, Status::Canceled],
+        has: &[Status::Succeeded, Status::Failed],
         acknowledgement: "",
         example: Example {
             system: "nmanagement",
@@ -38,9 +38,7 @@ pub(in crate::providers) fn reply(sample: &Sample<'_>) -> Body {
     let (has_succeeded, msg, code, message) = match sample.status {
         Some(Status::Succeeded) => (true, "退款成功", Some("000000"), ""),
         Some(Status::Failed) => (false, "退款失败", Some("0130Z110B144"), "记录重复"),
-        Some(Status::Pending | Status::Canceled) | None => {
-            (false, "服务错误", None, "The operation has timed out.")
-        }
+        Some(_) | None => (false, "服务错误", None, "The operation has timed out."),
     };
     Ok(json!({
         "status": 200,

@@ -26,7 +26,7 @@ pub use wire::Locale;
 use super::json::{Object, Value};
 use super::verified::SignedPart;
 use super::{
-    About, Arrival, Form, Notice, Provider, Rejection, Request, Signed, Signer, System,
+    About, Arrival, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
     VerifiedClaim, payermax,
 };
 use crate::crypto::{KeyRing, SuffixSecret};
@@ -86,7 +86,7 @@ impl Paycools {
         request: &Request<'_>,
         param: &str,
         sign: Option<&str>,
-    ) -> Result<Notice, Rejection> {
+    ) -> Result<ProvenCallback, Rejection> {
         let keys = self.keys.as_ref().ok_or_else(|| no_key("open-api"))?;
         let key_id = keys
             .verify(param.as_bytes(), sign, request.now)
@@ -98,7 +98,7 @@ impl Paycools {
         }
         let acknowledgement = ACK_OPEN_API;
         if content.as_ref().is_some_and(wire::is_about_something_else) {
-            return Ok(Notice {
+            return Ok(ProvenCallback {
                 about: About::SomethingElse,
                 acknowledgement,
             });
@@ -112,7 +112,7 @@ impl Paycools {
             text: param,
         };
         let verified = VerifiedClaim::of_part(claim, key_id, part, request.body);
-        Ok(Notice {
+        Ok(ProvenCallback {
             about: About::Refund(Box::new(verified)),
             acknowledgement,
         })
@@ -123,7 +123,7 @@ impl Paycools {
         request: &Request<'_>,
         body: &Object<'_>,
         sign: Option<&str>,
-    ) -> Result<Notice, Rejection> {
+    ) -> Result<ProvenCallback, Rejection> {
         signature::check_shape(body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let secret = self.secret.as_ref().ok_or_else(|| no_key("flat"))?;
         let signed = signature::signed_text(body);
@@ -132,7 +132,7 @@ impl Paycools {
             .map_err(|error| Rejection::Unauthorized(error.to_string()))?;
         let acknowledgement = ACK_FLAT;
         if wire::is_about_something_else(body) {
-            return Ok(Notice {
+            return Ok(ProvenCallback {
                 about: About::SomethingElse,
                 acknowledgement,
             });
@@ -142,7 +142,7 @@ impl Paycools {
             Some(member) => wire::doubtful_claim(body, member),
         };
         let verified = VerifiedClaim::of_part(claim, SECRET_ID, flat_part(&signed), request.body);
-        Ok(Notice {
+        Ok(ProvenCallback {
             about: About::Refund(Box::new(verified)),
             acknowledgement,
         })
@@ -184,7 +184,7 @@ fn flat_part(signed: &SignedText) -> SignedPart<'_> {
 }
 
 impl Provider for Paycools {
-    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
+    fn verify(&self, request: &Request<'_>) -> Result<ProvenCallback, Rejection> {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let sign = body.get("sign");

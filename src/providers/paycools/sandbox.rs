@@ -11,6 +11,14 @@ use crate::domain::money::Currency;
 use crate::providers::json::Object;
 use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write, minor_units};
 
+/// What it has a word for.
+const HAS: [Status; 4] = [
+    Status::Succeeded,
+    Status::Failed,
+    Status::Pending,
+    Status::Canceled,
+];
+
 /// How `PayCools` is played.
 pub(super) const SANDBOX: Sandbox = Sandbox {
     vendor: "PayCools",
@@ -25,7 +33,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
                 body: open_api,
                 verifier: |keys| Box::new(Paycools::new(Some(keys), None, ANY_LOCALE)),
             },
-            lacks: &[],
+            has: &HAS,
             acknowledgement: ACK_OPEN_API,
             example: Example {
                 system: "paycools",
@@ -41,7 +49,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
                 body: flat,
                 verifier: |secret| Box::new(Paycools::new(None, Some(secret), ANY_LOCALE)),
             },
-            lacks: &[],
+            has: &HAS,
             acknowledgement: ACK_FLAT,
             example: Example {
                 system: "paycools flat",
@@ -99,7 +107,7 @@ fn content(sample: &Sample<'_>) -> Result<Value, String> {
         Some(Status::Succeeded) => ("success", "COMPLETE"),
         Some(Status::Failed) => ("failed", "FAILED"),
         Some(Status::Canceled) => ("cancel", "CANCELED"),
-        None => ("success", "WITHDRAWN"),
+        Some(_) | None => ("success", "WITHDRAWN"),
     };
     let mut content = json!({
         "eventName": format!("payment.refund.{event}"),

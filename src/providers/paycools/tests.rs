@@ -40,7 +40,7 @@ fn account(with_keys: bool, with_secret: bool) -> Paycools {
     Paycools::new(with_keys.then(ring), with_secret.then(secret), locale)
 }
 
-fn verify_with(account: &Paycools, body: &str) -> Result<Notice, Rejection> {
+fn verify_with(account: &Paycools, body: &str) -> Result<ProvenCallback, Rejection> {
     account.verify(&Request {
         header: &|_| None,
         body: body.as_bytes(),
@@ -48,18 +48,18 @@ fn verify_with(account: &Paycools, body: &str) -> Result<Notice, Rejection> {
     })
 }
 
-fn verify(body: &str) -> Result<Notice, Rejection> {
+fn verify(body: &str) -> Result<ProvenCallback, Rejection> {
     verify_with(&account(true, true), body)
 }
 
-fn verified(notice: Notice) -> VerifiedClaim {
+fn verified(notice: ProvenCallback) -> VerifiedClaim {
     match notice.about {
         About::Refund(verified) => *verified,
         About::SomethingElse => panic!("about a refund"),
     }
 }
 
-fn claim(notice: Notice) -> Claim {
+fn claim(notice: ProvenCallback) -> Claim {
     verified(notice).into_parts().0.unwrap()
 }
 
@@ -77,7 +77,7 @@ fn sample(status: Option<Status>) -> Sample<'static> {
 }
 
 #[track_caller]
-fn assert_unauthorized(verdict: &Result<Notice, Rejection>) {
+fn assert_unauthorized(verdict: &Result<ProvenCallback, Rejection>) {
     assert!(
         matches!(verdict, Err(Rejection::Unauthorized(_))),
         "{verdict:?}"
@@ -85,7 +85,7 @@ fn assert_unauthorized(verdict: &Result<Notice, Rejection>) {
 }
 
 #[track_caller]
-fn assert_malformed(verdict: &Result<Notice, Rejection>) {
+fn assert_malformed(verdict: &Result<ProvenCallback, Rejection>) {
     assert!(
         matches!(verdict, Err(Rejection::Malformed(_))),
         "{verdict:?}"

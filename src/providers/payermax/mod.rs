@@ -17,7 +17,8 @@ pub use sandbox::MERCHANT_NO;
 
 use super::json::Object;
 use super::{
-    About, Form, Notice, Provider, Rejection, Request, Signed, Signer, System, VerifiedClaim,
+    About, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
+    VerifiedClaim,
 };
 use crate::crypto::KeyRing;
 #[cfg(any(test, fuzzing))]
@@ -109,7 +110,7 @@ pub(crate) fn unproven_claim(body: &[u8]) -> Option<Claim> {
 }
 
 impl Provider for Payermax {
-    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
+    fn verify(&self, request: &Request<'_>) -> Result<ProvenCallback, Rejection> {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let shape = Shape::of(&body).ok_or_else(|| {
@@ -134,7 +135,7 @@ impl Provider for Payermax {
             Shape::OtherNew => (About::SomethingElse, ACK_NEW),
             Shape::OtherV21 => (About::SomethingElse, ACK_V21),
         };
-        Ok(Notice {
+        Ok(ProvenCallback {
             about,
             acknowledgement,
         })

@@ -9,6 +9,9 @@ use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write};
 /// The merchant of the published sample; `trigger` and the demo play it.
 pub const MERCHANT_NO: &str = "020213827212251";
 
+/// What it has a word for.
+const HAS: [Status; 3] = [Status::Succeeded, Status::Failed, Status::Pending];
+
 /// How PayerMax is played.
 pub(super) const SANDBOX: Sandbox = Sandbox {
     vendor: "PayerMax",
@@ -23,7 +26,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
                 header: SIGN_HEADER,
                 body,
             },
-            lacks: &[Status::Canceled],
+            has: &HAS,
             acknowledgement: ACK_NEW,
             example: Example {
                 system: "payermax",
@@ -39,7 +42,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
                 header: SIGN_HEADER,
                 body: body_v21,
             },
-            lacks: &[Status::Canceled],
+            has: &HAS,
             acknowledgement: ACK_V21,
             example: Example {
                 system: "payermax v2.1",
@@ -67,7 +70,7 @@ pub(super) fn body(sample: &Sample<'_>) -> Body {
         Some(Status::Pending) => "REFUND_PENDING",
         Some(Status::Succeeded) => "REFUND_SUCCESS",
         Some(Status::Failed) => "REFUND_FAILED",
-        Some(Status::Canceled) | None => "REFUND_WITHDRAWN",
+        Some(_) | None => "REFUND_WITHDRAWN",
     };
     Ok(json!({
         "code": if failed { "REFUND_FAILED" } else { "APPLY_SUCCESS" },
@@ -97,7 +100,7 @@ fn body_v21(sample: &Sample<'_>) -> Body {
         Some(Status::Pending) => 0,
         Some(Status::Succeeded) => 1,
         Some(Status::Failed) => 2,
-        Some(Status::Canceled) | None => 9,
+        Some(_) | None => 9,
     };
     Ok(json!({
         "merchantId": sample.merchant_no,

@@ -18,7 +18,7 @@ pub(super) const SANDBOX: Sandbox = Sandbox {
         help: "A relayed QuickPay reply",
         proof: Some("Standard Webhooks, HMAC-SHA256"),
         write: Write::Relayed(reply),
-        lacks: &[Status::Canceled],
+        has: &[Status::Succeeded, Status::Failed, Status::Pending],
         acknowledgement: "",
         example: Example {
             system: "quickpay",
@@ -43,7 +43,7 @@ pub(in crate::providers) fn reply(sample: &Sample<'_>) -> Body {
         Some(Status::Pending) => "PAYING",
         Some(Status::Succeeded) => "REFUNDED",
         Some(Status::Failed) => "REFUNDFAILED",
-        Some(Status::Canceled) | None => "SUCCESSED",
+        Some(_) | None => "SUCCESSED",
     };
     Ok(json!({
         "code": "SUCCESS",

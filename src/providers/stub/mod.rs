@@ -8,7 +8,8 @@ mod wire;
 
 use super::json::Object;
 use super::{
-    About, Form, Notice, Provider, Rejection, Request, Signed, Signer, System, VerifiedClaim,
+    About, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
+    VerifiedClaim,
 };
 use crate::crypto::KeyRing;
 
@@ -28,14 +29,14 @@ const ACK: &str = r#"{"stub":"ok"}"#;
 pub struct Stub(pub KeyRing);
 
 impl Provider for Stub {
-    fn verify(&self, request: &Request<'_>) -> Result<Notice, Rejection> {
+    fn verify(&self, request: &Request<'_>) -> Result<ProvenCallback, Rejection> {
         let body =
             Object::parse(request.body).map_err(|error| Rejection::Malformed(error.to_string()))?;
         let sign = (request.header)(SIGN_HEADER);
         let verified = self.0.verify(request.body, sign, request.now);
         let key_id = verified.map_err(|error| Rejection::Unauthorized(error.to_string()))?;
         let verified = VerifiedClaim::of_body(Some(wire::claim(&body)), key_id, request.body);
-        Ok(Notice {
+        Ok(ProvenCallback {
             about: About::Refund(Box::new(verified)),
             acknowledgement: ACK,
         })

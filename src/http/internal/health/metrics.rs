@@ -1,5 +1,5 @@
 //! `GET /metrics`. What has to be read from the store is read by a task of its own, on a connection of the
-//! service's own, so that neither readers nor a store in trouble keep monitoring from its answer.
+//! service's own, so that neither readers nor an unavailable store delay the answer to monitoring.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabel
 const CONSUMERS_MAX: u32 = 1_000;
 /// Longest wait of an answer for what the store says now; after it shows what was read before.
 const FRESH_WITHIN: Duration = Duration::from_millis(500);
-/// How often the store is read when nobody asks.
+/// Longest time between two reads of the store, without a scrape.
 const READ_EVERY: Duration = Duration::from_secs(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -57,12 +57,12 @@ impl Default for Gauges {
     }
 }
 
-/// Reads the store whenever somebody asks, until the task is dropped.
+/// Reads the store at each scrape, until the task is dropped.
 pub async fn keep(app: Data<App>) {
     let gauges = &app.gauges;
     let mut is_failing = false;
     loop {
-        // Both ends are fine: somebody asks, or it is time.
+        // Both ends are fine: a scrape, or the time is over.
         drop(timeout(READ_EVERY, gauges.wake.notified()).await);
         let asked = gauges.asked.load(Ordering::Acquire);
         match read(&app).await {
@@ -200,9 +200,7 @@ async fn read(app: &App) -> Result<(), StoreError> {
     metrics.unapplied.set(unapplied);
     metrics.unapplied_age.set(age / 1_000);
     for (reason, refunds) in attention {
-        metrics
-            .notifications
-            .show_attention(reason.as_str(), refunds);
+        metrics.questions.show_attention(reason.as_str(), refunds);
     }
     metrics.close_outs_pending.set(pending);
     metrics.close_outs_parked.set(parked);

@@ -1,4 +1,4 @@
-//! What came that asks for a person, or for nothing.
+//! Questions for a person, and callbacks about something other than refunds.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -24,16 +24,16 @@ struct QuestionLabels {
     reason: &'static str,
 }
 
-/// What came that asks for a person, or for nothing.
-pub struct NotificationMetrics {
-    /// Authentic notifications about something else than refunds.
+/// Open questions, and callbacks without a refund.
+pub struct QuestionMetrics {
+    /// Authentic callbacks about something other than refunds.
     pub elsewhere: Family<AccountLabels, Counter>,
     attention: Family<QuestionLabels, Gauge>,
 }
 
-impl NotificationMetrics {
+impl QuestionMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let help = "Authentic notifications about something else than refunds";
+        let help = "Authentic callbacks about something other than refunds";
         let elsewhere = registered(registry, "other_callbacks", help);
         let help = "Refunds with an open question, by its reason";
         Self {
