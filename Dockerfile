@@ -4,7 +4,6 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock schema.sql ./
 COPY .cargo ./.cargo
 COPY deploy/build ./deploy/build
-COPY schema ./schema
 COPY examples ./examples
 COPY src ./src
 COPY tests ./tests

@@ -2,7 +2,6 @@
 //! system's callbacks look like is in `providers/NAME/sandbox.rs`.
 
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
-use crate::domain::claim::Status;
 use crate::providers::SYSTEMS;
 use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 

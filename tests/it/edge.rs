@@ -186,7 +186,7 @@ fn a_crowd_that_waits_makes_room() {
     promptly(&server, "R-half-bodies");
     wait_for("a line in the log about it", || {
         let log = server.log();
-        log.contains("connections that waited were cut")
+        log.contains("waiting connections were closed")
             .then_some(())
     });
 }

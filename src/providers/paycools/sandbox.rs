@@ -107,7 +107,7 @@ fn content(sample: &Sample<'_>) -> Result<Value, String> {
         Some(Status::Succeeded) => ("success", "COMPLETE"),
         Some(Status::Failed) => ("failed", "FAILED"),
         Some(Status::Canceled) => ("cancel", "CANCELED"),
-        Some(_) | None => ("success", "WITHDRAWN"),
+        _ => ("success", "WITHDRAWN"),
     };
     let mut content = json!({
         "eventName": format!("payment.refund.{event}"),
