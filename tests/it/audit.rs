@@ -186,9 +186,9 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("a claim of bytes that make none", Sql("UPDATE callbacks SET claim = (SELECT claim FROM callbacks WHERE refund_no = 'R-3') WHERE claim IS NULL"), "I2"),
     ("a claim that is gone", Sql("UPDATE callbacks SET claim = NULL WHERE refund_no = 'R-3'"), "I2"),
 
-    ("an effect told twice", Sql("INSERT INTO events SELECT last_sequence + 1, id, type, occurred_at, data FROM events, feed WHERE type = 'refund.failed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
-    ("an application told twice", Sql("INSERT INTO events SELECT last_sequence + 1, id, type, occurred_at, data FROM events, feed WHERE type = 'refund_application.handled'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
-    ("an order told to be closed twice", Sql("INSERT INTO events SELECT last_sequence + 1, id, type, occurred_at, data FROM events, feed WHERE type = 'order.closed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
+    ("an effect told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund.failed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
+    ("an application told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund_application.handled'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
+    ("an order told to be closed twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'order.closed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an application told of another batch", Sql("UPDATE events SET data = replace(data, '\"B-1\"', '\"B-9\"') WHERE type = 'refund_application.handled'"), "I3"),
     ("one delivery stored twice", OfFile("DROP INDEX callbacks_delivery; INSERT INTO callbacks SELECT refund_id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, deliveries, last_received_at, refund_id, 'repeat', settled_at, settle_after, settle_attempts FROM callbacks WHERE refund_no = 'R-3'"), "I3"),
     ("a relay's message that brought something else", Sql("UPDATE relay_messages SET callback_id = (SELECT id FROM callbacks WHERE refund_no = 'R-3')"), "I3"),
