@@ -298,7 +298,7 @@ impl Slot {
         }
     }
 
-    /// The same, but a client that has hung up is given [`LISTENS_MAX`]: it may only have closed its sending
+    /// The same, but a client that has hung up is given `LISTENS_MAX`: it may only have closed its sending
     /// side, and still read.
     pub async fn unless_gone<T>(request: &HttpRequest, wait: impl Future<Output = T>) -> Option<T> {
         let Some(slot) = Self::of(request) else {

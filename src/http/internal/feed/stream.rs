@@ -1,6 +1,6 @@
 //! `GET /v1/events/stream`: the feed as server-sent events, for readers that keep one connection.
 //!
-//! Backpressure: a connection holds one piece of [`PIECE_BYTES`] and what the listener buffers. The next piece is
+//! Backpressure: a connection holds one piece of `PIECE_BYTES` and what the listener buffers. The next piece is
 //! made only when the last one is sent. The listener closes the connection of a reader that reads nothing.
 
 use std::fmt::Write as _;
