@@ -80,7 +80,7 @@ fn an_event_that_one_commits_wakes_a_reader_who_waits_at_the_other() {
         (other.events().len() == 1).then_some(())
     });
     let waiting = std::thread::spawn(move || {
-        let token = format!("Bearer {}", crate::harness::config::READER_TOKEN);
+        let token = format!("Bearer {READER_TOKEN}");
         let url = format!("{url}/v1/events?after=1&wait=30s");
         let asked = now();
         let reply = client
