@@ -1,5 +1,6 @@
 //! Histograms of latency, and those whose buckets another module counts.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub struct RequestLabels {
     /// An HTTP method that some route takes, or `other`.
     pub method: &'static str,
     /// The pattern of the route, or `other`.
-    pub route: String,
+    pub route: Cow<'static, str>,
     /// The status code of the response.
     pub status: u16,
 }
