@@ -53,6 +53,12 @@ impl Distribution {
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
+    /// How many values were counted.
+    pub fn total(&self) -> u64 {
+        let counts = self.counts.iter();
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// The sum, and how many values lie in each bucket, by its upper bound; the last has none.
     #[expect(clippy::cast_precision_loss, reason = "figures for people to look at")]
     pub fn snapshot(&self) -> (f64, Vec<(f64, u64)>) {
@@ -76,6 +82,7 @@ mod tests {
         for micros in [100, 101, 40_000_000] {
             latency.record(Duration::from_micros(micros));
         }
+        assert_eq!(latency.total(), 3);
         let (sum, buckets) = latency.snapshot();
         assert!((sum - 40.000_201).abs() < 1e-9, "{sum}");
         let filled: Vec<_> = buckets.iter().filter(|(_, count)| *count > 0).collect();

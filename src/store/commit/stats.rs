@@ -12,9 +12,7 @@ use crate::store::StoreError;
 /// Counters of the writer; all since the start.
 #[derive(Debug)]
 pub struct Stats {
-    commits: AtomicU64,
     failed_commits: AtomicU64,
-    jobs: AtomicU64,
     damaged_reads: AtomicU64,
     /// Time of transactions.
     pub commit_duration: Distribution,
@@ -31,9 +29,7 @@ pub struct Stats {
 impl Default for Stats {
     fn default() -> Self {
         Self {
-            commits: AtomicU64::new(0),
             failed_commits: AtomicU64::new(0),
-            jobs: AtomicU64::new(0),
             damaged_reads: AtomicU64::new(0),
             commit_duration: Distribution::of_latency(),
             batch_jobs: Distribution::of_jobs(),
@@ -52,8 +48,6 @@ pub struct StatsNow {
     pub commits: u64,
     /// Transactions that failed by the engine's or the disk's fault.
     pub failed_commits: u64,
-    /// Jobs in them.
-    pub jobs: u64,
     /// Reads that met a damaged part of the store.
     pub damaged_reads: u64,
 }
@@ -66,8 +60,6 @@ impl Stats {
         took: Duration,
         result: Result<(), &StoreError>,
     ) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         self.commit_duration.record(took);
         self.batch_jobs.count(jobs as u64);
         // What one job is to blame for is run again without it; a lock is no job's fault.
@@ -123,9 +115,8 @@ impl Stats {
     /// The counters now.
     pub fn now(&self) -> StatsNow {
         StatsNow {
-            commits: self.commits.load(Ordering::Relaxed),
+            commits: self.commit_duration.total(),
             failed_commits: self.failed_commits.load(Ordering::Relaxed),
-            jobs: self.jobs.load(Ordering::Relaxed),
             damaged_reads: self.damaged_reads.load(Ordering::Relaxed),
         }
     }
