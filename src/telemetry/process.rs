@@ -22,7 +22,6 @@ pub struct ProcessMetrics {
     open_files: Gauge,
     files_max: Gauge,
     threads: Gauge,
-    started: Gauge<f64, AtomicU64>,
 }
 
 impl ProcessMetrics {
@@ -35,11 +34,13 @@ impl ProcessMetrics {
         build.get_or_create(&BuildLabels { version }).set(1);
         let cpu = registered(root, "process_cpu_seconds", "User and system CPU time");
         let help = "Start time since the epoch";
-        let started = registered(root, "process_start_time_seconds", help);
+        let started: Gauge<f64, AtomicU64> = registered(root, "process_start_time_seconds", help);
+        if let Some(seconds) = start_time() {
+            started.set(seconds);
+        }
         let mut gauge = |name: &str, help: &str| registered(root, name, help);
         Self {
             cpu,
-            started,
             resident: gauge("process_resident_memory_bytes", "Resident memory"),
             virtual_memory: gauge("process_virtual_memory_bytes", "Virtual memory"),
             open_files: gauge("process_open_fds", "Open file descriptors"),
@@ -63,12 +64,6 @@ impl ProcessMetrics {
             let resident = stat.rss.saturating_mul(procfs::page_size());
             self.resident
                 .set(i64::try_from(resident).unwrap_or(i64::MAX));
-            if let Ok(boot) = procfs::boot_time_secs() {
-                #[expect(clippy::cast_precision_loss, reason = "seconds for people to look at")]
-                let started =
-                    boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64;
-                self.started.set(started);
-            }
         }
         if let Ok(files) = process.fd_count() {
             self.open_files
@@ -80,4 +75,12 @@ impl ProcessMetrics {
             self.files_max.set(i64::try_from(files).unwrap_or(i64::MAX));
         }
     }
+}
+
+/// When the process began, in seconds since the epoch.
+#[expect(clippy::cast_precision_loss, reason = "seconds for people to look at")]
+fn start_time() -> Option<f64> {
+    let stat = procfs::process::Process::myself().ok()?.stat().ok()?;
+    let boot = procfs::boot_time_secs().ok()?;
+    Some(boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64)
 }
