@@ -71,7 +71,7 @@ fn libraries_say_little() -> FilterFn {
     FilterFn::new(is_shown).with_max_level_hint(LevelFilter::TRACE)
 }
 
-/// Labels of a counter of questions.
+/// Labels of a counter of callbacks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CallbackLabels {
     /// The system.
@@ -171,7 +171,7 @@ pub struct ReaderLabels {
 /// What the operator's monitoring reads.
 pub struct Metrics {
     registry: Registry,
-    /// Notifications acknowledged.
+    /// Callbacks acknowledged.
     pub callbacks: Family<CallbackLabels, Counter>,
     /// Requests rejected on the public listener.
     pub rejected: Family<RejectionLabels, Counter>,
@@ -189,11 +189,11 @@ pub struct Metrics {
     /// Latency of requests and acks.
     pub latency: LatencyMetrics,
     process: ProcessMetrics,
-    /// Notifications that are stored and not applied.
+    /// Callbacks that are stored and not applied.
     pub unapplied: Gauge,
     /// Age of the oldest of them, in seconds.
     pub unapplied_age: Gauge,
-    /// What asks for a person, or for nothing.
+    /// Open questions, and callbacks without a refund.
     pub questions: QuestionMetrics,
     /// Close-outs that are tried again.
     pub close_outs_pending: Gauge,
@@ -201,7 +201,7 @@ pub struct Metrics {
     pub close_outs_parked: Gauge,
     /// Number of the last event.
     pub last_sequence: Gauge,
-    /// Refusals of which no evidence was kept.
+    /// Rejected requests of which no evidence was kept.
     evidence_dropped: Counter,
     /// Events that each consumer has not acknowledged.
     pub consumer_lag: Family<ConsumerLabels, Gauge>,
@@ -235,7 +235,7 @@ impl Default for Metrics {
         let mut root = Registry::default();
         let process = ProcessMetrics::register(&mut root, PREFIX);
         let registry = root.sub_registry_with_prefix(PREFIX);
-        let help = "Notifications stored and acknowledged";
+        let help = "Callbacks stored and acknowledged";
         let callbacks = registered(registry, "callbacks", help);
         let help = "Requests rejected on the public listener";
         let rejected = registered(registry, "rejected_requests", help);
