@@ -6,6 +6,8 @@ use secrecy::SecretString;
 use super::Checker;
 use super::KeyEnd;
 use super::shared::Holder;
+use crate::providers::api_settings::ApiSettings;
+use crate::providers::outgoing::ApiAccount;
 use crate::providers::settings::{AccountSection, AccountSettings, Audience, Context};
 use crate::providers::{Adapter, SYSTEMS, find};
 
@@ -47,6 +49,41 @@ impl Checker {
             section,
             context: &mut context,
         })
+    }
+}
+
+impl Checker {
+    /// What sends for an account, where it has an `[accounts.api]` section; `None` also with a problem noted.
+    pub(super) fn api(
+        &mut self,
+        index: usize,
+        key: &str,
+        account: &AccountSection,
+    ) -> Option<ApiAccount> {
+        let section = account.api.as_ref()?;
+        let build = find(&account.provider)?.client;
+        let mut context = SectionChecker {
+            checker: self,
+            key,
+            holder: Holder::Account(index),
+            account: Some(account),
+        };
+        let mut settings = ApiSettings {
+            account,
+            section,
+            context: &mut context,
+        };
+        let Some(build) = build else {
+            let what = format!(
+                "nothing can be sent to provider {:?}; remove it",
+                account.provider
+            );
+            context.note("api", what);
+            return None;
+        };
+        let client = build(&mut settings);
+        let currency = account.currency.as_deref();
+        settings.finish(client, currency.and_then(|code| code.parse().ok()))
     }
 }
 

@@ -45,8 +45,18 @@ impl Shown {
         match name {
             // What lies inside a secret is one.
             _ if self == Self::Masked => self,
-            "secret" | "secrets" | "path_secret" | "relay_secrets" | "tokens" | "token_sha256"
-            | "headers" => Self::Masked,
+            "secret"
+            | "secrets"
+            | "path_secret"
+            | "relay_secrets"
+            | "tokens"
+            | "token_sha256"
+            | "headers"
+            | "private_key"
+            | "password"
+            | "token"
+            | "merchant_auth_token" => Self::Masked,
+            "url" if key.ends_with("bank_client") => self,
             "url" if key == "store" => Self::Store,
             "url" => Self::Endpoint,
             _ => self,

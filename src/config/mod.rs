@@ -398,9 +398,12 @@ impl Checker {
                     "must be 1 to 64 characters of A-Z a-z 0-9 _ . : -, as it is part of the path";
                 self.note(format!("{key}.account"), what);
             }
-            let is_new = match self.adapter(index, &key, section) {
-                Some(Adapter::Callback(provider)) => registry.add(account, provider),
-                Some(Adapter::Relay(relay)) => registry.add_relay(account, relay),
+            let adapter = self.adapter(index, &key, section);
+            let api = self.api(index, &key, section);
+            let is_new = match adapter {
+                Some(Adapter::Callback(provider)) => registry.add(account.clone(), provider),
+                Some(Adapter::Relay(relay)) => registry.add_relay(account.clone(), relay),
+                None if api.is_some() => registry.api(&account.provider, &account.name).is_none(),
                 None => continue,
             };
             if !is_new {
@@ -409,6 +412,9 @@ impl Checker {
                     section.account, section.provider
                 );
                 self.note(format!("{key}.account"), what);
+            }
+            if let Some(api) = api {
+                registry.add_api(account, api);
             }
         }
         registry

@@ -8,6 +8,7 @@
 //! | `keys` | the keys of one account with their validity; which key verified, or why none did |
 //! | `hmac` | shared secrets: SHA-1 digests of `PayCools`, HMAC of Standard Webhooks (relays and pushes) |
 //! | `mistakes` | wrong Standard Webhooks signatures, for the diagnosis |
+//! | `request_key` | the private key that signs our own requests |
 //! | `sign` | key pairs for `demo`, `trigger` and the tests; never used while serving |
 //! | `token` | bearer tokens, stored as digests only |
 //!
@@ -19,6 +20,7 @@ mod hmac;
 mod keys;
 mod mistakes;
 mod pem;
+mod request_key;
 mod shape;
 mod sign;
 mod token;
@@ -34,6 +36,7 @@ pub use hmac::{
 pub use keys::{KeyRing, PUBLISHED_TEST_KEY, RingError, RingKey, SignatureError};
 pub use mistakes::{SignedParts, WebhookKeyForm};
 pub use pem::PemError;
+pub use request_key::{RequestKey, RequestKeyError};
 pub use sign::{SigningKey, SigningKeyError};
 pub use token::{TokenDigest, TokenDigestError};
 pub use verify::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};

@@ -156,11 +156,25 @@ pub enum Reason {
     OrderState,
     /// Authentic, but a member is missing or malformed.
     InvalidContent,
+    /// No outcome of a request within the time that its provider needs.
+    OutcomeOverdue,
+    /// A request could not be sent for a day.
+    CannotSend,
+    /// The provider keeps not knowing a request that was sent again.
+    NotTaken,
+    /// A reply names another number, amount, currency or order than the request.
+    ReplyMismatch,
+    /// A reply of success without the signature that this provider's replies have.
+    ReplyUnproven,
+    /// A refund succeeded whose request had been refused.
+    AcceptedAfterRefusal,
+    /// The provider took a request and later did not know it.
+    ProviderLostIt,
 }
 
 impl Reason {
     /// In the order of the contract.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Conflict,
         Self::AmountMismatch,
         Self::CurrencyMismatch,
@@ -170,6 +184,13 @@ impl Reason {
         Self::OrderUnknown,
         Self::OrderState,
         Self::InvalidContent,
+        Self::OutcomeOverdue,
+        Self::CannotSend,
+        Self::NotTaken,
+        Self::ReplyMismatch,
+        Self::ReplyUnproven,
+        Self::AcceptedAfterRefusal,
+        Self::ProviderLostIt,
     ];
 
     /// The word that readers see.
@@ -184,6 +205,13 @@ impl Reason {
             Self::OrderUnknown => "order_unknown",
             Self::OrderState => "order_state",
             Self::InvalidContent => "invalid_content",
+            Self::OutcomeOverdue => "outcome_overdue",
+            Self::CannotSend => "cannot_send",
+            Self::NotTaken => "not_taken",
+            Self::ReplyMismatch => "reply_mismatch",
+            Self::ReplyUnproven => "reply_unproven",
+            Self::AcceptedAfterRefusal => "accepted_after_refusal",
+            Self::ProviderLostIt => "provider_lost_it",
         }
     }
 

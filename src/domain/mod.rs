@@ -10,5 +10,6 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod refund;
+pub mod request;
 pub mod text;
 pub mod time;

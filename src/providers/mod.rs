@@ -5,11 +5,13 @@
 //! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]. Only this module can build a
 //! `VerifiedClaim`.
 
+pub mod api_settings;
 pub mod epay;
 pub mod json;
 mod member;
 pub mod network;
 pub mod nmanagement;
+pub mod outgoing;
 pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
@@ -23,12 +25,15 @@ mod verified;
 pub mod stub;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use verified::VerifiedClaim;
 
 use crate::crypto::KeyRing;
 use crate::domain::claim::Account;
 use crate::domain::ids::ExternalId;
+use api_settings::BuildClient;
+use outgoing::ApiAccount;
 use relay::RelayAccount;
 use sandbox::Sandbox;
 use settings::AccountSettings;
@@ -104,6 +109,8 @@ pub struct System {
     pub name: &'static str,
     /// Builds an account from its `[[accounts]]` section; `None`: the system has a section of its own.
     pub account: Option<BuildAccount>,
+    /// Builds what sends for an account from its `[accounts.api]` section; `None`: nothing is sent to it.
+    pub client: Option<BuildClient>,
     /// The dedup key of a callback where the signature covers a part of the body, as far as its shape
     /// tells; proves nothing.
     pub part_digest: Option<PartDigest>,
@@ -251,6 +258,7 @@ impl Signer {
 pub struct Registry {
     callbacks: Accounts<Box<dyn Provider>>,
     relays: Accounts<RelayAccount>,
+    apis: Accounts<Arc<ApiAccount>>,
 }
 
 impl Registry {
@@ -323,6 +331,22 @@ impl Registry {
     /// Adds an account whose replies are relayed; `false` where it is there already.
     pub fn add_relay(&mut self, account: Account, relay: RelayAccount) -> bool {
         self.relays.add(account, relay)
+    }
+
+    /// Adds what sends for an account.
+    pub fn add_api(&mut self, account: Account, api: ApiAccount) {
+        self.apis.add(account, Arc::new(api));
+    }
+
+    /// What sends for the account of this name.
+    pub fn api(&self, provider: &str, account: &str) -> Option<&Arc<ApiAccount>> {
+        let (_, api) = self.apis.find(provider, account)?;
+        Some(api)
+    }
+
+    /// Every account that can send.
+    pub fn apis(&self) -> impl Iterator<Item = (&Account, &Arc<ApiAccount>)> {
+        self.apis.0.iter().map(|(account, api)| (account, api))
     }
 
     /// The relaying account of this name, for judging again what it sent before.

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use super::Adapter;
+use super::api_settings::ApiSection;
 use super::network::Network;
 use super::relay::{RelayAccount, RelayedProvider};
 use crate::crypto::{
@@ -37,6 +38,10 @@ pub struct AccountSection {
     pub path_secret: Option<String>,
     pub refund_no_prefix: Option<String>,
     pub allow_test_key: Option<Text<bool>>,
+    /// What it sends refunds by; absent: it only receives.
+    pub api: Option<ApiSection>,
+    /// Whether it speaks to a sandbox alone.
+    pub sandbox: Option<Text<bool>>,
 }
 
 /// One key of an account.
@@ -248,6 +253,10 @@ impl AccountSettings<'_> {
     pub fn relayed(&mut self, provider: Box<dyn RelayedProvider>) -> Option<Adapter> {
         self.take_only(&["relay_secrets"]);
         let Some(texts) = &self.section.relay_secrets else {
+            // One that asks the provider itself needs no relay.
+            if self.section.api.is_some() {
+                return None;
+            }
             self.note(
                 "relay_secrets",
                 "is missing; without a secret nothing can be verified",

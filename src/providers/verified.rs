@@ -39,6 +39,12 @@ impl VerifiedClaim {
         }
     }
 
+    /// Proven by a reply to a call of ours: by its signature (`key_id`), or by the TLS connection that it came on
+    /// (`tls`) where the provider signs no replies.
+    pub fn of_reply(claim: Claim, key_id: &str, body: &[u8]) -> Self {
+        Self::of_body(Some(claim), key_id, body)
+    }
+
     /// A proof over a part of the body. What is outside of that part is not proven, so it makes no new
     /// delivery: otherwise one recorded callback could be sent again in endless variants.
     pub(super) fn of_part(claim: Claim, key_id: &str, part: SignedPart<'_>, body: &[u8]) -> Self {

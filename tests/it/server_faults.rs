@@ -127,19 +127,25 @@ fn no_connection_is_left_on_the_server() {
         .on(&database);
     let server = Server::start(&config);
     server.notified(&Notice::new("R-before", "REFUND_SUCCESS"));
-    let mut held = Vec::new();
-    while let Ok(client) = postgres::Client::connect(&database.url(), postgres::NoTls) {
-        held.push(client);
-    }
+    // Others take each slot that the service loses: it connects again by itself, so they try until none is left to it.
+    let (mut operator, mut held, mut number) = (database.client(), Vec::new(), 0);
+    wait_for("callbacks to be put off", || {
+        operator
+            .batch_execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = 'refund-receiver'",
+            )
+            .expect("the operator's connection was there first");
+        while let Ok(client) = postgres::Client::connect(&database.url(), postgres::NoTls) {
+            held.push(client);
+        }
+        number += 1;
+        let notice = Notice::new(&format!("R-crowded-{number}"), "REFUND_SUCCESS");
+        let reply = server.notify(MAIN, notice.text());
+        assert!(matches!(reply.status, 200 | 503), "{reply:?}");
+        (reply.status == 503).then_some(())
+    });
     assert!(!held.is_empty(), "there was a free connection");
-    // The connections of the service are closed, and others take the slots first.
-    database.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'refund-receiver'",
-    );
-    while let Ok(client) = postgres::Client::connect(&database.url(), postgres::NoTls) {
-        held.push(client);
-    }
-    assert_put_off(&server, "R-crowded");
     drop(held);
     wait_until_it_serves(&server, "free");
 }

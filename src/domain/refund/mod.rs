@@ -23,8 +23,8 @@ pub struct Attention {
     pub reason: Reason,
     /// Open since.
     pub since: Timestamp,
-    /// The callback that raised it.
-    pub callback_id: CallbackId,
+    /// The callback that raised it; `None`: the request of ours did, by silence or by an unproven reply.
+    pub callback_id: Option<CallbackId>,
     /// Members of that callback that cannot be used; with `invalid_content` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
@@ -146,7 +146,13 @@ impl Refund {
     }
 
     /// Adds an open question, unless the same callback raised it before.
-    pub fn raise(&mut self, reason: Reason, callback_id: CallbackId, since: Timestamp) {
+    pub fn raise(
+        &mut self,
+        reason: Reason,
+        callback_id: impl Into<Option<CallbackId>>,
+        since: Timestamp,
+    ) {
+        let callback_id = callback_id.into();
         let of_kind = || self.attention.iter().filter(|open| open.reason == reason);
         let is_known = of_kind().any(|open| open.callback_id == callback_id);
         if !is_known && of_kind().count() < ATTENTION_MAX {
@@ -167,7 +173,7 @@ impl Refund {
         let reason = Reason::InvalidContent;
         self.raise(reason, callback_id, since);
         let mut open = self.attention.iter_mut();
-        let open = open.find(|open| open.reason == reason && open.callback_id == callback_id);
+        let open = open.find(|open| open.reason == reason && open.callback_id == Some(callback_id));
         if let Some(open) = open {
             let members = claim.unreadable.iter().map(|one| one.member.clone());
             open.members = members.collect();

@@ -42,6 +42,7 @@ use super::System;
 pub const SYSTEM: System = System {
     name: caller::PROVIDER,
     account: None,
+    client: None,
     part_digest: None,
     headers: &[],
     shapes: &[],

@@ -19,6 +19,7 @@ use crate::domain::ids::ExternalId;
 pub const SYSTEM: System = System {
     name: "nmanagement",
     account: Some(settings::account),
+    client: None,
     part_digest: None,
     headers: &[],
     shapes: &[],

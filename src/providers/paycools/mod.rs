@@ -38,6 +38,7 @@ use signature::SignedText;
 pub const SYSTEM: System = System {
     name: "paycools",
     account: Some(settings::account),
+    client: None,
     part_digest: Some(delivery_digest),
     headers: &[],
     shapes: wire::SHAPES,

@@ -29,6 +29,7 @@ use wire::Shape;
 pub const SYSTEM: System = System {
     name: "payermax",
     account: Some(settings::account),
+    client: None,
     part_digest: None,
     headers: &[SIGN_HEADER],
     shapes: wire::SHAPES,

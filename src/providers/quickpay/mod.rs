@@ -17,6 +17,7 @@ use crate::domain::ids::ExternalId;
 pub const SYSTEM: System = System {
     name: "quickpay",
     account: Some(settings::account),
+    client: None,
     part_digest: None,
     headers: &[],
     shapes: &[],

@@ -17,6 +17,7 @@ use crate::crypto::KeyRing;
 pub const SYSTEM: System = System {
     name: "stub",
     account: Some(settings::account),
+    client: None,
     part_digest: None,
     headers: &[SIGN_HEADER],
     shapes: &[],

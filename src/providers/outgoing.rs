@@ -1,0 +1,293 @@
+//! Refund requests and queries that we send: what each provider's `client.rs` says. It writes the bytes of a call
+//! and reads the reply; it sends nothing and keeps no time. `crate::requests` sends, with an attempt on disk
+//! before the first byte.
+//!
+//! Each reply is mapped to one [`Class`] by the provider's code table, which is data in its `codes.rs`. A reply
+//! that says what became of the refund comes with a claim, which is accepted and applied as a callback is.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::VerifiedClaim;
+use crate::domain::claim::Reason;
+use crate::domain::ids::ExternalId;
+use crate::domain::request::intent::{FieldError, Intent};
+use crate::domain::request::timetable::Timetable;
+use crate::domain::request::{Class, LastReply};
+
+/// A request of ours as an adapter sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The merchant's refund number.
+    pub refund_no: &'a str,
+    pub intent: &'a Intent,
+    /// The provider's refund number, once known.
+    pub provider_refund_no: Option<&'a ExternalId>,
+    /// For members that carry a time.
+    pub now: jiff::Timestamp,
+    /// Never used before by this store: for providers that number each call (`CCB`).
+    pub serial: u64,
+}
+
+/// The method of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// A value that may be a credential.
+#[derive(Clone, Debug)]
+pub enum HeaderValue {
+    Plain(String),
+    Secret(SecretString),
+}
+
+impl HeaderValue {
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(text) => text.expose_secret(),
+        }
+    }
+}
+
+/// One HTTP request to a provider, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub method: Method,
+    /// The whole URL. May hold a credential (`login`): never logged, never stored; `shown_url` is.
+    pub url: String,
+    /// The URL as it is stored and logged.
+    pub shown_url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, HeaderValue)>,
+    /// The exact bytes, signed already.
+    pub body: Vec<u8>,
+    /// The bytes as they are stored: secrets masked. `None`: the same.
+    pub shown_body: Option<Vec<u8>>,
+}
+
+/// A whole reply as received, at most 64 KiB.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// Names in lower case; only those that are kept: content-type, date, retry-after, sign, x-sandbox, and the
+    /// provider's own.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut all = self.headers.iter().filter(|(known, _)| known == name);
+        let (_, value) = all.next()?;
+        // A repeated header says nothing.
+        all.next().is_none().then_some(value.as_str())
+    }
+
+    /// The whole seconds of `Retry-After`, where it is a number of seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("retry-after")?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+}
+
+/// What a reply means.
+#[derive(Debug)]
+pub struct Answer {
+    pub class: Class,
+    /// The provider's code, verbatim, at most 64 characters.
+    pub code: Option<String>,
+    /// The provider's text, verbatim, at most 256 characters.
+    pub message: Option<String>,
+    /// What the reply says of the refund, with its proof.
+    pub claim: Option<VerifiedClaim>,
+    /// A question that it raises without moving the refund: `reply_unproven`, `reply_mismatch`.
+    pub question: Option<Reason>,
+    /// Whether nothing more is to be sent for the account before an operator resumes it.
+    pub stops_account: bool,
+    /// As the provider asks.
+    pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// An answer without claim.
+    pub fn of(class: Class, code: Option<&str>, message: Option<&str>) -> Self {
+        let bounded = |text: Option<&str>, max| text.map(|text| text.chars().take(max).collect());
+        Self {
+            class,
+            code: bounded(code, 64),
+            message: bounded(message, 256),
+            claim: None,
+            question: None,
+            stops_account: false,
+            retry_after: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_claim(mut self, claim: VerifiedClaim) -> Self {
+        self.claim = Some(claim);
+        self
+    }
+
+    #[must_use]
+    pub fn stopping_the_account(mut self) -> Self {
+        self.stops_account = true;
+        self
+    }
+
+    #[must_use]
+    pub fn asking(mut self, question: Reason) -> Self {
+        self.question = Some(question);
+        self
+    }
+
+    #[must_use]
+    pub fn after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    pub fn last_reply(&self) -> LastReply {
+        LastReply {
+            class: self.class,
+            code: self.code.clone(),
+            message: self.message.clone(),
+        }
+    }
+}
+
+/// What comes after a reply to a query.
+#[derive(Debug)]
+pub enum Step {
+    /// The query is over.
+    Answer(Box<Answer>),
+    /// Another call belongs to it: the next page, or a fresh login.
+    Call(Box<Call>),
+}
+
+/// Whether the first call needs another one before it (a login).
+#[derive(Debug)]
+pub enum Preparation {
+    /// Nothing; build the call.
+    Ready,
+    /// Send this, and give the reply to [`Provider::prepared`](Client::prepared).
+    Call(Box<Call>),
+}
+
+/// The provider's own code table, as data: each code, the class that it has for a request, and whether it stops
+/// the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub code: &'static str,
+    pub class: Class,
+    pub stops_account: bool,
+    /// What the provider's document says, in short.
+    pub meaning: &'static str,
+}
+
+/// One account that can send: writes calls and reads replies.
+pub trait Client: Send + Sync {
+    /// Members of an intent that this provider does not take, and rules of its numbers, amounts and fields.
+    /// Pointers are into the body of `POST /v1/refunds`.
+    fn check(
+        &self,
+        refund_no: Option<&str>,
+        intent: &Intent,
+        now: jiff::Timestamp,
+    ) -> Vec<FieldError>;
+
+    /// Warnings about an intent that is taken all the same.
+    fn warnings(&self, _refund_no: &str, _intent: &Intent) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// How two numbers are told apart: `PayerMax` does not tell case apart.
+    fn number_key(&self, refund_no: &str) -> String {
+        refund_no.to_owned()
+    }
+
+    /// Whether the provider takes one refund of a payment at a time.
+    fn takes_one_at_a_time(&self) -> bool {
+        false
+    }
+
+    /// Whether its documents let the same number be sent again after the refund failed.
+    fn resends_after_failure(&self) -> bool {
+        false
+    }
+
+    /// Max calls a second, where the provider or its gateway has a documented limit.
+    fn max_per_second(&self) -> f64 {
+        5.0
+    }
+
+    /// Limit of one call, from the first byte to the last.
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn timetable(&self) -> Timetable;
+
+    /// Whether a login or the like is due before a call.
+    fn prepare(&self, _now: jiff::Timestamp) -> Preparation {
+        Preparation::Ready
+    }
+
+    /// Reads the reply to [`Client::prepare`]'s call; an answer means that the call cannot be made.
+    fn prepared(&self, _reply: &Reply, _now: jiff::Timestamp) -> Result<(), Box<Answer>> {
+        Ok(())
+    }
+
+    /// The request that asks the provider to refund.
+    fn refund(&self, outgoing: &Outgoing<'_>) -> Call;
+
+    /// Reads the reply to [`Client::refund`].
+    fn read_refund(&self, outgoing: &Outgoing<'_>, reply: &Reply) -> Answer;
+
+    /// Whether the outcome of a refund can be asked for.
+    fn can_ask(&self) -> bool {
+        true
+    }
+
+    /// The first call of a query; `None`: this refund cannot be asked about.
+    fn query(&self, outgoing: &Outgoing<'_>) -> Option<Call>;
+
+    /// Reads the replies to a query so far, the last one last.
+    fn read_query(&self, outgoing: &Outgoing<'_>, replies: &[Reply]) -> Step;
+}
+
+/// An account that can send.
+pub struct ApiAccount {
+    pub client: Box<dyn Client>,
+    /// Scheme, host and path of its calls, for people.
+    pub base_url: String,
+    pub ca_pem: Option<String>,
+    /// Max calls a second of the config.
+    pub max_per_second: Option<f64>,
+    /// Offsets of the config, in place of the provider's.
+    pub timetable: Option<Vec<Duration>>,
+    /// Whether it speaks to a sandbox alone.
+    pub is_sandbox: bool,
+    /// The currency that the account has, where its provider has one for all.
+    pub currency: Option<crate::domain::money::Currency>,
+}
+
+impl ApiAccount {
+    /// The provider's timetable, or the config's.
+    pub fn timetable(&self) -> Timetable {
+        let of_provider = self.client.timetable();
+        match &self.timetable {
+            Some(offsets) => of_provider.with_offsets(offsets),
+            None => of_provider,
+        }
+    }
+
+    pub fn max_per_second(&self) -> f64 {
+        self.max_per_second
+            .unwrap_or_else(|| self.client.max_per_second())
+    }
+}
