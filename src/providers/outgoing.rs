@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::VerifiedClaim;
-use crate::domain::claim::Reason;
+use crate::domain::claim::{Claim, Reason};
 use crate::domain::ids::ExternalId;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::Timetable;
@@ -28,6 +28,28 @@ pub struct Outgoing<'a> {
     pub now: jiff::Timestamp,
     /// Never used before by this store: for providers that number each call (`CCB`).
     pub serial: u64,
+}
+
+impl Outgoing<'_> {
+    /// Whether a reply names another refund, amount, currency or order than the request. What it does not name
+    /// agrees.
+    pub fn is_contradicted_by(&self, claim: &Claim) -> bool {
+        let intent = self.intent;
+        let differs = |said: Option<&ExternalId>, ours: Option<&ExternalId>| {
+            said.zip(ours).is_some_and(|(said, ours)| said != ours)
+        };
+        let refund_no = claim.refund_no.as_ref();
+        refund_no.is_some_and(|said| said.as_str() != self.refund_no)
+            || differs(claim.order_no.as_ref(), intent.order_no.as_ref())
+            || claim.money.is_some_and(|said| said != intent.money)
+    }
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Refund,
+    Query,
 }
 
 /// The method of a call.
@@ -232,8 +254,8 @@ pub trait Client: Send + Sync {
 
     fn timetable(&self) -> Timetable;
 
-    /// Whether a login or the like is due before a call.
-    fn prepare(&self, _now: jiff::Timestamp) -> Preparation {
+    /// Whether a login or the like is due before a call for this purpose.
+    fn prepare(&self, _purpose: Purpose, _now: jiff::Timestamp) -> Preparation {
         Preparation::Ready
     }
 

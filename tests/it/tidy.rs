@@ -68,7 +68,10 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("rsa", &["src/crypto/"]),
     ("sha2", &["src/crypto/"]),
     ("utoipa", &["src/api/", "src/http/"]),
-    ("quick_xml", &["src/providers/epay/"]),
+    (
+        "quick_xml",
+        &["src/providers/epay/", "src/providers/nmanagement/"],
+    ),
     ("bson", &["src/providers/epay/"]),
     (
         "anyhow",
