@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::signature::Subject;
 use crate::providers::epay;
-use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use crate::providers::relay::{ID_HEADER, OF_OTHER_ACCOUNT, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// Headers that prove something if given once; `sign` is that of providers.
 const PROOFS: [&str; 4] = ["sign", ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];
@@ -55,6 +55,15 @@ pub(super) fn good_as_it_is(subject: &Subject<'_>) -> (&'static str, String) {
         return (
             "header_refused",
             format!("it came without what it was rejected for: {cause}"),
+        );
+    }
+    if cause == OF_OTHER_ACCOUNT {
+        return (
+            "message_of_another_account",
+            format!(
+                "it had a webhook-id of its own: its signature is right, but {cause}, and a message counts once \
+                 over all accounts"
+            ),
         );
     }
     (

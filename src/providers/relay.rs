@@ -13,6 +13,8 @@ use crate::crypto::{WebhookMessage, WebhookSecrets, WebhookSignatureError};
 use crate::domain::claim::Claim;
 use crate::domain::ids::ExternalId;
 
+/// The cause of a rejection: another account has brought the message.
+pub const OF_OTHER_ACCOUNT: &str = "the message was delivered to another account before";
 /// The header that names the message.
 pub const ID_HEADER: &str = "webhook-id";
 /// The header with the seconds since 1970 at which it was signed.

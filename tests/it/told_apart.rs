@@ -343,5 +343,25 @@ fn a_relayed_message_counts_once_over_all_accounts() {
         "the same message"
     );
     assert_eq!(server.refunds("").len(), 1);
+    // Log, evidence and diagnosis say one thing, and the bytes are kept.
+    let cause = "the message was delivered to another account before";
+    let shown = server.newest_of_refused(1);
+    assert_eq!(
+        (&shown["why"], &shown["body"]),
+        (&json!(cause), &json!(body))
+    );
+    let found = &shown["diagnosis"]["findings"];
+    assert_eq!(
+        found[0]["mangling"], "message_of_another_account",
+        "{shown}"
+    );
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{shown}");
+    let says = shown["diagnosis"]["says"].as_str().expect("a text");
+    assert!(
+        says.contains(cause) && !says.contains("it came now"),
+        "{says}"
+    );
+    let line = format!(r#""why":"{cause}""#);
+    assert!(server.log().contains(&line), "{}", server.log());
     server.assert_audit_is_clean(None);
 }

@@ -73,6 +73,7 @@ pub async fn receive(app: Data<App>, request: HttpRequest, payload: Payload) -> 
         }
         Err(error) => {
             let error = PublicError::from(error);
+            // Always a 503, of which no evidence is kept: only a relay's message can be rejected by the store.
             rejection::note(&app, &request, &error, Vec::new()).await;
             error.response()
         }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::server::body::{BODY_BYTES_MAX, BodyError};
 use crate::providers::Rejection;
+use crate::providers::relay::OF_OTHER_ACCOUNT;
 use crate::rejected::Reason;
 use crate::store::StoreError;
 
@@ -144,7 +145,7 @@ impl From<Rejection> for PublicError {
 impl From<StoreError> for PublicError {
     fn from(error: StoreError) -> Self {
         if matches!(error, StoreError::OtherAccount) {
-            return Self::Unauthorized(error.to_string());
+            return Self::Unauthorized(OF_OTHER_ACCOUNT.to_owned());
         }
         Self::Unavailable(error)
     }

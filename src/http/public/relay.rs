@@ -59,6 +59,8 @@ pub async fn receive(
         }
     };
     let account = verified.account;
+    // Transaction 1 takes the bytes away, and can still reject the message.
+    let evidence = body.clone();
     match accept_and_apply(&app, verified, body).await {
         Ok(applied) => {
             app.metrics
@@ -68,7 +70,7 @@ pub async fn receive(
         }
         Err(error) => {
             let error = PublicError::from(error);
-            rejection::note(&app, &request, &error, Vec::new()).await;
+            rejection::note(&app, &request, &error, evidence).await;
             error.response()
         }
     }
