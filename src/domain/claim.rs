@@ -317,7 +317,10 @@ impl Claim {
     /// Whether an earlier release read this claim from bytes of which `now` is read today: it recorded no
     /// unusable members, and any of them made the outcome unclear.
     pub fn is_earlier_reading_of(&self, now: &Self) -> bool {
-        let held = self.outcome == Outcome::Unclear(Reason::InvalidContent);
+        // It held an outcome up for an event of PayCools that no document lists; that is a doubt today.
+        let by_event = now.doubt == Some(Reason::StatusUnknown)
+            && self.outcome == Outcome::Unclear(Reason::StatusUnknown);
+        let held = by_event || self.outcome == Outcome::Unclear(Reason::InvalidContent);
         let mut expected = now.clone();
         expected.unreadable.clear();
         if expected.doubt == Some(Reason::InvalidContent) {

@@ -98,21 +98,26 @@ pub(super) fn claim(content: &Object<'_>, locale: Locale) -> Claim {
 }
 
 /// What `eventName` says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Event {
-    /// One of the three documented events.
-    Refund(Status),
-    /// An event about refunds that no document lists.
-    Unlisted,
+#[derive(Clone, Copy)]
+struct Event {
+    /// The status of a documented event, in either case; `None` for an event that no document lists.
+    said: Option<Status>,
+    /// Whether it is spelled as in the documents.
+    is_documented: bool,
 }
 
 impl Event {
     fn of(event: &str) -> Self {
-        match event.strip_prefix("payment.refund.") {
-            Some("success") => Self::Refund(Status::Succeeded),
-            Some("failed") => Self::Refund(Status::Failed),
-            Some("cancel") => Self::Refund(Status::Canceled),
-            Some(_) | None => Self::Unlisted,
+        let lower = event.to_ascii_lowercase();
+        let said = match lower.strip_prefix("payment.refund.") {
+            Some("success") => Some(Status::Succeeded),
+            Some("failed") => Some(Status::Failed),
+            Some("cancel") => Some(Status::Canceled),
+            Some(_) | None => None,
+        };
+        Self {
+            said,
+            is_documented: said.is_some() && lower == event,
         }
     }
 }
@@ -130,21 +135,22 @@ fn status_of(word: &str) -> Option<Status> {
 }
 
 /// The status decides. The documents' own sample of a failed refund carries the event of a successful one, so
-/// that contradiction is accepted, with a doubt; any other is not acted upon. No listed event goes with a
-/// pending refund, so an unlisted one does; without an event that can be read the status is alone.
+/// that contradiction is accepted, with a doubt; any other is not acted upon. An event that no document lists
+/// contradicts nothing: it raises a doubt. No listed event goes with a pending refund, so an unlisted one raises
+/// none there; without an event that can be read the status is alone.
 fn judge(status: Option<Status>, event: Option<Event>) -> (Outcome, Option<Reason>) {
-    match (status, event) {
-        (Some(status), None) => (Outcome::Reported(status), None),
-        (Some(status), Some(Event::Refund(said))) if status == said => {
-            (Outcome::Reported(status), None)
+    const NOT_MOVED: (Outcome, Option<Reason>) = (Outcome::Unclear(Reason::StatusUnknown), None);
+    let Some(status) = status else {
+        return NOT_MOVED;
+    };
+    let is_doubtful = event.is_some_and(|event| !event.is_documented);
+    let doubt = (is_doubtful && status != Status::Pending).then_some(Reason::StatusUnknown);
+    match event.and_then(|event| event.said) {
+        Some(Status::Succeeded) if status == Status::Failed => {
+            (Outcome::Reported(status), Some(Reason::Conflict))
         }
-        (Some(Status::Failed), Some(Event::Refund(Status::Succeeded))) => {
-            (Outcome::Reported(Status::Failed), Some(Reason::Conflict))
-        }
-        (Some(Status::Pending), Some(Event::Unlisted)) => {
-            (Outcome::Reported(Status::Pending), None)
-        }
-        _ => (Outcome::Unclear(Reason::StatusUnknown), None),
+        Some(said) if said != status => NOT_MOVED,
+        Some(_) | None => (Outcome::Reported(status), doubt),
     }
 }
 
@@ -285,7 +291,6 @@ mod tests {
             ("payment.refund.success", "CANCELED", unknown),
             ("payment.refund.success", "REVERSED", unknown),
             ("payment.refund.success", "complete", unknown),
-            ("payment.refund.reversed", "COMPLETE", unknown),
             ("payment.refund.success", "PENDING", unknown),
             (
                 "payment.refund.pending",
@@ -301,6 +306,39 @@ mod tests {
             let claim = with(event, status);
             assert_eq!((claim.outcome, claim.doubt), expected, "{event} {status}");
             assert_eq!(claim.provider_status.as_deref(), Some(status));
+        }
+    }
+
+    #[test]
+    fn an_event_that_no_document_lists_raises_a_doubt_and_holds_nothing_up() {
+        let doubted = |status| (Outcome::Reported(status), Some(Reason::StatusUnknown));
+        let not_moved = (Outcome::Unclear(Reason::StatusUnknown), None);
+        let failed = (Outcome::Reported(Status::Failed), Some(Reason::Conflict));
+        for (event, status, expected) in [
+            (
+                "payment.refund.reversed",
+                "COMPLETE",
+                doubted(Status::Succeeded),
+            ),
+            (
+                "payment.refund.succeeded",
+                "COMPLETE",
+                doubted(Status::Succeeded),
+            ),
+            (
+                "Payment.Refund.SUCCESS",
+                "COMPLETE",
+                doubted(Status::Succeeded),
+            ),
+            ("payment.refund.failure", "FAILED", doubted(Status::Failed)),
+            ("refund", "CANCEL", doubted(Status::Canceled)),
+            // What says another outcome says it in any case.
+            ("PAYMENT.REFUND.SUCCESS", "FAILED", failed),
+            ("PAYMENT.REFUND.FAILED", "COMPLETE", not_moved),
+            ("payment.refund.reversed", "REVERSED", not_moved),
+        ] {
+            let claim = with(event, status);
+            assert_eq!((claim.outcome, claim.doubt), expected, "{event} {status}");
         }
     }
 

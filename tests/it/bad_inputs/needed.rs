@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::row::Request;
-use super::systems::{Members, SYSTEMS, System};
+use super::systems::{Members, SYSTEMS, System, nmanagement_reply, quickpay_reply, relayed};
 use crate::harness::config::EPAY_TOKEN;
 use crate::harness::epay::PATH as EPAY_PATH;
 use crate::harness::keys::sha256_hex;
@@ -97,6 +97,7 @@ impl Row {
     /// A value that the member cannot have.
     fn unusable(&self) -> &'static str {
         match self.becomes.as_str() {
+            _ if self.member == "success" => "\"true\"",
             "amount" => "\"abc\"",
             "currency" => "\"zzz\"",
             "status" | "–" => "true",
@@ -135,14 +136,25 @@ fn table(page: &str, name: &str) -> Vec<Row> {
 enum Spoilt {
     Unusable,
     Missing,
+    /// A good text that no document lists.
+    Unlisted(&'static str),
 }
+
+/// Events that no document of `PayCools` lists.
+const UNLISTED_EVENTS: [&str; 3] = [
+    "\"payment.refund.succeeded\"",
+    "\"payment.refund.reversed\"",
+    "\"REFUND\"",
+];
 
 /// What must become of it.
 enum Becomes {
     Refused,
     Held,
-    /// The status takes effect; whether there is a question.
+    /// The status takes effect; whether there is a question that names the member.
     Taken(bool),
+    /// The status takes effect; whether there is a question about the status.
+    TakenWithDoubt(bool),
 }
 
 fn expected(system: &System, row: &Row, outcome: &str, spoilt: Spoilt) -> Becomes {
@@ -156,7 +168,8 @@ fn expected(system: &System, row: &Row, outcome: &str, spoilt: Spoilt) -> Become
         (Spoilt::Missing, "400") => Becomes::Refused,
         (Spoilt::Missing, "as the path says") => Becomes::Taken(false),
         _ if row.is_needed_by(outcome) => Becomes::Held,
-        (Spoilt::Missing, "null") => Becomes::Taken(false),
+        (Spoilt::Unlisted(_), _) => Becomes::TakenWithDoubt(outcome != "pending"),
+        (_, "no question") | (Spoilt::Missing, "null") => Becomes::Taken(false),
         (Spoilt::Missing, "question") | (Spoilt::Unusable, _) => Becomes::Taken(true),
         (Spoilt::Missing, other) => panic!("{}: {other}", row.member),
     }
@@ -186,7 +199,12 @@ fn each_outcome_waits_for_the_members_that_its_page_lists_and_for_no_other() {
         let (page, name, outcomes) = form(system);
         for row in table(page, name) {
             for (outcome, told) in outcomes {
-                for spoilt in [Spoilt::Unusable, Spoilt::Missing] {
+                let unlisted = UNLISTED_EVENTS.iter().map(|event| Spoilt::Unlisted(event));
+                let unlisted = unlisted.filter(|_| row.member == "eventName");
+                for spoilt in [Spoilt::Unusable, Spoilt::Missing]
+                    .into_iter()
+                    .chain(unlisted)
+                {
                     try_one(&server, system, &row, (outcome, told), spoilt);
                     tried += 1;
                 }
@@ -214,11 +232,22 @@ fn try_one(
     let good = told.iter().fold((system.good)(&no), |good, (name, token)| {
         good.with(name, token)
     });
-    let spoilt_message: Members = match spoilt {
-        Spoilt::Unusable => good.with(row.name(), row.unusable()),
-        Spoilt::Missing => good.without(row.name()),
+    let spoil = |members: Members| match spoilt {
+        Spoilt::Unusable => members.with(row.name(), row.unusable()),
+        Spoilt::Missing => members.without(row.name()),
+        Spoilt::Unlisted(text) => members.with(row.name(), text),
     };
-    let reply = send(server, &(system.send)(&no, &spoilt_message));
+    // The envelope of a relayed reply has members that decide, too.
+    let request = match row.member.as_str() {
+        "code" => relayed(relay::QUICKPAY, &no, spoil(quickpay_reply(&good)).text()),
+        "success" => relayed(
+            relay::NMANAGEMENT,
+            &no,
+            spoil(nmanagement_reply(&good)).text(),
+        ),
+        _ => (system.send)(&no, &spoil(good)),
+    };
+    let reply = send(server, &request);
     let becomes = expected(system, row, outcome, spoilt);
     if matches!(becomes, Becomes::Refused) {
         assert_eq!(reply.status, 400, "{what}: {}", reply.text());
@@ -257,6 +286,11 @@ fn try_one(
                 vec![]
             };
             assert_eq!(named, expected, "{what}: {refund}");
+        }
+        Becomes::TakenWithDoubt(asks) => {
+            assert_eq!(refund["status"], *outcome, "{what}: {refund}");
+            let expected: &[&str] = if asks { &["status_unknown"] } else { &[] };
+            assert_eq!(attention(&refund), expected, "{what}");
         }
         Becomes::Refused => {}
     }

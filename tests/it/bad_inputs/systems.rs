@@ -144,7 +144,7 @@ pub const SYSTEMS: [System; 6] = [
         amount: "refund_amount",
         is_minor: true,
         good: quickpay,
-        send: |no, data| relayed(relay::QUICKPAY, no, quickpay_reply(data)),
+        send: |no, data| relayed(relay::QUICKPAY, no, quickpay_reply(data).text()),
     },
     System {
         name: "nmanagement",
@@ -154,7 +154,7 @@ pub const SYSTEMS: [System; 6] = [
         amount: "AMOUNT",
         is_minor: false,
         good: nmanagement,
-        send: |no, response| relayed(relay::NMANAGEMENT, no, nmanagement_reply(response)),
+        send: |no, response| relayed(relay::NMANAGEMENT, no, nmanagement_reply(response).text()),
     },
 ];
 
@@ -253,8 +253,13 @@ fn quickpay(no: &str) -> Members {
     ])
 }
 
-fn quickpay_reply(data: &Members) -> String {
-    format!(r#"{{"code":"SUCCESS","msg":"","data":{}}}"#, data.text())
+/// The members around `data`.
+pub fn quickpay_reply(data: &Members) -> Members {
+    Members::new(&[
+        ("code", "\"SUCCESS\""),
+        ("msg", "\"\""),
+        ("data", &data.text()),
+    ])
 }
 
 fn nmanagement(no: &str) -> Members {
@@ -269,12 +274,17 @@ fn nmanagement(no: &str) -> Members {
     ])
 }
 
-fn nmanagement_reply(response: &Members) -> String {
+/// The members around `response`.
+pub fn nmanagement_reply(response: &Members) -> Members {
     let text = response.text();
     let success = !text.contains("0130Z110B144");
-    format!(
-        r#"{{"status":200,"success":{success},"msg":"退款成功","msgDev":null,"response":{text}}}"#
-    )
+    Members::new(&[
+        ("status", "200"),
+        ("success", &success.to_string()),
+        ("msg", "\"退款成功\""),
+        ("msgDev", "null"),
+        ("response", &text),
+    ])
 }
 
 /// A reply about this refund under the relay's signature; the message is known by the refund.
