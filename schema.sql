@@ -34,6 +34,8 @@ CREATE TABLE callbacks (
   settled_at       INTEGER,                    -- when transaction 2 committed
   settle_after     INTEGER NOT NULL,           -- when the resume worker may take it over
   settle_attempts  INTEGER NOT NULL DEFAULT 0, -- failed attempts to apply it
+  -- immutable: the attempt of ours whose reply it is; NULL: the provider or a relay sent it
+  attempt_id       BLOB,
   CHECK ((settled_at IS NULL) = (verdict IS NULL))
 ) STRICT;
 -- Recognises a repeat (dedup), and lists the callbacks of one refund.
@@ -120,6 +122,98 @@ CREATE TABLE close_outs (
 CREATE INDEX close_outs_due ON close_outs (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX close_outs_open ON close_outs (state) WHERE state <> 'done';
 CREATE INDEX close_outs_trade ON close_outs (trandeno, batchno);
+
+-- Outgoing refunds: the intent, committed before anything is sent, and how far it has come. One a refund.
+CREATE TABLE requests (
+  -- immutable: the intent
+  refund_id       BLOB    NOT NULL PRIMARY KEY CHECK (length(refund_id) = 16),
+  provider        TEXT    NOT NULL,
+  account         TEXT    NOT NULL,
+  refund_no       TEXT    NOT NULL,
+  number_key      TEXT    NOT NULL,            -- the number as its provider tells numbers apart
+  payment         TEXT,                        -- the number of the payment at the provider
+  mode            TEXT    NOT NULL CHECK (mode IN ('submit', 'watch')),
+  amount          TEXT    NOT NULL,            -- decimal text, major units
+  intent          TEXT    NOT NULL,            -- JSON: all of it
+  requested_by    TEXT    NOT NULL,            -- the reader
+  requested_at    INTEGER NOT NULL,
+  -- mutable
+  state           TEXT    NOT NULL CHECK (state IN
+    ('queued', 'sending', 'unknown', 'accepted', 'refused', 'done', 'failed', 'canceled')),
+  sends           INTEGER NOT NULL DEFAULT 0,  -- attempts to send
+  resends         INTEGER NOT NULL DEFAULT 0,  -- automatic ones after "not found"
+  is_rebuilt      INTEGER NOT NULL DEFAULT 0 CHECK (is_rebuilt IN (0, 1)),
+  progress        TEXT    NOT NULL,            -- JSON: counters of the timetable
+  last_attempt_at INTEGER,
+  next_at         INTEGER,                     -- when a worker takes it; while one has it, when its lease ends
+  last_reply      TEXT,                        -- JSON {"class","code","message"}
+  fence           INTEGER NOT NULL DEFAULT 0,  -- grows with each attempt
+  updated_at      INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX requests_number ON requests (provider, account, number_key);
+-- A worker's list, by account.
+CREATE INDEX requests_due ON requests (provider, account, next_at) WHERE next_at IS NOT NULL;
+-- The requests of one payment: their sum, and one at a time.
+CREATE INDEX requests_payment ON requests (provider, account, payment) WHERE payment IS NOT NULL;
+CREATE INDEX requests_open ON requests (state) WHERE state IN ('queued', 'sending', 'unknown', 'accepted');
+
+-- Payments of which a refund was requested: the row that is locked to check their sum.
+CREATE TABLE payments (
+  provider     TEXT NOT NULL,
+  account      TEXT NOT NULL,
+  payment      TEXT NOT NULL,
+  order_amount TEXT,                           -- decimal text, as the last caller who knew it said
+  PRIMARY KEY (provider, account, payment)
+) STRICT, WITHOUT ROWID;
+
+-- Every send and every ask: the row is committed before the first byte, its end afterwards.
+CREATE TABLE attempts (
+  -- immutable
+  id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  refund_id     BLOB    NOT NULL,
+  kind          TEXT    NOT NULL CHECK (kind IN ('send', 'ask')),
+  fence         INTEGER NOT NULL,              -- of the request with this attempt
+  started_at    INTEGER NOT NULL,
+  method        TEXT    NOT NULL,
+  url           TEXT    NOT NULL,              -- secrets masked
+  headers       TEXT    NOT NULL,              -- JSON object; secrets masked
+  body          BLOB    NOT NULL,              -- as sent; secrets masked
+  body_hash     BLOB    NOT NULL CHECK (length(body_hash) = 32), -- SHA-256 of the exact bytes
+  -- set once, by its end
+  ended_at      INTEGER,
+  class         TEXT,
+  code          TEXT,
+  message       TEXT,
+  status        INTEGER,                       -- of the last reply; NULL: there was none
+  reply_headers TEXT,                          -- JSON object
+  reply_body    BLOB,                          -- as received
+  CHECK ((ended_at IS NULL) = (class IS NULL))
+) STRICT;
+CREATE INDEX attempts_refund ON attempts (refund_id, id);
+CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL;
+
+-- Idempotency keys of callers: the same key and body get the same answer.
+CREATE TABLE idempotency_keys (
+  reader     TEXT    NOT NULL,
+  path       TEXT    NOT NULL,
+  key        TEXT    NOT NULL,
+  body_hash  BLOB    NOT NULL CHECK (length(body_hash) = 32), -- SHA-256 of the body
+  refund_id  BLOB    NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (reader, path, key)
+) STRICT, WITHOUT ROWID;
+
+-- What is known of an account that sends. Settings are in the config.
+CREATE TABLE account_states (
+  provider    TEXT    NOT NULL,
+  account     TEXT    NOT NULL,
+  stopped_at  INTEGER,                         -- nothing is sent until an operator resumes it
+  stop_reason TEXT,
+  stopped_by  TEXT,                            -- a reader; NULL: the service itself
+  last_serial INTEGER NOT NULL DEFAULT 0,      -- numbers given to calls of providers that want one
+  PRIMARY KEY (provider, account),
+  CHECK ((stopped_at IS NULL) = (stop_reason IS NULL))
+) STRICT, WITHOUT ROWID;
 
 -- The feed: numbered without gaps, in commit order.
 CREATE TABLE events (

@@ -10,6 +10,7 @@ pub mod order;
 pub mod problem;
 pub mod refund;
 pub mod reload;
+pub mod request;
 mod schema;
 
 pub use schema::AttentionFilter;

@@ -4,12 +4,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::request::RequestView;
 use crate::domain::claim::{Failure, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund};
+use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 
 /// A refund.
@@ -20,7 +22,7 @@ use crate::domain::time::Timestamp;
     "order_no": "P1642410680681", "status": "succeeded", "provider_status": "REFUND_SUCCESS",
     "amount": "10000.00", "currency": "IDR", "failure": null, "finished_at": null,
     "received_at": "2026-01-17T09:33:55.001Z", "updated_at": "2026-01-17T09:33:55.004Z",
-    "attention": []
+    "attention": [], "request": null
 }))]
 pub struct RefundView<'a> {
     #[schema(value_type = RefundId)]
@@ -50,6 +52,9 @@ pub struct RefundView<'a> {
     updated_at: Timestamp,
     /// Open questions for a person.
     attention: &'a [Attention],
+    /// How far our request has come; null where the refund is known from callbacks alone.
+    #[schema(required)]
+    request: Option<RequestView<'a>>,
     /// The order side; with provider `epay` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -78,8 +83,12 @@ fn close_out_state() -> Object {
 }
 
 impl<'a> RefundView<'a> {
-    /// Shows a refund; `close_out` is given for `EPay`.
-    pub fn new(refund: &'a Refund, close_out: Option<&'a CloseOut>) -> Self {
+    /// Shows a refund; `close_out` is given for `EPay`, `request` where we submit or watch it.
+    pub fn new(
+        refund: &'a Refund,
+        close_out: Option<&'a CloseOut>,
+        request: Option<&'a Request>,
+    ) -> Self {
         Self {
             id: refund.id.to_string(),
             provider: &refund.account.provider,
@@ -96,6 +105,7 @@ impl<'a> RefundView<'a> {
             received_at: refund.received_at,
             updated_at: refund.updated_at,
             attention: &refund.attention,
+            request: request.map(RequestView::from),
             closeout: close_out.map(|c| CloseOutView {
                 state: c.progress.as_str(),
                 errcode: c.progress.errcode(),

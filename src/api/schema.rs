@@ -2,14 +2,16 @@
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Ref, Schema, SchemaFormat, SchemaType, Type,
+    AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, Ref, Schema, SchemaFormat, SchemaType,
+    Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::claim::{Failure, Reason, Status};
-use crate::domain::ids::{CallbackId, EventId, RefundId};
+use crate::domain::ids::{AttemptId, CallbackId, EventId, RefundId};
 use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::refund::Attention;
+use crate::domain::request::{Class, Mode, State};
 use crate::domain::time::Timestamp;
 
 /// A prefix and a UUID.
@@ -34,6 +36,7 @@ macro_rules! id {
 id!(RefundId);
 id!(CallbackId);
 id!(EventId);
+id!(AttemptId);
 
 /// One word of a closed set.
 macro_rules! words {
@@ -58,6 +61,9 @@ macro_rules! words {
 
 words!(Status as "RefundStatus", "The status of a refund.");
 words!(Reason as "AttentionReason", "A question that only a person can answer.");
+words!(State as "RequestState", "How far a request has come.");
+words!(Mode as "RequestMode", "Who sends the refund to the provider: we, or another system.");
+words!(Class as "ReplyClass", "What a reply means, whichever provider gave it.");
 words!(OrderState as "OrderState", "State of a pre-order (`T_SP_YD`).");
 words!(ApplicationState as "ApplicationState", "State of a refund application (`T_SP_YD_SXF`).");
 
@@ -119,7 +125,15 @@ impl PartialSchema for Attention {
             .required("since")
             .property(
                 "callback_id",
-                of(CallbackId::name(), "The callback that raised it."),
+                AnyOfBuilder::new()
+                    .item(of(CallbackId::name(), "The callback that raised it."))
+                    .item(
+                        ObjectBuilder::new()
+                            .schema_type(Type::Null)
+                            .description(Some(
+                                "Our request raised it, by silence or by an unproven reply.",
+                            )),
+                    ),
             )
             .required("callback_id")
             .property("members", members)

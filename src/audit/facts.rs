@@ -7,7 +7,8 @@ use crate::domain::close_out::{CloseOut, Progress};
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
-use crate::store::{CallbackClaim, HandledApplication, Snapshot, StoreError};
+use crate::domain::request::Request;
+use crate::store::{CallbackClaim, HandledApplication, RefundRow, Snapshot, StoreError};
 
 /// A stored callback, as far as it can be read.
 pub struct Said {
@@ -46,6 +47,7 @@ impl From<CallbackClaim> for Said {
 pub struct RefundFacts {
     pub refund: Refund,
     pub close_out: Option<CloseOut>,
+    pub request: Option<Request>,
     /// All callbacks under its number; empty where it has none.
     pub said: Vec<Said>,
     /// Its events in the feed.
@@ -58,8 +60,13 @@ impl RefundFacts {
     pub fn gather(
         snapshot: &mut Snapshot<'_>,
         feed: &mut Feed,
-        (refund, close_out): (Refund, Option<CloseOut>),
+        row: RefundRow,
     ) -> Result<Self, StoreError> {
+        let RefundRow {
+            refund,
+            close_out,
+            request,
+        } = row;
         let number = refund.refund_no.as_ref().map(RefundNo::as_str);
         let said = match number {
             Some(number) => snapshot.claims_under_number(&refund.account, number)?,
@@ -74,6 +81,7 @@ impl RefundFacts {
             said: said.into_iter().map(Said::from).collect(),
             refund,
             close_out,
+            request,
             order_no,
         })
     }

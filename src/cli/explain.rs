@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::explain::Findings;
 use crate::outbound::client::{Client, http_url};
-use crate::store::{Inspection, Snapshot, StoreError};
+use crate::store::{Inspection, RefundRow, Snapshot, StoreError};
 
 /// Most callbacks that are listed at once. They are listed with their bodies, of up to 64 KiB each.
 const PAGE: u32 = 50;
@@ -136,7 +136,7 @@ fn beside(config: &Config, subject: &Subject) -> anyhow::Result<Vec<Value>> {
 /// Every callback of a refund; none where there is no such refund.
 fn callbacks_of(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Vec<CallbackId>, StoreError> {
     let mut ids = Vec::new();
-    let Some((refund, _)) = snapshot.refund(id)? else {
+    let Some(RefundRow { refund, .. }) = snapshot.refund(id)? else {
         return Ok(ids);
     };
     loop {

@@ -6,6 +6,8 @@ use super::claim::Status;
 pub enum EventKind {
     /// The refund was created with, or moved to, this status.
     Refund(Status),
+    /// An intent was committed; nothing is sent yet.
+    RefundRequested,
     /// A callback contradicts the refund.
     RefundConflict,
     /// A question for a person was raised.
@@ -20,6 +22,7 @@ impl EventKind {
     /// In the order of the contract.
     pub fn all() -> impl Iterator<Item = Self> {
         Status::ALL.into_iter().map(Self::Refund).chain([
+            Self::RefundRequested,
             Self::RefundConflict,
             Self::RefundAttention,
             Self::OrderClosed,
@@ -31,6 +34,7 @@ impl EventKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Refund(status) => status.event_type(),
+            Self::RefundRequested => "refund.requested",
             Self::RefundConflict => "refund.conflict",
             Self::RefundAttention => "refund.attention",
             Self::OrderClosed => "order.closed",

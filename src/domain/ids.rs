@@ -81,6 +81,11 @@ prefixed_id!(
     "cb_"
 );
 prefixed_id!(
+    /// One send or ask of ours.
+    AttemptId,
+    "at_"
+);
+prefixed_id!(
     /// One entry of the feed.
     EventId,
     "evt_"

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use crate::api::explain::{CallbackView, ClaimView, ExplainedCallback, Explanation};
 use crate::api::refund::{RefundView, RelayAnswer};
 use crate::domain::claim::{Claim, Outcome, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
@@ -15,7 +14,7 @@ use crate::domain::refund::rule::Rule;
 use crate::domain::time::Timestamp;
 use crate::providers::epay::caller;
 use crate::providers::{Form, Registry};
-use crate::store::{CallbackClaim, CallbackRow, Snapshot, StoreError, read_claim};
+use crate::store::{CallbackClaim, CallbackRow, RefundRow, Snapshot, StoreError, read_claim};
 
 /// Max callbacks of one refund that are replayed; a provider sends six.
 const HISTORY_MAX: u32 = 1_000;
@@ -45,7 +44,7 @@ pub fn callback_view(row: CallbackRow) -> CallbackView {
 pub struct Findings {
     row: CallbackRow,
     claim: Option<Claim>,
-    refund: Option<(Refund, Option<CloseOut>)>,
+    refund: Option<RefundRow>,
     history: Vec<(CallbackId, Claim, Timestamp)>,
 }
 
@@ -67,7 +66,7 @@ impl Findings {
             None => None,
         };
         let history = match &refund {
-            Some((refund, _)) => snapshot.applied_claims(refund.id, HISTORY_MAX)?,
+            Some(row) => snapshot.applied_claims(row.refund.id, HISTORY_MAX)?,
             None => Vec::new(),
         };
         let history = history.iter().filter_map(|said: &CallbackClaim| {
@@ -91,10 +90,9 @@ impl Findings {
             account: &account.name,
             claim: self.claim.as_ref().map(ClaimView::from),
             explanation: self.explanation(registry),
-            refund: self
-                .refund
-                .as_ref()
-                .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref())),
+            refund: self.refund.as_ref().map(|row| {
+                RefundView::new(&row.refund, row.close_out.as_ref(), row.request.as_ref())
+            }),
         }
     }
 
@@ -139,8 +137,8 @@ impl Findings {
     /// This callback's step of the history; `None` where it is pending, or where the replay does not give the
     /// stored verdict.
     fn step(&self) -> Option<Step> {
-        let (refund, _) = self.refund.as_ref()?;
-        let step = replay(refund, &self.history, self.row.id)?;
+        let row = self.refund.as_ref()?;
+        let step = replay(row, &self.history, self.row.id)?;
         (self.row.verdict.as_deref() == Some(step.rule.verdict().as_str())).then_some(step)
     }
 
@@ -151,8 +149,8 @@ impl Findings {
         if self.row.account.provider == caller::PROVIDER {
             return None;
         }
-        let (refund, _) = self.refund.as_ref()?;
-        relay_acknowledgement(refund.id, step?.after)
+        let row = self.refund.as_ref()?;
+        relay_acknowledgement(row.refund.id, step?.after)
     }
 }
 
@@ -166,11 +164,13 @@ fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> 
 
 /// Replays the history up to this callback.
 fn replay(
-    refund: &Refund,
+    row: &RefundRow,
     history: &[(CallbackId, Claim, Timestamp)],
     id: CallbackId,
 ) -> Option<Step> {
-    let mut known: Option<Refund> = None;
+    let refund = &row.refund;
+    // The intent made the refund before any callback.
+    let mut known = row.request.as_ref().map(Refund::requested);
     for (said, claim, received_at) in history {
         let before = known.as_ref().map(|refund| refund.status);
         let (rule, after) = if let Some(refund) = &mut known {

@@ -9,11 +9,13 @@ use super::Intake;
 use super::accept::AcceptedCallback;
 use super::outcome::Applying;
 use crate::crypto::sha256;
-use crate::domain::claim::{Account, Claim, Reason, Status};
+use crate::domain::claim::{Account, Claim, Outcome, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
+use crate::domain::request::machine::Event;
+use crate::domain::request::{Request, State};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{Lane, Locked, LogLimit, PendingCallback, Receipt, StoreError, Tx, read_claim};
@@ -354,8 +356,12 @@ fn further<'a, 'd>(
         Some(_) => tx.snapshot().close_out(locked.refund().id)?,
         None => None,
     };
+    let mut request = match locked.has_request() {
+        true => tx.lock_request(locked.refund().id)?,
+        false => None,
+    };
     let mut changed = locked.refund().clone();
-    let verdict = changed.apply(claim, due.id, clock.now());
+    let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), claim, due.id, clock.now());
     // The same contradiction in other bytes is a duplicate.
     let refund_id = locked.refund().id;
     let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
@@ -366,15 +372,51 @@ fn further<'a, 'd>(
         Verdict::Applied => Some(EventKind::Refund(changed.status)),
         Verdict::Conflict if is_new_question(tx)? => Some(EventKind::RefundConflict),
         Verdict::Questioned(_) if is_new_question(tx)? => Some(EventKind::RefundAttention),
+        // The provider has taken our request.
+        Verdict::Repeat if moved => Some(EventKind::Refund(changed.status)),
         Verdict::Conflict | Verdict::Questioned(_) | Verdict::Repeat | Verdict::Stale => None,
     };
-    let mut applying = Applying::new(tx, clock, locked, close_out);
+    let mut applying = Applying::new(tx, clock, locked, close_out).with_request(request);
     if told.is_some() {
-        if verdict != Verdict::Applied {
+        if matches!(verdict, Verdict::Conflict | Verdict::Questioned(_)) {
             // The event above reports it, even where the list of open questions is full.
             applying = applying.having_told(&changed.attention);
         }
         applying.change(changed);
     }
     Ok((applying, verdict, told.into_iter().collect()))
+}
+
+/// Applies a claim to the refund by its table, and to our request, if there is one, by that of requests. Returns
+/// whether the request moved.
+fn apply_claim(
+    refund: &mut Refund,
+    request: Option<&mut Request>,
+    claim: &Claim,
+    callback_id: CallbackId,
+    now: Timestamp,
+) -> (Verdict, bool) {
+    let Some(request) = request else {
+        return (refund.apply(claim, callback_id, now), false);
+    };
+    let succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
+    // A refusal is no outcome: the provider may have taken the request after all.
+    let refused = (request.machine.state == State::Refused && succeeded)
+        .then(|| (refund.status, refund.failure.clone()));
+    if refused.is_some() {
+        refund.reopen_after_refusal();
+    }
+    let verdict = refund.apply(claim, callback_id, now);
+    if let (Some((status, failure)), true) = (refused, verdict != Verdict::Applied) {
+        (refund.status, refund.failure) = (status, failure);
+    }
+    let status = match (verdict, claim.outcome) {
+        (Verdict::Applied | Verdict::Repeat, Outcome::Reported(status)) => status,
+        _ => return (verdict, false),
+    };
+    let moved = request.apply(refund, Event::Claimed(status), Some(callback_id), now);
+    if moved.is_some() && status == Status::Pending {
+        refund.note_acceptance(claim, now);
+    }
+    (verdict, moved.is_some())
 }

@@ -51,6 +51,7 @@ use tokio::sync::Notify;
 
 pub use accept::{AcceptedCallback, VerifiedCallback};
 pub use apply::Applied;
+pub use outcome::Applying;
 pub use register::{Registered, Registration, RegistrationError};
 
 use crate::domain::claim::{Account, RefundNo};

@@ -6,20 +6,23 @@ use crate::api::refund::RefundView;
 use crate::domain::claim::Reason;
 use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, EventId, ExternalId};
+use crate::domain::ids::{CallbackId, EventId, ExternalId, RefundId};
 use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund, Verdict};
+use crate::domain::request::Request;
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{Locked, StoreError, Tx};
 
-/// A refund inside transaction 2.
-pub(super) struct Applying<'a, 'd> {
+/// A refund inside a transaction, with its close-out and request; its events are appended at the end.
+pub struct Applying<'a, 'd> {
     tx: &'a mut Tx<'d>,
     clock: &'a dyn Clock,
     now: Timestamp,
     locked: Locked,
     close_out: Option<CloseOut>,
+    /// Our request, where the refund has one; locked after the refund.
+    request: Option<Request>,
     /// Questions that were open at the start; only new ones get an event.
     asked_before: Vec<Attention>,
     /// Whether the refund has to be saved.
@@ -33,7 +36,7 @@ enum OrderEvent {
 }
 
 impl<'a, 'd> Applying<'a, 'd> {
-    pub(super) fn new(
+    pub fn new(
         tx: &'a mut Tx<'d>,
         clock: &'a dyn Clock,
         locked: Locked,
@@ -46,9 +49,50 @@ impl<'a, 'd> Applying<'a, 'd> {
             asked_before: locked.refund().attention.clone(),
             locked,
             close_out,
+            request: None,
             dirty: false,
             order_events: Vec::new(),
         }
+    }
+
+    /// Locks a refund and its request; `None` where the refund has none.
+    pub fn of_request(
+        tx: &'a mut Tx<'d>,
+        clock: &'a dyn Clock,
+        id: RefundId,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(locked) = tx.lock_refund_by_id(id)? else {
+            return Ok(None);
+        };
+        let Some(request) = tx.lock_request(id)? else {
+            return Ok(None);
+        };
+        let applying = Self::new(tx, clock, locked, None);
+        Ok(Some(applying.with_request(Some(request))))
+    }
+
+    pub(super) fn with_request(mut self, request: Option<Request>) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// The refund and its request, to be changed; both are saved at the end.
+    pub fn request_mut(&mut self) -> Option<(&mut Refund, &mut Request)> {
+        self.dirty = true;
+        Some((self.locked.refund_mut(), self.request.as_mut()?))
+    }
+
+    pub fn request(&self) -> Option<&Request> {
+        self.request.as_ref()
+    }
+
+    pub fn refund(&self) -> &Refund {
+        self.locked.refund()
+    }
+
+    /// The transaction, for what belongs to the same commit.
+    pub fn tx(&mut self) -> &mut Tx<'d> {
+        self.tx
     }
 
     /// Marks these questions as reported: by an earlier event, or by the caller.
@@ -151,9 +195,20 @@ impl<'a, 'd> Applying<'a, 'd> {
     }
 
     /// Saves the refund and appends its events: status, order, open questions.
-    pub(super) fn finish(mut self, told: Vec<EventKind>) -> Result<Applied, StoreError> {
+    pub fn finish(mut self, told: Vec<EventKind>) -> Result<Applied, StoreError> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
+            if let Some(request) = &self.request {
+                self.tx.save_request(request)?;
+                // Another request of the payment may be next.
+                if let (true, Some(payment)) = (
+                    !request.machine.state.is_under_way(),
+                    request.intent.payment(),
+                ) {
+                    self.tx
+                        .wake_payment(&request.account, payment.as_str(), self.now)?;
+                }
+            }
         }
         crash_point!("apply-refund-saved");
         for kind in told {
@@ -195,7 +250,7 @@ impl<'a, 'd> Applying<'a, 'd> {
     fn tell_of_refund(&mut self, kind: EventKind) -> Result<(), StoreError> {
         let id = EventId::new(self.clock.new_uuid());
         let refund = self.locked.refund();
-        let view = RefundView::new(refund, self.close_out.as_ref());
+        let view = RefundView::new(refund, self.close_out.as_ref(), self.request.as_ref());
         self.tx.append_event(id, kind, refund.id, &view, self.now)
     }
 

@@ -36,9 +36,10 @@ pub use inspect::{Inspection, copy_file, log_of};
 pub(crate) use log_limit::LogLimit;
 pub use postgres::Replication;
 pub use tables::{
-    AuditedCallback, AuditedRefund, CallbackClaim, CallbackRow, ConsumerRow, Counts,
-    DisabledReason, EndpointRow, EventRow, HandledApplication, Locked, NewCallback, Page,
-    ParkedPush, PendingCallback, Receipt, RefundFilter, RefundPage, Snapshot, Tx, read_claim,
+    AccountState, AttemptEnd, AttemptRow, AuditedCallback, AuditedRefund, CallbackClaim,
+    CallbackRow, ConsumerRow, Counts, DisabledReason, EndpointRow, EventRow, HandledApplication,
+    KnownKey, Locked, NewAttempt, NewCallback, Page, ParkedPush, PendingCallback, Receipt,
+    RefundFilter, RefundPage, RefundRow, Snapshot, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

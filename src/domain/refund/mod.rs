@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
 use super::ids::{CallbackId, ExternalId, RefundId};
 use super::money::Money;
+use super::request::Request;
 use super::time::Timestamp;
 use rule::Rule;
 
@@ -119,6 +120,52 @@ impl Refund {
         };
         refund.raise_doubt(claim, callback_id, received_at);
         (refund, verdict)
+    }
+
+    /// The record that an intent creates, before anything is sent.
+    pub fn requested(request: &Request) -> Self {
+        Self {
+            id: request.refund_id,
+            account: request.account.clone(),
+            refund_no: Some(request.refund_no.clone()),
+            provider_refund_no: None,
+            order_no: request.intent.order_no.clone(),
+            status: Status::Pending,
+            provider_status: None,
+            money: Some(request.intent.money),
+            failure: None,
+            finished_at: None,
+            received_at: request.requested_at,
+            updated_at: request.requested_at,
+            attention: Vec::new(),
+        }
+    }
+
+    /// The provider did not take the request: shown as failed, with its reason. A later proven success still
+    /// takes effect ([`Self::reopen_after_refusal`]).
+    pub fn refuse(&mut self, failure: Failure, now: Timestamp) {
+        self.status = Status::Failed;
+        self.failure = Some(failure);
+        self.finished_at = None;
+        self.updated_at = now;
+    }
+
+    /// The provider took the request: what its pending claim says is noted.
+    pub fn note_acceptance(&mut self, claim: &Claim, now: Timestamp) {
+        self.fill_in(claim);
+        self.updated_at = now;
+    }
+
+    /// Withdrawn before it was sent.
+    pub fn cancel(&mut self, now: Timestamp) {
+        self.status = Status::Canceled;
+        self.updated_at = now;
+    }
+
+    /// The refused request may have been taken after all, or is sent again: open for what is claimed next.
+    pub fn reopen_after_refusal(&mut self) {
+        self.status = Status::Pending;
+        self.failure = None;
     }
 
     /// Applies a further claim by the table.

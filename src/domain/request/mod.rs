@@ -6,15 +6,17 @@
 
 pub mod intent;
 pub mod machine;
+mod moves;
 pub mod timetable;
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::Account;
+use super::claim::{Account, RefundNo};
 use super::ids::RefundId;
 use super::time::Timestamp;
 use intent::Intent;
 use machine::Machine;
+pub use moves::Moved;
 
 /// Who sends the refund to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -204,6 +206,8 @@ pub struct Progress {
     pub put_off_since: Option<Timestamp>,
     /// Whether `outcome_overdue` was raised.
     pub is_overdue: bool,
+    /// Whether the next ask does not wait for the timetable.
+    pub is_urgent: bool,
 }
 
 /// A request as it is stored.
@@ -212,7 +216,7 @@ pub struct Request {
     pub refund_id: RefundId,
     pub account: Account,
     /// The merchant's refund number, for life.
-    pub refund_no: String,
+    pub refund_no: RefundNo,
     pub mode: Mode,
     pub intent: Intent,
     /// The reader that asked for it.

@@ -12,15 +12,13 @@ use crate::api::AttentionFilter;
 use crate::api::explain::CallbackPage;
 use crate::api::refund::{RefundPage, RefundView};
 use crate::domain::claim::{Reason, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
-use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
 use crate::explain;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
 use crate::http::server::connections::Slot;
-use crate::store::{RefundFilter, Snapshot};
+use crate::store::{RefundFilter, RefundRow, Snapshot};
 
 /// Default page size.
 const LIMIT_DEFAULT: u32 = 50;
@@ -84,11 +82,7 @@ pub async fn list(
             .await
             .ok_or(ApiError::HungUp)??
     };
-    let data: Vec<_> = page
-        .rows
-        .iter()
-        .map(|(refund, close_out)| RefundView::new(refund, close_out.as_ref()))
-        .collect();
+    let data: Vec<_> = page.rows.iter().map(refund_view).collect();
     let page = RefundPage {
         data,
         next_cursor: page.next.map(|next| next.to_string()),
@@ -158,41 +152,45 @@ pub async fn one(
     let deadline = wait.map(|wait| Instant::now() + wait);
     loop {
         let seen = app.feed.last();
-        let (refund, close_out) = find_applied(&app, id).await?;
+        let row = find_applied(&app, id).await?;
         let changed = match deadline {
-            Some(deadline) if !refund.status.is_final() => {
+            Some(deadline) if !row.refund.status.is_final() => {
                 let wait = app.feed.wait_for_refund(id, seen, deadline);
                 Slot::while_there(&request, wait).await.transpose()? == Some(true)
             }
             _ => false,
         };
         if !changed {
-            let view = RefundView::new(&refund, close_out.as_ref());
-            return etag::with_etag(&request, &view);
+            return etag::with_etag(&request, &refund_view(&row));
         }
     }
 }
 
-fn parse_id(text: &str) -> Result<RefundId, ApiError> {
+/// The refund as readers get it.
+pub(super) fn refund_view(row: &RefundRow) -> RefundView<'_> {
+    RefundView::new(&row.refund, row.close_out.as_ref(), row.request.as_ref())
+}
+
+pub(super) fn parse_id(text: &str) -> Result<RefundId, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound("refund"))
 }
 
 /// Read your writes: the refund with all callbacks applied that were acknowledged before. Whether one of them is
 /// still pending can be asked only once the refund number is known. So a busy service reads twice, which is
 /// faster than waiting for a commit.
-async fn find_applied(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+async fn find_applied(app: &App, id: RefundId) -> Result<RefundRow, ApiError> {
     let is_caught_up = app.intake.is_caught_up();
     let found = find(app, id).await?;
     if is_caught_up {
         return Ok(found);
     }
-    let (refund, _) = found;
+    let RefundRow { refund, .. } = found;
     let refund_no = refund.refund_no.as_ref();
     app.intake.caught_up_with(&refund.account, refund_no).await;
     find(app, id).await
 }
 
-async fn find(app: &App, id: RefundId) -> Result<(Refund, Option<CloseOut>), ApiError> {
+pub(super) async fn find(app: &App, id: RefundId) -> Result<RefundRow, ApiError> {
     app.store
         .read(move |snapshot| snapshot.refund(id))
         .await?
@@ -230,7 +228,9 @@ pub async fn callbacks(
     let id = parse_id(&id)?;
     app.intake.caught_up().await;
     let find = move |snapshot: &mut Snapshot<'_>| match snapshot.refund(id)? {
-        Some((refund, _)) => snapshot.callback_page(refund.id, after, limit).map(Some),
+        Some(row) => snapshot
+            .callback_page(row.refund.id, after, limit)
+            .map(Some),
         None => Ok(None),
     };
     let found = app.store.read_list(&reader.name, find);

@@ -6,12 +6,12 @@ use super::callbacks::{
     AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, uuid,
 };
 use super::close_outs::{close_out_columns, order_state, read_close_out};
-use super::refunds::{read_both, refund_columns};
+use super::refunds::{RefundRow, read_row, refund_columns};
+use super::requests::request_columns;
 use crate::domain::claim::Account;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::order::OrderState;
-use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
@@ -22,8 +22,8 @@ const FIRST: &[u8] = &[];
 /// A callback, and account and number of the refund that it points to, if that is there.
 pub type AuditedCallback = (CallbackRow, Option<(Account, Option<String>)>);
 
-/// A refund with its close-out, or why its row cannot be read.
-pub type AuditedRefund = (RefundId, Result<(Refund, Option<CloseOut>), StoreError>);
+/// A refund with what belongs to it, or why its row cannot be read.
+pub type AuditedRefund = (RefundId, Result<RefundRow, StoreError>);
 
 /// An application that is handled.
 #[derive(Clone, Debug)]
@@ -85,13 +85,16 @@ impl Snapshot<'_> {
             refund_columns!(),
             ", ",
             close_out_columns!(),
+            ", ",
+            request_columns!(),
             " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id
+            LEFT JOIN requests ON requests.refund_id = refunds.id
             WHERE refunds.id > $1 ORDER BY refunds.id LIMIT $2"
         );
         let after = after.as_ref().map_or(FIRST, |id| id.as_bytes());
         let params = [after.into(), i64::from(limit).into()];
         self.all(SQL, &params, |row| {
-            Ok((RefundId::new(uuid(row.blob(0)?)?), read_both(row)))
+            Ok((RefundId::new(uuid(row.blob(0)?)?), read_row(row)))
         })
     }
 

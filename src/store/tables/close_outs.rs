@@ -17,6 +17,11 @@ columns!(close_out_columns, CloseOutColumns: close_outs {
 });
 pub(super) use close_out_columns;
 
+/// The column after those of a close-out that begin here.
+pub(super) const fn after(start: usize) -> usize {
+    CloseOutColumns::up_to(start).1
+}
+
 impl Tx<'_> {
     /// Stores the close-out of a new refund.
     pub fn insert_close_out(

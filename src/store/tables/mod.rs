@@ -16,6 +16,7 @@ mod pending;
 mod questions;
 mod refund_list;
 mod refunds;
+mod requests;
 
 use uuid::Uuid;
 
@@ -32,7 +33,8 @@ pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
 pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};
-pub use refunds::Locked;
+pub use refunds::{Locked, RefundRow};
+pub use requests::{AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt};
 
 /// Some rows of a list, and whether there are more behind them.
 #[derive(Debug)]

@@ -2,12 +2,11 @@
 
 use super::callbacks::uuid;
 use super::close_outs::close_out_columns;
-use super::refunds::{read_both, refund_columns};
+use super::refunds::{RefundRow, read_row, refund_columns};
+use super::requests::request_columns;
 use super::{Snapshot, rows_to_ask};
 use crate::domain::claim::{Reason, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::RefundId;
-use crate::domain::refund::Refund;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Value;
@@ -32,7 +31,10 @@ const REFUNDS_HEAD: &str = concat!(
     refund_columns!(),
     ", ",
     close_out_columns!(),
-    " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE 1 = 1"
+    ", ",
+    request_columns!(),
+    " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id
+    LEFT JOIN requests ON requests.refund_id = refunds.id WHERE 1 = 1"
 );
 const REFUNDS_TAIL: &str = " ORDER BY refunds.id DESC LIMIT ";
 const UPDATED_HEAD: &str =
@@ -87,9 +89,9 @@ impl RefundFilter {
 /// A page of a list, and where the next begins.
 #[derive(Debug)]
 pub struct RefundPage {
-    /// Newest first, each with its close-out if it has one. There may be fewer than were asked for, or
+    /// Newest first, each with what belongs to it. There may be fewer than were asked for, or
     /// none, although the list goes on.
-    pub rows: Vec<(Refund, Option<CloseOut>)>,
+    pub rows: Vec<RefundRow>,
     /// The list goes on with those older than this one.
     pub next: Option<RefundId>,
 }
@@ -166,7 +168,7 @@ impl Snapshot<'_> {
         filter: &RefundFilter,
         rows: i64,
         examined: i64,
-    ) -> Result<Vec<(Refund, Option<CloseOut>)>, StoreError> {
+    ) -> Result<Vec<RefundRow>, StoreError> {
         let asked = filter
             .attention_reason
             .map(|reason| format!("%\"reason\":\"{}\"%", reason.as_str()));
@@ -188,7 +190,7 @@ impl Snapshot<'_> {
         query.questions(filter.attention, asked.as_deref());
         query.text.push_str(REFUNDS_TAIL);
         query.param(rows.into());
-        self.all(&query.text, &query.params, read_both)
+        self.all(&query.text, &query.params, read_row)
     }
 
     /// The oldest of the newest `examined` that this way finds; `None` where there are not so many.
@@ -291,14 +293,10 @@ impl Snapshot<'_> {
 
 impl RefundPage {
     /// Of the rows for [`rows_to_ask`]; `examined` is where looking ended, if not at the end.
-    fn of(
-        mut rows: Vec<(Refund, Option<CloseOut>)>,
-        limit: u32,
-        examined: Option<RefundId>,
-    ) -> Self {
+    fn of(mut rows: Vec<RefundRow>, limit: u32, examined: Option<RefundId>) -> Self {
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
-        let last = rows.last().map(|(refund, _)| refund.id);
+        let last = rows.last().map(|row| row.refund.id);
         let next = if has_more { last } else { examined };
         Self { rows, next }
     }

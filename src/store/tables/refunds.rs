@@ -2,12 +2,14 @@
 
 use super::callbacks::uuid;
 use super::close_outs::{close_out_columns, read_close_out};
+use super::requests::{read_request, request_columns};
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::{Amount, Money};
 use crate::domain::refund::Refund;
+use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::{Row, Value};
@@ -22,16 +24,35 @@ const COLUMN: RefundColumns = RefundColumns::from(0);
 /// Column of an answer that follows those of a refund.
 const AFTER_REFUND: usize = RefundColumns::up_to(0).1;
 
+/// Column of an answer that follows those of a refund and its close-out.
+const AFTER_CLOSE_OUT: usize = super::close_outs::after(AFTER_REFUND);
+
+/// A refund with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct RefundRow {
+    pub refund: Refund,
+    /// Of `EPay`.
+    pub close_out: Option<CloseOut>,
+    /// Where we submit it, or watch it.
+    pub request: Option<Request>,
+}
+
 /// A refund read under its lock; only such a one can be saved, and only the store can make it.
 #[derive(Debug)]
 pub struct Locked {
     refund: Refund,
+    has_request: bool,
 }
 
 impl Locked {
     /// The refund.
     pub fn refund(&self) -> &Refund {
         &self.refund
+    }
+
+    /// Whether it has a request, which may move with it.
+    pub fn has_request(&self) -> bool {
+        self.has_request
     }
 
     /// The refund, to be changed and then saved.
@@ -52,15 +73,15 @@ impl Tx<'_> {
             UPDATE refunds SET updated_at = updated_at
             WHERE refunds.provider = $1 AND refunds.account = $2 AND refunds.refund_no = $3
             RETURNING ",
-            refund_columns!()
+            refund_columns!(),
+            ", (SELECT requests.fence FROM requests WHERE requests.refund_id = refunds.id)"
         );
         let params = [
             account.provider.as_str().into(),
             account.name.as_str().into(),
             refund_no.as_str().into(),
         ];
-        let refund = self.snapshot().first(SQL, &params, read_refund)?;
-        Ok(refund.map(|refund| Locked { refund }))
+        self.snapshot().first(SQL, &params, read_locked)
     }
 
     /// The same by id.
@@ -69,11 +90,11 @@ impl Tx<'_> {
             "-- lock_refund_by_id
             UPDATE refunds SET updated_at = updated_at WHERE refunds.id = $1
             RETURNING ",
-            refund_columns!()
+            refund_columns!(),
+            ", (SELECT requests.fence FROM requests WHERE requests.refund_id = refunds.id)"
         );
         let params = [id.as_bytes().into()];
-        let refund = self.snapshot().first(SQL, &params, read_refund)?;
-        Ok(refund.map(|refund| Locked { refund }))
+        self.snapshot().first(SQL, &params, read_locked)
     }
 
     /// Stores a new refund; `None` where there is one with this number.
@@ -95,7 +116,10 @@ impl Tx<'_> {
             params.extend(mutable.values(&refund));
             self.execute(SQL, &params)?
         };
-        Ok((inserted == 1).then_some(Locked { refund }))
+        Ok((inserted == 1).then_some(Locked {
+            refund,
+            has_request: false,
+        }))
     }
 
     /// Saves a changed refund.
@@ -156,20 +180,21 @@ impl Mutable {
 }
 
 impl Snapshot<'_> {
-    /// One refund with its close-out.
-    pub fn refund(
-        &mut self,
-        id: RefundId,
-    ) -> Result<Option<(Refund, Option<CloseOut>)>, StoreError> {
+    /// One refund with what belongs to it.
+    pub fn refund(&mut self, id: RefundId) -> Result<Option<RefundRow>, StoreError> {
         const SQL: &str = concat!(
             "-- refund
             SELECT ",
             refund_columns!(),
             ", ",
             close_out_columns!(),
-            " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id WHERE refunds.id = $1"
+            ", ",
+            request_columns!(),
+            " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id
+            LEFT JOIN requests ON requests.refund_id = refunds.id
+            WHERE refunds.id = $1"
         );
-        self.first(SQL, &[id.as_bytes().into()], read_both)
+        self.first(SQL, &[id.as_bytes().into()], read_row)
     }
 
     /// How many refunds have an open question of each reason, among the first `COUNTED_MAX` with any.
@@ -194,12 +219,27 @@ impl Snapshot<'_> {
     }
 }
 
-pub(super) fn read_both(row: &dyn Row) -> Result<(Refund, Option<CloseOut>), StoreError> {
+fn read_locked(row: &dyn Row) -> Result<Locked, StoreError> {
+    Ok(Locked {
+        refund: read_refund(row)?,
+        has_request: row.opt_integer(AFTER_REFUND)?.is_some(),
+    })
+}
+
+pub(super) fn read_row(row: &dyn Row) -> Result<RefundRow, StoreError> {
     let close_out = match row.opt_blob(AFTER_REFUND)? {
         Some(_) => Some(read_close_out(row, AFTER_REFUND)?),
         None => None,
     };
-    Ok((read_refund(row)?, close_out))
+    let request = match row.opt_blob(AFTER_CLOSE_OUT)? {
+        Some(_) => Some(read_request(row, AFTER_CLOSE_OUT)?),
+        None => None,
+    };
+    Ok(RefundRow {
+        refund: read_refund(row)?,
+        close_out,
+        request,
+    })
 }
 
 fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {

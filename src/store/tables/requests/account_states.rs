@@ -1,0 +1,109 @@
+//! Accounts that send: whether one is stopped, and the last number given to its calls.
+
+use super::super::{Snapshot, Tx};
+use crate::domain::claim::Account;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::driver::Row;
+
+/// A stop of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    pub account: Account,
+    pub stopped_at: Timestamp,
+    pub reason: String,
+    /// The reader that stopped it; `None`: the service itself.
+    pub by: Option<String>,
+}
+
+columns!(stop_columns, StopColumns: account_states { provider, account, stopped_at, stop_reason, stopped_by });
+
+impl Tx<'_> {
+    /// Stops an account; `false` where it is stopped already.
+    pub fn stop_account(
+        &mut self,
+        account: &Account,
+        reason: &str,
+        by: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "-- stop_account
+            INSERT INTO account_states (provider, account, stopped_at, stop_reason, stopped_by)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (provider, account) DO UPDATE SET stopped_at = excluded.stopped_at,
+              stop_reason = excluded.stop_reason, stopped_by = excluded.stopped_by
+            WHERE account_states.stopped_at IS NULL";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+            now.as_millis().into(),
+            reason.into(),
+            by.into(),
+        ];
+        Ok(self.execute(SQL, &params)? == 1)
+    }
+
+    /// Lets an account send again; `false` where it is not stopped.
+    pub fn resume_account(&mut self, account: &Account) -> Result<bool, StoreError> {
+        const SQL: &str = "-- resume_account
+            UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL
+            WHERE provider = $1 AND account = $2 AND stopped_at IS NOT NULL";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+        ];
+        Ok(self.execute(SQL, &params)? == 1)
+    }
+
+    /// The next number for a call of an account; no two calls get the same.
+    pub fn next_serial(&mut self, account: &Account) -> Result<i64, StoreError> {
+        const SQL: &str = "-- next_serial
+            INSERT INTO account_states (provider, account, last_serial) VALUES ($1, $2, 1)
+            ON CONFLICT (provider, account) DO UPDATE SET last_serial = account_states.last_serial + 1
+            RETURNING last_serial";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+        ];
+        let serial = self.snapshot().first(SQL, &params, |row| row.integer(0))?;
+        serial.ok_or(StoreError::Superseded)
+    }
+}
+
+impl Snapshot<'_> {
+    /// Every account that is stopped.
+    pub fn stopped_accounts(&mut self) -> Result<Vec<AccountState>, StoreError> {
+        const SQL: &str = concat!(
+            "-- stopped_accounts
+            SELECT ",
+            stop_columns!(),
+            " FROM account_states WHERE stopped_at IS NOT NULL ORDER BY provider, account"
+        );
+        self.all(SQL, &[], read_stop)
+    }
+
+    /// Whether an account is stopped.
+    pub fn is_stopped(&mut self, account: &Account) -> Result<bool, StoreError> {
+        const SQL: &str = "-- is_stopped
+            SELECT stopped_at FROM account_states WHERE provider = $1 AND account = $2";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+        ];
+        let stopped_at = self.first(SQL, &params, |row| row.opt_integer(0))?;
+        Ok(stopped_at.flatten().is_some())
+    }
+}
+
+fn read_stop(row: &dyn Row) -> Result<AccountState, StoreError> {
+    const COLUMN: StopColumns = StopColumns::from(0);
+    Ok(AccountState {
+        account: Account {
+            provider: row.text(COLUMN.provider)?.to_owned(),
+            name: row.text(COLUMN.account)?.to_owned(),
+        },
+        stopped_at: Timestamp::from_millis(row.integer(COLUMN.stopped_at)?),
+        reason: row.text(COLUMN.stop_reason)?.to_owned(),
+        by: row.opt_text(COLUMN.stopped_by)?.map(str::to_owned),
+    })
+}
