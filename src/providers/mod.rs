@@ -20,6 +20,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod text;
 mod verified;
+mod yuan;
 
 #[cfg(test)]
 pub mod stub;

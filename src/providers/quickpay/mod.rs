@@ -1,11 +1,17 @@
 //! `QuickPay` (Lianke): no callback and no signature of its own. The reply of `QuickPay/Refund` or
-//! `RefundQuery`, the same object in both, is relayed by the merchant's own system.
+//! `RefundQuery`, the same object in both, is relayed by the merchant's own system, or is the answer to a call of
+//! ours.
 //!
 //! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
 
+mod client;
+mod codes;
 pub(super) mod sandbox;
 mod settings;
 mod wire;
+
+#[cfg(test)]
+mod client_test;
 
 use super::json::Object;
 use super::relay::RelayedProvider;
@@ -17,7 +23,7 @@ use crate::domain::ids::ExternalId;
 pub const SYSTEM: System = System {
     name: "quickpay",
     account: Some(settings::account),
-    client: None,
+    client: Some(settings::client),
     part_digest: None,
     headers: &[],
     shapes: &[],
