@@ -1,13 +1,23 @@
 //! nManagement: the refund service in front of the CCB merchant client (transaction 5W1004). The
 //! bank never sends a message on its own and signs nothing here, so the merchant's own system
-//! relays the reply of `/api/Pay/PayRefund`.
+//! relays the reply of `/api/Pay/PayRefund`, or it is the answer to a call of ours.
 //!
 //! Sources: nManagement HTTP API V2 (`/api/Pay/PayRefund`); the bank's manual of the merchant
 //! client, transaction 5W1004.
 
+mod bank_client;
+mod bank_reply;
+mod client;
+mod codes;
+mod login;
 mod sandbox;
 mod settings;
 mod wire;
+
+#[cfg(test)]
+mod bank_test;
+#[cfg(test)]
+mod client_test;
 
 use super::json::Object;
 use super::relay::RelayedProvider;
@@ -19,7 +29,7 @@ use crate::domain::ids::ExternalId;
 pub const SYSTEM: System = System {
     name: "nmanagement",
     account: Some(settings::account),
-    client: None,
+    client: Some(settings::client),
     part_digest: None,
     headers: &[],
     shapes: &[],

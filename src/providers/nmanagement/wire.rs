@@ -2,36 +2,14 @@
 //! asked; `success` and the bank's `RETURN_CODE` decide together, and whatever leaves a doubt is an
 //! unknown outcome: to call it a failure would invite a second refund.
 
+use super::codes::{CODES, SUCCESS};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::request::Class;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
-
-/// The bank's only word for success.
-const CODE_SUCCESS: &str = "000000";
-
-/// Codes after which the bank's manual asks to look the transaction up before anything else, and
-/// `0130Z0100002` (communication error), where it does not but should.
-const UNCERTAIN: [&str; 17] = [
-    "0130Z0100001",
-    "0130Z0100002",
-    "WLPT_Err1001",
-    "WLPT_Err1002",
-    "WLPT_Err1003",
-    "WLPT_Err1005",
-    "WLPT_Err1008",
-    "WLPT_Err1010",
-    "WLPT_Err1011",
-    "WLPT_Err1012",
-    "WLPT_Err1013",
-    "WLPT_Err1014",
-    "WLPT_Err1015",
-    "WLPT_Err1016",
-    "WLPT_Err1017",
-    "WLPT_Err1018",
-    "WLPT_Err1020",
-];
+use crate::providers::yuan;
 
 /// Reads the reply about the refund that the relay names. The reply itself names none:
 /// `REQUEST_SN` is the number of one try, and a second try has another.
@@ -62,19 +40,18 @@ pub(super) fn claim(refund_no: &ExternalId, reply: &Object<'_>) -> Claim {
 /// listed is a rejection by the bank.
 fn outcome(success: &Value<'_>, code: Option<&str>) -> Outcome {
     match (success, code) {
-        (Value::Bool(true), Some(CODE_SUCCESS)) => Outcome::Reported(Status::Succeeded),
+        (Value::Bool(true), Some(SUCCESS)) => Outcome::Reported(Status::Succeeded),
         (Value::Bool(false), Some(code)) if is_refusal(code) => Outcome::Reported(Status::Failed),
         _ => Outcome::Unclear(Reason::OutcomeUnknown),
     }
 }
 
 fn is_refusal(code: &str) -> bool {
-    let is_uncertain = UNCERTAIN
-        .iter()
-        .any(|uncertain| uncertain.eq_ignore_ascii_case(code));
-    // White space or anything else that no code has could hide one of the above.
+    let class = yuan::find(CODES, code).map_or(Class::Refused, |entry| entry.class);
+    // White space or anything else that no code has could hide a listed one.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    !code.is_empty() && code.bytes().all(plain) && code != CODE_SUCCESS && !is_uncertain
+    let is_plain = !code.is_empty() && code.bytes().all(plain);
+    is_plain && !matches!(class, Class::Done | Class::Unknown)
 }
 
 /// Yuan with at most two decimals; more than nothing.

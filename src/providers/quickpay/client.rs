@@ -74,6 +74,7 @@ struct RefundInfo<'a> {
 
 /// Body of `RefundQuery`.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "as they are on the wire")]
 struct RefundQueryInfo<'a> {
     store_no: &'a str,
     order_no: &'a str,
