@@ -184,3 +184,69 @@ fn members_of_another_provider_are_refused() {
     assert_eq!(problems, ["a.merchant_no", "a.app_id"]);
     assert_eq!(account("paypal", "").1, ["a.provider"]);
 }
+
+/// The keys below `[accounts.api]` that have a problem.
+fn api_problems(provider: &str, members: &str) -> Vec<String> {
+    let mut checker = checker();
+    let members = format!("[api]\nbase_url = \"https://pay.example.com\"\n{members}");
+    let section = section(provider, &members);
+    let adapter = checker.adapter(0, "a", &section);
+    assert!(adapter.is_none(), "no relay is needed");
+    let api = checker.api(0, "a", &section);
+    let keys: Vec<_> = checker.problems.into_iter().map(|it| it.key).collect();
+    assert!(api.is_some() || !keys.is_empty(), "{members}");
+    keys
+}
+
+#[test]
+fn a_quickpay_account_sends_with_static_headers() {
+    let none = Vec::<String>::new();
+    assert_eq!(api_problems("quickpay", ""), none);
+    let mut checker = checker();
+    let plain = section("quickpay", "[api]\nbase_url = \"http://10.0.0.7\"");
+    assert!(checker.api(0, "a", &plain).is_none());
+    let keys = checker.problems.into_iter().map(|it| it.key);
+    assert_eq!(keys.collect::<Vec<_>>(), ["a.api.base_url"]);
+    let full = "store_no = \"S02\"\noperator = \"op\"\nheaders = { X-Key = \"a key\" }\n\
+                refund_query_path = \"/SuNingPay/RefundQuery\"";
+    assert_eq!(api_problems("quickpay", full), none);
+    for (members, key) in [
+        ("store_no = \"\"", "a.api.store_no"),
+        ("operator = \"12345678901234567\"", "a.api.operator"),
+        ("refund_query_path = \"a?b\"", "a.api.refund_query_path"),
+        ("headers = { Host = \"x\" }", "a.api.headers.host"),
+        ("headers = { X-Key = \"a\\nb\" }", "a.api.headers.X-Key"),
+        ("headers = { \"X Key\" = \"a\" }", "a.api.headers.X Key"),
+        ("token = \"t\"", "a.api.token"),
+    ] {
+        assert_eq!(api_problems("quickpay", members), [key], "{members}");
+    }
+}
+
+#[test]
+fn an_nmanagement_account_sends_with_a_login_or_a_token() {
+    let none = Vec::<String>::new();
+    let login = "login = { name = \"n\", password = \"p\" }\n";
+    let bank = "[api.bank_client]\nurl = \"http://127.0.0.1:12345\"\ncust_id = \"105\"\n\
+                user_id = \"WLPT01\"\npassword = \"p\"";
+    assert_eq!(api_problems("nmanagement", login), none);
+    assert_eq!(api_problems("nmanagement", "token = \"t\""), none);
+    assert_eq!(
+        api_problems("nmanagement", &(login.to_owned() + bank)),
+        none
+    );
+    let with = |member: &str, other: &str| login.to_owned() + &bank.replace(member, other);
+    for (members, key) in [
+        (String::new(), "a.api.login"),
+        (format!("{login}token = \"t\""), "a.api.login"),
+        ("token = \"a b\"".to_owned(), "a.api.token"),
+        (login.replace("\"n\"", "\"\""), "a.api.login.name"),
+        (format!("{login}store_no = \"S\""), "a.api.store_no"),
+        (with("127.0.0.1", "10.0.0.7"), "a.api.bank_client.url"),
+        (with("\"105\"", "\"1<5\""), "a.api.bank_client.cust_id"),
+        (with("WLPT01", "WLPT001"), "a.api.bank_client.user_id"),
+        (with("\"p\"", "\"退\""), "a.api.bank_client.password"),
+    ] {
+        assert_eq!(api_problems("nmanagement", &members), [key], "{members}");
+    }
+}

@@ -339,6 +339,16 @@ impl Claim {
             keep_known(self.order_no.as_ref(), &mut expected.order_no);
             keep_known(self.money.as_ref(), &mut expected.money);
         }
+        // It took codes of a fault inside the bank (CCB) for failures; they leave the outcome open today.
+        let why = self.failure.as_ref().and_then(|why| why.code.as_ref());
+        let by_code = why.is_some()
+            && why == now.provider_status.as_ref()
+            && self.outcome == Outcome::Reported(Status::Failed)
+            && now.outcome == Outcome::Unclear(Reason::OutcomeUnknown);
+        if by_code {
+            expected.outcome = self.outcome;
+            expected.failure.clone_from(&self.failure);
+        }
         self.unreadable.is_empty() && *self == expected
     }
 }

@@ -256,7 +256,8 @@ impl ApiSettings<'_> {
         client: Option<Box<dyn Client>>,
         currency: Option<Currency>,
     ) -> Option<ApiAccount> {
-        let base_url = self.base_url();
+        // Without a client its problems are noted already, that of the address among them.
+        let base_url = client.as_ref().and_then(|_| self.base_url());
         let timetable = self.timetable();
         let ca_pem = match &self.section.ca_file {
             Some(file) => Some(self.context.read("api.ca_file", file)?),

@@ -44,6 +44,7 @@ fn credential(api: &mut ApiSettings<'_>) -> Option<Credential> {
         (Some(login), None) => {
             if login.name.is_empty() {
                 api.note("login.name", "is empty");
+                return None;
             }
             let password = api.secret("login.password", &login.password)?;
             Some(Credential::Login(Login::new(login.name.clone(), password)))

@@ -153,6 +153,8 @@ mod tests {
             ("false", r#""WLPT_Err1004""#, failed),
             ("false", r#""0130Z1101021""#, failed),
             ("false", r#""0250E0200001""#, failed),
+            ("false", r#""0130Z1108001""#, failed),
+            ("false", r#""0130Z110B144""#, failed),
             ("false", r#""SOMETHING_NEW""#, failed),
         ] {
             assert_eq!(with(success, code), expected, "{success} {code}");
@@ -160,12 +162,47 @@ mod tests {
         // The manual's numbers once more, so that a slip in the list above shows.
         let numbered = [1, 2, 3, 5, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20]
             .map(|number| format!("WLPT_Err{}", 1000 + number));
-        for code in numbered
-            .iter()
-            .map(String::as_str)
-            .chain(["0130Z0100001", "0130Z0100002"])
-        {
+        let others = [
+            "0130Z0100001",
+            "0130Z0100002",
+            "0130Z1101009",
+            "0130Z1101047",
+            "0130Z1102003",
+            "0130Z1102005",
+            "0130Z1102201",
+            "0130Z1109001",
+            "0130Z110B353",
+        ];
+        for code in numbered.iter().map(String::as_str).chain(others) {
             assert_eq!(with("false", &format!(r#""{code}""#)), UNKNOWN, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_release_called_a_failure_is_the_same_reply() {
+        let now = read(&FAILED.replace("0130Z110B144", "0130Z1109001"));
+        assert_eq!(now.outcome, UNKNOWN);
+        let earlier = Claim {
+            outcome: Outcome::Reported(Status::Failed),
+            failure: failure(Some("0130Z1109001".to_owned()), Some("记录重复".to_owned())),
+            ..now.clone()
+        };
+        assert!(earlier.is_earlier_reading_of(&now));
+        for other in [
+            Claim {
+                failure: failure(Some("0130Z1109002".to_owned()), None),
+                ..earlier.clone()
+            },
+            Claim {
+                outcome: Outcome::Reported(Status::Succeeded),
+                ..earlier.clone()
+            },
+            Claim {
+                order_no: "P-1".parse().ok(),
+                ..earlier.clone()
+            },
+        ] {
+            assert!(!other.is_earlier_reading_of(&now), "{other:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The account: the secrets of its relay, and what it sends refunds by.
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Quickpay;
 use super::client::{OPERATOR_CHARS_MAX, QuickpayClient, STORE_CHARS_MAX};
@@ -41,15 +41,7 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
     );
     let operator = api.section.operator.as_ref();
     let operator = text(api, "operator", operator, OPERATOR_CHARS_MAX);
-    let headers = api.headers();
-    for (name, value) in headers.iter().flatten() {
-        let is_value = |b: u8| b.is_ascii_graphic() || b == b' ';
-        if RESERVED.contains(&name.as_str()) {
-            api.note(&format!("headers.{name}"), "is not for the config to set");
-        } else if !value.expose_secret().bytes().all(is_value) {
-            api.note(&format!("headers.{name}"), "is no value of a header");
-        }
-    }
+    let headers = headers(api);
     Some(Box::new(QuickpayClient {
         base_url: base_url?,
         refund_query_path: path?,
@@ -57,6 +49,23 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
         operator: operator?,
         headers: headers?,
     }))
+}
+
+fn headers(api: &mut ApiSettings<'_>) -> Option<Vec<(String, SecretString)>> {
+    let headers = api.headers()?;
+    let is_value = |b: u8| b.is_ascii_graphic() || b == b' ';
+    for (name, value) in &headers {
+        let member = format!("headers.{name}");
+        if RESERVED.contains(&name.as_str()) {
+            api.note(&member, "is not for the config to set");
+            return None;
+        }
+        if !value.expose_secret().bytes().all(is_value) {
+            api.note(&member, "is no value of a header");
+            return None;
+        }
+    }
+    Some(headers)
 }
 
 fn refund_query_path(api: &mut ApiSettings<'_>) -> Option<String> {
