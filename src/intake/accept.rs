@@ -5,10 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use crate::domain::claim::{Account, Claim, RefundNo};
+use crate::crypto::sha256;
+use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::external_id::is_plain;
 use crate::domain::flaw::Unreadable;
-use crate::domain::ids::CallbackId;
+use crate::domain::ids::{AttemptId, CallbackId};
+use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::failpoints::crash_point;
 use crate::providers::VerifiedClaim;
@@ -99,6 +101,45 @@ impl Intake {
             stored,
         })
     }
+
+    /// The reply to an attempt of ours as it is stored with the attempt's end.
+    pub fn reply(
+        &self,
+        request: &Request,
+        attempt: AttemptId,
+        verified: VerifiedClaim,
+        (headers, body): (&str, &[u8]),
+        received_at: Timestamp,
+    ) -> Result<StoredReply, StoreError> {
+        let (claim, key_id, _) = verified.into_parts();
+        let claim = claim.as_ref().map(write_claim).transpose()?;
+        let callback = NewCallback {
+            id: CallbackId::new(self.clock.new_uuid()),
+            account: request.account.clone(),
+            refund_no: Some(request.refund_no.clone()),
+            was_without_number: false,
+            delivery_key: DeliveryKey::Body(reply_key(attempt, body)),
+            key_id,
+            headers: headers.to_owned(),
+            body: body.to_vec(),
+            claim,
+            received_at,
+            settle_after: received_at.plus(APPLY_GRACE),
+        };
+        Ok(StoredReply { callback, attempt })
+    }
+}
+
+/// A reply to an attempt of ours, to be stored as a callback is.
+#[derive(Clone, Debug)]
+pub struct StoredReply {
+    pub callback: NewCallback,
+    pub attempt: AttemptId,
+}
+
+/// The dedup key of a reply: equal bytes of two attempts are two facts.
+pub fn reply_key(attempt: AttemptId, body: &[u8]) -> [u8; 32] {
+    sha256(&[attempt.as_bytes(), body].concat())
 }
 
 /// Logs one line about the members that cannot be used: their names and why, never their values.

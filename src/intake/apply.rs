@@ -75,6 +75,12 @@ impl Intake {
         }
     }
 
+    /// Applies a reply to an attempt of ours, which is stored already.
+    pub async fn apply_reply(&self, id: CallbackId, lane: Lane) -> Result<Applied, StoreError> {
+        self.apply_again(id, lane, Instant::now() + ANSWER_MAX)
+            .await
+    }
+
     /// Applies the callback that is stored under this id, or reads its effect. A repeat may arrive on another
     /// path (a relay's message is known by its id and bytes), so only the stored row counts.
     async fn apply_again(

@@ -49,7 +49,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-pub use accept::{AcceptedCallback, VerifiedCallback};
+pub use accept::{AcceptedCallback, StoredReply, VerifiedCallback, reply_key};
 pub use apply::Applied;
 pub use outcome::Applying;
 pub use register::{Registered, Registration, RegistrationError};

@@ -71,7 +71,9 @@ impl<'a, 'd> Applying<'a, 'd> {
         Ok(Some(applying.with_request(Some(request))))
     }
 
-    pub(super) fn with_request(mut self, request: Option<Request>) -> Self {
+    /// The same with the request that belongs to it.
+    #[must_use]
+    pub fn with_request(mut self, request: Option<Request>) -> Self {
         self.request = request;
         self
     }

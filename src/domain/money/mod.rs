@@ -93,6 +93,14 @@ impl Amount {
     }
 
     /// `None` only beyond 128 bits, which stored amounts cannot reach.
+    /// `None` where it would be below zero.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0
+            .checked_sub(other.0)
+            .filter(|rest| *rest >= 0)
+            .map(Self)
+    }
+
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }

@@ -24,6 +24,15 @@ pub enum When {
     NextMorning,
 }
 
+impl When {
+    fn offset(self, began: Timestamp) -> Duration {
+        match self {
+            Self::After(offset) => offset,
+            Self::NextMorning => until_next_morning(began),
+        }
+    }
+}
+
 /// What "not found" proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFoundRule {
@@ -86,30 +95,44 @@ impl Timetable {
     /// adds up to a tenth.
     pub fn next_ask(
         &self,
-        state: State,
-        progress: &Progress,
-        requested_at: Timestamp,
+        (state, progress): (State, &Progress),
+        (requested_at, last_attempt_at): (Timestamp, Option<Timestamp>),
         now: Timestamp,
         jitter: u8,
     ) -> Option<Timestamp> {
-        let steps = match state {
-            State::Unknown => &self.unknown,
-            State::Accepted => &self.accepted,
-            _ => return None,
-        };
+        let steps = self.steps(state)?;
         let began = progress.since.unwrap_or(requested_at);
         if now >= requested_at.plus(self.stop) {
             return None;
         }
         let (offset, from) = match steps.get(progress.asks as usize) {
-            Some(When::After(offset)) => (*offset, began),
-            Some(When::NextMorning) => (until_next_morning(began), began),
+            Some(when) => (when.offset(began), began),
             // The list is used up: daily.
-            None => (DAY, now),
+            None => (DAY, last_attempt_at.unwrap_or(began)),
         };
         let jitter = offset.min(HOUR) * u32::from(jitter) / 2_550;
         let at = from.plus(offset + jitter);
         Some(at.max(now))
+    }
+
+    /// After an outage the steps that were missed are one ask, not several.
+    pub fn skip_missed(&self, state: State, progress: &mut Progress, now: Timestamp) {
+        let (Some(steps), Some(began)) = (self.steps(state), progress.since) else {
+            return;
+        };
+        while let Some(when) = steps.get(progress.asks as usize)
+            && began.plus(when.offset(began)) <= now
+        {
+            progress.asks += 1;
+        }
+    }
+
+    fn steps(&self, state: State) -> Option<&[When]> {
+        match state {
+            State::Unknown => Some(&self.unknown),
+            State::Accepted => Some(&self.accepted),
+            _ => None,
+        }
     }
 
     /// When the question `outcome_overdue` is due.
@@ -195,7 +218,8 @@ mod tests {
     fn asks_follow_the_table_and_then_come_daily_until_they_stop() {
         let table = Timetable::of_seconds(&[20, minutes(5)], &[hours(2)], (7, 180), PROVES);
         let next = |state, asks, now| {
-            let next = table.next_ask(state, &progress(asks), at(1_000), at(now), 0);
+            let times = (at(1_000), Some(at(1_300)));
+            let next = table.next_ask((state, &progress(asks)), times, at(now), 0);
             next.map(|at| at.as_millis() / 1_000)
         };
         assert_eq!(next(State::Unknown, 0, 1_000), Some(1_020));
@@ -209,7 +233,8 @@ mod tests {
         );
         assert_eq!(next(State::Unknown, 9, 1_000 + 180 * 86_400), None);
         assert_eq!(next(State::Queued, 0, 1_000), None);
-        let late = table.next_ask(State::Unknown, &progress(0), at(1_000), at(1_000), 255);
+        let jittered = (State::Unknown, &progress(0));
+        let late = table.next_ask(jittered, (at(1_000), None), at(1_000), 255);
         assert_eq!(late, Some(Timestamp::from_millis(1_022_000)));
     }
 

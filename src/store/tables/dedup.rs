@@ -3,7 +3,7 @@
 use super::Tx;
 use super::callbacks::{NewCallback, uuid};
 use crate::domain::claim::{DeliveryKey, RefundNo};
-use crate::domain::ids::CallbackId;
+use crate::domain::ids::{AttemptId, CallbackId};
 use crate::store::StoreError;
 use crate::store::driver::Row;
 
@@ -70,6 +70,35 @@ impl Tx<'_> {
             DeliveryKey::Message(_) => locked_after_a_note(),
             DeliveryKey::Body(_) | DeliveryKey::Part { .. } => StoreError::Locked,
         })
+    }
+
+    /// Stores the reply to an attempt of ours as a callback: each attempt has one.
+    pub fn store_reply(
+        &mut self,
+        callback: &NewCallback,
+        attempt: AttemptId,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "-- insert_reply
+            INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
+              received_at, last_received_at, settle_after, attempt_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)
+            ON CONFLICT DO NOTHING";
+        let refund_no = callback.refund_no.as_ref().map_or("", RefundNo::as_str);
+        let params = [
+            callback.id.as_bytes().into(),
+            callback.account.provider.as_str().into(),
+            callback.account.name.as_str().into(),
+            refund_no.into(),
+            callback.delivery_key.digest().into(),
+            callback.key_id.as_str().into(),
+            callback.headers.as_str().into(),
+            callback.body.as_slice().into(),
+            callback.claim.as_deref().into(),
+            callback.received_at.as_millis().into(),
+            callback.settle_after.as_millis().into(),
+            attempt.as_bytes().into(),
+        ];
+        self.execute(SQL, &params).map(drop)
     }
 
     /// A repeat of what earlier releases stored under another key or number, counted.

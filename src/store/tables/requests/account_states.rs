@@ -55,6 +55,19 @@ impl Tx<'_> {
         Ok(self.execute(SQL, &params)? == 1)
     }
 
+    /// Makes the requests of an account that wait to be sent due now.
+    pub fn wake_account(&mut self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
+        const SQL: &str = "-- wake_account
+            UPDATE requests SET next_at = $3
+            WHERE provider = $1 AND account = $2 AND next_at > $3 AND state = 'queued'";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+            now.as_millis().into(),
+        ];
+        self.execute(SQL, &params).map(drop)
+    }
+
     /// The next number for a call of an account; no two calls get the same.
     pub fn next_serial(&mut self, account: &Account) -> Result<i64, StoreError> {
         const SQL: &str = "-- next_serial

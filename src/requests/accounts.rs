@@ -1,0 +1,181 @@
+//! What is known of an account that sends: its limit, its clock, whether it stopped.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::{ActError, Requests};
+use crate::domain::claim::Account;
+use crate::domain::request::Class;
+use crate::outbound::exchange::Exchanger;
+use crate::providers::outgoing::ApiAccount;
+use crate::store::{AccountState, Lane, StoreError};
+
+/// Calls of one account that may be under way at once, so that a provider that hangs holds up no other.
+const IN_FLIGHT_MAX: usize = 64;
+/// `unknown` answers in a row that stop an account.
+const UNKNOWN_IN_ROW_MAX: u32 = 20;
+/// Furthest that our clock may be from a provider's before nothing is sent: `PayerMax` refuses at 2 minutes.
+const SKEW_MAX: Duration = Duration::from_secs(110);
+/// A skew from which an operator is told.
+const SKEW_WARN: Duration = Duration::from_secs(30);
+
+/// Nothing measured yet.
+const NO_SKEW: i64 = i64::MIN;
+
+pub struct AccountHealth {
+    pub(super) exchanger: Option<Arc<Exchanger>>,
+    pub(super) slots: Arc<Semaphore>,
+    budget: Mutex<Budget>,
+    unknown_in_row: AtomicU32,
+    /// Milliseconds that the provider's clock is ahead of ours.
+    skew: AtomicI64,
+    /// When the sandbox was last seen to be one; for an account that speaks to a sandbox.
+    pub(super) sandbox_seen: Mutex<Option<Instant>>,
+}
+
+/// A token bucket: the burst is what a second allows, at least one.
+struct Budget {
+    per_second: f64,
+    tokens: f64,
+    at: Instant,
+}
+
+impl AccountHealth {
+    pub(super) fn new(api: &ApiAccount) -> Self {
+        let per_second = api.max_per_second();
+        let exchanger = Exchanger::new(api.ca_pem.as_deref());
+        Self {
+            exchanger: exchanger.ok().map(Arc::new),
+            slots: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            budget: Mutex::new(Budget {
+                per_second,
+                tokens: per_second.max(1.0),
+                at: Instant::now(),
+            }),
+            unknown_in_row: AtomicU32::new(0),
+            skew: AtomicI64::new(NO_SKEW),
+            sandbox_seen: Mutex::new(None),
+        }
+    }
+
+    /// How many calls may begin now, at most so many; they are taken from the budget.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rate, bounded by the number of slots"
+    )]
+    pub(super) fn take(&self, wanted: usize) -> usize {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let passed = now.duration_since(budget.at).as_secs_f64();
+        budget.at = now;
+        let full = budget.per_second.max(1.0);
+        budget.tokens = (budget.tokens + passed * budget.per_second).min(full);
+        let taken = (budget.tokens.floor() as usize).min(wanted);
+        budget.tokens -= taken as f64;
+        taken
+    }
+
+    /// Gives back what was taken and not used.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate, bounded by the number of slots"
+    )]
+    pub(super) fn give_back(&self, unused: usize) {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.tokens += unused as f64;
+    }
+
+    /// Counts an answer; `true` once the account has to stop.
+    pub(super) fn note(&self, class: Class) -> bool {
+        if class != Class::Unknown {
+            self.unknown_in_row.store(0, Ordering::Relaxed);
+            return false;
+        }
+        self.unknown_in_row.fetch_add(1, Ordering::Relaxed) + 1 >= UNKNOWN_IN_ROW_MAX
+    }
+
+    pub(super) fn forget_unknowns(&self) {
+        self.unknown_in_row.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes the time of a reply.
+    pub(super) fn note_clock(&self, account: &Account, theirs_ms: i64, ours_ms: i64) {
+        let skew = theirs_ms - ours_ms;
+        let before = self.skew.swap(skew, Ordering::Relaxed);
+        let is_large = |skew: i64| skew != NO_SKEW && skew.unsigned_abs() > millis(SKEW_WARN);
+        if is_large(skew) && !is_large(before) {
+            let (provider, account) = (&account.provider, &account.name);
+            tracing::warn!(
+                provider,
+                account,
+                skew_ms = skew,
+                "the provider's clock differs from ours; correct the clock of this machine (NTP)"
+            );
+        }
+    }
+
+    /// Seconds that the provider's clock is ahead; `None` where no reply told.
+    pub fn skew_ms(&self) -> Option<i64> {
+        Some(self.skew.load(Ordering::Relaxed)).filter(|skew| *skew != NO_SKEW)
+    }
+
+    pub(super) fn is_clock_off(&self) -> bool {
+        self.skew_ms()
+            .is_some_and(|skew| skew.unsigned_abs() > millis(SKEW_MAX))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Requests {
+    /// Every account that is stopped.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method's path has one lifetime, the closure any"
+    )]
+    pub async fn stopped(&self) -> Result<Vec<AccountState>, StoreError> {
+        self.store
+            .read_own(|snapshot| snapshot.stopped_accounts())
+            .await
+    }
+
+    /// Stops an account: nothing more is sent for it; asks go on.
+    pub async fn stop(&self, account: &Account, reason: &str, by: &str) -> Result<bool, ActError> {
+        self.known(account)?;
+        let (account, reason, by) = (account.clone(), reason.to_owned(), by.to_owned());
+        let now = self.clock.now();
+        let stopped = self.store.write("stop account", Lane::SHARED, move |tx| {
+            tx.stop_account(&account, &reason, Some(&by), now)
+        });
+        Ok(stopped.await?)
+    }
+
+    /// Lets an account send again.
+    pub async fn resume(&self, account: &Account) -> Result<bool, ActError> {
+        let api = self.known(account)?;
+        self.health(account, &api).forget_unknowns();
+        let (account, now) = (account.clone(), self.clock.now());
+        let resumed = self.store.write("resume account", Lane::SHARED, move |tx| {
+            let is_resumed = tx.resume_account(&account)?;
+            if is_resumed {
+                tx.wake_account(&account, now)?;
+            }
+            Ok(is_resumed)
+        });
+        let resumed = resumed.await?;
+        self.wake.notify_one();
+        Ok(resumed)
+    }
+
+    fn known(&self, account: &Account) -> Result<Arc<ApiAccount>, ActError> {
+        self.api(account).ok_or(ActError::NotFound)
+    }
+}

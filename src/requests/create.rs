@@ -1,0 +1,292 @@
+//! The intent: request, refund and first event in one commit, after every guard against refunding too much or twice.
+
+use std::sync::Arc;
+
+use super::Requests;
+use crate::crypto::sha256;
+use crate::domain::claim::{Account, RefundNo, Status};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{ExternalId, RefundId};
+use crate::domain::money::Amount;
+use crate::domain::refund::Refund;
+use crate::domain::request::intent::{FieldError, Intent};
+use crate::domain::request::machine::Machine;
+use crate::domain::request::{Mode, Progress, Request, State};
+use crate::domain::time::Clock;
+use crate::failpoints::crash_point;
+use crate::intake::Applying;
+use crate::store::{Lane, RefundRow, StoreError, Tx};
+
+/// Letters and digits of made numbers: no I, L, O and U.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What a caller wants.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    pub account: Account,
+    pub mode: Mode,
+    /// `None`: a number is made.
+    pub refund_no: Option<RefundNo>,
+    pub intent: Intent,
+    /// What the caller believes can still be refunded of the payment.
+    pub amount_available: Option<Amount>,
+    /// The reader.
+    pub reader: String,
+    /// The caller's idempotency key, and the body that it came with.
+    pub key: Option<(String, Vec<u8>)>,
+}
+
+/// A request that is on disk.
+#[derive(Debug)]
+pub enum Created {
+    New(Box<RefundRow>),
+    /// The same was asked for before.
+    Same(Box<RefundRow>),
+    /// The same under the same idempotency key.
+    SameKey(Box<RefundRow>),
+}
+
+/// Why nothing was created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The account has no `[accounts.api]` section, or is not configured.
+    #[error("the account cannot submit refunds")]
+    CannotSubmit,
+    #[error("the refund cannot be requested as asked")]
+    Invalid(Vec<FieldError>),
+    #[error("a refund with this number exists, with other content")]
+    Exists(RefundId),
+    #[error("the idempotency key was used with another body")]
+    KeyReused,
+    /// With what can still be refunded.
+    #[error("more than was paid: {0} can still be refunded")]
+    OverRefund(Amount),
+    #[error("{0} can still be refunded")]
+    AvailableMismatch(Amount),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The path that idempotency keys of this call are scoped to.
+const PATH: &str = "/v1/refunds";
+
+impl Requests {
+    /// Commits an intent. Idempotent by number, and by idempotency key.
+    pub async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
+        let api = self.api(&new.account).ok_or(CreateError::CannotSubmit)?;
+        let now = self.clock.now().to_timestamp().unwrap_or_default();
+        let number = new.refund_no.as_ref().map(RefundNo::as_str);
+        let errors = api.client.check(number, &new.intent, now);
+        if !errors.is_empty() {
+            return Err(CreateError::Invalid(errors));
+        }
+        if new.mode == Mode::Watch && new.refund_no.is_none() {
+            let what = "is required to watch a refund that another system has sent";
+            return Err(CreateError::Invalid(vec![FieldError::new(
+                "/refund_no",
+                what,
+            )]));
+        }
+        let refund_no = match &new.refund_no {
+            Some(number) => number.clone(),
+            None => self.made_number()?,
+        };
+        for warning in api.client.warnings(refund_no.as_str(), &new.intent) {
+            let (provider, account) = (&new.account.provider, &new.account.name);
+            tracing::warn!(provider, account, "{warning}");
+        }
+        let lane = Lane::of_refund(&new.account, Some(&refund_no));
+        let number_key = api.client.number_key(refund_no.as_str());
+        let clock = Arc::clone(&self.clock);
+        let created = self.store.write("request refund", lane, move |tx| {
+            create(tx, &new, &refund_no, &number_key, clock.as_ref())
+        });
+        let created = created.await??;
+        crash_point!("request-created");
+        self.wake.notify_one();
+        Ok(created)
+    }
+
+    /// `RF` and 65 random bits: 15 characters, which every provider takes.
+    fn made_number(&self) -> Result<RefundNo, CreateError> {
+        let uuid = self.clock.new_uuid();
+        // The last 62 bits are random, and so are 12 in bytes 6 and 7.
+        let bytes = u128::from_be_bytes(*uuid.as_bytes());
+        let low = bytes & ((1 << 62) - 1);
+        let high = (bytes >> 64) & 0b111;
+        let mut bits = high << 62 | low;
+        let mut text = [0; 13];
+        for place in text.iter_mut().rev() {
+            *place = CROCKFORD[usize::try_from(bits & 31).unwrap_or(0)];
+            bits >>= 5;
+        }
+        let text = format!("RF{}", String::from_utf8_lossy(&text));
+        let number = text.parse::<ExternalId>();
+        number.map(RefundNo::from).map_err(|error| {
+            CreateError::Invalid(vec![FieldError::new("/refund_no", error.to_string())])
+        })
+    }
+}
+
+type Outcome = Result<Created, CreateError>;
+
+/// Nothing is written before every guard has passed: what is returned here commits.
+fn create(
+    tx: &mut Tx<'_>,
+    new: &NewRequest,
+    refund_no: &RefundNo,
+    number_key: &str,
+    clock: &dyn Clock,
+) -> Result<Outcome, StoreError> {
+    let body_hash = new.key.as_ref().map(|(_, body)| sha256(body));
+    if let Some((key, _)) = &new.key
+        && let Some(known) = tx.snapshot().known_key(&new.reader, PATH, key)?
+    {
+        if body_hash.is_none_or(|hash| known.body_hash != hash) {
+            return Ok(Err(CreateError::KeyReused));
+        }
+        return row(tx, known.refund_id).map(|row| Ok(Created::SameKey(row)));
+    }
+    if let Some(known) = tx.lock_refund(&new.account, refund_no)? {
+        return existing(tx, new, known.refund().id, number_key, clock);
+    }
+    // Equal to another number but for what the provider does not tell apart.
+    if let Some(other) = tx.snapshot().request_of_number(&new.account, number_key)? {
+        return Ok(Err(CreateError::Exists(other)));
+    }
+    if let Err(error) = check_sum(tx, new)? {
+        return Ok(Err(error));
+    }
+    let request = request(new, refund_no, clock);
+    let locked = tx.insert_refund(Refund::requested(&request))?;
+    // A concurrent transaction inserted it, and has committed by now.
+    let locked = locked.ok_or(StoreError::Locked)?;
+    if !tx.insert_request(&request, number_key)? {
+        return Err(StoreError::SerializationFailure(
+            "a request with this number appeared".to_owned(),
+        ));
+    }
+    let refund_id = request.refund_id;
+    note_key(tx, new, body_hash.as_ref(), &request)?;
+    Applying::new(tx, clock, locked, None)
+        .with_request(Some(request))
+        .finish(vec![EventKind::RefundRequested])?;
+    row(tx, refund_id).map(|row| Ok(Created::New(row)))
+}
+
+fn note_key(
+    tx: &mut Tx<'_>,
+    new: &NewRequest,
+    body_hash: Option<&[u8; 32]>,
+    request: &Request,
+) -> Result<(), StoreError> {
+    if let (Some((key, _)), Some(hash)) = (&new.key, body_hash) {
+        let place = (new.reader.as_str(), PATH, key.as_str());
+        let known = tx.note_key(place, hash, request.refund_id, request.requested_at)?;
+        if known.is_some() {
+            // A concurrent call with this key was first.
+            return Err(StoreError::Locked);
+        }
+    }
+    Ok(())
+}
+
+/// A refund with this number is there: the same request, or one that can only be watched.
+fn existing(
+    tx: &mut Tx<'_>,
+    new: &NewRequest,
+    id: RefundId,
+    number_key: &str,
+    clock: &dyn Clock,
+) -> Result<Outcome, StoreError> {
+    let known = row(tx, id)?;
+    if let Some(request) = &known.request {
+        let is_same = request.mode == new.mode && request.intent == new.intent;
+        return Ok(if is_same {
+            Ok(Created::Same(known))
+        } else {
+            Err(CreateError::Exists(id))
+        });
+    }
+    // The provider knows the number already. Its callback may have been faster than the one who watches.
+    let (Mode::Watch, Some(refund_no)) = (new.mode, &known.refund.refund_no) else {
+        return Ok(Err(CreateError::Exists(id)));
+    };
+    let mut request = request(new, refund_no, clock);
+    request.refund_id = id;
+    request.machine.state = match known.refund.status {
+        Status::Pending => State::Accepted,
+        Status::Succeeded => State::Done,
+        Status::Failed | Status::Canceled => State::Failed,
+    };
+    if request.machine.state.is_final() {
+        request.next_at = None;
+    }
+    if !tx.insert_request(&request, number_key)? {
+        return Ok(Err(CreateError::Exists(id)));
+    }
+    row(tx, id).map(|row| Ok(Created::New(row)))
+}
+
+/// The sum of a payment's requests, under the payment's lock.
+fn check_sum(tx: &mut Tx<'_>, new: &NewRequest) -> Result<Result<(), CreateError>, StoreError> {
+    let Some(payment) = new.intent.payment() else {
+        return Ok(Ok(()));
+    };
+    let payment = payment.as_str();
+    let paid = tx.lock_payment(&new.account, payment, new.intent.order_amount)?;
+    let Some(paid) = paid else {
+        let what = "needs order_amount: what was paid is not known";
+        let error = FieldError::new("/amount_available", what);
+        return Ok(match new.amount_available {
+            Some(_) => Err(CreateError::Invalid(vec![error])),
+            None => Ok(()),
+        });
+    };
+    let requests = tx.snapshot().requests_of_payment(&new.account, payment)?;
+    let Some(requests) = requests else {
+        return Ok(Err(CreateError::OverRefund(Amount::ZERO)));
+    };
+    let held = requests
+        .iter()
+        .filter(|(_, state, _)| state.holds_money())
+        .try_fold(Amount::ZERO, |sum, (_, _, amount)| sum.checked_add(*amount));
+    let available = held.and_then(|held| paid.checked_sub(held));
+    let available = available.unwrap_or(Amount::ZERO);
+    if new.amount_available.is_some_and(|said| said != available) {
+        return Ok(Err(CreateError::AvailableMismatch(available)));
+    }
+    if new.intent.money.amount > available {
+        return Ok(Err(CreateError::OverRefund(available)));
+    }
+    Ok(Ok(()))
+}
+
+fn request(new: &NewRequest, refund_no: &RefundNo, clock: &dyn Clock) -> Request {
+    let now = clock.now();
+    Request {
+        refund_id: RefundId::new(clock.new_uuid()),
+        account: new.account.clone(),
+        refund_no: refund_no.clone(),
+        mode: new.mode,
+        intent: new.intent.clone(),
+        requested_by: new.reader.clone(),
+        requested_at: now,
+        machine: Machine::new(new.mode),
+        progress: Progress {
+            since: Some(now),
+            ..Progress::default()
+        },
+        last_attempt_at: None,
+        next_at: Some(now),
+        last_reply: None,
+        fence: 0,
+        updated_at: now,
+    }
+}
+
+fn row(tx: &mut Tx<'_>, id: RefundId) -> Result<Box<RefundRow>, StoreError> {
+    let row = tx.snapshot().refund(id)?;
+    row.map(Box::new)
+        .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
+}

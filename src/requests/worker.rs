@@ -1,0 +1,273 @@
+//! The worker: takes due requests of each account, within its limits, and gives each its next step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Requests;
+use super::attempt::{Line, lease};
+use crate::domain::claim::{Account, Reason};
+use crate::domain::request::machine::Event;
+use crate::domain::request::{Request, State};
+use crate::domain::time::Timestamp;
+use crate::intake::Applying;
+use crate::providers::outgoing::ApiAccount;
+use crate::store::{Lane, LogLimit, StoreError};
+
+/// Longest time between two looks.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Shortest time between two looks, where something is due that could not be taken.
+const BUSY: Duration = Duration::from_millis(20);
+/// Pause of a request that could not begin: another refund of its payment is under way, or its account stopped.
+const TURN: Duration = Duration::from_secs(30);
+
+static LOOK_FAILED: LogLimit = LogLimit::new();
+static STEP_FAILED: LogLimit = LogLimit::new();
+
+impl Requests {
+    /// Runs until the task is dropped. Calls under way are not waited for: an attempt that has no end is asked
+    /// about after the next start.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let pause = match self.look().await {
+                Ok(next) => next,
+                Err(error) => {
+                    if let Some(kept_back) = LOOK_FAILED.may_say() {
+                        tracing::warn!(%error, kept_back, "due requests could not be read; retrying");
+                    }
+                    PERIOD
+                }
+            };
+            drop(tokio::time::timeout(pause, self.wake.notified()).await);
+        }
+    }
+
+    /// Takes what is due; returns when to look again.
+    async fn look(self: &Arc<Self>) -> Result<Duration, StoreError> {
+        let apis = self.apis();
+        if apis.is_empty() {
+            return Ok(PERIOD);
+        }
+        let stopped = self.stopped().await?;
+        let mut pause = PERIOD;
+        for (account, api) in apis.iter() {
+            let is_stopped = stopped.iter().any(|state| state.account == *account);
+            let next = self.look_at(account, api, is_stopped).await?;
+            pause = pause.min(next);
+        }
+        Ok(pause)
+    }
+
+    async fn look_at(
+        self: &Arc<Self>,
+        account: &Account,
+        api: &Arc<ApiAccount>,
+        is_stopped: bool,
+    ) -> Result<Duration, StoreError> {
+        let health = self.health(account, api);
+        let Some(exchanger) = health.exchanger.clone() else {
+            return Ok(PERIOD);
+        };
+        let now = self.clock.now();
+        let of = account.clone();
+        let next = self
+            .store
+            .read_own(move |snapshot| snapshot.next_request(&of))
+            .await?;
+        let Some(next) = next else {
+            return Ok(PERIOD);
+        };
+        if next > now {
+            let millis = u64::try_from(next.as_millis() - now.as_millis()).unwrap_or(0);
+            return Ok(Duration::from_millis(millis.max(1)));
+        }
+        let wanted = health.take(health.slots.available_permits());
+        let Some(limit) = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0) else {
+            return Ok(BUSY);
+        };
+        let line = Line {
+            account: account.clone(),
+            api: Arc::clone(api),
+            exchanger,
+            timetable: Arc::new(api.timetable()),
+        };
+        let (of, until) = (account.clone(), now.plus(lease(&line)));
+        let leased = self
+            .store
+            .write("lease requests", Lane::SHARED, move |tx| {
+                tx.lease_requests(&of, (now, until), limit, is_stopped)
+            })
+            .await?;
+        health.give_back(wanted - leased.len().min(wanted));
+        if leased.is_empty() {
+            // Only what waits for a stopped account is due.
+            return Ok(PERIOD);
+        }
+        for request in leased {
+            if let Ok(slot) = Arc::clone(&health.slots).try_acquire_owned() {
+                self.start(line.clone(), request, slot);
+            }
+        }
+        Ok(BUSY)
+    }
+
+    fn start(self: &Arc<Self>, line: Line, request: Request, slot: OwnedSemaphorePermit) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let id = request.refund_id;
+            let result = this.step(&line, request).await;
+            if let Err(error) = result
+                && let Some(kept_back) = STEP_FAILED.may_say()
+            {
+                tracing::warn!(refund_id = %id, %error, kept_back, "a request waits for its next lease");
+            }
+            drop(slot);
+            this.wake.notify_one();
+        });
+    }
+
+    async fn step(&self, line: &Line, request: Request) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        match request.machine.state {
+            State::Queued => {
+                let (id, fence) = (request.refund_id, request.fence);
+                if self.send(line, request).await? {
+                    return Ok(());
+                }
+                self.wait_for_turn(line, id, fence).await
+            }
+            // Its worker died, or its lease ended.
+            State::Sending => self.abandon(request).await,
+            State::Unknown | State::Accepted => {
+                let is_due = request.progress.is_urgent || is_ask_due(&request, line, now);
+                if is_due && line.api.client.can_ask() {
+                    self.ask_provider(line, request).await
+                } else {
+                    self.plan_next(line, request).await
+                }
+            }
+            State::Refused | State::Done | State::Failed | State::Canceled => {
+                self.plan_next(line, request).await
+            }
+        }
+    }
+
+    /// A request that was not begun goes back, to be taken again before the lease would end.
+    async fn wait_for_turn(
+        &self,
+        line: &Line,
+        id: crate::domain::ids::RefundId,
+        fence: i64,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let (lease_left, soon) = (now.plus(lease(line) / 2), now.plus(TURN));
+        self.store
+            .write("wait for turn", Lane::SHARED, move |tx| {
+                let Some(mut request) = tx.lock_request(id)? else {
+                    return Ok(());
+                };
+                let is_leased = request.next_at.is_some_and(|next| next > lease_left);
+                let waits = request.machine.state == State::Queued && request.fence == fence;
+                if waits && is_leased {
+                    request.next_at = Some(soon);
+                    tx.save_request(&request)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn abandon(&self, request: Request) -> Result<(), StoreError> {
+        let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
+        let (id, leased) = (request.refund_id, request.fence);
+        let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
+        self.store
+            .write("abandon attempt", lane, move |tx| {
+                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                    return Ok(());
+                };
+                let Some((refund, request)) = applying.request_mut() else {
+                    return Ok(());
+                };
+                if request.fence != leased {
+                    return Ok(());
+                }
+                if request.apply(refund, Event::Abandoned, None, now).is_some() {
+                    request.fence += 1;
+                    applying.tx().end_abandoned_attempts(id, now)?;
+                }
+                applying.finish(Vec::new()).map(drop)
+            })
+            .await
+    }
+
+    /// Sets when an open request is due again, and raises the question of one that is overdue.
+    async fn plan_next(&self, line: &Line, request: Request) -> Result<(), StoreError> {
+        let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
+        let (id, leased) = (request.refund_id, request.fence);
+        let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
+        let line = line.clone();
+        self.store
+            .write("plan request", lane, move |tx| {
+                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                    return Ok(());
+                };
+                let Some((refund, request)) = applying.request_mut() else {
+                    return Ok(());
+                };
+                if request.fence != leased {
+                    return Ok(());
+                }
+                let is_overdue = now >= line.timetable.overdue_at(request.requested_at);
+                let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
+                if is_open && is_overdue && !request.progress.is_overdue {
+                    request.progress.is_overdue = true;
+                    refund.raise(Reason::OutcomeOverdue, None, now);
+                    refund.updated_at = now;
+                }
+                request.next_at = plan(request, &line, now);
+                applying.finish(Vec::new()).map(drop)
+            })
+            .await
+    }
+}
+
+/// Whether the timetable says that it is time.
+fn is_ask_due(request: &Request, line: &Line, now: Timestamp) -> bool {
+    next_ask(request, line, now).is_some_and(|at| at <= now)
+        && !is_newly_overdue(request, line, now)
+}
+
+/// The question comes before the ask: it is raised in the commit that plans.
+fn is_newly_overdue(request: &Request, line: &Line, now: Timestamp) -> bool {
+    !request.progress.is_overdue && now >= line.timetable.overdue_at(request.requested_at)
+}
+
+fn next_ask(request: &Request, line: &Line, now: Timestamp) -> Option<Timestamp> {
+    // The same for each look: the request's own bytes are random enough.
+    let jitter = request.refund_id.as_bytes()[15];
+    line.timetable.next_ask(
+        (request.machine.state, &request.progress),
+        (request.requested_at, request.last_attempt_at),
+        now,
+        jitter,
+    )
+}
+
+/// When a worker has to see the request again: to ask, or to say that it is overdue.
+pub(super) fn plan(request: &Request, line: &Line, now: Timestamp) -> Option<Timestamp> {
+    if !matches!(request.machine.state, State::Unknown | State::Accepted) {
+        return match request.machine.state {
+            State::Queued | State::Sending => request.next_at,
+            _ => None,
+        };
+    }
+    let ask = next_ask(request, line, now).filter(|_| line.api.client.can_ask());
+    let overdue = (!request.progress.is_overdue)
+        .then(|| line.timetable.overdue_at(request.requested_at).max(now));
+    match (ask, overdue) {
+        (Some(ask), Some(overdue)) => Some(ask.min(overdue)),
+        (ask, overdue) => ask.or(overdue),
+    }
+}
