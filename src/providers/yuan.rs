@@ -1,5 +1,5 @@
-//! What the two providers that refund yuan by plain JSON have in common: rules of an intent, and answers that are
-//! no answers of the provider's own.
+//! What the two providers that refund yuan by plain JSON have in common: rules of an intent, and answers that
+//! are no answers of the provider's own.
 
 use super::json::Object;
 use super::member::shown;

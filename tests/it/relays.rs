@@ -129,6 +129,7 @@ fn the_banks_return_code_decides_and_not_the_status_of_the_wrapper() {
     for (refund_no, body) in [
         ("R-timeout", nothing_known.to_owned()),
         ("R-uncertain", nmanagement(false, "WLPT_Err1001")),
+        ("R-internal", nmanagement(false, "0130Z1109001")),
         ("R-contradiction", nmanagement(true, "0130Z110B144")),
     ] {
         let refund = applied(&server, &send(refund_no, &body), "pending");

@@ -1,6 +1,6 @@
-//! Asks the bank's client program of the merchant for the outcome of a refund: transaction 5W1003. Its list of an
-//! order's refunds is read page by page, first the unsettled ones, then the settled ones; the refund is found by
-//! the `REFUND_CODE` that the request sent.
+//! Asks the bank's client program of the merchant for the outcome of a refund: transaction 5W1003. Its list
+//! of an order's refunds is read page by page, first the unsettled ones, then the settled ones; the refund is
+//! found by the `REFUND_CODE` that the request sent.
 
 use quick_xml::escape::escape;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -67,9 +67,9 @@ impl BankClient {
         is_known.then(|| self.call(outgoing, FIRST, 0))
     }
 
-    /// Reads the replies so far: the answer, or the next page. A refund that is only listed as failed is looked
-    /// for on all pages first, because a second try is listed apart; its page is then read once more, so that
-    /// the last reply is the one that says so.
+    /// Reads the replies so far: the answer, or the next page. A refund that is only listed as failed is
+    /// looked for on all pages first, because a second try is listed apart; its page is then read once more,
+    /// so that the last reply is the one that says so.
     pub fn read(&self, outgoing: &Outgoing<'_>, replies: &[Reply]) -> Step {
         let (mut page, mut failed, mut is_again) = (FIRST, None, false);
         for reply in replies {

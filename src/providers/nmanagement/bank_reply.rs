@@ -1,5 +1,5 @@
-//! The XML that the bank's client program answers with: GB18030, one `TX`, members in any order. No document type,
-//! no processing instruction, only entities that need no definition.
+//! The XML that the bank's client program answers with: GB18030, one `TX`, members in any order. No document
+//! type, no processing instruction, only entities that need no definition.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! The bank's return codes and what each means for a request: the only table of them, read by requests, queries
-//! and relayed replies alike.
+//! The bank's return codes and what each means for a request: the only table of them, read by requests,
+//! queries and relayed replies alike.
 //!
-//! Sources: the bank's developer manual of the merchant client, V4.0, whose lists these are; a code that is in no
-//! list here is in none of ours.
+//! Sources: the bank's developer manual of the merchant client, V4.0, whose lists these are; a code that is
+//! in no list here is in none of ours.
 
 use crate::domain::request::Class;
 use crate::providers::outgoing::Code;

@@ -121,8 +121,8 @@ impl Credential {
         HeaderValue::Secret(text.into())
     }
 
-    /// What a 401 means: the token is over and another one may be drawn, or no login helps. Nothing was sent to
-    /// the bank either way.
+    /// What a 401 means: the token is over and another one may be drawn, or no login helps. Nothing was sent
+    /// to the bank either way.
     pub fn unauthorized(&self, reply: &Reply) -> Answer {
         let message = yuan::message(reply);
         let is_locked_out = message

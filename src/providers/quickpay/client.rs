@@ -1,5 +1,5 @@
-//! Sends refunds to `QuickPay` and asks for their outcome. No document describes how a caller proves itself, so an
-//! account sends the static headers of its config. Replies are signed by nothing but their TLS.
+//! Sends refunds to `QuickPay` and asks for their outcome. No document describes how a caller proves itself,
+//! so an account sends the static headers of its config. Replies are signed by nothing but their TLS.
 //!
 //! The documents want a failed refund sent again under the same number, which makes a resend safe here.
 

@@ -1,5 +1,5 @@
-//! What each answer of `QuickPay` means for a request, as data. The help pages list neither all values of `code`
-//! nor those of `transaction_status`.
+//! What each answer of `QuickPay` means for a request, as data. The help pages list neither all values of
+//! `code` nor those of `transaction_status`.
 //!
 //! Sources: help pages `POST QuickPay/Refund` and `POST SuNingPay/RefundQuery`.
 

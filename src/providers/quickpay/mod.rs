@@ -1,6 +1,6 @@
 //! `QuickPay` (Lianke): no callback and no signature of its own. The reply of `QuickPay/Refund` or
-//! `RefundQuery`, the same object in both, is relayed by the merchant's own system, or is the answer to a call of
-//! ours.
+//! `RefundQuery`, the same object in both, is relayed by the merchant's own system, or is the answer to a
+//! call of ours.
 //!
 //! Source: the help page `POST QuickPay/Refund` (www.liankeonline.com).
 
