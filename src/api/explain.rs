@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::refund::RefundView;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::flaw::Unreadable;
-use crate::domain::ids::{CallbackId, ExternalId};
+use crate::domain::ids::{AttemptId, CallbackId, ExternalId};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 
@@ -26,6 +26,9 @@ pub struct CallbackView {
     #[schema(required)]
     pub verdict: Option<String>,
     pub key_id: String,
+    /// The send or ask of ours whose reply it is; `null` where the provider or a relay sent it.
+    #[schema(required)]
+    pub attempt_id: Option<AttemptId>,
     /// The stored headers, names in lower case.
     #[schema(required, value_type = Option<HashMap<String, String>>)]
     pub headers: Option<Box<RawValue>>,

@@ -1,6 +1,7 @@
 //! Every JSON object that the service promises to readers, as the contract's §5 writes it, and its schema. A refund is
 //! the same object in a response and in the `data` of an event.
 
+pub mod account;
 pub mod consumer;
 pub mod endpoint;
 pub mod event;
@@ -12,5 +13,6 @@ pub mod refund;
 pub mod reload;
 pub mod request;
 mod schema;
+pub mod timeline;
 
 pub use schema::AttentionFilter;

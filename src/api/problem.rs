@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::ids::RefundId;
+
 /// The type of a 429 (draft-ietf-httpapi-ratelimit-headers-09, section on problem types).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
@@ -22,6 +24,15 @@ pub enum Code {
     InvalidParameter,
     InvalidBody,
     PaymentOfOtherOrder,
+    RefundExists,
+    AmountAvailableMismatch,
+    NothingToAsk,
+    AlreadySent,
+    ResendNotAllowed,
+    InvalidRefund,
+    OverRefund,
+    AccountCannotSubmit,
+    IdempotencyKeyReused,
     AckBackwards,
     TooManyConsumers,
     TooManyConnections,
@@ -46,12 +57,22 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::PaymentOfOtherOrder
+            | Self::RefundExists
+            | Self::AmountAvailableMismatch
+            | Self::NothingToAsk
+            | Self::AlreadySent
+            | Self::ResendNotAllowed
             | Self::AckBackwards
             | Self::TooManyConsumers
             | Self::FeedRestarted => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
-            Self::SequenceUnknown | Self::InvalidConfig => 422,
+            Self::SequenceUnknown
+            | Self::InvalidConfig
+            | Self::InvalidRefund
+            | Self::OverRefund
+            | Self::AccountCannotSubmit
+            | Self::IdempotencyKeyReused => 422,
             Self::RateLimited | Self::TooManyConnections => 429,
             Self::StoreDamaged => 500,
             Self::Unavailable => 503,
@@ -117,8 +138,30 @@ pub struct Problem {
     #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     pub violated_policies: &'static [&'static str],
-    /// What is wrong with the config, a line each, its key first; with `invalid_config` only.
+    /// What is wrong: of a config a line each, its key first; of a refund a member each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    pub errors: Vec<String>,
+    pub errors: Vec<ProblemError>,
+    /// The refund that has this number; with `refund_exists` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+    /// What can still be refunded; with `over_refund` and `amount_available_mismatch` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_available: Option<String>,
+}
+
+/// One of several things that are wrong.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ProblemError {
+    /// A line; with `invalid_config`.
+    Line(String),
+    /// With `invalid_refund`.
+    Member {
+        /// JSON pointer (RFC 6901) into the body.
+        #[schema(example = "/amount")]
+        pointer: String,
+        #[schema(example = "must be above zero")]
+        detail: String,
+    },
 }

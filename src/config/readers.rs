@@ -27,6 +27,8 @@ pub enum Scope {
     RefundsRead,
     /// Follow the feed.
     EventsRead,
+    /// Request, ask about and cancel refunds.
+    RefundsWrite,
     /// Register orders.
     OrdersWrite,
     /// See raw callbacks.
@@ -37,8 +39,9 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the documents.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RefundsRead,
+        Self::RefundsWrite,
         Self::EventsRead,
         Self::OrdersWrite,
         Self::CallbacksRead,
@@ -49,6 +52,7 @@ impl Scope {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RefundsRead => "refunds:read",
+            Self::RefundsWrite => "refunds:write",
             Self::EventsRead => "events:read",
             Self::OrdersWrite => "orders:write",
             Self::CallbacksRead => "callbacks:read",

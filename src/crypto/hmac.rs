@@ -228,6 +228,11 @@ impl WebhookSecrets {
         Ok(Self(secrets))
     }
 
+    /// The ids, in the order of the config.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|secret| secret.id.as_str())
+    }
+
     /// Whether a secret with this id is among them.
     pub fn has(&self, id: &str) -> bool {
         self.0.iter().any(|secret| secret.id == id)

@@ -33,6 +33,7 @@ pub fn callback_view(row: CallbackRow) -> CallbackView {
         settled_at: row.settled_at,
         verdict: row.verdict,
         key_id: row.key_id,
+        attempt_id: row.attempt_id,
         headers: serde_json::from_str(&row.headers).ok(),
         body,
         body_base64,

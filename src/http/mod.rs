@@ -29,6 +29,7 @@ use crate::feed::Feed;
 use crate::intake::Intake;
 use crate::push::Push;
 use crate::rejected::Evidence;
+use crate::requests::Requests;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -42,6 +43,8 @@ pub struct App {
     pub push: Arc<Push>,
     /// Accepts and applies callbacks and orders.
     pub intake: Arc<Intake>,
+    /// Outgoing refunds.
+    pub requests: Arc<Requests>,
     /// Evidence of rejections; `None` if the file could not be opened: callbacks are accepted all the same.
     pub evidence: Option<Evidence>,
     /// Rate limit of rejections.

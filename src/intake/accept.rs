@@ -68,6 +68,7 @@ impl Intake {
         } = notification;
         let began = Instant::now();
         let (claim, key_id, delivery_key) = verified.into_parts();
+        self.key_use.note(&account, &key_id, received_at);
         let claim_json = claim.as_ref().map(write_claim).transpose()?;
         let id = CallbackId::new(self.clock.new_uuid());
         let callback = NewCallback {

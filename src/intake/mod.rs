@@ -41,6 +41,7 @@
 mod accept;
 mod apply;
 mod in_flight;
+mod key_use;
 mod outcome;
 mod register;
 mod resume;
@@ -56,9 +57,10 @@ pub use register::{Registered, Registration, RegistrationError};
 
 use crate::domain::claim::{Account, RefundNo};
 use crate::domain::close_out::RetryPolicy;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 use in_flight::InFlight;
+use key_use::KeyUse;
 
 /// The two transactions over one store, and what finishes them after a crash.
 pub struct Intake {
@@ -68,6 +70,7 @@ pub struct Intake {
     /// Queued runs of transaction 2 that are not committed yet.
     in_flight: Arc<InFlight>,
     wake: Notify,
+    key_use: KeyUse,
 }
 
 impl Intake {
@@ -78,7 +81,13 @@ impl Intake {
             policy: RwLock::new(policy),
             in_flight: InFlight::new(),
             wake: Notify::new(),
+            key_use: KeyUse::default(),
         }
+    }
+
+    /// When a key last verified a callback, since the start of the process.
+    pub fn key_used_at(&self, account: &Account, key_id: &str) -> Option<Timestamp> {
+        self.key_use.last(account, key_id)
     }
 
     /// Sets how long close-outs are retried from now on.

@@ -238,12 +238,34 @@ pub trait Provider: Send + Sync {
     /// Names of the headers that are stored with the body.
     fn kept_headers(&self) -> &'static [&'static str];
 
+    /// Its keys and secrets by name, for telling people.
+    fn keys(&self) -> Vec<Signer>;
+
     /// Whether it still has the key or secret of this id, so that what that once verified can be
     /// verified again.
     fn has_key(&self, key_id: &str) -> bool;
 }
 
 impl Signer {
+    /// A secret, which always counts.
+    pub(crate) fn secret(key_id: &str) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
+    /// Every key of a ring.
+    fn all(ring: &KeyRing) -> Vec<Self> {
+        let keys = ring.keys().iter().map(|key| Self {
+            key_id: key.id.clone(),
+            not_before: key.not_before,
+            not_after: key.not_after,
+        });
+        keys.collect()
+    }
+
     fn of(ring: &KeyRing, signed: &Signed) -> Option<Self> {
         ring.signer(&signed.message, &signed.signature)
             .map(|key| Self {
@@ -345,6 +367,20 @@ impl Registry {
         Some(api)
     }
 
+    /// Every account, those that post callbacks first.
+    pub fn accounts(&self) -> Vec<Account> {
+        let mut all: Vec<Account> = Vec::new();
+        let callbacks = self.callbacks.0.iter().map(|(account, _)| account);
+        let relays = self.relays.0.iter().map(|(account, _)| account);
+        let apis = self.apis.0.iter().map(|(account, _)| account);
+        for account in callbacks.chain(relays).chain(apis) {
+            if !all.contains(account) {
+                all.push(account.clone());
+            }
+        }
+        all
+    }
+
     /// Every account that can send.
     pub fn apis(&self) -> impl Iterator<Item = (&Account, &Arc<ApiAccount>)> {
         self.apis.0.iter().map(|(account, api)| (account, api))
@@ -444,6 +480,10 @@ mod tests {
 
         fn kept_headers(&self) -> &'static [&'static str] {
             &[]
+        }
+
+        fn keys(&self) -> Vec<Signer> {
+            Vec::new()
         }
 
         fn has_key(&self, _: &str) -> bool {

@@ -7,7 +7,7 @@
 //! rejected for this one.
 
 use super::text::printable;
-use super::{Form, Rejection, Request, VerifiedClaim};
+use super::{Form, Rejection, Request, Signer, VerifiedClaim};
 use crate::crypto;
 use crate::crypto::{WebhookMessage, WebhookSecrets, WebhookSignatureError};
 use crate::domain::claim::Claim;
@@ -109,6 +109,11 @@ impl RelayAccount {
     /// Its secrets, for saying what is wrong with a signature.
     pub fn secrets(&self) -> &WebhookSecrets {
         &self.secrets
+    }
+
+    /// Its secrets by name, for telling people.
+    pub fn keys(&self) -> Vec<Signer> {
+        self.secrets.ids().map(Signer::secret).collect()
     }
 
     /// Whether it still has the secret of this id, so that what that once verified can be verified again.

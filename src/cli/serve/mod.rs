@@ -35,11 +35,12 @@ use crate::http::{
 use crate::intake::Intake;
 use crate::push::Push;
 use crate::rejected::Evidence;
+use crate::requests::Requests;
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 use crate::telemetry::Metrics;
 use listen::{Listener, Place};
-use reloading::{Reloader, rules_of};
+use reloading::{Reloader, apis_of, rules_of};
 use signals::{Signals, Told};
 use systemd::State;
 
@@ -161,6 +162,13 @@ impl Service {
             std::mem::take(&mut config.endpoints),
         );
         let push = Arc::new(push.await?);
+        let rules = rules_of(&mut config, None);
+        let requests = Arc::new(Requests::new(
+            Arc::clone(&store),
+            Arc::clone(&intake),
+            Arc::clone(&clock),
+            apis_of(&rules),
+        ));
         let connections = listen::connections_of_a_listener()?;
         let (reloads, wishes) = reload_channel();
         let app = Data::new(App {
@@ -171,7 +179,8 @@ impl Service {
             evidence: open_evidence(&config),
             rejection_budget: RejectionBudget::default(),
             reader_rejections: RejectionLog::default(),
-            rules: watch::Sender::new(Arc::new(rules_of(&mut config, None))),
+            rules: watch::Sender::new(Arc::new(rules)),
+            requests,
             reloads,
             slots: ConnectionSlots::new(listen::slots_of_readers(connections)),
             clock,
@@ -211,6 +220,8 @@ impl Service {
         let running = [rt::spawn(public.server), rt::spawn(internal.server)];
         let intake = Arc::clone(&self.app.intake);
         let resume = rt::spawn(async move { intake.resume().await });
+        let requests = Arc::clone(&self.app.requests);
+        let requests = rt::spawn(requests.run());
         let push = Arc::clone(&self.app.push);
         let push = rt::spawn(async move { push.run().await });
         let reloader = rt::spawn(self.reloader.run());
@@ -237,6 +248,7 @@ impl Service {
             return Ok(());
         }
         resume.abort();
+        requests.abort();
         watch.abort();
         gauges.abort();
         reloader.abort();
@@ -254,7 +266,9 @@ impl Service {
             server.await.context("a listener failed")??;
         }
         // Told to end above; only when they have do they let go of the store.
-        drop(tokio::join!(resume, watch, gauges, reloader, saying));
+        drop(tokio::join!(
+            resume, requests, watch, gauges, reloader, saying
+        ));
         let store = Arc::clone(&self.app.store);
         drop(self.app);
         close(store).await

@@ -12,6 +12,7 @@ use super::systemd::State;
 use crate::cli::check_config::environment;
 use crate::config::{Config, Fixed};
 use crate::http::{App, NotReloaded, Readers, Reload, Reloaded, Rules};
+use crate::requests::Apis;
 
 /// What reads the config of a running service again.
 pub(in crate::cli) struct Reloader {
@@ -36,6 +37,13 @@ pub(in crate::cli) fn rules_of(config: &mut Config, before: Option<&Rules>) -> R
         heartbeat: config.feed.heartbeat,
         stalled: config.feed.stalled,
     }
+}
+
+/// The accounts that can send.
+pub(in crate::cli) fn apis_of(rules: &Rules) -> Apis {
+    let apis = rules.registry.apis();
+    apis.map(|(account, api)| (account.clone(), Arc::clone(api)))
+        .collect()
 }
 
 impl Reloader {
@@ -67,6 +75,7 @@ impl Reloader {
         pushed.map_err(NotReloaded::Store)?;
         self.app.intake.set_policy(config.retry);
         let rules = rules_of(&mut config, Some(&self.app.rules()));
+        self.app.requests.set_apis(apis_of(&rules));
         self.app.rules.send_replace(Arc::new(rules));
         Ok(Reloaded {
             needs_restart: self.needs_restart(&config.fixed),

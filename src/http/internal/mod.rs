@@ -12,17 +12,21 @@ pub mod problem;
 pub mod refunds;
 pub mod reload;
 pub mod request;
+pub mod requests;
 pub mod route;
 
 use actix_web::web;
 
 use super::openapi;
 use super::server::Side;
-use crate::config::Scope::{CallbacksRead, EventsRead, Operate, OrdersWrite, RefundsRead};
+use crate::config::Scope::{
+    CallbacksRead, EventsRead, Operate, OrdersWrite, RefundsRead, RefundsWrite,
+};
 use feed::{consumers, events, stream};
 use health::metrics;
 use problem::ApiError;
-use route::Access::{Needs, NoToken};
+use requests::{accounts, changes, create, timeline};
+use route::Access::{Needs, NeedsOneOf, NoToken};
 use route::Verb::{Delete, Post, Put, Read, Stream};
 use route::{Access, Call, Verb};
 
@@ -42,7 +46,12 @@ pub static CALLS: &[Call] = &[
     call(Read, "/v1/orders/{order_no}", Needs(RefundsRead), |r| r.to(orders::get)),
     call(Put, "/v1/orders/{order_no}", Needs(OrdersWrite), |r| r.to(orders::put)),
     call(Read, "/v1/refunds", Needs(RefundsRead), |r| r.to(refunds::list)),
+    call(Post, "/v1/refunds", Needs(RefundsWrite), |r| r.to(create::create)),
     call(Read, "/v1/refunds/{id}", Needs(RefundsRead), |r| r.to(refunds::one)),
+    call(Post, "/v1/refunds/{id}/ask", NeedsOneOf(&[RefundsWrite, Operate]), |r| r.to(changes::ask)),
+    call(Post, "/v1/refunds/{id}/cancel", Needs(RefundsWrite), |r| r.to(changes::cancel)),
+    call(Post, "/v1/refunds/{id}/resend", Needs(Operate), |r| r.to(changes::resend)),
+    call(Read, "/v1/refunds/{id}/timeline", Needs(CallbacksRead), |r| r.to(timeline::timeline)),
     call(Read, "/v1/refunds/{id}/callbacks", Needs(CallbacksRead), |r| r.to(refunds::callbacks)),
     call(Read, "/v1/callbacks/{id}", Needs(CallbacksRead), |r| r.to(callbacks::one)),
     call(Read, "/v1/events", Needs(EventsRead), |r| r.to(events::page)),
@@ -54,6 +63,9 @@ pub static CALLS: &[Call] = &[
     call(Post, "/v1/consumers/{name}/seek", Needs(EventsRead), |r| r.to(consumers::seek)),
     call(Read, "/v1/endpoints", Needs(Operate), |r| r.to(endpoints::list)),
     call(Post, "/v1/endpoints/{name}/recover", Needs(Operate), |r| r.to(endpoints::recover)),
+    call(Read, "/v1/accounts", Needs(RefundsRead), |r| r.to(accounts::list)),
+    call(Post, "/v1/accounts/{provider}/{account}/stop", Needs(Operate), |r| r.to(accounts::stop)),
+    call(Post, "/v1/accounts/{provider}/{account}/resume", Needs(Operate), |r| r.to(accounts::resume)),
     call(Post, "/v1/reload", Needs(Operate), |r| r.to(reload::reload)),
     call(Read, "/openapi.json", NoToken, |r| r.to(openapi::document)),
     call(Read, "/livez", NoToken, |r| r.to(health::live)),

@@ -7,11 +7,15 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use super::access::limit;
-use crate::api::problem::{Code, Problem};
+use crate::api::problem::{Code, Problem, ProblemError};
+use crate::domain::ids::RefundId;
+use crate::domain::money::Amount;
+use crate::domain::request::intent::FieldError;
 use crate::domain::time::Timestamp;
 use crate::feed::{ConsumerError, FeedError};
 use crate::http::public::error::{PublicError, RETRY_AFTER_SECONDS};
 use crate::push::RecoverError;
+use crate::requests::CreateError;
 use crate::store::{LogLimit, StoreError};
 
 /// Media type of a problem.
@@ -47,6 +51,20 @@ pub enum ApiError {
     InvalidBody(String),
     /// 409: a payment belongs to another order.
     PaymentOfOtherOrder(String),
+    /// 409: a refund with this number and other content.
+    RefundExists(RefundId),
+    /// 409 and 422: what can still be refunded of the payment.
+    AmountAvailable(Amount),
+    OverRefund(Amount),
+    /// 409: the provider has nothing to tell, or cannot be asked.
+    NothingToAsk(String),
+    /// 409: the state of the request.
+    AlreadySent(&'static str),
+    ResendNotAllowed(&'static str),
+    /// 422: the members that are wrong.
+    InvalidRefund(Vec<FieldError>),
+    AccountCannotSubmit(String),
+    IdempotencyKeyReused,
     /// 409: an acknowledgement behind the consumer's cursor.
     AckBackwards(String),
     /// 409: the reader has as many consumers as it may have.
@@ -101,6 +119,15 @@ impl ApiError {
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
             Self::InvalidParameter(_) => Code::InvalidParameter,
             Self::PaymentOfOtherOrder(_) => Code::PaymentOfOtherOrder,
+            Self::RefundExists(_) => Code::RefundExists,
+            Self::AmountAvailable(_) => Code::AmountAvailableMismatch,
+            Self::OverRefund(_) => Code::OverRefund,
+            Self::NothingToAsk(_) => Code::NothingToAsk,
+            Self::AlreadySent(_) => Code::AlreadySent,
+            Self::ResendNotAllowed(_) => Code::ResendNotAllowed,
+            Self::InvalidRefund(_) => Code::InvalidRefund,
+            Self::AccountCannotSubmit(_) => Code::AccountCannotSubmit,
+            Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
             Self::AckBackwards(_) => Code::AckBackwards,
             Self::TooManyConsumers(_) => Code::TooManyConsumers,
             Self::Damaged => Code::StoreDamaged,
@@ -138,7 +165,35 @@ impl ApiError {
             Self::Forbidden(scope) => format!("this call needs the scope {scope}"),
             Self::NotFound(what) => format!("no {what} with this id"),
             Self::MethodNotAllowed(allowed) => format!("this path serves {allowed}"),
-            Self::InvalidParameter(detail)
+            Self::RefundExists(id) => {
+                format!("{id} has this number, with other content; a new refund needs a new number")
+            }
+            Self::AmountAvailable(amount) => {
+                format!("{amount} of the payment can still be refunded, not amount_available")
+            }
+            Self::OverRefund(amount) => format!(
+                "{amount} of the payment can still be refunded; refunds that are open count as refunded"
+            ),
+            Self::AlreadySent(state) => format!(
+                "the request is {state}: it may have reached the provider and cannot be withdrawn"
+            ),
+            Self::ResendNotAllowed(state) => format!(
+                "the request is {state}; the same number is sent again only where it was refused, or its \
+                 outcome is unknown"
+            ),
+            Self::InvalidRefund(errors) => {
+                let errors = errors
+                    .iter()
+                    .map(|error| format!("{} {}", error.pointer, error.detail));
+                errors.collect::<Vec<_>>().join("; ")
+            }
+            Self::IdempotencyKeyReused => {
+                "this Idempotency-Key came with another body before; use a new key for a new refund"
+                    .into()
+            }
+            Self::NothingToAsk(detail)
+            | Self::AccountCannotSubmit(detail)
+            | Self::InvalidParameter(detail)
             | Self::InvalidBody(detail)
             | Self::PaymentOfOtherOrder(detail)
             | Self::AckBackwards(detail)
@@ -179,13 +234,32 @@ impl ApiError {
             epoch,
             last_sequence,
             violated_policies: if is_limited { &[limit::POLICY] } else { &[] },
-            errors: match self {
-                Self::InvalidConfig(errors) => errors.clone(),
-                _ => Vec::new(),
+            errors: self.errors(),
+            refund_id: match self {
+                Self::RefundExists(id) => Some(*id),
+                _ => None,
+            },
+            amount_available: match self {
+                Self::AmountAvailable(amount) | Self::OverRefund(amount) => Some(amount.to_text(2)),
+                _ => None,
             },
         };
         // Texts and numbers can always be written.
         response.body(serde_json::to_string(&problem).unwrap_or_default())
+    }
+
+    fn errors(&self) -> Vec<ProblemError> {
+        match self {
+            Self::InvalidConfig(lines) => lines.iter().cloned().map(ProblemError::Line).collect(),
+            Self::InvalidRefund(errors) => errors
+                .iter()
+                .map(|error| ProblemError::Member {
+                    pointer: error.pointer.clone(),
+                    detail: error.detail.clone(),
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn add_headers(&self, response: &mut HttpResponseBuilder) {
@@ -213,6 +287,15 @@ impl ApiError {
             | Self::InvalidParameter(_)
             | Self::InvalidBody(_)
             | Self::PaymentOfOtherOrder(_)
+            | Self::RefundExists(_)
+            | Self::AmountAvailable(_)
+            | Self::OverRefund(_)
+            | Self::NothingToAsk(_)
+            | Self::AlreadySent(_)
+            | Self::ResendNotAllowed(_)
+            | Self::InvalidRefund(_)
+            | Self::AccountCannotSubmit(_)
+            | Self::IdempotencyKeyReused
             | Self::AckBackwards(_)
             | Self::TooManyConsumers(_)
             | Self::FeedRestarted { .. }
@@ -228,6 +311,22 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Damaged(_) => Self::Damaged,
             other => Self::Unavailable(other),
+        }
+    }
+}
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::CannotSubmit => Self::AccountCannotSubmit(
+                "the account is not configured, or has no [accounts.api] section to send by".into(),
+            ),
+            CreateError::Invalid(errors) => Self::InvalidRefund(errors),
+            CreateError::Exists(id) => Self::RefundExists(id),
+            CreateError::KeyReused => Self::IdempotencyKeyReused,
+            CreateError::OverRefund(amount) => Self::OverRefund(amount),
+            CreateError::AvailableMismatch(amount) => Self::AmountAvailable(amount),
+            CreateError::Store(error) => error.into(),
         }
     }
 }

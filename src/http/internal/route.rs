@@ -37,6 +37,19 @@ pub enum Access {
     NoToken,
     /// A reader with this scope.
     Needs(Scope),
+    /// A reader with one of these scopes.
+    NeedsOneOf(&'static [Scope]),
+}
+
+impl Access {
+    /// The scopes of which one is needed; none: everyone may call.
+    pub fn scopes(&self) -> &[Scope] {
+        match self {
+            Self::NoToken => &[],
+            Self::Needs(scope) => std::slice::from_ref(scope),
+            Self::NeedsOneOf(scopes) => scopes,
+        }
+    }
 }
 
 impl Verb {
@@ -62,14 +75,15 @@ impl Verb {
 }
 
 impl Call {
-    fn route(&self) -> Route {
+    fn route(&'static self) -> Route {
         let route = (self.handler)(self.verb.route());
-        match self.access {
-            Access::NoToken => route,
-            Access::Needs(scope) => route.wrap(from_fn(move |request, next: Next<BoxBody>| {
-                require(scope, request, next)
-            })),
+        let scopes = self.access.scopes();
+        if scopes.is_empty() {
+            return route;
         }
+        route.wrap(from_fn(move |request, next: Next<BoxBody>| {
+            require(scopes, request, next)
+        }))
     }
 }
 

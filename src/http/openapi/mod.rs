@@ -21,7 +21,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::internal::feed::{consumers, events, stream};
 use super::internal::health::metrics;
-use super::internal::route::{Access, Verb};
+use super::internal::requests::{accounts, changes, create, timeline};
+use super::internal::route::Verb;
 use super::internal::{CALLS, callbacks, endpoints, etag, health, orders, refunds, reload};
 use super::openapi;
 use super::public::error::ErrorBody;
@@ -43,6 +44,7 @@ use responses::NotModified;
     servers((url = "/", description = "the internal listener, server.internal_listen")),
     tags(
         (name = "refunds", description = "Refunds and their status"),
+        (name = "requests", description = "Outgoing refunds: submit, ask, cancel, send again; accounts that send"),
         (name = "events", description = "Every change, in order"),
         (name = "consumers", description = "Cursors in the feed that the service keeps"),
         (name = "endpoints", description = "Endpoints that events are pushed to"),
@@ -55,6 +57,14 @@ use responses::NotModified;
         refunds::list,
         refunds::one,
         refunds::callbacks,
+        create::create,
+        changes::ask,
+        changes::cancel,
+        changes::resend,
+        timeline::timeline,
+        accounts::list,
+        accounts::stop,
+        accounts::resume,
         events::page,
         stream::stream,
         consumers::list,
@@ -132,14 +142,16 @@ impl Modify for Finish {
                 let Some(operation) = operation(item, call.verb) else {
                     continue;
                 };
-                let needed = match call.access {
-                    Access::NoToken => SecurityRequirement::default(),
-                    Access::Needs(scope) => {
-                        tell_limits(operation);
-                        SecurityRequirement::new("reader", [scope.as_str()])
-                    }
-                };
-                operation.security = Some(vec![needed]);
+                let scopes = call.access.scopes();
+                if scopes.is_empty() {
+                    operation.security = Some(vec![SecurityRequirement::default()]);
+                    continue;
+                }
+                tell_limits(operation);
+                let needed = scopes
+                    .iter()
+                    .map(|scope| SecurityRequirement::new("reader", [scope.as_str()]));
+                operation.security = Some(needed.collect());
             }
         }
     }

@@ -33,6 +33,17 @@ pub enum Seeking {}
 /// What the recovery of an endpoint can answer.
 pub enum Recovering {}
 
+/// What a request for a refund can answer.
+pub enum Requesting {}
+/// What an ask can answer.
+pub enum Asking {}
+/// What a cancel can answer.
+pub enum Canceling {}
+/// What a resend can answer.
+pub enum Resending {}
+/// What a stop or resume of an account can answer.
+pub enum Stopping {}
+
 /// What a reload can answer.
 pub enum Reloading {}
 
@@ -130,6 +141,45 @@ impl IntoResponses for Recovering {
     fn responses() -> Responses {
         let own = [Code::NotFound, Code::SequenceUnknown];
         of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Requesting {
+    fn responses() -> Responses {
+        let own = [
+            Code::RefundExists,
+            Code::AmountAvailableMismatch,
+            Code::InvalidRefund,
+            Code::OverRefund,
+            Code::AccountCannotSubmit,
+            Code::IdempotencyKeyReused,
+        ];
+        of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Asking {
+    fn responses() -> Responses {
+        of(&[&OF_READER[..], &[Code::NotFound, Code::NothingToAsk]].concat())
+    }
+}
+
+impl IntoResponses for Canceling {
+    fn responses() -> Responses {
+        of(&[&OF_READER[..], &[Code::NotFound, Code::AlreadySent]].concat())
+    }
+}
+
+impl IntoResponses for Resending {
+    fn responses() -> Responses {
+        let own = [Code::NotFound, Code::ResendNotAllowed];
+        of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Stopping {
+    fn responses() -> Responses {
+        of(&[&OF_READER[..], &OF_BODY, &[Code::NotFound]].concat())
     }
 }
 

@@ -258,6 +258,14 @@ impl Provider for Paycools {
         &["content-type", "user-agent"]
     }
 
+    fn keys(&self) -> Vec<Signer> {
+        let mut keys = self.keys.as_ref().map(Signer::all).unwrap_or_default();
+        if self.secret.is_some() {
+            keys.push(Signer::secret(SECRET_ID));
+        }
+        keys
+    }
+
     fn has_key(&self, key_id: &str) -> bool {
         let is_secret = self.secret.is_some() && key_id == SECRET_ID;
         is_secret || self.keys.as_ref().is_some_and(|keys| keys.has(key_id))

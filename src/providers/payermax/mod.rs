@@ -176,6 +176,10 @@ impl Provider for Payermax {
         &[SIGN_HEADER, "content-type", "user-agent"]
     }
 
+    fn keys(&self) -> Vec<Signer> {
+        Signer::all(&self.keys)
+    }
+
     fn has_key(&self, key_id: &str) -> bool {
         self.keys.has(key_id)
     }

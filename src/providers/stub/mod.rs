@@ -66,6 +66,10 @@ impl Provider for Stub {
         &[SIGN_HEADER]
     }
 
+    fn keys(&self) -> Vec<Signer> {
+        Signer::all(&self.0)
+    }
+
     fn has_key(&self, key_id: &str) -> bool {
         self.0.has(key_id)
     }

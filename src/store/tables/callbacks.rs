@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Page, Snapshot, corrupt, rows_to_ask};
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
-use crate::domain::ids::{CallbackId, RefundId};
+use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
@@ -74,6 +74,8 @@ pub struct CallbackRow {
     pub settled_at: Option<Timestamp>,
     /// Failed attempts to apply it.
     pub settle_attempts: i64,
+    /// The attempt of ours whose reply it is; `None`: the provider or a relay sent it.
+    pub attempt_id: Option<AttemptId>,
 }
 
 /// The claim of a callback without its bytes, for going through many.
@@ -97,7 +99,7 @@ pub struct CallbackClaim {
 
 columns!(callback_columns, CallbackColumns: callbacks {
     id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, last_received_at,
-    deliveries, refund_id, verdict, settled_at, settle_attempts,
+    deliveries, refund_id, verdict, settled_at, settle_attempts, attempt_id,
 });
 pub(super) use callback_columns;
 
@@ -251,6 +253,10 @@ pub(super) fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
             .opt_integer(COLUMN.settled_at)?
             .map(Timestamp::from_millis),
         settle_attempts: row.integer(COLUMN.settle_attempts)?,
+        attempt_id: match row.opt_blob(COLUMN.attempt_id)? {
+            Some(bytes) => Some(AttemptId::new(uuid(bytes)?)),
+            None => None,
+        },
     })
 }
 

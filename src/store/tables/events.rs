@@ -11,6 +11,7 @@ use super::{Snapshot, Tx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
+use crate::store::driver::Row;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::{StoreError, schema};
 
@@ -151,18 +152,25 @@ impl Snapshot<'_> {
             " FROM events
             WHERE sequence > $1 ORDER BY sequence LIMIT $2"
         );
-        const COLUMN: EventColumns = EventColumns::from(0);
         let params = [after.into(), i64::from(limit).into()];
-        self.all(SQL, &params, |row| {
-            Ok(EventRow {
-                sequence: row.integer(COLUMN.sequence)?,
-                id: EventId::new(uuid(row.blob(COLUMN.id)?)?),
-                kind: row.text(COLUMN.kind)?.to_owned(),
-                occurred_at: Timestamp::from_millis(row.integer(COLUMN.occurred_at)?),
-                data: row.text(COLUMN.data)?.to_owned(),
-                refund_id: refund_id(row, COLUMN.refund_id)?,
-            })
-        })
+        self.all(SQL, &params, read_event)
+    }
+
+    /// The first events about a refund, oldest first; those of version 2 are not among them.
+    pub fn events_of_refund(
+        &mut self,
+        refund_id: RefundId,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- events_of_refund
+            SELECT ",
+            event_columns!(),
+            " FROM events
+            WHERE refund_id = $1 ORDER BY sequence LIMIT $2"
+        );
+        let params = [refund_id.as_bytes().into(), i64::from(limit).into()];
+        self.all(SQL, &params, read_event)
     }
 
     /// When the transaction of an event ran.
@@ -188,4 +196,16 @@ impl Snapshot<'_> {
         let last = self.first(SQL, &[], |row| row.integer(0))?;
         last.ok_or_else(|| StoreError::Unreadable("the feed's counter is gone".to_owned()))
     }
+}
+
+fn read_event(row: &dyn Row) -> Result<EventRow, StoreError> {
+    const COLUMN: EventColumns = EventColumns::from(0);
+    Ok(EventRow {
+        sequence: row.integer(COLUMN.sequence)?,
+        id: EventId::new(uuid(row.blob(COLUMN.id)?)?),
+        kind: row.text(COLUMN.kind)?.to_owned(),
+        occurred_at: Timestamp::from_millis(row.integer(COLUMN.occurred_at)?),
+        data: row.text(COLUMN.data)?.to_owned(),
+        refund_id: refund_id(row, COLUMN.refund_id)?,
+    })
 }

@@ -129,6 +129,12 @@ pub enum Act {
     ConsumerMoved,
     ConsumerDeleted,
     EndpointRecovered,
+    RefundRequested,
+    RefundAsked,
+    RefundCanceled,
+    RefundResent,
+    AccountStopped,
+    AccountResumed,
     Reload,
 }
 
@@ -140,6 +146,12 @@ impl Act {
             Self::ConsumerMoved => "consumer_moved",
             Self::ConsumerDeleted => "consumer_deleted",
             Self::EndpointRecovered => "endpoint_recovered",
+            Self::RefundRequested => "refund_requested",
+            Self::RefundAsked => "refund_asked",
+            Self::RefundCanceled => "refund_canceled",
+            Self::RefundResent => "refund_resent",
+            Self::AccountStopped => "account_stopped",
+            Self::AccountResumed => "account_resumed",
             Self::Reload => "reload",
         }
     }

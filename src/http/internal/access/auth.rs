@@ -143,15 +143,15 @@ impl FromRequest for Admission {
     }
 }
 
-/// Middleware of a route: only a reader with the scope reaches the handler. Each response tells a reader
-/// with a rate limit what is left of it.
+/// Middleware of a route: only a reader with one of these scopes reaches the handler. Each response tells a
+/// reader with a rate limit what is left of it.
 pub async fn require(
-    scope: Scope,
+    scopes: &'static [Scope],
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
     let (admitted, allowance) = match request.app_data::<Data<App>>() {
-        Some(app) => admit(app, request.request(), scope),
+        Some(app) => admit(app, request.request(), scopes),
         None => (Err(ApiError::Unavailable(StoreError::Closed)), None),
     };
     let mut response = match admitted {
@@ -168,10 +168,10 @@ pub async fn require(
 fn admit(
     app: &App,
     request: &HttpRequest,
-    scope: Scope,
+    scopes: &'static [Scope],
 ) -> (Result<(), ApiError>, Option<Allowance>) {
-    match authorize(app, request, scope) {
-        Ok((reader, allowance)) => match app.slots.take(&reader) {
+    match authorize(app, request, scopes) {
+        Ok((reader, scope, allowance)) => match app.slots.take(&reader) {
             Ok(slot) => {
                 let mut extensions = request.extensions_mut();
                 // The response takes it over, until its last byte is sent (`server::middleware`).
@@ -204,8 +204,8 @@ type Turned = (ApiError, Option<Allowance>, Option<Arc<Reader>>);
 fn authorize(
     app: &App,
     request: &HttpRequest,
-    scope: Scope,
-) -> Result<(Arc<Reader>, Option<Allowance>), Turned> {
+    scopes: &'static [Scope],
+) -> Result<(Arc<Reader>, Scope, Option<Allowance>), Turned> {
     let unknown = |why| -> Turned { (ApiError::Unauthorized(why), None, None) };
     let token =
         bearer(request).ok_or_else(|| unknown(bearer_problem(request).unwrap_or(UNKNOWN)))?;
@@ -229,8 +229,10 @@ fn authorize(
             app.metrics.limited(&reader.name);
             turned(ApiError::RateLimited(seconds), Some(allowance))
         })?;
-    if reader.scopes.contains(&scope) {
-        return Ok((Arc::clone(reader), allowance));
+    let mut granted = scopes.iter().filter(|scope| reader.scopes.contains(scope));
+    if let Some(scope) = granted.next() {
+        return Ok((Arc::clone(reader), *scope, allowance));
     }
-    Err(turned(ApiError::Forbidden(scope.as_str()), allowance))
+    let needed = scopes.first().map_or("", |scope| scope.as_str());
+    Err(turned(ApiError::Forbidden(needed), allowance))
 }

@@ -10,17 +10,23 @@ use crate::http::server::body;
 use crate::http::server::headers::not_json;
 use crate::providers::json::Object;
 
+/// Reads the bytes of a JSON body.
+pub async fn bytes(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {
+    let body = body::read(request, payload)
+        .await
+        .map_err(|error| ApiError::Body(of_body(error).0))?;
+    match not_json(request) {
+        Some(why) => Err(ApiError::Body(PublicError::UnsupportedMedia(why))),
+        None => Ok(body.to_vec()),
+    }
+}
+
 /// Reads a body that has exactly the members of `T`.
 pub async fn read<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<T, ApiError> {
-    let body = body::read(request, payload)
-        .await
-        .map_err(|error| ApiError::Body(of_body(error).0))?;
-    if let Some(why) = not_json(request) {
-        return Err(ApiError::Body(PublicError::UnsupportedMedia(why)));
-    }
+    let body = bytes(request, payload).await?;
     // Rejects duplicate keys, which the derived reader finds among known members only.
     Object::parse(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))?;
     serde_json::from_slice(&body).map_err(|error| ApiError::InvalidBody(error.to_string()))
