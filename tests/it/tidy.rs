@@ -379,3 +379,33 @@ fn statements_name_their_parameters_in_order() {
     }
     report(&broken);
 }
+
+/// Warnings and errors that need no limit: one for each new authentic callback, or one a process.
+const RARE_LINES: [&str; 5] = [
+    "an EPay report cannot be read",
+    "a member of an authentic callback cannot be used",
+    "the backlog of an earlier process",
+    "the store's writer panicked",
+    // Only the first of a row of failures.
+    "metrics show what the store said before",
+];
+
+#[test]
+fn what_requests_jobs_and_retries_repeat_is_logged_within_a_limit() {
+    let mut broken = Vec::new();
+    for folder in ["src/http", "src/intake", "src/store/commit"] {
+        for (path, text) in files(folder) {
+            for macro_name in ["tracing::warn!(", "tracing::error!("] {
+                for (at, _) in text.match_indices(macro_name) {
+                    let line = text[at..].split(");").next().unwrap_or_default();
+                    let is_rare = RARE_LINES.iter().any(|rare| line.contains(rare));
+                    if !line.contains("kept_back") && !is_rare {
+                        let number = text[..at].lines().count();
+                        broken.push(format!("{path}:{number}: logged without a LogLimit"));
+                    }
+                }
+            }
+        }
+    }
+    report(&broken);
+}

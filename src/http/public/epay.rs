@@ -29,11 +29,13 @@ use crate::providers::epay::{
     CommonOperationResult, DecodeError, EndSingle, ErrCode, ErrorMessage, NegotiationHeaders,
     ResponseFormat,
 };
-use crate::store::{Receipt, StoreError};
+use crate::store::{LogLimit, Receipt, StoreError};
 use crate::telemetry::InvalidReportLabels;
 
 /// Headers stored with the body.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
+/// Log lines about close-outs that are retried.
+static UNFINISHED: LogLimit = LogLimit::new();
 
 /// The merchant's EPay caller reports a refund that succeeded; answered after both transactions.
 /// The path may be written in any case of letters, and with slashes at its end.
@@ -171,7 +173,13 @@ async fn close_out(
     match app.intake.apply(accepted).await {
         Ok(applied) => Ok(result_of(&applied)),
         Err(error) => {
-            tracing::error!(%error, "the close-out of a stored EPay refund failed; it is retried");
+            if let Some(kept_back) = UNFINISHED.may_say() {
+                tracing::error!(
+                    %error,
+                    kept_back,
+                    "the close-out of a stored EPay refund failed; it is retried"
+                );
+            }
             Ok(ErrCode::Unfinished.into())
         }
     }

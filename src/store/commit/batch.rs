@@ -27,6 +27,8 @@ static FAILED: LogLimit = LogLimit::new();
 static RETRIED: LogLimit = LogLimit::new();
 static CONTENDED: LogLimit = LogLimit::new();
 static LOOKED: LogLimit = LogLimit::new();
+static UNMAINTAINED: LogLimit = LogLimit::new();
+static JOB_FAILED: LogLimit = LogLimit::new();
 
 type Batch = queue::Batch<Box<dyn Job>>;
 
@@ -121,7 +123,9 @@ impl Jobs {
 
     pub(in crate::store) fn maintain(&mut self, idle: bool) {
         if let Err(error) = self.driver.maintain(idle) {
-            tracing::warn!(%error, "maintenance of the database failed; it is retried");
+            if let Some(kept_back) = UNMAINTAINED.may_say() {
+                tracing::warn!(%error, kept_back, "maintenance of the database failed; it is retried");
+            }
             self.stats.stop_if_fatal(&error);
         }
     }
@@ -148,7 +152,9 @@ impl Jobs {
                     }
                 }
                 Err(error) if error.blames_one_job() => {
-                    tracing::warn!(%error, job = job.name(), "a job failed");
+                    if let Some(kept_back) = JOB_FAILED.may_say() {
+                        tracing::warn!(%error, job = job.name(), kept_back, "a job failed");
+                    }
                 }
                 Ok(()) | Err(_) => {}
             }

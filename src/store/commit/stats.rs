@@ -7,7 +7,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::distribution::Distribution;
-use crate::store::StoreError;
+use crate::store::{LogLimit, StoreError};
+
+/// Log lines about damaged pages, which every reader of one meets.
+static DAMAGED: LogLimit = LogLimit::new();
 
 /// Counters of the writer; all since the start.
 #[derive(Debug)]
@@ -92,7 +95,13 @@ impl Stats {
             return error;
         }
         self.damaged_reads.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(%error, "a part of the store cannot be read; run `audit`, restore a backup");
+        if let Some(kept_back) = DAMAGED.may_say() {
+            tracing::error!(
+                %error,
+                kept_back,
+                "a part of the store cannot be read; run `audit`, restore a backup"
+            );
+        }
         StoreError::Damaged(error.to_string())
     }
 

@@ -25,10 +25,12 @@ use crate::http::server::connections::Slot;
 use crate::http::server::headers::only;
 use crate::http::{App, Rules};
 use crate::providers::text::printable;
-use crate::store::StoreError;
+use crate::store::{LogLimit, StoreError};
 
 /// Sent by a reader that reconnects, with the last event that it has seen.
 const LAST_EVENT_ID: &str = "last-event-id";
+/// Log lines about streams that failed; all of them fail at once where the store does.
+static FAILED: LogLimit = LogLimit::new();
 /// Max events of one read.
 const PIECE_EVENTS: u32 = 100;
 /// A piece is sent once it has so many bytes.
@@ -178,7 +180,9 @@ impl Follower {
             Ok(page) => Some((Ok(self.piece(&page.events)), self)),
             Err(error) => {
                 // A truncated response makes the reader reconnect.
-                tracing::warn!(%error, "a stream of events failed");
+                if let Some(kept_back) = FAILED.may_say() {
+                    tracing::warn!(%error, kept_back, "a stream of events failed");
+                }
                 Some((Err(error), self))
             }
         }
