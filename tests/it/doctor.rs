@@ -16,6 +16,13 @@ use crate::harness::reader::text;
 use crate::harness::relay;
 use crate::harness::{ConfigBuilder, Server};
 
+/// Members of a flat callback; one has a character that HTML escapes.
+const FLAT_WITH_AND: [(&str, &str); 4] = [
+    ("eventName", "payment.refund.failed"),
+    ("failedMessage", "A & B"),
+    ("mchRefundOrderId", "R-1"),
+    ("refundStatus", "FAILED"),
+];
 const UNEXPLAINED: &str = "none of the known manglings explains it";
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -228,6 +235,24 @@ fn manglings_of_a_signed_member_are_recognised_as_well() {
             format!("\u{feff}{}", sent(PARAM, sign(PARAM))),
         ),
         ("escaped_quotes", sent(&escaped, sign(PARAM))),
+        (
+            "html_escaped",
+            sent(&PARAM.replace('"', "&quot;"), sign(PARAM)),
+        ),
+        (
+            "html_escaped",
+            paycools::flat(&FLAT_WITH_AND).replace("A & B", "A &amp; B"),
+        ),
+        (
+            "signed_html_escaped",
+            paycools::flat(
+                &FLAT_WITH_AND
+                    .map(|(name, value)| (name, value.replace('&', "&amp;")))
+                    .each_ref()
+                    .map(|(name, value)| (*name, value.as_str())),
+            )
+            .replace("A &amp; B", "A & B"),
+        ),
     ];
     for (number, (mangling, body)) in rows.iter().enumerate() {
         let reply = server.post_json(paycools::PATH, body);
@@ -253,7 +278,9 @@ fn manglings_of_a_relayed_message_are_recognised_as_well() {
     let sign = |secret: &[u8], time: &str| relay::signature(secret, "msg-1", time, body);
     let good = sign(relay::SECRET, &now);
     let spaced = body.replace("\":", "\": ");
+    let escaped = body.replace('"', "&quot;");
     let rows = [
+        ("html_escaped", &path, escaped.as_str(), &now, good.clone()),
         ("late", &path, body, &early, sign(relay::SECRET, &early)),
         (
             "version_missing",
