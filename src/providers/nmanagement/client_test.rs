@@ -280,7 +280,7 @@ fn without_the_banks_client_nothing_can_be_asked() {
     let at = crate::domain::time::Timestamp::from_millis(1_000);
     assert_eq!(table.overdue_at(at), at, "a person is asked at once");
     assert_eq!(
-        table.next_ask(State::Unknown, &Progress::default(), at, at, 0),
+        table.next_ask((State::Unknown, &Progress::default()), (at, None), at, 0),
         None
     );
 }

@@ -167,7 +167,7 @@ impl Client for QuickpayClient {
         match reply.status {
             200 => answer(outgoing, reply),
             // Only this shape says that the members were not taken; a proxy answers 400, too.
-            400 if yuan::message(reply).is_none() => yuan::by_http(&[], reply),
+            400 if !is_unbound(reply) => yuan::by_http(&[], reply),
             _ => yuan::by_http(HTTP, reply),
         }
     }
@@ -277,6 +277,11 @@ fn answer(outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {
         return answer;
     }
     answer.with_claim(VerifiedClaim::of_reply(claim, "tls", &reply.body))
+}
+
+/// A member that the framework could not bind, before anything was done.
+fn is_unbound(reply: &Reply) -> bool {
+    Object::parse(&reply.body).is_ok_and(|object| object.has("Message"))
 }
 
 /// A query that failed by a code and says nothing of a refund.

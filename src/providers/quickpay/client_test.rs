@@ -202,6 +202,7 @@ fn http_statuses_follow_the_table() {
     for (status, body, class, stops) in [
         (400, model, Class::Refused, false),
         (400, "<html>", Class::Unknown, false),
+        (400, r#"{"message":"bad gateway"}"#, Class::Unknown, false),
         (401, model, Class::Refused, true),
         (403, "", Class::Refused, true),
         (404, "", Class::Refused, true),

@@ -181,7 +181,7 @@ fn all_pages(sqlite: &mut Sqlite, filter: &mut RefundFilter) -> Vec<RefundId> {
     let mut found = Vec::new();
     for _ in 0..200 {
         let page = Snapshot::new(sqlite).refunds(filter, 200).unwrap();
-        found.extend(page.rows.into_iter().map(|(refund, _)| refund.id));
+        found.extend(page.rows.into_iter().map(|row| row.refund.id));
         match page.next {
             Some(next) => filter.before = Some(next),
             None => return found,
