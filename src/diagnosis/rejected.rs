@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::signature::Subject;
 use crate::providers::epay;
 use crate::providers::relay::{ID_HEADER, OF_OTHER_ACCOUNT, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use crate::providers::text::UNREAD_HEAD;
 
 /// Headers that prove something if given once; `sign` is that of providers.
 const PROOFS: [&str; 4] = ["sign", ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];
@@ -23,6 +24,7 @@ pub(super) fn unexamined(subject: &Subject<'_>) -> Option<String> {
         "method_not_allowed" => Some(format!(
             "would be checked if it were sent with POST; it was rejected because of its method: {cause}"
         )),
+        _ if cause.starts_with(UNREAD_HEAD) => Some(format!("cannot be examined: {cause}")),
         "too_slow" | "too_large" => Some(format!("cannot be examined: {cause}")),
         // EPay's token is not stored, so nothing can be verified again.
         _ if epay::is_served(subject.path) => Some(format!(

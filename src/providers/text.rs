@@ -2,6 +2,9 @@
 
 use crate::domain::text::is_deceptive;
 
+/// How the cause of a rejection begins where the head of a request could not be read.
+pub const UNREAD_HEAD: &str = "its head could not be read";
+
 /// Most characters of a free text; the stored body holds all of it.
 const CHARS_MAX: usize = 256;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ENGINE;
 use crate::harness::config::{EPAY_TOKEN, READER_TOKEN};
 use crate::harness::epay::{self, json_body};
-use crate::harness::http::{raw, raw_status};
+use crate::harness::http::{raw, raw_status, raw_until};
 use crate::harness::keys::{provider_key, sha256_hex};
 use crate::harness::payermax::{ACK, MAIN, SAMPLE};
 use crate::harness::reader::text;
@@ -249,4 +249,104 @@ fn readers_are_told_the_value_of_a_header_that_is_refused() {
         let detail = text(&reply.expect_json(415)["detail"]);
         assert!(detail.contains(value), "{detail}");
     }
+}
+
+/// A POST to this path with these lines, which no head may have.
+fn unreadable(path: &str, lines: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: refunds\r\n{lines}\r\n{{}}")
+}
+
+#[test]
+fn a_head_that_cannot_be_read_is_counted_logged_and_kept_below_our_paths() {
+    let server = Server::usual(ENGINE);
+    let many: String = (0..200)
+        .map(|number| format!("x-{number}: y\r\n"))
+        .collect();
+    let long = format!("x: {}\r\n", "y".repeat(200_000));
+    let doubled = "Content-Length: 2\r\nContent-Length: 3\r\n".to_owned();
+    let (relay, epay) = ("/relays/quickpay/store-1/R-1", "/api/WebInterface/x");
+    for (number, (path, lines, status, reason, said)) in [
+        (
+            MAIN,
+            many.as_str(),
+            431,
+            "too_large",
+            "too many or too long headers",
+        ),
+        (
+            relay,
+            long.as_str(),
+            431,
+            "too_large",
+            "too many or too long headers",
+        ),
+        (
+            epay,
+            doubled.as_str(),
+            400,
+            "malformed",
+            "frames the body in two ways",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = raw(&server.public_url, unreadable(path, lines).as_bytes());
+        assert_eq!(raw_status(&answer), status, "{path}: {answer}");
+        let shown = server.newest_of_refused(number + 1);
+        assert_eq!(
+            (&shown["path"], &shown["reason"]),
+            (&path.into(), &reason.into())
+        );
+        let why = text(&shown["why"]);
+        assert!(why.contains(said), "{why}");
+        assert_eq!(
+            shown["diagnosis"]["says"],
+            format!("cannot be examined: {why}")
+        );
+    }
+    // Slow: the head never ends. What sends nothing at all, or comes elsewhere, is no evidence.
+    let begun = format!("POST {MAIN} HTTP/1.1\r\nHost: refunds\r\n");
+    let answer = raw_until(&server.public_url, begun.as_bytes(), |so_far| {
+        so_far.contains("408")
+    });
+    assert_eq!(raw_status(&answer), 408, "{answer}");
+    assert_eq!(server.newest_of_refused(4)["reason"], "too_slow");
+    raw(
+        &server.public_url,
+        unreadable("/elsewhere", &many).as_bytes(),
+    );
+    let nothing = raw(&server.public_url, b"");
+    assert_eq!(nothing, "");
+    raw(
+        &server.internal_url,
+        unreadable("/v1/refunds", &many).as_bytes(),
+    );
+    assert_eq!(server.evidence().len(), 4);
+    let metrics = server.get("/metrics").text().to_owned();
+    for line in [
+        "refund_receiver_rejected_requests_total{reason=\"too_large\"} 3",
+        "refund_receiver_rejected_requests_total{reason=\"malformed\"} 1",
+        "refund_receiver_rejected_requests_total{reason=\"too_slow\"} 1",
+        "refund_receiver_reader_requests_rejected_total{reason=\"unread_head\",reader=\"\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}");
+    }
+    let log = server.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter(|line| line.contains("before its head could be read"))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        (&lines[0]["path"], &lines[0]["status"]),
+        (&MAIN.into(), &431.into())
+    );
+    assert!(text(&lines[0]["peer"]).starts_with("127.0.0.1:"), "{log}");
+    assert!(lines.iter().all(|line| line["kept_back"].is_u64()), "{log}");
+    assert!(
+        lines.iter().any(|line| line["path"] == "/v1/refunds"),
+        "{log}"
+    );
+    server.assert_refund_tables_are_empty();
 }

@@ -23,6 +23,7 @@ use crate::http::server::Side;
 use crate::http::server::connections::Connections;
 use crate::http::server::middleware;
 use crate::http::server::socket::Socket;
+use crate::http::server::unread_head::HeadWatch;
 
 /// Time for requests under way when the service is told to stop.
 const DRAIN_SECONDS: u64 = 10;
@@ -170,7 +171,8 @@ pub(in crate::cli) fn listen(
         fn_service(move |io: TcpStream| {
             bound_sending(&io, rules.rules().stalled);
             let peer = io.peer_addr().ok();
-            let socket = Socket::new(io, &admitting);
+            let heads = HeadWatch::new(rules.clone(), side.unread_head, peer);
+            let socket = Socket::new(io, &admitting, heads);
             async move { Ok((socket, peer)) }
         })
         .and_then(http)

@@ -22,6 +22,7 @@ use super::server::Side;
 use crate::config::Scope::{
     CallbacksRead, EventsRead, Operate, OrdersWrite, RefundsRead, RefundsWrite,
 };
+use access::acts;
 use feed::{consumers, events, stream};
 use health::metrics;
 use problem::ApiError;
@@ -38,6 +39,7 @@ pub const SIDE: Side = Side {
         config.default_service(web::to(problem::no_such_page));
     },
     refuse: |_, why| ApiError::InvalidParameter(why.to_owned()).response(),
+    unread_head: acts::note_unread_head,
 };
 
 /// Every call; those of one path follow each other.

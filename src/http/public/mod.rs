@@ -18,6 +18,7 @@ pub const SIDE: Side = Side {
     name: "public",
     routes,
     refuse: rejection::of_head,
+    unread_head: rejection::of_unread_head,
 };
 
 /// The fallback matches the `EPay` path, because the original's routes ignore case.

@@ -66,7 +66,7 @@ fn leaves_trace(request: &HttpRequest) -> bool {
 }
 
 /// The served first part that the path begins with.
-fn first_part(path: &str) -> Option<&'static str> {
+pub fn first_part(path: &str) -> Option<&'static str> {
     let first = path.split('/').find(|part| !part.is_empty())?;
     OURS.into_iter()
         .find(|ours| first.eq_ignore_ascii_case(ours))

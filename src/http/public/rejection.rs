@@ -1,12 +1,14 @@
 //! A rejected request is counted, stored as evidence and logged, within the budget of `budget.rs`. Beyond it a
 //! rejection is only counted, and answered late.
 
+use std::net::SocketAddr;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::budget::PENALTY;
 use super::error::{PublicError, of_body};
-use super::not_found::shown_path;
+use super::not_found::{first_part, shown_path};
 use crate::crypto;
 use crate::domain::ids::CallbackId;
 use crate::http::App;
@@ -14,6 +16,7 @@ use crate::http::server::body;
 use crate::http::server::connections::Slot;
 use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
+use crate::http::server::unread_head::UnreadHead;
 use crate::providers::SYSTEMS;
 use crate::providers::text::printable;
 use crate::rejected::{HEAD_BYTES_MAX, Reason, RejectedRequest};
@@ -24,6 +27,8 @@ use crate::telemetry::RejectionLabels;
 static UNSTORED: LogLimit = LogLimit::new();
 /// Log lines about 404 and 405, which any client can cause.
 static LOST: LogLimit = LogLimit::new();
+/// Log lines about heads that cannot be read.
+static UNREAD: LogLimit = LogLimit::new();
 /// Headers stored as evidence, with those that carry a signature. The sender may have made them up.
 const KEPT_HEADERS: [&str; 10] = [
     "content-type",
@@ -66,15 +71,48 @@ pub fn of_head(request: &HttpRequest, why: &str) -> HttpResponse {
     error.response()
 }
 
+/// Records a request whose head the framework rejected. It has no headers and no body for us; where its path is
+/// below ours it is evidence all the same.
+pub fn of_unread_head(app: &App, head: &UnreadHead<'_>) {
+    let (reason, why) = head.cause();
+    count_reason(app, reason.as_str());
+    if !peer_is_within_budget(app, head.peer) {
+        return;
+    }
+    let path = shown_path(head.path);
+    let peer = head.peer.map(|peer| peer.to_string()).unwrap_or_default();
+    if let Some(kept_back) = UNREAD.may_say() {
+        tracing::warn!(
+            path,
+            peer,
+            status = head.status,
+            reason = reason.as_str(),
+            why,
+            kept_back,
+            "a request was rejected before its head could be read"
+        );
+    }
+    if first_part(head.path).is_some() {
+        let headers = serde_json::json!({ "why": why }).to_string();
+        write(app, peer, reason, path, headers, &[]);
+    }
+}
+
 fn count(app: &App, error: &PublicError) {
-    let labels = RejectionLabels {
-        reason: error.word(),
-    };
+    count_reason(app, error.word());
+}
+
+fn count_reason(app: &App, reason: &'static str) {
+    let labels = RejectionLabels { reason };
     app.metrics.rejected.get_or_create(&labels).inc();
 }
 
 fn is_within_budget(app: &App, request: &HttpRequest) -> bool {
-    let peer = request.peer_addr().map(Peer::from);
+    peer_is_within_budget(app, request.peer_addr())
+}
+
+fn peer_is_within_budget(app: &App, peer: Option<SocketAddr>) -> bool {
+    let peer = peer.map(Peer::from);
     let is_within = app.rejection_budget.allows(peer, app.clock.now());
     if !is_within {
         app.metrics.rejected_delayed.inc();
@@ -107,7 +145,7 @@ fn keep(app: &App, request: &HttpRequest, path: String, error: &PublicError, bod
     let why = error.cause();
     say(request, &path, reason, &why, body.len());
     let headers = evidence_headers(request, &why);
-    write(app, request, reason, path, headers, body);
+    write(app, peer_of(request), reason, path, headers, body);
 }
 
 fn say(request: &HttpRequest, path: &str, reason: Reason, why: &str, bytes: usize) {
@@ -147,26 +185,24 @@ pub fn keep_unreadable(
     let path = shown_path(request.path());
     let why = format!("{why}; stored as {callback_id}");
     let headers = evidence_headers(request, &why);
-    write(app, request, Reason::InvalidContent, path, headers, body);
+    let peer = peer_of(request);
+    write(app, peer, Reason::InvalidContent, path, headers, body);
 }
 
-fn write(
-    app: &App,
-    request: &HttpRequest,
-    reason: Reason,
-    path: String,
-    headers: String,
-    body: &[u8],
-) {
+fn peer_of(request: &HttpRequest) -> String {
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    peer.unwrap_or_default()
+}
+
+fn write(app: &App, peer: String, reason: Reason, path: String, headers: String, body: &[u8]) {
     let Some(evidence) = &app.evidence else {
         return;
     };
-    let peer = request.peer_addr().map(|peer| peer.to_string());
     evidence.keep(RejectedRequest {
         received_at: app.clock.now(),
         reason,
         path,
-        peer: peer.unwrap_or_default(),
+        peer,
         headers,
         body_sha256: crypto::sha256(body),
         body_length: body.len(),

@@ -252,6 +252,11 @@ impl SlotGuard {
         self.slot.turn.reader.park(context);
     }
 
+    /// Whether what is written next is a handler's response: one is not sent yet, or is under way.
+    pub(in crate::http) fn has_response(&self) -> bool {
+        self.slot.turn.unsent.load(Ordering::Relaxed) > 0 || self.slot.waiting_since().is_none()
+    }
+
     /// The send buffer of the system has all that was to be sent.
     pub(in crate::http) fn all_is_sent(&self) {
         self.slot.turn.unsent.store(0, Ordering::Relaxed);

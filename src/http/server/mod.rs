@@ -6,6 +6,7 @@ pub mod headers;
 pub mod middleware;
 pub mod peer;
 pub mod socket;
+pub mod unread_head;
 
 use actix_web::web::ServiceConfig;
 
@@ -16,4 +17,6 @@ pub struct Side {
     pub name: &'static str,
     pub routes: fn(&mut ServiceConfig),
     pub refuse: middleware::Refuse,
+    /// Notes a request whose head the framework rejected.
+    pub unread_head: unread_head::Note,
 }

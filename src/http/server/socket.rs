@@ -17,6 +17,7 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connections::{Connections, SlotGuard};
+use super::unread_head::HeadWatch;
 
 /// A connection's socket.
 pub struct Socket {
@@ -25,16 +26,18 @@ pub struct Socket {
     /// Read, but not handed to the framework yet.
     rest: Vec<u8>,
     version: Version,
+    heads: HeadWatch,
 }
 
 impl Socket {
-    pub fn new(io: TcpStream, connections: &Arc<Connections>) -> Self {
+    pub fn new(io: TcpStream, connections: &Arc<Connections>, heads: HeadWatch) -> Self {
         let guard = connections.admit(&io);
         Self {
             io,
             guard,
             rest: Vec::new(),
             version: Version::default(),
+            heads,
         }
     }
 
@@ -85,6 +88,7 @@ impl AsyncRead for Socket {
             }
         }
         guard.has_read(taken);
+        self.heads.has_read(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -141,6 +145,10 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(guard) = &self.guard {
+            let is_of_handler = guard.has_response();
+            self.heads.writes(bytes, is_of_handler);
+        }
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 

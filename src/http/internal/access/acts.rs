@@ -10,9 +10,15 @@ use tokio::time::Instant;
 use crate::config::Reader;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
+use crate::http::server::unread_head::UnreadHead;
+use crate::providers::text::printable;
+use crate::store::LogLimit;
 
 /// Min time between two log lines of one cause.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// Log lines about heads that cannot be read.
+static UNREAD: LogLimit = LogLimit::new();
 
 /// The cause of a rejection, and the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +116,23 @@ impl Unlogged {
         );
         self.count = 0;
         self.logged_at = Some(Instant::now());
+    }
+}
+
+/// Counts and logs a request whose head the framework rejected.
+pub fn note_unread_head(app: &App, head: &UnreadHead<'_>) {
+    let (_, why) = head.cause();
+    app.metrics.readers.refused("unread_head", "");
+    if let Some(kept_back) = UNREAD.may_say() {
+        let (path, peer) = (printable(head.path), head.peer.map(|peer| peer.to_string()));
+        tracing::warn!(
+            path,
+            peer,
+            status = head.status,
+            why,
+            kept_back,
+            "a request of a reader was rejected before its head could be read"
+        );
     }
 }
 
