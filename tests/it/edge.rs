@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rusqlite::Connection;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::keys::{other_key, provider_key};
@@ -331,4 +332,43 @@ fn connect_from(own: &str, to: SocketAddr) -> Wire {
         .expect("an address of this machine");
     socket.connect(&to.into()).expect("the server listens");
     Wire::of(TcpStream::from(socket))
+}
+
+/// Sends a good callback about this refund and does not wait for the answer.
+fn sent(server: &Server, refund_no: &str) -> Wire {
+    let body = Notice::new(refund_no, "REFUND_SUCCESS").text();
+    let head = format!(
+        "POST {MAIN} HTTP/1.1\r\nHost: refunds\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nsign: {}\r\n\r\n",
+        body.len(),
+        provider_key().sign(body.as_bytes())
+    );
+    let mut wire = Wire::open(&server.public_url);
+    wire.send(format!("{head}{body}").as_bytes());
+    wire
+}
+
+#[test]
+fn a_queued_callback_is_dropped_when_its_sender_resets_and_not_when_it_only_has_sent_everything() {
+    let server = Server::usual(Engine::Sqlite);
+    let other = Connection::open(server.folder().path().join("refunds.db")).expect("the database");
+    let run = |sql| other.execute_batch(sql).expect("the statement runs");
+    let pause = || std::thread::sleep(Duration::from_millis(300));
+    run("BEGIN IMMEDIATE");
+    // The first is in the batch that waits for the file; the others are queued behind it.
+    let mut first = sent(&server, "R-first");
+    pause();
+    let (reset, mut half) = (sent(&server, "R-reset"), sent(&server, "R-half"));
+    half.end_sending();
+    pause();
+    reset.reset();
+    pause();
+    run("ROLLBACK");
+    for wire in [&mut first, &mut half] {
+        assert_eq!(wire.answers(1).statuses, [200], "{}", wire.text());
+    }
+    server.applied("R-first");
+    server.applied("R-half");
+    assert_eq!(server.refunds("").len(), 2);
+    assert_eq!(server.count_rows("callbacks"), 2);
 }

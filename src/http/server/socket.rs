@@ -48,6 +48,17 @@ impl Socket {
         }
     }
 
+    /// Ready with the error once the peer has reset the connection, while nothing may be read. The framework drops
+    /// the handler then. A peer that has closed its sending side may still read the response.
+    fn poll_reset(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.io.poll_read_ready(context).is_ready()
+            && let Some(error) = self.io.take_error()?
+        {
+            return Poll::Ready(Err(error));
+        }
+        Poll::Pending
+    }
+
     /// Reads what was put back, else from the connection.
     fn poll_fill(
         &mut self,
@@ -73,7 +84,9 @@ impl AsyncRead for Socket {
         let Some(guard) = self.guard.clone() else {
             return self.poll_fill(context, buffer);
         };
-        ready!(guard.poll_capacity(context));
+        if guard.poll_capacity(context).is_pending() {
+            return self.poll_reset(context);
+        }
         let before = buffer.filled().len();
         ready!(self.poll_fill(context, buffer))?;
         let read = &buffer.filled()[before..];

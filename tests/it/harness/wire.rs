@@ -1,8 +1,10 @@
 //! HTTP one byte at a time: requests that no client would write, and a socket that shows every answer.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use super::keys::provider_key;
 use super::now;
@@ -76,6 +78,19 @@ impl Wire {
         }
         let answers = self.all_answers();
         (answers, self.opened.elapsed())
+    }
+
+    /// Closes the sending side alone, as a caller may that has sent everything.
+    pub fn end_sending(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("it is open");
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        let socket = SockRef::from(&self.stream);
+        socket
+            .set_linger(Some(Duration::ZERO))
+            .expect("a socket option");
     }
 
     /// What was received, as text.
