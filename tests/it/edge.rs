@@ -335,7 +335,7 @@ fn connect_from(own: &str, to: SocketAddr) -> Wire {
 }
 
 /// Sends a good callback about this refund and does not wait for the answer.
-fn sent(server: &Server, refund_no: &str) -> Wire {
+pub fn sent(server: &Server, refund_no: &str) -> Wire {
     let body = Notice::new(refund_no, "REFUND_SUCCESS").text();
     let head = format!(
         "POST {MAIN} HTTP/1.1\r\nHost: refunds\r\nContent-Type: application/json\r\n\

@@ -165,6 +165,15 @@ fn a_standby_that_is_away_leaves_no_connection_behind_and_is_told() {
     primary.set_synchronous(&[]);
     wait_for_text(&server, "/readyz", r#""replication":"lost""#);
     assert!(text(&server, "/metrics").contains("store_replication_lost 1\n"));
+    let log = server.log();
+    let lost: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("commits do not wait for a standby any more"))
+        .collect();
+    assert!(
+        lost.len() == 1 && lost[0].contains(r#""level":"ERROR""#),
+        "{lost:?}"
+    );
     assert_eq!(posted(&server, "R-one-copy", ANSWER_MAX), 200);
 }
 
@@ -182,6 +191,23 @@ fn nothing_is_acknowledged_on_one_copy_where_a_standby_is_required() {
         .notify(MAIN, Notice::new("R-one-copy", "REFUND_SUCCESS").text())
         .expect(200, ACK);
     assert_eq!(server.refunds("refund_no=R-one-copy").len(), 1);
+}
+
+#[test]
+fn a_start_where_a_standby_is_required_and_none_is_named_is_refused() {
+    let primary = Postgres::own(&[]);
+    let database = primary.database();
+    let config = ConfigBuilder::bare(Engine::Sqlite)
+        .toml("require_synchronous = true")
+        .usual_accounts()
+        .on(&database);
+    let mut server = Server::stopped(&config);
+    let said = server.refused_start();
+    assert!(
+        said.contains("synchronous_standby_names is empty"),
+        "{said}"
+    );
+    assert!(said.contains("store.require_synchronous"), "{said}");
 }
 
 /// What PostgreSQL says to a start-up message that it likes: no password is asked for, and it is ready.

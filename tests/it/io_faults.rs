@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::harness::disk::{Mounted, can_mount};
 use crate::harness::injection::{Injection, wait_for_log};
 use crate::harness::ledger::{Answer, Ledger, mixed, notice, register_orders};
+use crate::harness::payermax::Notice;
 use crate::harness::{ConfigBuilder, Engine, Server, now, wait_for};
 
 /// Deliveries made ready for one fault.
@@ -18,6 +19,10 @@ const NO_SPACE_AT: [u32; 7] = [1, 2, 3, 5, 8, 13, 40];
 /// Exit codes of the outer contract: a store that cannot be used, and trouble while serving.
 const STORE_REFUSED: i32 = 3;
 const FAILED: i32 = 1;
+
+/// What `/readyz` takes at most, and what a busy machine may add to a limit.
+const READY_ANSWER_MAX: Duration = Duration::from_secs(1);
+const BUSY_MACHINE: Duration = Duration::from_secs(1);
 
 /// A server whose store lies on a disk that can be filled; the server ends first.
 struct Small {
@@ -281,4 +286,30 @@ fn a_database_held_by_another_process_is_waited_for_and_then_callbacks_are_put_o
     server.restart();
     ledger.assert_kept(&server);
     ledger.assert_whole_after_redelivery(&mut server);
+}
+
+#[test]
+fn readiness_follows_commits_within_seconds_and_is_answered_at_once() {
+    let server = Server::usual(Engine::Sqlite);
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
+    server.applied("R-1");
+    let status = || {
+        let asked = now();
+        let status = server.get_with("/readyz", &[]).status;
+        assert!(asked.elapsed() < READY_ANSWER_MAX, "{:?}", asked.elapsed());
+        status
+    };
+    let path = server.folder().path().join("refunds.db");
+    let other = Connection::open(path).expect("the database can be opened");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it is free");
+    let last_success = now();
+    let _work = crate::edge::sent(&server, "R-2");
+    wait_for("readiness to end", || (status() == 503).then_some(()));
+    let took = last_success.elapsed();
+    assert!(took < Duration::from_secs(5) + BUSY_MACHINE, "{took:?}");
+    other.execute_batch("ROLLBACK").expect("it is held");
+    let recovered = now();
+    wait_for("readiness to be back", || (status() == 200).then_some(()));
+    let took = recovered.elapsed();
+    assert!(took < Duration::from_secs(2) + BUSY_MACHINE, "{took:?}");
 }

@@ -43,6 +43,7 @@ mod shared_feed;
 mod spares;
 mod sqlite_file;
 mod stalls;
+mod stalls_wal;
 mod start_waits;
 mod supply_chain;
 mod systemd;

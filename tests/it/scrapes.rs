@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::harness::keys::{TestKey, other_key, provider_key};
 use crate::harness::payermax::{MAIN, Notice, SAMPLE};
 use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::{ConfigBuilder, Engine, Reply, Server, wait_for};
@@ -161,4 +162,42 @@ fn latencies_have_histograms_whose_labels_no_sender_can_multiply() {
         .collect();
     let expected = BTreeSet::from(["/callbacks/{provider}/{account}", "other"]);
     assert_eq!(routes, expected, "{text}");
+}
+
+#[test]
+fn the_time_that_each_key_with_an_end_has_left_is_shown() {
+    let keys = [
+        (
+            "old",
+            provider_key(),
+            ", not_after = \"2020-01-01T00:00:00Z\"",
+        ),
+        (
+            "next",
+            other_key(),
+            ", not_after = \"2999-01-01T00:00:00Z\"",
+        ),
+    ];
+    let third = TestKey::generate(2048, 65_537);
+    let config = ConfigBuilder::new(Engine::Sqlite)
+        .payermax("ending", "020213827212299", None, &keys)
+        .payermax("endless", "020213827212298", None, &[("k", &third, "")]);
+    let server = Server::start(&config);
+    let text = scrape(&server, &[]).text().to_owned();
+    let left = |account: &str, key: &str| {
+        let labels = format!("provider=\"payermax\",account=\"{account}\",key=\"{key}\"");
+        let name = format!("refund_receiver_key_expiry_seconds{{{labels}}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&name))?;
+        Some(line.parse::<i64>().expect("a number"))
+    };
+    // Not accepted any more for more than six years; accepted for some 970.
+    assert!(
+        left("ending", "old").expect("a line") < -200_000_000,
+        "{text}"
+    );
+    assert!(
+        left("ending", "next").expect("a line") > 30_000_000_000,
+        "{text}"
+    );
+    assert_eq!(left("endless", "k"), None);
 }
