@@ -3,6 +3,7 @@
 //! events.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub struct FeedKnown {
 pub(super) struct Counter {
     last: watch::Sender<i64>,
     epoch: watch::Sender<Arc<str>>,
+    /// New histories since the start.
+    begun: Arc<AtomicU64>,
 }
 
 /// What a transaction has numbered.
@@ -37,6 +40,7 @@ impl Counter {
         Self {
             last: watch::Sender::new(last),
             epoch: watch::Sender::new(epoch),
+            begun: Arc::default(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Counter {
             is_new
         };
         if self.epoch.send_if_modified(is_new) {
+            self.begun.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(last, epoch = %epoch, "the feed has a new history");
         }
     }
@@ -102,6 +107,11 @@ impl Store {
     /// The number of the last event that is on disk; changes wake the followers.
     pub fn last_sequence(&self) -> watch::Receiver<i64> {
         self.counter.last.subscribe()
+    }
+
+    /// How many new histories began since the start.
+    pub fn new_histories(&self) -> u64 {
+        self.counter.begun.load(Ordering::Relaxed)
     }
 
     /// Tells of each new history.

@@ -4,6 +4,7 @@
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
+mod backup_note;
 mod commit;
 pub mod copy;
 pub(crate) mod driver;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+pub use backup_note::{last_backup, note_backup};
 pub use commit::lane::Lane;
 pub use commit::stats::{Stats, StatsNow};
 pub use commit::submit::ACCEPT_MAX;

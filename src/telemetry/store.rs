@@ -21,6 +21,8 @@ pub struct StoreMetrics {
     pub refuses: Gauge,
     /// Seconds since the last callback was committed; -1 before the first.
     pub since_commit: Gauge,
+    /// Seconds since the last backup; -1 where none is known.
+    pub backup_age: Gauge,
     /// 1 while applying lags.
     pub applying_delayed: Gauge,
     /// 1 where commits waited for a standby and do not any more.
@@ -39,6 +41,7 @@ pub struct StoreMetrics {
     /// The database server that takes writes.
     server: Family<ServerLabels, Gauge>,
     failovers: Counter,
+    histories: Counter,
 }
 
 impl StoreMetrics {
@@ -57,11 +60,16 @@ impl StoreMetrics {
         let failed_commits = counter("store_failed_commits", "Transactions that failed");
         let damaged_reads = counter("store_damaged_reads", "Reads that met damage");
         let failovers = counter("store_failovers", "Changes of the server that takes writes");
+        let histories = counter(
+            "feed_histories",
+            "New histories of the feed since the start",
+        );
         let mut gauge = |name: &str, help: &str| registered(registry, name, help);
         let help = "Seconds since the last callback was committed";
         Self {
             refuses: gauge("store_refuses", "1 while callbacks get 503 at once"),
             since_commit: gauge("store_seconds_since_commit", help),
+            backup_age: gauge("backup_age_seconds", "Seconds since the last backup"),
             applying_delayed: gauge("applying_delayed", "1 while applying lags"),
             replication_lost: gauge("store_replication_lost", "1 where no standby is waited for"),
             commit_duration,
@@ -73,6 +81,7 @@ impl StoreMetrics {
             damaged_reads,
             server,
             failovers,
+            histories,
         }
     }
 
@@ -81,6 +90,11 @@ impl StoreMetrics {
         set(&self.commits, commits);
         set(&self.failed_commits, failed_commits);
         set(&self.damaged_reads, damaged_reads);
+    }
+
+    /// Shows how many new histories of the feed began.
+    pub fn show_histories(&self, begun: u64) {
+        set(&self.histories, begun);
     }
 
     /// Shows which database server takes writes, and how often that changed.

@@ -286,3 +286,27 @@ fn a_store_on_a_server_is_left_to_the_tools_of_the_server() {
     refused(&output, 2, "pg_dump --format=custom --file=");
     assert_eq!(names(folder.path()), [""; 0]);
 }
+
+#[test]
+fn the_age_of_the_last_backup_is_shown() {
+    let (server, backups) = (server(), Folder::new());
+    let age = || {
+        let text = server.get_with("/metrics", &[]).text().to_owned();
+        let name = "refund_receiver_backup_age_seconds ";
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("a line").parse::<i64>().expect("a number")
+    };
+    assert_eq!(age(), -1, "none is known");
+    let made = backup(&server, &backups.path().join("refunds.db"));
+    assert!(made.status.success(), "{made:?}");
+    assert!((0..60).contains(&age()), "{}", age());
+    // One that was refused is none.
+    let noted = server.folder().path().join("refunds.db-backup");
+    std::fs::write(&noted, "2026-01-31T00:00:00.000Z\n").expect("our own folder");
+    refused(
+        &backup(&server, &backups.path().join("refunds.db")),
+        2,
+        "exists",
+    );
+    assert!(age() > 3_600, "{}", age());
+}

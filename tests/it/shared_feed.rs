@@ -70,6 +70,11 @@ fn a_counter_that_goes_back_under_a_running_instance_begins_a_new_history() {
     assert_ne!(new[0], old);
     let said = servers.each_ref().map(Server::log).concat();
     assert!(said.contains("the feed's counter has gone back"), "{said}");
+    for server in &servers {
+        let metrics = server.get_with("/metrics", &[]).text().to_owned();
+        let line = "refund_receiver_feed_histories_total 1\n";
+        assert!(metrics.contains(line), "{metrics}");
+    }
 }
 
 #[test]

@@ -75,10 +75,16 @@ impl Backup {
         } else {
             Depth::Audit(Some(&config.registry))
         };
+        let began = SystemClock.now();
         match make(store, &self.to, depth) {
             Ok(contents) => {
                 contents.print(&self.to, Format::or_json(self.output, self.json));
                 if contents.report.is_clean() {
+                    if let Err(error) = store::note_backup(store, began) {
+                        output::error(format!(
+                            "warning: the service will not show this backup's age: {error}"
+                        ));
+                    }
                     ExitCode::SUCCESS
                 } else {
                     output::fail(1, "the copy is kept, but not everything holds in it")

@@ -185,7 +185,7 @@ impl Service {
             slots: ConnectionSlots::new(listen::slots_of_readers(connections)),
             clock,
             metrics: Metrics::default(),
-            gauges: Gauges::default(),
+            gauges: Gauges::new(config.store.file()),
             draining,
         });
         let started = app.clock.now().as_millis() / 1_000;

@@ -1,6 +1,7 @@
 //! `GET /metrics`. What has to be read from the store is read by a task of its own, on a connection of the
 //! service's own, so that neither readers nor an unavailable store delay the answer to monitoring.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers::joined;
 use crate::push::EndpointStatus;
-use crate::store::{Replication, StoreError};
+use crate::store::{Replication, StoreError, last_backup};
 use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
 
 /// Consumers that are shown at most.
@@ -34,6 +35,8 @@ pub struct Gauges {
     asked: AtomicU64,
     wake: Notify,
     read: watch::Sender<LastRead>,
+    /// The store, where it is a file.
+    store: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,8 +47,9 @@ struct LastRead {
     at: Instant,
 }
 
-impl Default for Gauges {
-    fn default() -> Self {
+impl Gauges {
+    /// For a store in this file, or on a server.
+    pub fn new(store: Option<&Path>) -> Self {
         Self {
             asked: AtomicU64::new(0),
             wake: Notify::new(),
@@ -53,6 +57,7 @@ impl Default for Gauges {
                 asked: 0,
                 at: Instant::now(),
             }),
+            store: store.map(Path::to_owned),
         }
     }
 }
@@ -157,6 +162,10 @@ fn show_process(app: &App) {
     if let Some((server, failovers)) = app.store.server() {
         metrics.store.show_server(server, failovers);
     }
+    let last_backup = app.gauges.store.as_deref().and_then(last_backup);
+    let backup_age = last_backup.map_or(-1, |at| -left(at));
+    metrics.store.backup_age.set(backup_age);
+    metrics.store.show_histories(app.store.new_histories());
     let is_delayed = app.store.applying_is_delayed();
     metrics.store.applying_delayed.set(i64::from(is_delayed));
     let dropped = app
