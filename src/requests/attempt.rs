@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 use super::Requests;
 use super::worker::plan;
@@ -207,13 +208,16 @@ impl Requests {
         }
     }
 
-    /// One call, on a thread that may wait.
+    /// One call, on a thread of its own: a provider that hangs must not hold up the end of the process, as a
+    /// thread of the runtime would.
     async fn call(&self, line: &Line, call: Call, kind: &'static str) -> Called {
         let exchanger = Arc::clone(&line.exchanger);
         let limit = line.api.client.time_limit();
         let began = tokio::time::Instant::now();
-        let done = tokio::task::spawn_blocking(move || {
-            exchanger.exchange(&OutboundRequest {
+        let (reply, done) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(format!("call-{kind}"));
+        let started = thread.spawn(move || {
+            let result = exchanger.exchange(&OutboundRequest {
                 method: method(call.method),
                 url: &call.url,
                 headers: call
@@ -224,12 +228,17 @@ impl Requests {
                 body: &call.body,
                 limit,
                 began: began.into_std(),
-            })
+            });
+            // The worker may be gone.
+            drop(reply.send(result));
         });
-        let result = done.await.unwrap_or_else(|error| {
+        let result = match started {
+            Err(error) => Err(ExchangeError::NotSent(error.to_string())),
             // A panic may have come after the first byte.
-            Err(ExchangeError::Unknown(error.to_string()))
-        });
+            Ok(_) => done.await.unwrap_or_else(|_| {
+                Err(ExchangeError::Unknown("the call was given up".to_owned()))
+            }),
+        };
         let class = match &result {
             Ok(_) => Class::Done,
             Err(ExchangeError::NotSent(_)) => Class::NotSent,
@@ -538,16 +547,7 @@ impl Ending {
     ) -> Result<(), StoreError> {
         tx.end_attempt(self.attempt, &self.end)?;
         if let Some(reason) = &self.stop {
-            let account = &self.line.account;
-            if tx.stop_account(account, reason, None, now)? {
-                let (provider, account) = (&account.provider, &account.name);
-                tracing::error!(
-                    provider,
-                    account,
-                    reason,
-                    "the account is stopped until an operator resumes it"
-                );
-            }
+            self.stop_account(tx, reason, now)?;
         }
         let Some(mut applying) = Applying::of_request(tx, clock, id)? else {
             return Ok(());
@@ -561,9 +561,12 @@ impl Ending {
         }
         let class = self.last_reply.class;
         request.last_reply = Some(self.last_reply.clone());
+        let mut stops = false;
         let event = match request.machine.state {
             State::Sending => {
                 let moved = request.apply(refund, Event::Sent(class), None, now);
+                // Built again with a new time and login, and refused for them again.
+                stops = class == Class::Rebuild && request.machine.state == State::Refused;
                 if matches!(class, Class::Later | Class::NotSent) {
                     request.put_off(refund, self.retry_after, now);
                 }
@@ -576,8 +579,31 @@ impl Ending {
         if let Some(question) = self.question {
             refund.raise(question, None, now);
         }
+        if stops {
+            let reason = stop_reason_of(&self.last_reply);
+            self.stop_account(applying.tx(), &reason, now)?;
+        }
         let told: Vec<EventKind> = event.into_iter().collect();
         applying.finish(told).map(drop)
+    }
+
+    fn stop_account(
+        &self,
+        tx: &mut Tx<'_>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let account = &self.line.account;
+        if tx.stop_account(account, reason, None, now)? {
+            let (provider, account) = (&account.provider, &account.name);
+            tracing::error!(
+                provider,
+                account,
+                reason,
+                "the account is stopped until an operator resumes it"
+            );
+        }
+        Ok(())
     }
 
     fn asked(
@@ -672,8 +698,14 @@ fn failed(error: &ExchangeError) -> Answer {
 }
 
 fn stop_reason(answer: &Answer) -> String {
-    match (&answer.code, &answer.message) {
-        _ if !answer.stops_account => "20 calls in a row without an answer".to_owned(),
+    if !answer.stops_account {
+        return "20 calls in a row without an answer".to_owned();
+    }
+    stop_reason_of(&answer.last_reply())
+}
+
+fn stop_reason_of(reply: &LastReply) -> String {
+    match (&reply.code, &reply.message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => "the provider refuses this account".to_owned(),

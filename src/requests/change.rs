@@ -1,14 +1,22 @@
 //! Acts of callers and operators on a request: ask now, cancel, send again.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Requests;
 use crate::domain::event::EventKind;
 use crate::domain::ids::RefundId;
-use crate::domain::request::State;
 use crate::domain::request::machine::{Event, Resendable};
+use crate::domain::request::{Request, State};
 use crate::intake::Applying;
 use crate::store::{Lane, StoreError};
+
+/// Least time between an attempt and an ask that a read brings forward.
+const ASK_ON_READ_MIN_MS: i64 = 10_000;
+/// Least time between two such asks of one account.
+const ASK_ON_READ_EVERY: Duration = Duration::from_secs(1);
 
 /// Why an act was not done; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +61,36 @@ impl Requests {
         .await
     }
 
+    /// A reader looks at an open refund: the next ask comes forward, where half of the time to it has passed. At
+    /// most one a second of an account.
+    pub fn ask_on_read(self: &Arc<Self>, request: &Request) {
+        let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
+        let (Some(next), Some(last)) = (request.next_at, request.last_attempt_at) else {
+            return;
+        };
+        let now = self.clock.now().as_millis();
+        let is_half = now - last.as_millis() > (next.as_millis() - last.as_millis()) / 2;
+        let is_recent = now - last.as_millis() < ASK_ON_READ_MIN_MS;
+        if !is_open || !is_half || is_recent || next.as_millis() <= now {
+            return;
+        }
+        let mut asked = self
+            .asked_on_read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let at = asked.get(&request.account);
+        if at.is_some_and(|at| at.elapsed() < ASK_ON_READ_EVERY) {
+            return;
+        }
+        asked.insert(request.account.clone(), Instant::now());
+        drop(asked);
+        let (this, id) = (Arc::clone(self), request.refund_id);
+        tokio::spawn(async move {
+            // Nothing is promised: the timetable asks all the same.
+            drop(this.ask(id).await);
+        });
+    }
+
     /// Withdraws a request that was never sent.
     pub async fn cancel(&self, id: RefundId) -> Result<Acted, ActError> {
         self.act("cancel request", id, |applying, now| {
@@ -87,7 +125,7 @@ impl Requests {
         .await
     }
 
-    async fn request(&self, id: RefundId) -> Result<crate::domain::request::Request, ActError> {
+    async fn request(&self, id: RefundId) -> Result<Request, ActError> {
         let found = self
             .store
             .read(move |snapshot| snapshot.request(id))

@@ -34,9 +34,11 @@ mod create;
 mod worker;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub use calls::{CallCount, CallCounts};
 pub use change::{ActError, Acted};
@@ -62,6 +64,9 @@ pub struct Requests {
     counts: CallCounts,
     /// A request became due by an act or an intent.
     wake: Notify,
+    is_draining: AtomicBool,
+    /// When each account was last asked because of a read.
+    asked_on_read: Mutex<HashMap<Account, Instant>>,
 }
 
 impl Requests {
@@ -74,6 +79,8 @@ impl Requests {
             health: Mutex::default(),
             counts: CallCounts::default(),
             wake: Notify::new(),
+            is_draining: AtomicBool::new(false),
+            asked_on_read: Mutex::default(),
         }
     }
 

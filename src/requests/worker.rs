@@ -1,9 +1,11 @@
 //! The worker: takes due requests of each account, within its limits, and gives each its next step.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
 
 use super::Requests;
 use super::attempt::{Line, lease};
@@ -26,11 +28,14 @@ static LOOK_FAILED: LogLimit = LogLimit::new();
 static STEP_FAILED: LogLimit = LogLimit::new();
 
 impl Requests {
-    /// Runs until the task is dropped. Calls under way are not waited for: an attempt that has no end is asked
-    /// about after the next start.
+    /// Runs until [`Self::drain`] is called and the steps under way are done. One that is not waited for leaves an
+    /// open attempt, which is asked about after the next start.
     pub async fn run(self: Arc<Self>) {
-        loop {
-            let pause = match self.look().await {
+        self.take_over().await;
+        let mut steps = JoinSet::new();
+        while !self.is_draining.load(Ordering::Acquire) {
+            while steps.try_join_next().is_some() {}
+            let pause = match self.look(&mut steps).await {
                 Ok(next) => next,
                 Err(error) => {
                     if let Some(kept_back) = LOOK_FAILED.may_say() {
@@ -41,10 +46,40 @@ impl Requests {
             };
             drop(tokio::time::timeout(pause, self.wake.notified()).await);
         }
+        while steps.join_next().await.is_some() {}
+    }
+
+    /// Begins nothing more.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Where no other process works on the store, an attempt without an end is one of a process that died.
+    async fn take_over(&self) {
+        if self.store.is_shared() {
+            return;
+        }
+        let now = self.clock.now();
+        let taken = self
+            .store
+            .write("take over requests", Lane::SHARED, move |tx| {
+                tx.wake_abandoned(now)
+            });
+        match taken.await {
+            Ok(0) => {}
+            Ok(taken) => {
+                let what = "attempts of an earlier process have no end; their outcome is asked for";
+                tracing::warn!(taken, "{what}");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "attempts of an earlier process wait for their leases");
+            }
+        }
     }
 
     /// Takes what is due; returns when to look again.
-    async fn look(self: &Arc<Self>) -> Result<Duration, StoreError> {
+    async fn look(self: &Arc<Self>, steps: &mut JoinSet<()>) -> Result<Duration, StoreError> {
         let apis = self.apis();
         if apis.is_empty() {
             return Ok(PERIOD);
@@ -53,7 +88,7 @@ impl Requests {
         let mut pause = PERIOD;
         for (account, api) in apis.iter() {
             let is_stopped = stopped.iter().any(|state| state.account == *account);
-            let next = self.look_at(account, api, is_stopped).await?;
+            let next = self.look_at(steps, (account, api), is_stopped).await?;
             pause = pause.min(next);
         }
         Ok(pause)
@@ -61,8 +96,8 @@ impl Requests {
 
     async fn look_at(
         self: &Arc<Self>,
-        account: &Account,
-        api: &Arc<ApiAccount>,
+        steps: &mut JoinSet<()>,
+        (account, api): (&Account, &Arc<ApiAccount>),
         is_stopped: bool,
     ) -> Result<Duration, StoreError> {
         let health = self.health(account, api);
@@ -106,25 +141,22 @@ impl Requests {
         }
         for request in leased {
             if let Ok(slot) = Arc::clone(&health.slots).try_acquire_owned() {
-                self.start(line.clone(), request, slot);
+                steps.spawn(Arc::clone(self).step_once(line.clone(), request, slot));
             }
         }
         Ok(BUSY)
     }
 
-    fn start(self: &Arc<Self>, line: Line, request: Request, slot: OwnedSemaphorePermit) {
-        let this = Arc::clone(self);
-        tokio::spawn(async move {
-            let id = request.refund_id;
-            let result = this.step(&line, request).await;
-            if let Err(error) = result
-                && let Some(kept_back) = STEP_FAILED.may_say()
-            {
-                tracing::warn!(refund_id = %id, %error, kept_back, "a request waits for its next lease");
-            }
-            drop(slot);
-            this.wake.notify_one();
-        });
+    async fn step_once(self: Arc<Self>, line: Line, request: Request, slot: OwnedSemaphorePermit) {
+        let id = request.refund_id;
+        let result = self.step(&line, request).await;
+        if let Err(error) = result
+            && let Some(kept_back) = STEP_FAILED.may_say()
+        {
+            tracing::warn!(refund_id = %id, %error, kept_back, "a request waits for its next lease");
+        }
+        drop(slot);
+        self.wake.notify_one();
     }
 
     async fn step(&self, line: &Line, request: Request) -> Result<(), StoreError> {

@@ -47,6 +47,8 @@ use systemd::State;
 /// Time for events under way to endpoints, after the listeners have ended.
 const PUSH_GRACE: Duration = Duration::from_secs(2);
 
+/// Time for calls to providers that are under way.
+const REQUEST_GRACE: Duration = Duration::from_secs(5);
 /// Longest wait for those who still hold the store when everything has been told to end.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// Pause between two looks at who does.
@@ -221,7 +223,7 @@ impl Service {
         let intake = Arc::clone(&self.app.intake);
         let resume = rt::spawn(async move { intake.resume().await });
         let requests = Arc::clone(&self.app.requests);
-        let requests = rt::spawn(requests.run());
+        let mut requests = rt::spawn(requests.run());
         let push = Arc::clone(&self.app.push);
         let push = rt::spawn(async move { push.run().await });
         let reloader = rt::spawn(self.reloader.run());
@@ -247,8 +249,15 @@ impl Service {
             // recovers it as after a crash.
             return Ok(());
         }
+        // Attempts under way get their end on disk, if the provider is fast.
+        self.app.requests.drain();
+        if timeout(REQUEST_GRACE, &mut requests).await.is_err() {
+            let what = "stopping without waiting for a provider; its answer is asked for after the next start";
+            tracing::warn!("{what}");
+            requests.abort();
+            drop(requests.await);
+        }
         resume.abort();
-        requests.abort();
         watch.abort();
         gauges.abort();
         reloader.abort();
@@ -266,9 +275,7 @@ impl Service {
             server.await.context("a listener failed")??;
         }
         // Told to end above; only when they have do they let go of the store.
-        drop(tokio::join!(
-            resume, requests, watch, gauges, reloader, saying
-        ));
+        drop(tokio::join!(resume, watch, gauges, reloader, saying));
         let store = Arc::clone(&self.app.store);
         drop(self.app);
         close(store).await

@@ -153,6 +153,9 @@ pub async fn one(
     loop {
         let seen = app.feed.last();
         let row = find_applied(&app, id).await?;
+        if let Some(request) = &row.request {
+            app.requests.ask_on_read(request);
+        }
         let changed = match deadline {
             Some(deadline) if !row.refund.status.is_final() => {
                 let wait = app.feed.wait_for_refund(id, seen, deadline);

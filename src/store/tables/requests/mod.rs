@@ -128,6 +128,14 @@ impl Tx<'_> {
         self.snapshot()
             .all(SQL, &params, |row| read_request(row, 0))
     }
+
+    /// Makes requests whose attempt has no end due now; returns how many.
+    pub fn wake_abandoned(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        const SQL: &str = "-- wake_abandoned
+            UPDATE requests SET next_at = $1
+            WHERE refund_id IN (SELECT refund_id FROM attempts WHERE ended_at IS NULL) AND next_at IS NOT NULL";
+        self.execute(SQL, &[now.as_millis().into()])
+    }
 }
 
 impl Snapshot<'_> {
