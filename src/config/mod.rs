@@ -291,7 +291,11 @@ impl Checker {
     }
 
     fn note(&mut self, key: impl Into<String>, what: impl Into<String>) {
-        self.problems.push(Problem::new(key, what));
+        let problem = Problem::new(key, what);
+        // A file or secret of an account that also sends is read twice.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     fn address(&mut self, key: &str, text: &str) -> Option<SocketAddr> {

@@ -154,6 +154,11 @@ impl<'o, 'a> Members<'o, 'a> {
         }
     }
 
+    /// Whether a member that was read is there and cannot be used.
+    pub(super) fn has_garbled(&self) -> bool {
+        self.unreadable.iter().any(|it| it.flaw != Flaw::Missing)
+    }
+
     /// The claim with all that was noted. Only a success needs its money; no outcome needs any other member
     /// that was read here, so whatever else cannot be used is left out, with a question.
     pub(super) fn judged(self, claim: Claim) -> Claim {

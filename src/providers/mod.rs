@@ -6,7 +6,9 @@
 //! `VerifiedClaim`.
 
 pub mod api_settings;
+mod body;
 pub mod epay;
+mod intent_check;
 pub mod json;
 mod member;
 pub mod network;
@@ -16,6 +18,7 @@ pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
 pub mod relay;
+mod reply;
 pub mod sandbox;
 pub mod settings;
 pub mod text;

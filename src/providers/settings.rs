@@ -286,6 +286,55 @@ impl AccountSettings<'_> {
     }
 }
 
+/// Reads members of an account for what sends for it. What is wrong with them, and what they mean for callbacks,
+/// is noted where the account itself is read.
+pub(super) fn read_again<T>(
+    section: &AccountSection,
+    context: &mut dyn Context,
+    read: impl FnOnce(&mut AccountSettings<'_>) -> T,
+) -> T {
+    let mut context = Silent(context);
+    read(&mut AccountSettings {
+        section,
+        context: &mut context,
+    })
+}
+
+/// Passes on what is looked up, and nothing that is noted.
+struct Silent<'a>(&'a mut dyn Context);
+
+impl Context for Silent<'_> {
+    fn key(&self, name: &str) -> String {
+        self.0.key(name)
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
+    }
+
+    fn note(&mut self, _: &str, _: String) {}
+
+    fn note_default(&mut self, _: &str, _: String) {}
+
+    fn warn(&mut self, _: String) {}
+
+    fn secret(&mut self, name: &str, text: &str) -> Option<SecretString> {
+        self.0.secret(name, text)
+    }
+
+    fn read(&mut self, name: &str, file: &str) -> Option<String> {
+        self.0.read(name, file)
+    }
+
+    fn hold(&mut self, _: &str, _: [u8; 32]) {}
+
+    fn hold_path(&mut self, _: &str, _: [u8; 32]) {}
+
+    fn key_end(&mut self, _: &str, _: jiff::Timestamp) {}
+
+    fn told_apart_by(&mut self, _: Box<dyn Audience>) {}
+}
+
 /// The networks of a list; those that cannot be read are noted and left out.
 pub(super) fn networks(context: &mut dyn Context, name: &str, texts: &[String]) -> Vec<Network> {
     let mut networks = Vec::new();

@@ -11,6 +11,8 @@
 //! Sources: `RefundCallback` and `UnifiedAPIParam` (docs.paycools.com.my), `1.4RefundCallback` and
 //! `CallBackApiSignatureRule` (doc.paycools.com).
 
+mod client;
+mod codes;
 mod guards;
 mod sandbox;
 mod settings;
@@ -38,7 +40,7 @@ use signature::SignedText;
 pub const SYSTEM: System = System {
     name: "paycools",
     account: Some(settings::account),
-    client: None,
+    client: Some(settings::client),
     part_digest: Some(delivery_digest),
     headers: &[],
     shapes: wire::SHAPES,

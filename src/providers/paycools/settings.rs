@@ -7,12 +7,17 @@ use std::ops::RangeInclusive;
 use jiff::tz::Offset;
 use secrecy::ExposeSecret as _;
 
+use super::client::{Form, PaycoolsClient, TimestampUnit};
 use super::{Guards, Locale, Paycools};
 use crate::crypto::{SuffixSecret, TokenDigest, sha256};
 use crate::domain::external_id::ExternalId;
 use crate::domain::money::Currency;
 use crate::providers::Adapter;
-use crate::providers::settings::{AccountSettings, Apart, Audience, TOKEN_CHARS_MIN, networks};
+use crate::providers::api_settings::ApiSettings;
+use crate::providers::outgoing::Client;
+use crate::providers::settings::{
+    AccountSettings, Apart, Audience, TOKEN_CHARS_MIN, networks, read_again,
+};
 
 /// Offset of an account that names none: Malaysia and the Philippines, where the times of the published
 /// samples were found to be.
@@ -30,6 +35,13 @@ const PATH_SECRET_CHARS: RangeInclusive<usize> = 16..=128;
 /// Longest beginning of a refund number; the numbers themselves have up to 32 characters.
 const PREFIX_CHARS_MAX: usize = 32;
 
+/// Forms of requests, the default first.
+const FORMS: [&str; 2] = ["open-api", "flat"];
+/// Units of a request's time, the default first: the table says milliseconds, the published exchange has seconds.
+const TIMESTAMP_UNITS: [&str; 2] = ["s", "ms"];
+/// Longest URL of a callback.
+const CALLBACK_URL_CHARS_MAX: usize = 256;
+
 /// Whether a part of a path could be the secret of an account, or begins with one.
 pub fn could_be_path_secret(part: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
@@ -39,7 +51,7 @@ pub fn could_be_path_secret(part: &str) -> bool {
 /// Builds an account from its section.
 pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
     let section = account.section;
-    account.take_only(&[
+    let mut known = vec![
         "public_keys",
         "secret",
         "currency",
@@ -49,7 +61,12 @@ pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
         "path_secret",
         "refund_no_prefix",
         "allow_test_key",
-    ]);
+    ];
+    // Callbacks name no app; requests do.
+    if section.api.is_some() {
+        known.push("app_id");
+    }
+    account.take_only(&known);
     if section.public_keys.is_none() && section.secret.is_none() {
         let what = "is missing, and secret as well; without either nothing can be verified";
         account.note("public_keys", what);
@@ -77,6 +94,96 @@ pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
     account.context.told_apart_by(Box::new(guards.clone()));
     let paycools = Paycools::new(keys.flatten(), secret.flatten(), locale);
     Some(Adapter::Callback(Box::new(paycools.guarded(guards))))
+}
+
+/// Builds what sends for an account.
+pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
+    let word = api.word("generation", api.section.generation.as_ref(), &FORMS);
+    let is_flat = word? == "flat";
+    let own = if is_flat {
+        "request_secret_suffix"
+    } else {
+        "timestamp_unit"
+    };
+    api.take_only(&["generation", "private_key", "public_key", "app_id", own]);
+    let locale = read_again(api.account, api.context, |account| {
+        let currency = currency(account)?;
+        Some(Locale {
+            currency,
+            minor_digits: minor_digits(account, Some(currency))?,
+            utc_offset: utc_offset(account)?,
+        })
+    });
+    let app_id = app_id(api);
+    let key = api.private_key();
+    let base_url = api.base_url();
+    let callback_url = callback_url(api);
+    let form = if is_flat { flat(api) } else { open_api(api) };
+    let callback_url = callback_url?;
+    // A secret path is a credential.
+    let shown_callback_url = match (&api.account.path_secret, callback_url.rsplit_once('/')) {
+        (Some(_), Some((path, _))) => format!("{path}/***"),
+        _ => callback_url.clone(),
+    };
+    Some(Box::new(PaycoolsClient {
+        key: key?,
+        app_id: app_id?,
+        base_url: base_url?,
+        callback_url,
+        shown_callback_url,
+        locale: locale?,
+        refund_no_prefix: api.account.refund_no_prefix.clone(),
+        form: form?,
+    }))
+}
+
+/// Of the account, or of its section `api`.
+fn app_id(api: &mut ApiSettings<'_>) -> Option<String> {
+    let (of_account, of_api) = (&api.account.app_id, &api.section.app_id);
+    let differs = of_account.is_some() && of_api.is_some() && of_account != of_api;
+    if differs {
+        api.note(
+            "app_id",
+            "is not the app_id of the account; give one of them",
+        );
+        return None;
+    }
+    let given = of_api.as_ref().or(of_account.as_ref());
+    api.required("app_id", given)
+}
+
+fn callback_url(api: &mut ApiSettings<'_>) -> Option<String> {
+    let url = api.callback_url()?;
+    if url.len() > CALLBACK_URL_CHARS_MAX {
+        let what = format!("makes a callback URL of more than {CALLBACK_URL_CHARS_MAX} characters");
+        api.note("callback_base_url", what);
+        return None;
+    }
+    Some(url)
+}
+
+fn open_api(api: &mut ApiSettings<'_>) -> Option<Form> {
+    let word = api.section.timestamp_unit.as_ref();
+    let unit = match api.word("timestamp_unit", word, &TIMESTAMP_UNITS)? {
+        "ms" => TimestampUnit::Millis,
+        _ => TimestampUnit::Seconds,
+    };
+    Some(Form::OpenApi(unit))
+}
+
+fn flat(api: &mut ApiSettings<'_>) -> Option<Form> {
+    if !api.section.request_secret_suffix.is_some_and(|flag| flag.0) {
+        return Some(Form::Flat { secret: None });
+    }
+    let Some(text) = &api.account.secret else {
+        let what = "needs the secret of the account, which is missing";
+        api.note("request_secret_suffix", what);
+        return None;
+    };
+    let secret = api.context.secret("secret", text)?;
+    Some(Form::Flat {
+        secret: Some(secret),
+    })
 }
 
 /// The secret of the flat form.

@@ -43,7 +43,7 @@ pub struct Locale {
 }
 
 /// The member with the merchant's number of the refund.
-const REFUND_NO: &str = "mchRefundOrderId";
+pub(super) const REFUND_NO: &str = "mchRefundOrderId";
 
 /// Whether its `eventName` tells of something else than a refund; every callback of a URL is told apart by
 /// it.
@@ -124,7 +124,7 @@ impl Event {
 
 /// The documents list `PENDING`, `COMPLETE` and `FAILED`, and hint at a cancelled state without
 /// spelling it; the other words are those that `PayCools` uses elsewhere for the same.
-fn status_of(word: &str) -> Option<Status> {
+pub(super) fn status_of(word: &str) -> Option<Status> {
     match word {
         "COMPLETE" | "COMPLETED" | "SUCCESS" => Some(Status::Succeeded),
         "FAILED" | "FAIL" => Some(Status::Failed),
@@ -167,7 +167,7 @@ fn money(members: &mut Members<'_, '_>, locale: Locale) -> Option<Money> {
 
 /// RFC 3339, or `yyyy-MM-dd HH:mm:ss` at the account's offset. Any other spelling is left out: a
 /// time never decides anything.
-fn time(text: &str, offset: Offset) -> Option<Timestamp> {
+pub(super) fn time(text: &str, offset: Offset) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let civil = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
         (text.len() == "yyyy-MM-dd HH:mm:ss".len())

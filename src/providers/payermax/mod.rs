@@ -9,6 +9,8 @@
 //! Both are signed RSASSA-PKCS1-v1_5 with SHA-256 over the whole body as transmitted, in the header
 //! `sign` as standard Base64 (signature rules, docs.payermax.com).
 
+mod client;
+mod codes;
 mod sandbox;
 mod settings;
 mod wire;
@@ -29,7 +31,7 @@ use wire::Shape;
 pub const SYSTEM: System = System {
     name: "payermax",
     account: Some(settings::account),
-    client: None,
+    client: Some(settings::client),
     part_digest: None,
     headers: &[SIGN_HEADER],
     shapes: wire::SHAPES,

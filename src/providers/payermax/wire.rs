@@ -91,13 +91,7 @@ pub(super) fn claim_of_new(body: &Object<'_>) -> Claim {
         return Claim::unreadable(None, Unreadable::new("data", Flaw::NotObject));
     };
     let mut data = Members::of(&data, "data.");
-    let outcome = match data.text("status").as_deref() {
-        Some("REFUND_SUCCESS") => Outcome::Reported(Status::Succeeded),
-        Some("REFUND_FAILED") => Outcome::Reported(Status::Failed),
-        Some("REFUND_PENDING") => Outcome::Reported(Status::Pending),
-        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
-        None => Outcome::Unclear(Reason::InvalidContent),
-    };
+    let outcome = outcome_of_word(data.text("status").as_deref());
     let refund_no = data.number("outRefundNo", NumberRule::TEXT);
     let claim = Claim {
         provider_refund_no: data.number("refundTradeNo", NumberRule::TEXT),
@@ -118,24 +112,19 @@ pub(super) fn claim_of_new(body: &Object<'_>) -> Claim {
 pub(super) fn claim_of_v21(body: &Object<'_>) -> Claim {
     let mut members = Members::of(body, "");
     let status = body.get("status");
-    let outcome = match status.text_or_digits() {
-        Some("1") => Outcome::Reported(Status::Succeeded),
-        Some("2") => Outcome::Reported(Status::Failed),
-        Some("0") => Outcome::Reported(Status::Pending),
-        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
-        None => {
-            let is_missing = status == Value::Null;
-            members.note(
-                "status",
-                if is_missing {
-                    Flaw::Missing
-                } else {
-                    Flaw::NotDigits
-                },
-            );
-            Outcome::Unclear(Reason::InvalidContent)
-        }
-    };
+    let digit = status.text_or_digits();
+    if digit.is_none() {
+        let is_missing = status == Value::Null;
+        members.note(
+            "status",
+            if is_missing {
+                Flaw::Missing
+            } else {
+                Flaw::NotDigits
+            },
+        );
+    }
+    let outcome = outcome_of_digit(digit);
     let refund_no = members.number("refundId", NumberRule::TEXT);
     let claim = Claim {
         order_no: members.number("orderId", NumberRule::TEXT),
@@ -149,13 +138,38 @@ pub(super) fn claim_of_v21(body: &Object<'_>) -> Claim {
     members.judged(claim)
 }
 
-fn provider_status(status: &Value<'_>) -> Option<String> {
+/// `status` of the new generation.
+pub(super) fn outcome_of_word(status: Option<&str>) -> Outcome {
+    match status {
+        Some("REFUND_SUCCESS") => Outcome::Reported(Status::Succeeded),
+        Some("REFUND_FAILED") => Outcome::Reported(Status::Failed),
+        Some("REFUND_PENDING") => Outcome::Reported(Status::Pending),
+        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
+        None => Outcome::Unclear(Reason::InvalidContent),
+    }
+}
+
+/// `status` of v2.1.
+pub(super) fn outcome_of_digit(status: Option<&str>) -> Outcome {
+    match status {
+        Some("1") => Outcome::Reported(Status::Succeeded),
+        Some("2") => Outcome::Reported(Status::Failed),
+        Some("0") => Outcome::Reported(Status::Pending),
+        Some(_) => Outcome::Unclear(Reason::StatusUnknown),
+        None => Outcome::Unclear(Reason::InvalidContent),
+    }
+}
+
+pub(super) fn provider_status(status: &Value<'_>) -> Option<String> {
     status
         .text_or_digits()
         .map(crate::providers::text::printable)
 }
 
-fn of_failed(outcome: Outcome, why: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
+pub(super) fn of_failed(
+    outcome: Outcome,
+    why: impl FnOnce() -> Option<Failure>,
+) -> Option<Failure> {
     (outcome == Outcome::Reported(Status::Failed))
         .then(why)
         .flatten()
@@ -173,7 +187,7 @@ fn money(members: &mut Members<'_, '_>, amount: &str, currency: &str) -> Option<
 
 /// RFC 3339, or the same without an offset, which the documents define as UTC. Any other spelling
 /// is left out: a time never decides anything.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         // jiff passes over an offset here, even over one that it has just rejected.
         let has_offset = text.get("2026-01-31".len()..)?.contains(['+', '-']);

@@ -1,0 +1,156 @@
+//! What each `code` of `PayerMax` means for a request and for a query, as data. The set is open: what is not
+//! listed leaves the outcome open. v2.1 documents `0000` alone.
+//!
+//! Source: the pages of `/refund` and `/refundQuery`, docs.payermax.com.
+
+use crate::domain::request::Class;
+use crate::providers::outgoing::Code;
+
+/// The call was taken; `data.status` says how far the refund is.
+pub(super) const SUCCESS: &str = "APPLY_SUCCESS";
+/// The same in v2.1.
+pub(super) const SUCCESS_V21: &str = "0000";
+
+/// Codes of `/refund`.
+pub(super) const REFUND: &[Code] = &[
+    code(
+        "REQ_TIME_OVER_TIME",
+        Class::Rebuild,
+        "requestTime is more than two minutes off",
+    ),
+    code("TOO_MANY_REQUEST", Class::Later, "too many calls"),
+    code(
+        "REFUND_INSUFFICIENT_BALANCE",
+        Class::Later,
+        "the merchant's balance does not cover it",
+    ),
+    code(
+        "BALANCE_INSUFFICIENT",
+        Class::Later,
+        "the merchant's balance does not cover it",
+    ),
+    code("ORDER_REPEAT", Class::Known, "the number was used before"),
+    code("SYSTEM_ERROR", Class::Unknown, "an error inside PayerMax"),
+    code("REQUEST_TIMEOUT", Class::Unknown, "no result in time"),
+    code(
+        "UNEXPECTED_ERROR",
+        Class::Unknown,
+        "an error inside PayerMax",
+    ),
+    code("PAYMENT_PROCESSING", Class::Unknown, "still in work"),
+    code(
+        "PAYMENT_FAILED",
+        Class::Unknown,
+        "failed at the channel; the query tells",
+    ),
+    code(
+        "REFUND_FAILED",
+        Class::Unknown,
+        "failed at the channel; the query tells",
+    ),
+    stopping(
+        "SIGN_VERIFY_FAILED",
+        Class::Refused,
+        "our signature does not verify",
+    ),
+    stopping("MERCHANT_INVALID", Class::Refused, "no such merchant"),
+    stopping(
+        "MERCHANT_APP_INVALID",
+        Class::Refused,
+        "no such app, or no key for it",
+    ),
+    stopping("CONTRACT_INVALID", Class::Refused, "no contract for this"),
+    stopping(
+        "ONBOARD_ERROR",
+        Class::Refused,
+        "the merchant is not set up",
+    ),
+    stopping("AUTHENTICATE_FAILED", Class::Refused, "not authenticated"),
+    code("PARAMS_INVALID", Class::Refused, "a member is wrong"),
+    code("AMOUNT_INVALID", Class::Refused, "the amount is wrong"),
+    code(
+        "AMOUNT_LIMIT",
+        Class::Refused,
+        "the payment method does not take the amount",
+    ),
+    code(
+        "AMOUNT_LIMIT_MINIMUM",
+        Class::Refused,
+        "below the least amount",
+    ),
+    code(
+        "AMOUNT_LIMIT_MAXIMUM",
+        Class::Refused,
+        "above the largest amount",
+    ),
+    code("CURRENCY_INVALID", Class::Refused, "the currency is wrong"),
+    code("COUNTRY_INVALID", Class::Refused, "the country is wrong"),
+    code("ORDER_NOT_EXIST", Class::Refused, "no such payment"),
+    code("ORDER_CLOSED", Class::Refused, "the payment is closed"),
+    code(
+        "REFUND_NO_INVALID",
+        Class::Refused,
+        "the refund number is wrong",
+    ),
+    code("ACCOUNT_BLOCKED", Class::Refused, "the account is blocked"),
+    code("PAYMENT_REJECTED", Class::Refused, "rejected"),
+    code(
+        "ISSUER_PAYMENT_REJECTED",
+        Class::Refused,
+        "rejected by the issuer",
+    ),
+];
+
+/// A family of codes of `/refund`: the payment method is wrong, closed or cannot refund.
+pub(super) const PAYMENT_METHOD: &str = "PAYMENT_METHOD_";
+
+/// Codes of which the document wants new income first: tried hourly.
+pub(super) const HOURLY: [&str; 2] = ["REFUND_INSUFFICIENT_BALANCE", "BALANCE_INSUFFICIENT"];
+
+/// Codes of `/refundQuery`.
+pub(super) const QUERY: &[Code] = &[
+    code("ORDER_NOT_EXIST", Class::NotFound, "no such refund"),
+    code("REFUND_NO_INVALID", Class::NotFound, "no such refund"),
+    code("TOO_MANY_REQUEST", Class::Later, "too many calls"),
+    code(
+        "REQ_TIME_OVER_TIME",
+        Class::Rebuild,
+        "requestTime is more than two minutes off",
+    ),
+    stopping(
+        "SIGN_VERIFY_FAILED",
+        Class::Unknown,
+        "our signature does not verify",
+    ),
+    stopping("MERCHANT_INVALID", Class::Unknown, "no such merchant"),
+    stopping(
+        "MERCHANT_APP_INVALID",
+        Class::Unknown,
+        "no such app, or no key for it",
+    ),
+    stopping("CONTRACT_INVALID", Class::Unknown, "no contract for this"),
+    stopping(
+        "ONBOARD_ERROR",
+        Class::Unknown,
+        "the merchant is not set up",
+    ),
+    stopping("AUTHENTICATE_FAILED", Class::Unknown, "not authenticated"),
+];
+
+const fn code(code: &'static str, class: Class, meaning: &'static str) -> Code {
+    Code {
+        code,
+        class,
+        stops_account: false,
+        meaning,
+    }
+}
+
+const fn stopping(code: &'static str, class: Class, meaning: &'static str) -> Code {
+    Code {
+        code,
+        class,
+        stops_account: true,
+        meaning,
+    }
+}

@@ -1,0 +1,134 @@
+//! What replies of several providers have in common: a code is looked up, and what a reply says of the refund is
+//! held against the request before it becomes a claim.
+
+use super::VerifiedClaim;
+use super::json::Value;
+use super::member::shown;
+use super::outgoing::{Answer, Code, Outgoing, Reply};
+use crate::domain::claim::{Claim, Outcome, Reason, Status};
+use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
+use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::request::Class;
+
+/// The key id of a claim that only the TLS connection proves.
+pub(super) const TLS: &str = "tls";
+
+/// What a reply says of a refund. What it does not name agrees with the request.
+pub(super) struct Said<'a> {
+    /// Without money.
+    pub claim: Claim,
+    pub amount: Option<Amount>,
+    pub currency: Option<Currency>,
+    /// Whether a number, the amount or the currency is there and cannot be read.
+    pub is_garbled: bool,
+    /// The bytes that say it: of a list the one entry, so that two refunds in one reply are two facts.
+    pub bytes: &'a [u8],
+}
+
+/// The provider's code and text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+impl Words {
+    pub(super) fn of(code: &Value<'_>, message: &Value<'_>) -> Self {
+        Self {
+            code: shown(code),
+            message: shown(message),
+        }
+    }
+
+    pub(super) fn answer(&self, class: Class) -> Answer {
+        Answer::of(class, self.code.as_deref(), self.message.as_deref())
+    }
+}
+
+/// The entry of a code.
+pub(super) fn find<'c>(codes: &'c [Code], code: Option<&str>) -> Option<&'c Code> {
+    codes.iter().find(|entry| Some(entry.code) == code)
+}
+
+/// By the table; a code that is not in it leaves the outcome open.
+pub(super) fn by_table(codes: &[Code], words: &Words, reply: &Reply) -> Answer {
+    let entry = find(codes, words.code.as_deref());
+    let answer = words.answer(entry.map_or(Class::Unknown, |entry| entry.class));
+    let answer = answer.after(reply.retry_after());
+    match entry {
+        Some(entry) if entry.stops_account => answer.stopping_the_account(),
+        _ => answer,
+    }
+}
+
+/// Another HTTP status than 200: what answered may not have been the provider's own code.
+pub(super) fn not_ok(reply: &Reply) -> Answer {
+    let code = format!("http_{}", reply.status);
+    Answer::of(Class::Unknown, Some(&code), None).after(reply.retry_after())
+}
+
+/// No JSON object, or one that is ambiguous.
+pub(super) fn not_json() -> Answer {
+    Answer::of(Class::Unknown, Some("not_json"), None)
+}
+
+/// The provider's number of a refund; one that cannot be read is left out, as no outcome needs it.
+pub(super) fn provider_number(value: &Value<'_>) -> Option<ExternalId> {
+    let text = value.text_or_digits()?;
+    ExternalId::read(text, CHARS_MAX_UNDOCUMENTED).ok()
+}
+
+/// The answer of a reply that says what became of the refund, proven by `key_id`. `payment` is what the request
+/// names the payment by.
+pub(super) fn concluded(
+    outgoing: &Outgoing<'_>,
+    payment: Option<&ExternalId>,
+    said: Said<'_>,
+    key_id: &str,
+    words: &Words,
+) -> Answer {
+    let class = match said.claim.outcome {
+        Outcome::Reported(Status::Succeeded) => Class::Done,
+        Outcome::Reported(Status::Pending) => Class::Accepted,
+        Outcome::Reported(Status::Failed | Status::Canceled) => Class::Failed,
+        Outcome::Unclear(reason) => return words.answer(Class::Unknown).asking(reason),
+    };
+    if is_contradicted(outgoing, payment, &said) {
+        return words.answer(Class::Unknown).asking(Reason::ReplyMismatch);
+    }
+    // Both are the request's own, whether the reply names them or not.
+    let money = outgoing.intent.money;
+    let names_money = said.amount.is_some() || class == Class::Done;
+    let claim = Claim {
+        refund_no: said.claim.refund_no.or_else(|| refund_no(outgoing)),
+        money: names_money.then_some(money),
+        ..said.claim
+    };
+    let proven = VerifiedClaim::of_reply(claim, key_id, said.bytes);
+    words.answer(class).with_claim(proven)
+}
+
+fn refund_no(outgoing: &Outgoing<'_>) -> Option<crate::domain::claim::RefundNo> {
+    let number = outgoing.refund_no.parse::<ExternalId>().ok()?;
+    Some(number.into())
+}
+
+/// Whether it names another refund, payment, amount or currency than the request.
+fn is_contradicted(outgoing: &Outgoing<'_>, payment: Option<&ExternalId>, said: &Said<'_>) -> bool {
+    let Money { amount, currency } = outgoing.intent.money;
+    let claim = &said.claim;
+    let is_other_refund = claim
+        .refund_no
+        .as_ref()
+        .is_some_and(|number| number.as_str() != outgoing.refund_no);
+    let is_other_payment = claim
+        .order_no
+        .as_ref()
+        .zip(payment)
+        .is_some_and(|(named, ours)| named != ours);
+    is_other_refund
+        || is_other_payment
+        || said.amount.is_some_and(|named| named != amount)
+        || said.currency.is_some_and(|named| named != currency)
+        || said.is_garbled
+}
