@@ -155,3 +155,7 @@ impl Context for SectionChecker<'_> {
 #[cfg(test)]
 #[path = "accounts_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "accounts_send_test.rs"]
+mod send_tests;
