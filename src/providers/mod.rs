@@ -1,6 +1,7 @@
 //! The systems that report refunds, one folder each with files of the same names: `mod` verifies and
 //! acknowledges, `wire` reads the provider's JSON, `signature` is there where it needs more than a key ring,
-//! `settings` checks an account's section, `sandbox` plays the provider. [`SYSTEMS`] lists them.
+//! `settings` checks an account's section, `sandbox` plays the provider, `client` writes refund requests and reads
+//! their replies, `codes` is the provider's code table. [`SYSTEMS`] lists them.
 //!
 //! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]. Only this module can build a
 //! `VerifiedClaim`.

@@ -1,5 +1,5 @@
-//! What replies of several providers have in common: a code is looked up, and what a reply says of the refund is
-//! held against the request before it becomes a claim.
+//! What replies of several providers have in common: a code is looked up, and what a reply says of the refund
+//! is held against the request before it becomes a claim.
 
 use super::VerifiedClaim;
 use super::json::Value;
@@ -78,8 +78,8 @@ pub(super) fn provider_number(value: &Value<'_>) -> Option<ExternalId> {
     ExternalId::read(text, CHARS_MAX_UNDOCUMENTED).ok()
 }
 
-/// The answer of a reply that says what became of the refund, proven by `key_id`. `payment` is what the request
-/// names the payment by.
+/// The answer of a reply that says what became of the refund, proven by `key_id`. `payment` is what the
+/// request names the payment by.
 pub(super) fn concluded(
     outgoing: &Outgoing<'_>,
     payment: Option<&ExternalId>,
@@ -117,16 +117,12 @@ fn refund_no(outgoing: &Outgoing<'_>) -> Option<crate::domain::claim::RefundNo> 
 fn is_contradicted(outgoing: &Outgoing<'_>, payment: Option<&ExternalId>, said: &Said<'_>) -> bool {
     let Money { amount, currency } = outgoing.intent.money;
     let claim = &said.claim;
-    let is_other_refund = claim
-        .refund_no
-        .as_ref()
-        .is_some_and(|number| number.as_str() != outgoing.refund_no);
     let is_other_payment = claim
         .order_no
         .as_ref()
         .zip(payment)
         .is_some_and(|(named, ours)| named != ours);
-    is_other_refund
+    outgoing.is_contradicted_by(claim)
         || is_other_payment
         || said.amount.is_some_and(|named| named != amount)
         || said.currency.is_some_and(|named| named != currency)

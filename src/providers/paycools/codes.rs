@@ -1,5 +1,5 @@
-//! What each `code` of `PayCools` means for a request and for a query, as data, for both forms. What is not listed
-//! leaves the outcome open.
+//! What each `code` of `PayCools` means for a request and for a query, as data, for both forms. What is not
+//! listed leaves the outcome open.
 //!
 //! Sources: `APICodeCollection` (docs.paycools.com.my), `PayCoolsApiErrorCode` (doc.paycools.com).
 

@@ -37,7 +37,8 @@ const PREFIX_CHARS_MAX: usize = 32;
 
 /// Forms of requests, the default first.
 const FORMS: [&str; 2] = ["open-api", "flat"];
-/// Units of a request's time, the default first: the table says milliseconds, the published exchange has seconds.
+/// Units of a request's time, the default first: the table says milliseconds, the published exchange has
+/// seconds.
 const TIMESTAMP_UNITS: [&str; 2] = ["s", "ms"];
 /// Longest URL of a callback.
 const CALLBACK_URL_CHARS_MAX: usize = 256;

@@ -1,7 +1,7 @@
 //! The calls of both forms.
 //!
 //! * open-api: `param` is JSON as text; what is signed is that text, which is then embedded, escaped
-//! * flat: what is signed is `a=1&b=2&…`, members in the order of their names, nothing escaped; the query carries
+//! * flat: what is signed is `a=1&b=2&…`, members by their names, nothing escaped; the query carries
 //!   the same members in its URL, percent-encoded
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -139,8 +139,8 @@ impl PaycoolsClient {
         }
     }
 
-    /// The amount in the account's smallest unit, exactly: where `minor_digits` has become fewer since the intent
-    /// was checked, a fraction stays, which the provider rejects.
+    /// The amount in the account's smallest unit, exactly: where `minor_digits` has become fewer since the
+    /// intent was checked, a fraction stays, which the provider rejects.
     pub(super) fn minor_text(&self, amount: Amount) -> String {
         let major = amount.to_text(0);
         let digits = i32::from(self.locale.minor_digits);

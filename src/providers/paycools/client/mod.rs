@@ -1,8 +1,8 @@
-//! Sends refunds to `PayCools` and asks for their outcome, in both forms. `calls` writes and signs, `check` has the
-//! rules of an intent, `reply` reads what comes back. Replies are signed by nothing but their TLS.
+//! Sends refunds to `PayCools` and asks for their outcome, in both forms. `calls` writes and signs, `check`
+//! has the rules of an intent, `reply` reads what comes back. Replies are signed by nothing but their TLS.
 //!
-//! The query knows the payment's number and `PayCools`' own of the refund, never the merchant's: it answers with a
-//! list, of which the entry with exactly our number counts.
+//! The query knows the payment's number and `PayCools`' own of the refund, never the merchant's: it answers
+//! with a list, of which the entry with exactly our number counts.
 
 mod calls;
 mod check;

@@ -1,8 +1,8 @@
-//! Sends refunds to `PayerMax` and asks for their outcome, in both generations. `v2` and `v21` write the bodies,
-//! `check` has the rules of an intent, `reply` reads what comes back.
+//! Sends refunds to `PayerMax` and asks for their outcome, in both generations. `v2` and `v21` write the
+//! bodies, `check` has the rules of an intent, `reply` reads what comes back.
 //!
-//! Every body is signed whole, RSASSA-PKCS1-v1_5 with SHA-256 by the merchant's key, in the header `sign`. Replies
-//! are signed alike by `PayerMax`' key; errors may be unsigned.
+//! Every body is signed whole, RSASSA-PKCS1-v1_5 with SHA-256 by the merchant's key, in the header `sign`.
+//! Replies are signed alike by `PayerMax`' key; errors may be unsigned.
 
 mod check;
 mod reply;
