@@ -14,6 +14,7 @@ mod openapi;
 mod output;
 mod reload;
 mod restore;
+mod sandbox;
 mod secret_file;
 mod selftest;
 mod serve;
@@ -57,6 +58,7 @@ enum Command {
     Audit(audit::Audit),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Sandbox(sandbox::Sandbox),
     Selftest(selftest::Selftest),
     Endpoint(endpoint::Endpoint),
     Reload(reload::Reload),
@@ -98,6 +100,7 @@ impl Command {
             Self::Audit(command) => command.run(),
             Self::Backup(command) => command.run(),
             Self::Restore(command) => command.run(),
+            Self::Sandbox(command) => command.run(),
             Self::Selftest(command) => command.run(),
             Self::Endpoint(command) => command.run(),
             Self::Reload(command) => command.run(),

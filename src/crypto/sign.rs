@@ -8,7 +8,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rand::rngs::OsRng;
+use rand::SeedableRng as _;
+use rand::rngs::{OsRng, StdRng};
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
@@ -51,6 +52,13 @@ impl SigningKey {
     /// Generates a key pair of 2048 bits.
     pub fn generate() -> Result<Self, SigningKeyError> {
         let private = RsaPrivateKey::new(&mut OsRng, GENERATED_BITS).map_err(library)?;
+        Self::new(private)
+    }
+
+    /// The same key pair for the same seed, for a sandbox that is repeatable. As secret as the seed is.
+    pub fn from_seed(seed: [u8; 32]) -> Result<Self, SigningKeyError> {
+        let mut random = StdRng::from_seed(seed);
+        let private = RsaPrivateKey::new(&mut random, GENERATED_BITS).map_err(library)?;
         Self::new(private)
     }
 

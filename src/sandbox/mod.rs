@@ -1,5 +1,9 @@
-//! Plays every system, for `trigger`, `demo`, `selftest` and the tests: makes really signed callbacks. What a
-//! system's callbacks look like is in `providers/NAME/sandbox.rs`.
+//! Plays every system, for `trigger`, `demo`, `selftest`, `sandbox` and the tests: makes really signed callbacks. What
+//! a system's callbacks look like is in `providers/NAME/sandbox.rs`; its request side is in [`providers`], and
+//! [`server`] serves it.
+
+mod providers;
+pub mod server;
 
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::providers::SYSTEMS;

@@ -35,7 +35,7 @@ const MAY_KNOW: [(&str, &[&str]); 20] = [
     ("push", &["crypto", "domain", "feed", "outbound", "store"]),
     ("explain", &["api", "domain", "providers", "store"]),
     ("diagnosis", &["crypto", "domain", "providers"]),
-    ("sandbox", &["crypto", "domain", "providers"]),
+    ("sandbox", &["crypto", "domain", "outbound", "providers"]),
     (
         "config",
         &["crypto", "domain", "providers", "push", "rejected", "store"],

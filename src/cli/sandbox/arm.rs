@@ -1,0 +1,82 @@
+//! `sandbox arm`: arms a fault of a running sandbox.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::USAGE;
+use crate::cli::output;
+use crate::outbound::client::{Client, http_url};
+use crate::sandbox::server::faults::Kind;
+
+/// Arms a fault for the next calls or callbacks of a running sandbox
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  refund-receiver sandbox arm --provider payermax --call refund --fault after-accept-cut
+  refund-receiver sandbox arm --provider paycools --call callback --fault drop --times 3
+  refund-receiver sandbox arm --fault code:REFUND_INSUFFICIENT_BALANCE --number R-1
+  refund-receiver sandbox arm --clear
+
+Faults: before-accept-500 after-accept-500 after-accept-cut after-accept-hang slow late reset half-body garbage
+wrong-content-type bom gzip redirect 429 code:XYZ bad-sign no-sign corrupt early; of callbacks: drop duplicate
+corrupt delay bad-sign no-sign.")]
+pub struct Arm {
+    /// The fault
+    #[arg(long, required_unless_present = "clear", value_parser = fault)]
+    fault: Option<String>,
+    /// Any provider if absent
+    #[arg(long)]
+    provider: Option<String>,
+    /// refund, query, payment, login or callback; any but callback if absent
+    #[arg(long)]
+    call: Option<String>,
+    /// Any refund number if absent
+    #[arg(long)]
+    number: Option<String>,
+    /// How often it fires
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    times: u32,
+    /// Of slow, late, delay and 429
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    seconds: u64,
+    /// Disarm everything
+    #[arg(long, conflicts_with = "fault")]
+    clear: bool,
+    /// Where the sandbox is
+    #[arg(long, default_value = "http://127.0.0.1:8090", value_name = "URL", value_parser = http_url)]
+    sandbox: String,
+}
+
+fn fault(text: &str) -> Result<String, String> {
+    text.parse::<Kind>().map(|kind| kind.to_text())
+}
+
+impl Arm {
+    pub fn run(&self) -> ExitCode {
+        let url = format!("{}/sandbox/faults", self.sandbox.trim_end_matches('/'));
+        let body = json!({
+            "provider": self.provider,
+            "call": self.call,
+            "number": self.number,
+            "fault": self.fault,
+            "times": self.times,
+            "seconds": self.seconds,
+        })
+        .to_string();
+        let method = if self.clear { "DELETE" } else { "POST" };
+        let headers = [("content-type", "application/json")];
+        match Client::new().send(method, &url, &headers, body.as_bytes()) {
+            Err(error) => output::fail(1, format!("{error:#}")),
+            Ok(answer) if answer.status == 200 => {
+                output::line(answer.body);
+                ExitCode::SUCCESS
+            }
+            Ok(answer) => {
+                let problem: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+                let why = problem["error"].as_str().unwrap_or(&answer.body);
+                output::fail(USAGE, why)
+            }
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! `PayCools`: the open-api form (a signed text inside the body) and the flat form (sorted members).
+
+use serde_json::json;
+
+use super::{Exchange, FIRST_MENTION, Handled, Look, broken, check_signature};
+use crate::domain::money::Amount;
+use crate::domain::money::decimal::Spelling;
+use crate::domain::time::Timestamp;
+use crate::providers::json::{Object, Value};
+use crate::sandbox::server::clock::wall_millis;
+use crate::sandbox::server::http::{Reply, Request};
+use crate::sandbox::server::journal::Hashed;
+use crate::sandbox::server::keys::{Account, PAYCOOLS, PAYCOOLS_FLAT};
+use crate::sandbox::server::ledger::{Accepted, Refund, State};
+use crate::sandbox::server::outcome::{Outcome, Way};
+
+pub const NAME: &str = "paycools";
+const OPEN_REFUND: &str = "/paycools/open-api/payment/refund";
+const OPEN_QUERY: &str = "/paycools/open-api/refund/payments";
+const FLAT_REFUND: &str = "/paycools/api/payment/refund";
+const FLAT_QUERY: &str = "/paycools/api/refund/payments";
+/// No document says how old a timestamp may be; a guess, in milliseconds.
+const FRESH: i64 = 300_000;
+/// The flat form takes refunds so many days after the payment.
+const DAYS: i64 = 60;
+/// Decimals of the currencies of both accounts.
+const DIGITS: u8 = 2;
+const ID_MAX: usize = 32;
+/// Before the provider's own number.
+const THEIRS: &str = "RT-";
+
+pub fn look(request: &Request) -> Option<Look> {
+    let (call, form) = match request.path.as_str() {
+        OPEN_REFUND => ("refund", "open-api"),
+        OPEN_QUERY => ("query", "open-api"),
+        FLAT_REFUND => ("refund", "flat"),
+        FLAT_QUERY => ("query", "flat"),
+        _ => return None,
+    };
+    let body = Object::parse(&request.body).unwrap_or_default();
+    let number = match body.get("param") {
+        Value::Text(param) => Object::parse(param.as_bytes())
+            .ok()
+            .and_then(|param| text(&param, "mchRefundOrderId")),
+        _ => text(&body, "mchRefundOrderId"),
+    };
+    Some(Look {
+        provider: NAME,
+        call,
+        form,
+        number,
+    })
+}
+
+fn text(body: &Object<'_>, name: &str) -> Option<String> {
+    let value = body.get(name);
+    value
+        .text_or_digits()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+pub fn refusal(code: &str, message: &str) -> Reply {
+    // Codes are numbers; one that is armed may be anything.
+    let code = code
+        .parse::<i64>()
+        .map_or_else(|_| json!(code), |code| json!(code));
+    Reply::json(200, json!({"code": code, "message": message}).to_string())
+}
+
+/// The codes of one form.
+struct Form {
+    account: Account,
+    done: i64,
+    sign: &'static str,
+    params: &'static str,
+    app: &'static str,
+    unknown: &'static str,
+    repeat: &'static str,
+    exceeds: &'static str,
+    balance: &'static str,
+    /// `None`: it takes several refunds of a payment at once.
+    busy: Option<&'static str>,
+    late: Option<&'static str>,
+    time: Option<[&'static str; 2]>,
+}
+
+const OPEN: Form = Form {
+    account: PAYCOOLS,
+    done: 10_000,
+    sign: "21001",
+    params: "21002",
+    app: "21003",
+    unknown: "21006",
+    repeat: "21007",
+    exceeds: "21010",
+    balance: "21014",
+    busy: None,
+    late: None,
+    time: Some(["21008", "21009"]),
+};
+const FLAT: Form = Form {
+    account: PAYCOOLS_FLAT,
+    done: 1_000,
+    sign: "1003",
+    params: "1009",
+    app: "1001",
+    unknown: "1501",
+    repeat: "1515",
+    exceeds: "1506",
+    balance: "1006",
+    busy: Some("1502"),
+    late: Some("1509"),
+    time: None,
+};
+
+fn no(code: &str, message: impl AsRef<str>) -> Handled {
+    let message = message.as_ref();
+    Handled::new(refusal(code, message), format!("{code}: {message}"))
+}
+
+pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
+    let handled = match (look.form, look.call) {
+        ("open-api", _) => open(exchange, look),
+        (_, "refund") => flat_refund(exchange),
+        _ => flat_query(exchange),
+    };
+    match &look.number {
+        Some(number) => handled.about(number),
+        None => handled,
+    }
+}
+
+fn open(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
+    let request = exchange.request;
+    let Ok(body) = Object::parse(&request.body) else {
+        return no(OPEN.params, "the body is no JSON object");
+    };
+    if text(&body, "appId").as_deref() != Some(OPEN.account.app_id) {
+        return no(OPEN.app, "no such appId");
+    }
+    let Value::Text(param) = body.get("param") else {
+        return no(OPEN.params, "param is no text");
+    };
+    let hashed = Hashed::of("the text of param", param.as_bytes());
+    let sign = text(&body, "sign").unwrap_or_default();
+    let key = exchange.keys.paycools_merchant.verifying_key();
+    if let Err(why) = check_signature(key, &hashed, param.as_bytes(), &sign) {
+        return no(OPEN.sign, why).hashing(hashed);
+    }
+    let Ok(param) = Object::parse(param.as_bytes()) else {
+        return no(OPEN.params, "param holds no JSON object").hashing(hashed);
+    };
+    let handled = match stale(&param) {
+        Some(handled) => handled,
+        None if look.call == "refund" => refund(exchange, &OPEN, &param),
+        None => {
+            let theirs = text(&param, "refundTransactionId");
+            query(
+                exchange,
+                &OPEN,
+                text(&param, "originalTransactionId"),
+                theirs,
+            )
+        }
+    };
+    handled.hashing(hashed)
+}
+
+/// A timestamp of thirteen digits counts milliseconds, one of ten seconds.
+fn stale(param: &Object<'_>) -> Option<Handled> {
+    let [wrong, expired] = OPEN.time?;
+    let digits = text(param, "timestamp").unwrap_or_default();
+    let millis = match (digits.len(), digits.parse::<i64>()) {
+        (13, Ok(millis)) => millis,
+        (10, Ok(seconds)) => seconds * 1_000,
+        _ => return Some(no(wrong, "timestamp is neither seconds nor milliseconds")),
+    };
+    let off = millis - wall_millis();
+    (off.abs() > FRESH).then(|| {
+        no(
+            expired,
+            format!("timestamp is {off} ms from the sandbox's clock"),
+        )
+    })
+}
+
+/// The members of a flat request as they are signed.
+fn sorted_text(members: &mut [(String, String)]) -> String {
+    members.sort();
+    let kept = members
+        .iter()
+        .filter(|(name, value)| name != "sign" && !value.is_empty());
+    let pairs: Vec<_> = kept
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    pairs.join("&")
+}
+
+/// Checks the signature of the flat form; the secret behind the text is taken as well.
+fn check_flat(
+    exchange: &Exchange<'_>,
+    members: &mut [(String, String)],
+) -> (Hashed, Result<(), String>) {
+    let plain = sorted_text(members);
+    let sign = members.iter().find(|(name, _)| name == "sign");
+    let sign = sign.map_or("", |(_, value)| value.as_str());
+    let key = exchange.keys.paycools_merchant.verifying_key();
+    let hashed = Hashed::of("the sorted members", plain.as_bytes());
+    let checked = check_signature(key, &hashed, plain.as_bytes(), sign);
+    if checked.is_err() {
+        let with_secret = format!("{plain}&secret={}", exchange.keys.paycools_secret);
+        let other = Hashed::of("the sorted members and the secret", with_secret.as_bytes());
+        if check_signature(key, &other, with_secret.as_bytes(), sign).is_ok() {
+            return (other, Ok(()));
+        }
+    }
+    (hashed, checked)
+}
+
+fn flat_refund(exchange: &mut Exchange<'_>) -> Handled {
+    let request = exchange.request;
+    let Ok(body) = Object::parse(&request.body) else {
+        return no(FLAT.params, "the body is no JSON object");
+    };
+    let members = body.members().map(|(name, value)| {
+        let value = value.text_or_digits().unwrap_or_default().to_owned();
+        (name.to_owned(), value)
+    });
+    let mut members: Vec<_> = members.collect();
+    let (hashed, checked) = check_flat(exchange, &mut members);
+    let handled = if text(&body, "appId").as_deref() != Some(FLAT.account.app_id) {
+        no(FLAT.app, "no such appId")
+    } else if let Err(why) = checked {
+        no(FLAT.sign, why)
+    } else {
+        refund(exchange, &FLAT, &body)
+    };
+    handled.hashing(hashed)
+}
+
+fn flat_query(exchange: &Exchange<'_>) -> Handled {
+    let request = exchange.request;
+    let parsed = form_urlencoded::parse(request.query.as_bytes());
+    let mut members: Vec<(String, String)> = parsed.into_owned().collect();
+    let (hashed, checked) = check_flat(exchange, &mut members);
+    let handled = if request.parameter("appId").as_deref() != Some(FLAT.account.app_id) {
+        no(FLAT.app, "no such appId")
+    } else if let Err(why) = checked {
+        no(FLAT.sign, why)
+    } else {
+        let ours = request.parameter("originalTransactionId");
+        query(
+            exchange,
+            &FLAT,
+            ours,
+            request.parameter("refundTransactionId"),
+        )
+    };
+    handled.hashing(hashed)
+}
+
+struct Asked {
+    number: String,
+    payment: String,
+    amount: Amount,
+    currency: &'static str,
+    reason: Option<String>,
+    url: String,
+}
+
+/// The error is what is wrong with the members.
+fn asked(form: &Form, members: &Object<'_>) -> Result<Asked, &'static str> {
+    let id = |name: &str| text(members, name).filter(|text| text.len() <= ID_MAX);
+    let is_plain = |text: &String| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let number = id("mchRefundOrderId").filter(is_plain);
+    let url = text(members, "refundCallbackUrl");
+    let Value::Number(digits) = members.get("refundAmount") else {
+        return Err("refundAmount is no JSON number");
+    };
+    let amount = Amount::read_minor(digits, Spelling::JsonNumber, DIGITS);
+    let is_open = form.account.account == PAYCOOLS.account;
+    Ok(Asked {
+        number: number.ok_or("mchRefundOrderId needs 1 to 32 letters or digits")?,
+        payment: id("originalTransactionId")
+            .ok_or("originalTransactionId needs 1 to 32 characters")?,
+        amount: amount.map_err(|_| "refundAmount is no whole number above 0")?,
+        currency: if is_open { "MYR" } else { "PHP" },
+        reason: text(members, "refundReason"),
+        url: url.ok_or("refundCallbackUrl is missing")?,
+    })
+}
+
+fn refund(exchange: &mut Exchange<'_>, form: &Form, members: &Object<'_>) -> Handled {
+    let asked = match asked(form, members) {
+        Ok(asked) => asked,
+        Err(why) => return no(form.params, why),
+    };
+    let (amount, currency) = (asked.amount, asked.currency);
+    if let Some(known) = exchange.known(NAME, &asked.number) {
+        let is_same = exchange.repeat(&known, &asked.payment, amount, currency);
+        let more = if is_same { "" } else { ", with other content" };
+        return no(form.repeat, format!("this refund id was used before{more}"));
+    }
+    let payment = match exchange.payment(NAME, &asked.payment, currency, amount, FIRST_MENTION) {
+        Ok(payment) => payment,
+        Err(why) => return broken(&why),
+    };
+    let ledger = &exchange.world.ledger;
+    if let Some(code) = form.late.filter(|_| exchange.is_older(&payment, DAYS)) {
+        return no(code, "the payment is older than 60 days");
+    }
+    if let Some(code) = form.busy.filter(|_| ledger.is_busy(NAME, &asked.payment)) {
+        return no(code, "another refund of this payment is open");
+    }
+    if !ledger.covers(&payment, amount) {
+        return no(form.exceeds, "more than the rest of the payment");
+    }
+    if !ledger.balance_covers(NAME, amount) {
+        return no(form.balance, "the balance does not cover it");
+    }
+    let accepted = exchange.accept(Accepted {
+        provider: NAME,
+        account: form.account.account,
+        form: form.account.form,
+        key: asked.number.clone(),
+        outcome: Outcome::of(&asked.number, asked.reason.as_deref()),
+        number: asked.number,
+        payment: asked.payment.clone(),
+        order_no: asked.payment,
+        amount,
+        currency: currency.to_owned(),
+        way: Way::Callback,
+        can_cancel: true,
+        callback_url: Some(asked.url),
+    });
+    match accepted {
+        Err(why) => broken(&why),
+        Ok(refund) => {
+            let mut data = row(&refund);
+            data["refundStatus"] = json!("PENDING");
+            let body = json!({"code": form.done, "message": "Success", "data": data});
+            Handled::new(Reply::json(200, body.to_string()), "accepted")
+        }
+    }
+}
+
+/// By the payment, or by the provider's own number; a list.
+fn query(
+    exchange: &Exchange<'_>,
+    form: &Form,
+    payment: Option<String>,
+    theirs: Option<String>,
+) -> Handled {
+    let found: Vec<Refund> = match (payment, theirs) {
+        (_, Some(theirs)) => {
+            let number = theirs.strip_prefix(THEIRS).unwrap_or_default().to_owned();
+            exchange.known(NAME, &number).into_iter().collect()
+        }
+        (Some(payment), None) => {
+            let found = exchange.world.ledger.of_payment(NAME, &payment);
+            found.into_iter().cloned().collect()
+        }
+        (None, None) => {
+            return no(
+                form.params,
+                "originalTransactionId and refundTransactionId are missing",
+            );
+        }
+    };
+    let of_account = found
+        .iter()
+        .filter(|refund| refund.account == form.account.account);
+    let list: Vec<_> = of_account.map(row).collect();
+    if list.is_empty() && form.account.account == PAYCOOLS_FLAT.account {
+        return no(form.unknown, "no such refund");
+    }
+    let body = json!({"code": form.done, "message": "Success", "data": list});
+    Handled::new(
+        Reply::json(200, body.to_string()),
+        format!("{} found", list.len()),
+    )
+}
+
+fn row(refund: &Refund) -> serde_json::Value {
+    let status = match refund.state {
+        State::Pending => "PENDING",
+        State::Succeeded => "COMPLETE",
+        State::Failed => "FAILED",
+        State::Canceled => "CANCELED",
+        State::Odd => "WITHDRAWN",
+    };
+    let mut row = json!({
+        "mchRefundOrderId": refund.number,
+        "refundTransactionId": format!("{THEIRS}{}", refund.number),
+        "originalTransactionId": refund.payment,
+        "refundAmount": minor(refund),
+        "feeRefunded": 0,
+        "refundStatus": status,
+        "refundCreateTime": local(refund.accepted_at),
+    });
+    if let Some(at) = refund.finished_at {
+        row["refundReturnTime"] = json!(local(at));
+    }
+    if refund.state == State::Failed {
+        row["failedCode"] = json!(-10_009);
+        row["failedMessage"] = json!("Channel Refund Failed");
+    }
+    row
+}
+
+/// In the smallest unit.
+fn minor(refund: &Refund) -> serde_json::Value {
+    let text = refund.told_amount.to_text(DIGITS);
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits
+        .parse::<u64>()
+        .map_or(json!(digits), |units| json!(units))
+}
+
+/// `yyyy-MM-dd HH:mm:ss`, eight hours ahead of UTC.
+fn local(millis: i64) -> String {
+    let ahead = Timestamp::from_millis(millis.saturating_add(8 * 3_600_000)).to_string();
+    ahead.get(..19).unwrap_or_default().replace('T', " ")
+}
