@@ -206,13 +206,13 @@ fn no(code: &str, text: &str) -> Handled {
     Handled::new(refusal(code, text), format!("{code}: {text}"))
 }
 
-/// The bank's part. It does not compare `REFUND_CODE` with earlier ones: a call that is repeated moves money again.
+/// The bank does not compare `REFUND_CODE` with earlier ones: a call that is repeated moves money again.
 fn refund(exchange: &mut Exchange<'_>, order: &str, number: &str, amount: Amount) -> Handled {
     let payment = match exchange.payment(NAME, order, CURRENCY, amount, FIRST_MENTION) {
         Ok(payment) => payment,
         Err(why) => return broken(&why),
     };
-    // Without a number nobody could find it again; the ledger makes one up.
+    // Without a number no query could find it again; the ledger makes one up.
     let count = exchange.world.ledger.of_payment(NAME, order).len();
     let number = if number.is_empty() {
         format!("{order}#{count}")

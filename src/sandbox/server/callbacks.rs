@@ -1,4 +1,4 @@
-//! Callbacks: written and signed as the provider does, posted to the URL of the request, by the provider's timetable
+//! Callbacks: written and signed as the provider does, posted to the URL of the request by its timetable
 //! until the exact answer comes.
 
 use super::faults::{Fired, Kind};

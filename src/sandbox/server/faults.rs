@@ -1,4 +1,4 @@
-//! Faults that are armed for the next calls or callbacks. An armed fault beats what the refund's number asks for.
+//! Faults that are armed for the next calls or callbacks. An armed fault beats what the number asks for.
 
 use std::str::FromStr;
 

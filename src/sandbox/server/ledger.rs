@@ -1,5 +1,5 @@
-//! What the providers believe: payments, refunds, how often money moved. Every change is written to the log before
-//! the reply goes out, so that it survives `kill -9`.
+//! What the providers believe: payments, refunds, how often money moved. Every change is written to the log
+//! before the reply goes out, so that it survives `kill -9`.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -299,8 +299,8 @@ impl Ledger {
         self.save(key).is_ok() && is_same
     }
 
-    /// Takes a refund. Where the number is known (a provider that does not compare numbers, or one that takes it
-    /// again after a failure) its money may move again.
+    /// Takes a refund. Where the number is known (a provider that compares no numbers, or takes a failed one
+    /// again) its money may move again.
     pub fn accept(&mut self, accepted: Accepted, now: i64) -> Result<Refund, String> {
         let key = (accepted.provider.to_owned(), accepted.key.clone());
         if self.refunds.len() >= REFUNDS_MAX && !self.refunds.contains_key(&key) {

@@ -1,5 +1,5 @@
-//! The sandbox's state on disk: one JSON object a line, appended before the reply. A process that is killed loses
-//! nothing that was written; the last line may be incomplete and is left out.
+//! The sandbox's state on disk: one JSON object a line, appended before the reply. A process that is killed
+//! loses nothing that was written; the last line may be incomplete and is left out.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

@@ -1,5 +1,5 @@
-//! How a refund shall end, by a word at the end of its number or of its reason text, and what that makes of it in
-//! time.
+//! How a refund shall end, by a word at the end of its number or of its reason text, and what follows from
+//! that in time.
 
 use serde::{Deserialize, Serialize};
 
