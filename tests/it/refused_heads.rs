@@ -256,37 +256,34 @@ fn unreadable(path: &str, lines: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: refunds\r\n{lines}\r\n{{}}")
 }
 
+/// More headers than a head may have.
+fn many_headers() -> String {
+    "x: y\r\n".repeat(200)
+}
+
+/// Sends a head whose end does not come, and waits for the answer.
+fn send_slowly(url: &str) {
+    let begun = format!("POST {MAIN} HTTP/1.1\r\nHost: refunds\r\n");
+    let answer = raw_until(url, begun.as_bytes(), |so_far| so_far.contains("408"));
+    assert_eq!(raw_status(&answer), 408, "{answer}");
+}
+
 #[test]
-fn a_head_that_cannot_be_read_is_counted_logged_and_kept_below_our_paths() {
+fn a_head_that_cannot_be_read_is_kept_with_its_cause_below_our_paths() {
     let server = Server::usual(ENGINE);
-    let many: String = (0..200)
-        .map(|number| format!("x-{number}: y\r\n"))
-        .collect();
+    let many = many_headers();
     let long = format!("x: {}\r\n", "y".repeat(200_000));
     let doubled = "Content-Length: 2\r\nContent-Length: 3\r\n".to_owned();
     let (relay, epay) = ("/relays/quickpay/store-1/R-1", "/api/WebInterface/x");
+    let (large, malformed) = ("too_large", "malformed");
+    let (headers, framing) = (
+        "too many or too long headers",
+        "frames the body in two ways",
+    );
     for (number, (path, lines, status, reason, said)) in [
-        (
-            MAIN,
-            many.as_str(),
-            431,
-            "too_large",
-            "too many or too long headers",
-        ),
-        (
-            relay,
-            long.as_str(),
-            431,
-            "too_large",
-            "too many or too long headers",
-        ),
-        (
-            epay,
-            doubled.as_str(),
-            400,
-            "malformed",
-            "frames the body in two ways",
-        ),
+        (MAIN, &many, 431, large, headers),
+        (relay, &long, 431, large, headers),
+        (epay, &doubled, 400, malformed, framing),
     ]
     .into_iter()
     .enumerate()
@@ -294,59 +291,58 @@ fn a_head_that_cannot_be_read_is_counted_logged_and_kept_below_our_paths() {
         let answer = raw(&server.public_url, unreadable(path, lines).as_bytes());
         assert_eq!(raw_status(&answer), status, "{path}: {answer}");
         let shown = server.newest_of_refused(number + 1);
-        assert_eq!(
-            (&shown["path"], &shown["reason"]),
-            (&path.into(), &reason.into())
-        );
+        let found = (text(&shown["path"]), text(&shown["reason"]));
+        assert_eq!(found, (path.to_owned(), reason.to_owned()));
         let why = text(&shown["why"]);
         assert!(why.contains(said), "{why}");
-        assert_eq!(
-            shown["diagnosis"]["says"],
-            format!("cannot be examined: {why}")
-        );
+        let says = text(&shown["diagnosis"]["says"]);
+        assert_eq!(says, format!("cannot be examined: {why}"));
     }
-    // Slow: the head never ends. What sends nothing at all, or comes elsewhere, is no evidence.
-    let begun = format!("POST {MAIN} HTTP/1.1\r\nHost: refunds\r\n");
-    let answer = raw_until(&server.public_url, begun.as_bytes(), |so_far| {
-        so_far.contains("408")
-    });
-    assert_eq!(raw_status(&answer), 408, "{answer}");
+    send_slowly(&server.public_url);
     assert_eq!(server.newest_of_refused(4)["reason"], "too_slow");
+    // What comes elsewhere, or sends nothing at all, is no evidence.
     raw(
         &server.public_url,
         unreadable("/elsewhere", &many).as_bytes(),
     );
-    let nothing = raw(&server.public_url, b"");
-    assert_eq!(nothing, "");
+    assert_eq!(raw(&server.public_url, b""), "");
+    assert_eq!(server.evidence().len(), 4);
+    server.assert_refund_tables_are_empty();
+}
+
+#[test]
+fn heads_that_cannot_be_read_are_counted_and_logged_on_both_listeners() {
+    let server = Server::usual(ENGINE);
+    let many = many_headers();
+    for _ in 0..2 {
+        raw(&server.public_url, unreadable(MAIN, &many).as_bytes());
+    }
     raw(
         &server.internal_url,
         unreadable("/v1/refunds", &many).as_bytes(),
     );
-    assert_eq!(server.evidence().len(), 4);
+    send_slowly(&server.public_url);
     let metrics = server.get("/metrics").text().to_owned();
     for line in [
-        "refund_receiver_rejected_requests_total{reason=\"too_large\"} 3",
-        "refund_receiver_rejected_requests_total{reason=\"malformed\"} 1",
+        "refund_receiver_rejected_requests_total{reason=\"too_large\"} 2",
         "refund_receiver_rejected_requests_total{reason=\"too_slow\"} 1",
         "refund_receiver_reader_requests_rejected_total{reason=\"unread_head\",reader=\"\"} 1",
     ] {
         assert!(metrics.contains(line), "{line}");
     }
     let log = server.log();
-    let lines: Vec<Value> = log
+    let said: Vec<Value> = log
         .lines()
         .filter(|line| line.contains("before its head could be read"))
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
+    // Of two within a second one is suppressed, and counted in the next line.
+    let of = |path: &str| said.iter().filter(|line| line["path"] == path).count();
+    assert_eq!((of(MAIN), of("/v1/refunds")), (2, 1), "{log}");
     assert_eq!(
-        (&lines[0]["path"], &lines[0]["status"]),
-        (&MAIN.into(), &431.into())
+        (&said[0]["status"], &said[2]["status"]),
+        (&431.into(), &408.into())
     );
-    assert!(text(&lines[0]["peer"]).starts_with("127.0.0.1:"), "{log}");
-    assert!(lines.iter().all(|line| line["kept_back"].is_u64()), "{log}");
-    assert!(
-        lines.iter().any(|line| line["path"] == "/v1/refunds"),
-        "{log}"
-    );
-    server.assert_refund_tables_are_empty();
+    assert_eq!(said[2]["kept_back"], 1, "{log}");
+    assert!(text(&said[0]["peer"]).starts_with("127.0.0.1:"), "{log}");
 }
