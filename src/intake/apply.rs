@@ -362,9 +362,10 @@ fn further<'a, 'd>(
         Some(_) => tx.snapshot().close_out(locked.refund().id)?,
         None => None,
     };
-    let mut request = match locked.has_request() {
-        true => tx.lock_request(locked.refund().id)?,
-        false => None,
+    let mut request = if locked.has_request() {
+        tx.lock_request(locked.refund().id)?
+    } else {
+        None
     };
     let mut changed = locked.refund().clone();
     let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), claim, due.id, clock.now());
@@ -416,9 +417,9 @@ fn apply_claim(
     if let (Some((status, failure)), true) = (refused, verdict != Verdict::Applied) {
         (refund.status, refund.failure) = (status, failure);
     }
-    let status = match (verdict, claim.outcome) {
-        (Verdict::Applied | Verdict::Repeat, Outcome::Reported(status)) => status,
-        _ => return (verdict, false),
+    let (Verdict::Applied | Verdict::Repeat, Outcome::Reported(status)) = (verdict, claim.outcome)
+    else {
+        return (verdict, false);
     };
     let moved = request.apply(refund, Event::Claimed(status), Some(callback_id), now);
     if moved.is_some() && status == Status::Pending {

@@ -167,7 +167,6 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 /// Never with the URL, which may hold a credential.
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn shown(error: Error) -> String {
     match error {
         Error::BadUri(_) => "the address is no URL".to_owned(),

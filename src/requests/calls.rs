@@ -18,9 +18,11 @@ pub struct CallCount {
     pub took: Duration,
 }
 
-/// By provider, call and class.
+/// Provider, call and class.
+type Key = (String, &'static str, &'static str);
+
 #[derive(Default)]
-pub struct CallCounts(Mutex<BTreeMap<(String, &'static str, &'static str), (u64, Duration)>>);
+pub struct CallCounts(Mutex<BTreeMap<Key, (u64, Duration)>>);
 
 impl CallCounts {
     pub(super) fn count(&self, provider: &str, call: &'static str, class: Class, took: Duration) {

@@ -48,9 +48,7 @@ impl Requests {
             return Err(ActError::CannotAsk);
         }
         self.act("ask now", id, |applying, now| {
-            let Some((_, request)) = applying.request_mut() else {
-                return None;
-            };
+            let (_, request) = applying.request_mut()?;
             let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
             is_open.then(|| {
                 request.progress.is_urgent = true;

@@ -249,8 +249,8 @@ fn check_sum(tx: &mut Tx<'_>, new: &NewRequest) -> Result<Result<(), CreateError
     };
     let held = requests
         .iter()
-        .filter(|(_, state, _)| state.holds_money())
-        .try_fold(Amount::ZERO, |sum, (_, _, amount)| sum.checked_add(*amount));
+        .filter(|one| one.state.holds_money())
+        .try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount));
     let available = held.and_then(|held| paid.checked_sub(held));
     let available = available.unwrap_or(Amount::ZERO);
     if new.amount_available.is_some_and(|said| said != available) {

@@ -28,9 +28,11 @@
 
 pub mod accounts;
 mod attempt;
+mod call;
 mod calls;
 mod change;
 mod create;
+mod ending;
 mod worker;
 
 use std::collections::HashMap;

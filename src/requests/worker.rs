@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use super::Requests;
-use super::attempt::{Line, lease};
+use super::attempt::{Channel, lease};
 use crate::domain::claim::{Account, Reason};
 use crate::domain::request::machine::Event;
 use crate::domain::request::{Request, State};
@@ -121,13 +121,13 @@ impl Requests {
         let Some(limit) = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0) else {
             return Ok(BUSY);
         };
-        let line = Line {
+        let channel = Channel {
             account: account.clone(),
             api: Arc::clone(api),
             exchanger,
             timetable: Arc::new(api.timetable()),
         };
-        let (of, until) = (account.clone(), now.plus(lease(&line)));
+        let (of, until) = (account.clone(), now.plus(lease(&channel)));
         let leased = self
             .store
             .write("lease requests", Lane::SHARED, move |tx| {
@@ -141,15 +141,20 @@ impl Requests {
         }
         for request in leased {
             if let Ok(slot) = Arc::clone(&health.slots).try_acquire_owned() {
-                steps.spawn(Arc::clone(self).step_once(line.clone(), request, slot));
+                steps.spawn(Arc::clone(self).step_once(channel.clone(), request, slot));
             }
         }
         Ok(BUSY)
     }
 
-    async fn step_once(self: Arc<Self>, line: Line, request: Request, slot: OwnedSemaphorePermit) {
+    async fn step_once(
+        self: Arc<Self>,
+        channel: Channel,
+        request: Request,
+        slot: OwnedSemaphorePermit,
+    ) {
         let id = request.refund_id;
-        let result = self.step(&line, request).await;
+        let result = self.step(&channel, request).await;
         if let Err(error) = result
             && let Some(kept_back) = STEP_FAILED.may_say()
         {
@@ -159,28 +164,28 @@ impl Requests {
         self.wake.notify_one();
     }
 
-    async fn step(&self, line: &Line, request: Request) -> Result<(), StoreError> {
+    async fn step(&self, channel: &Channel, request: Request) -> Result<(), StoreError> {
         let now = self.clock.now();
         match request.machine.state {
             State::Queued => {
                 let (id, fence) = (request.refund_id, request.fence);
-                if self.send(line, request).await? {
+                if self.send(channel, request).await? {
                     return Ok(());
                 }
-                self.wait_for_turn(line, id, fence).await
+                self.wait_for_turn(channel, id, fence).await
             }
             // Its worker died, or its lease ended.
             State::Sending => self.abandon(request).await,
             State::Unknown | State::Accepted => {
-                let is_due = request.progress.is_urgent || is_ask_due(&request, line, now);
-                if is_due && line.api.client.can_ask() {
-                    self.ask_provider(line, request).await
+                let is_due = request.progress.is_urgent || is_ask_due(&request, channel, now);
+                if is_due && channel.api.client.can_ask() {
+                    self.ask_provider(channel, request).await
                 } else {
-                    self.plan_next(line, request).await
+                    self.plan_next(channel, request).await
                 }
             }
             State::Refused | State::Done | State::Failed | State::Canceled => {
-                self.plan_next(line, request).await
+                self.plan_next(channel, request).await
             }
         }
     }
@@ -188,12 +193,12 @@ impl Requests {
     /// A request that was not begun goes back, to be taken again before the lease would end.
     async fn wait_for_turn(
         &self,
-        line: &Line,
+        channel: &Channel,
         id: crate::domain::ids::RefundId,
         fence: i64,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let (lease_left, soon) = (now.plus(lease(line) / 2), now.plus(TURN));
+        let (lease_left, soon) = (now.plus(lease(channel) / 2), now.plus(TURN));
         self.store
             .write("wait for turn", Lane::SHARED, move |tx| {
                 let Some(mut request) = tx.lock_request(id)? else {
@@ -235,11 +240,11 @@ impl Requests {
     }
 
     /// Sets when an open request is due again, and raises the question of one that is overdue.
-    async fn plan_next(&self, line: &Line, request: Request) -> Result<(), StoreError> {
+    async fn plan_next(&self, channel: &Channel, request: Request) -> Result<(), StoreError> {
         let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
         let (id, leased) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
-        let line = line.clone();
+        let channel = channel.clone();
         self.store
             .write("plan request", lane, move |tx| {
                 let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
@@ -251,14 +256,14 @@ impl Requests {
                 if request.fence != leased {
                     return Ok(());
                 }
-                let is_overdue = now >= line.timetable.overdue_at(request.requested_at);
+                let is_overdue = now >= channel.timetable.overdue_at(request.requested_at);
                 let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
                 if is_open && is_overdue && !request.progress.is_overdue {
                     request.progress.is_overdue = true;
                     refund.raise(Reason::OutcomeOverdue, None, now);
                     refund.updated_at = now;
                 }
-                request.next_at = plan(request, &line, now);
+                request.next_at = plan(request, &channel, now);
                 applying.finish(Vec::new()).map(drop)
             })
             .await
@@ -266,20 +271,20 @@ impl Requests {
 }
 
 /// Whether the timetable says that it is time.
-fn is_ask_due(request: &Request, line: &Line, now: Timestamp) -> bool {
-    next_ask(request, line, now).is_some_and(|at| at <= now)
-        && !is_newly_overdue(request, line, now)
+fn is_ask_due(request: &Request, channel: &Channel, now: Timestamp) -> bool {
+    next_ask(request, channel, now).is_some_and(|at| at <= now)
+        && !is_newly_overdue(request, channel, now)
 }
 
 /// The question comes before the ask: it is raised in the commit that plans.
-fn is_newly_overdue(request: &Request, line: &Line, now: Timestamp) -> bool {
-    !request.progress.is_overdue && now >= line.timetable.overdue_at(request.requested_at)
+fn is_newly_overdue(request: &Request, channel: &Channel, now: Timestamp) -> bool {
+    !request.progress.is_overdue && now >= channel.timetable.overdue_at(request.requested_at)
 }
 
-fn next_ask(request: &Request, line: &Line, now: Timestamp) -> Option<Timestamp> {
+fn next_ask(request: &Request, channel: &Channel, now: Timestamp) -> Option<Timestamp> {
     // The same for each look: the request's own bytes are random enough.
     let jitter = request.refund_id.as_bytes()[15];
-    line.timetable.next_ask(
+    channel.timetable.next_ask(
         (request.machine.state, &request.progress),
         (request.requested_at, request.last_attempt_at),
         now,
@@ -288,16 +293,16 @@ fn next_ask(request: &Request, line: &Line, now: Timestamp) -> Option<Timestamp>
 }
 
 /// When a worker has to see the request again: to ask, or to say that it is overdue.
-pub(super) fn plan(request: &Request, line: &Line, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn plan(request: &Request, channel: &Channel, now: Timestamp) -> Option<Timestamp> {
     if !matches!(request.machine.state, State::Unknown | State::Accepted) {
         return match request.machine.state {
             State::Queued | State::Sending => request.next_at,
             _ => None,
         };
     }
-    let ask = next_ask(request, line, now).filter(|_| line.api.client.can_ask());
+    let ask = next_ask(request, channel, now).filter(|_| channel.api.client.can_ask());
     let overdue = (!request.progress.is_overdue)
-        .then(|| line.timetable.overdue_at(request.requested_at).max(now));
+        .then(|| channel.timetable.overdue_at(request.requested_at).max(now));
     match (ask, overdue) {
         (Some(ask), Some(overdue)) => Some(ask.min(overdue)),
         (ask, overdue) => ask.or(overdue),

@@ -129,7 +129,8 @@ impl Refund {
             account: request.account.clone(),
             refund_no: Some(request.refund_no.clone()),
             provider_refund_no: None,
-            order_no: request.intent.order_no.clone(),
+            // As its callbacks name it.
+            order_no: request.intent.payment().cloned(),
             status: Status::Pending,
             provider_status: None,
             money: Some(request.intent.money),

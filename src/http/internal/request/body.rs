@@ -17,7 +17,7 @@ pub async fn bytes(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, A
         .map_err(|error| ApiError::Body(of_body(error).0))?;
     match not_json(request) {
         Some(why) => Err(ApiError::Body(PublicError::UnsupportedMedia(why))),
-        None => Ok(body.to_vec()),
+        None => Ok(body),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::http::internal::problem::ApiError;
 use crate::http::internal::request::body;
 use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::{Reading, Stopping};
-use crate::providers::{Registry, Signer};
+use crate::providers::relay::RelayAccount;
+use crate::providers::{Provider, Registry, Signer};
 use crate::store::AccountState;
 
 /// Every account of the config.
@@ -58,8 +59,8 @@ fn view<'a>(
         }
     }
     let keys = callback.map_or_else(
-        || relay.map(|relay| relay.keys()).unwrap_or_default(),
-        |callback| callback.keys(),
+        || relay.map(RelayAccount::keys).unwrap_or_default(),
+        Provider::keys,
     );
     let skew = api.and_then(|api| app.requests.health(account, api).skew_ms());
     let stop = stopped.iter().find(|state| state.account == *account);

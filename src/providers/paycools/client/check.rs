@@ -35,8 +35,6 @@ pub(super) fn check(
     }
     let payment = intent.provider_payment_no.as_ref();
     check.required_number("/provider_payment_no", payment, NUMBER_CHARS);
-    let instead = "provider_payment_no names the payment; keep your own number in metadata";
-    check.no_number("/order_no", intent.order_no.as_ref(), instead);
     let currency = client.locale.currency;
     if intent.money.currency != currency {
         let detail = format!("must be {}, the currency of the account", currency.code());

@@ -21,6 +21,14 @@ pub struct KnownKey {
     pub refund_id: RefundId,
 }
 
+/// A request of a payment.
+#[derive(Clone, Copy, Debug)]
+pub struct OfPayment {
+    pub refund_id: RefundId,
+    pub state: State,
+    pub amount: Amount,
+}
+
 impl Tx<'_> {
     /// Locks a payment until the commit: no other request of it is made or begun at the same time. Notes what
     /// was paid, where the caller knows it; returns what is known of it.
@@ -120,12 +128,12 @@ impl Snapshot<'_> {
         })
     }
 
-    /// The requests of a payment: refund, state and amount. `None` where there are too many to sum up.
+    /// The requests of a payment. `None` where there are too many to sum up.
     pub fn requests_of_payment(
         &mut self,
         account: &Account,
         payment: &str,
-    ) -> Result<Option<Vec<(RefundId, State, Amount)>>, StoreError> {
+    ) -> Result<Option<Vec<OfPayment>>, StoreError> {
         const SQL: &str = "-- requests_of_payment
             SELECT refund_id, state, amount FROM requests
             WHERE provider = $1 AND account = $2 AND payment = $3 LIMIT $4";
@@ -136,11 +144,12 @@ impl Snapshot<'_> {
             REQUESTS_OF_PAYMENT_MAX.into(),
         ];
         let found = self.all(SQL, &params, |row| {
-            Ok((
-                RefundId::new(uuid(row.blob(0)?)?),
-                State::from_word(row.text(1)?).ok_or_else(|| corrupt("state of a request"))?,
-                Amount::parse(row.text(2)?).map_err(|_| corrupt("amount of a request"))?,
-            ))
+            Ok(OfPayment {
+                refund_id: RefundId::new(uuid(row.blob(0)?)?),
+                state: State::from_word(row.text(1)?)
+                    .ok_or_else(|| corrupt("state of a request"))?,
+                amount: Amount::parse(row.text(2)?).map_err(|_| corrupt("amount of a request"))?,
+            })
         })?;
         let is_whole = i64::try_from(found.len()).is_ok_and(|n| n < REQUESTS_OF_PAYMENT_MAX);
         Ok(is_whole.then_some(found))

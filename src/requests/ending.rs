@@ -1,0 +1,269 @@
+//! The end of an attempt: what was replied, what it means for the request, and the claim as a pending callback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Requests;
+use super::attempt::{Begun, Channel};
+use super::call::headers_text;
+use super::worker::plan;
+use crate::domain::claim::Reason;
+use crate::domain::event::EventKind;
+use crate::domain::ids::{AttemptId, CallbackId, RefundId};
+use crate::domain::refund::Refund;
+use crate::domain::request::machine::{Event, Proof};
+use crate::domain::request::{Class, LastReply, Request, State};
+use crate::domain::time::{Clock, Timestamp};
+use crate::failpoints::crash_point;
+use crate::intake::Applying;
+use crate::providers::outgoing::{Answer, Reply};
+use crate::store::{AttemptEnd, Lane, StoreError, Tx};
+
+impl Requests {
+    /// The end of an attempt, with the reply's claim as a pending callback; then the claim is applied.
+    pub(super) async fn finish(
+        &self,
+        kind: &'static str,
+        channel: &Channel,
+        begun: Begun,
+        mut answer: Answer,
+        reply: Option<Reply>,
+    ) -> Result<(), StoreError> {
+        let health = self.health(&channel.account, &channel.api);
+        let stops = answer.stops_account || health.note(answer.class);
+        self.counts.count(
+            &channel.account.provider,
+            if kind == "refund" {
+                "refund_answer"
+            } else {
+                "query_answer"
+            },
+            answer.class,
+            Duration::ZERO,
+        );
+        let now = self.clock.now();
+        let claimed = match answer.claim.take() {
+            Some(claim) => Some(self.intake.reply(
+                &begun.request,
+                begun.id,
+                claim,
+                (
+                    &headers_text(reply.as_ref())?,
+                    reply.as_ref().map_or(&[][..], |reply| &reply.body),
+                ),
+                now,
+            )?),
+            None => None,
+        };
+        let end = AttemptEnd {
+            ended_at: now,
+            class: answer.class,
+            code: answer.code.clone(),
+            message: answer.message.clone(),
+            status: reply.as_ref().map(|reply| reply.status),
+            reply_headers: Some(headers_text(reply.as_ref())?).filter(|_| reply.is_some()),
+            reply_body: reply.map(|reply| reply.body),
+        };
+        let ending = Ending {
+            attempt: begun.id,
+            fence: begun.request.fence,
+            end,
+            last_reply: answer.last_reply(),
+            question: answer.question,
+            retry_after: answer.retry_after,
+            stop: stops.then(|| stop_reason(&answer)),
+            channel: channel.clone(),
+        };
+        let (id, clock) = (begun.request.refund_id, Arc::clone(&self.clock));
+        let lane = Lane::of_refund(&begun.request.account, Some(&begun.request.refund_no));
+        let stored = claimed.clone();
+        self.store
+            .write("end attempt", lane, move |tx| {
+                if let Some(reply) = &stored {
+                    tx.store_reply(&reply.callback, reply.attempt)?;
+                }
+                ending.write(tx, clock.as_ref(), id, now)
+            })
+            .await?;
+        crash_point!("reply-stored");
+        if let Some(reply) = claimed {
+            let id: CallbackId = reply.callback.id;
+            self.intake.apply_reply(id, lane).await?;
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The call was never begun: a login failed, or nothing can be asked.
+    pub(super) async fn not_begun(
+        &self,
+        channel: &Channel,
+        request: Request,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
+        let (id, leased) = (request.refund_id, request.fence);
+        let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
+        let stop = answer.stops_account.then(|| stop_reason(&answer));
+        let channel = channel.clone();
+        self.store
+            .write("put off request", lane, move |tx| {
+                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                    return Ok(());
+                };
+                if let Some(reason) = &stop {
+                    applying
+                        .tx()
+                        .stop_account(&channel.account, reason, None, now)?;
+                }
+                let Some((refund, request)) = applying.request_mut() else {
+                    return Ok(());
+                };
+                if request.fence != leased {
+                    return Ok(());
+                }
+                request.last_reply = Some(answer.last_reply());
+                if request.machine.state == State::Queued {
+                    request.put_off(refund, answer.retry_after, now);
+                } else {
+                    request.progress.is_urgent = false;
+                    request.progress.asks += 1;
+                    request.next_at = plan(request, &channel, now);
+                }
+                applying.finish(Vec::new()).map(drop)
+            })
+            .await
+    }
+}
+
+/// What the commit that ends an attempt writes.
+struct Ending {
+    attempt: AttemptId,
+    fence: i64,
+    end: AttemptEnd,
+    last_reply: LastReply,
+    question: Option<Reason>,
+    retry_after: Option<Duration>,
+    stop: Option<String>,
+    channel: Channel,
+}
+
+impl Ending {
+    fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        clock: &dyn Clock,
+        id: RefundId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tx.end_attempt(self.attempt, &self.end)?;
+        if let Some(reason) = &self.stop {
+            self.stop_account(tx, reason, now)?;
+        }
+        let Some(mut applying) = Applying::of_request(tx, clock, id)? else {
+            return Ok(());
+        };
+        let Some((refund, request)) = applying.request_mut() else {
+            return Ok(());
+        };
+        // Another worker took over: what was replied is stored, and moves nothing by itself.
+        if request.fence != self.fence {
+            return Ok(());
+        }
+        let class = self.last_reply.class;
+        request.last_reply = Some(self.last_reply.clone());
+        let mut stops = false;
+        let event = match request.machine.state {
+            State::Sending => {
+                let moved = request.apply(refund, Event::Sent(class), None, now);
+                // Built again with a new time and login, and refused for them again.
+                stops = class == Class::Rebuild && request.machine.state == State::Refused;
+                if matches!(class, Class::Later | Class::NotSent) {
+                    request.put_off(refund, self.retry_after, now);
+                }
+                moved.and_then(|moved| moved.event)
+            }
+            State::Unknown | State::Accepted => self.asked(refund, request, now),
+            // A callback was faster.
+            _ => None,
+        };
+        if let Some(question) = self.question {
+            refund.raise(question, None, now);
+        }
+        if stops {
+            let reason = stop_reason_of(&self.last_reply);
+            self.stop_account(applying.tx(), &reason, now)?;
+        }
+        let told: Vec<EventKind> = event.into_iter().collect();
+        applying.finish(told).map(drop)
+    }
+
+    fn stop_account(
+        &self,
+        tx: &mut Tx<'_>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let account = &self.channel.account;
+        if tx.stop_account(account, reason, None, now)? {
+            let (provider, account) = (&account.provider, &account.name);
+            tracing::error!(
+                provider,
+                account,
+                reason,
+                "the account is stopped until an operator resumes it"
+            );
+        }
+        Ok(())
+    }
+
+    fn asked(
+        &self,
+        refund: &mut Refund,
+        request: &mut Request,
+        now: Timestamp,
+    ) -> Option<EventKind> {
+        let mut event = None;
+        if self.last_reply.class == Class::NotFound {
+            request.count_not_found(now);
+            let sent_at = request.progress.since;
+            let proof = match request.machine.sends {
+                // Nothing was ever sent from here: what another system sent may be on its way.
+                0 => Proof::NotReached,
+                _ => self
+                    .channel
+                    .timetable
+                    .proof(&request.progress, sent_at, now),
+            };
+            let asked = Event::Asked(Class::NotFound, proof);
+            event = request
+                .apply(refund, asked, None, now)
+                .and_then(|moved| moved.event);
+        }
+        let state = request.machine.state;
+        if matches!(state, State::Unknown | State::Accepted) {
+            self.channel
+                .timetable
+                .skip_missed(state, &mut request.progress, now);
+            let next = plan(request, &self.channel, now);
+            let asked_for = self.retry_after.map(|pause| now.plus(pause));
+            request.next_at = next.max(asked_for);
+        }
+        event
+    }
+}
+
+fn stop_reason(answer: &Answer) -> String {
+    if !answer.stops_account {
+        return "20 calls in a row without an answer".to_owned();
+    }
+    stop_reason_of(&answer.last_reply())
+}
+
+fn stop_reason_of(reply: &LastReply) -> String {
+    match (&reply.code, &reply.message) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => "the provider refuses this account".to_owned(),
+    }
+}
