@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use super::Intake;
 use super::accept::AcceptedCallback;
 use super::outcome::Applying;
+use super::outcome_source::OutcomeSources;
+use super::request_claim::{apply_claim, source};
 use crate::crypto::sha256;
-use crate::domain::claim::{Account, Claim, Outcome, Reason, Status};
+use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, ExternalId, RefundId};
+use crate::domain::ids::{AttemptId, CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
-use crate::domain::request::machine::Event;
-use crate::domain::request::{Request, State};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::store::{Lane, Locked, LogLimit, PendingCallback, Receipt, StoreError, Tx, read_claim};
@@ -91,11 +91,11 @@ impl Intake {
     ) -> Result<Applied, StoreError> {
         let mut tried = 1;
         loop {
-            let (clock, policy) = (Arc::clone(&self.clock), self.policy());
+            let (clock, context) = (Arc::clone(&self.clock), self.context());
             let applied = self
                 .store
                 .write_until("apply again", lane, until, move |tx| {
-                    apply_again(tx, id, clock.as_ref(), policy)
+                    apply_again(tx, id, clock.as_ref(), &context)
                 });
             match applied.await {
                 // Another instance applied it after our read; read again.
@@ -139,11 +139,11 @@ impl Intake {
             }
             // The process or connection of the first delivery may have ended before it queued transaction 2.
             Receipt::Repeat { id, .. } => {
-                let (clock, policy) = (Arc::clone(&self.clock), self.policy());
+                let (clock, context) = (Arc::clone(&self.clock), self.context());
                 self.store
                     .write_later("apply again", lane, bytes, move |tx| {
                         let _counts = &under_way;
-                        apply_stored(tx, id, clock.as_ref(), policy).map(drop)
+                        apply_stored(tx, id, clock.as_ref(), &context).map(drop)
                     })
             }
         };
@@ -170,10 +170,10 @@ impl Intake {
         due: DueCallback,
     ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Applied>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
-        let policy = self.policy();
+        let context = self.context();
         let stats = Arc::clone(self.store.stats());
         move |tx| {
-            let applied = apply(tx, &due, clock.as_ref(), policy)?;
+            let applied = apply(tx, &due, clock.as_ref(), &context)?;
             if applied.is_some() {
                 let delay = clock.now().as_millis() - due.received_at.as_millis();
                 let delay = u64::try_from(delay).unwrap_or(0);
@@ -188,9 +188,18 @@ impl Intake {
 #[derive(Debug)]
 pub(super) struct DueCallback {
     id: CallbackId,
-    account: Account,
+    pub(super) account: Account,
     claim: Option<(Claim, String)>,
     received_at: Timestamp,
+    /// The attempt of ours whose reply it is.
+    pub(super) attempt_id: Option<AttemptId>,
+}
+
+/// What applying needs besides the store.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub policy: RetryPolicy,
+    pub outcomes: Arc<OutcomeSources>,
 }
 
 impl DueCallback {
@@ -211,6 +220,7 @@ impl From<AcceptedCallback> for DueCallback {
             account: accepted.account,
             claim: accepted.claim.zip(accepted.claim_json),
             received_at: accepted.received_at,
+            attempt_id: None,
         }
     }
 }
@@ -226,6 +236,7 @@ impl TryFrom<PendingCallback> for DueCallback {
             account: row.account,
             claim: claim.transpose()?,
             received_at: row.received_at,
+            attempt_id: row.attempt_id,
         })
     }
 }
@@ -236,7 +247,7 @@ fn apply(
     tx: &mut Tx<'_>,
     due: &DueCallback,
     clock: &dyn Clock,
-    policy: RetryPolicy,
+    context: &Context,
 ) -> Result<Option<Applied>, StoreError> {
     crash_point!("apply-begun");
     let Some((claim, claim_json)) = &due.claim else {
@@ -246,9 +257,9 @@ fn apply(
     };
     // Most callbacks are the first of their refund, so an insert is tried first.
     let (mut applying, verdict, told) = match insert_first(tx, due, claim, clock)? {
-        Some(made) => first(tx, due, claim, clock, policy, made)?,
+        Some(made) => first(tx, due, claim, clock, context, made)?,
         None if tx.snapshot().unapplied_callback(due.id)?.is_none() => return Ok(None),
-        None => further(tx, due, (claim, claim_json), clock)?,
+        None => further(tx, due, (claim, claim_json), clock, context)?,
     };
     applying.close_out()?;
     applying.apply_callback(due.id, verdict)?;
@@ -264,10 +275,10 @@ fn apply_stored(
     tx: &mut Tx<'_>,
     id: CallbackId,
     clock: &dyn Clock,
-    policy: RetryPolicy,
+    context: &Context,
 ) -> Result<Option<Applied>, StoreError> {
     match tx.snapshot().unapplied_callback(id)? {
-        Some(row) => apply(tx, &DueCallback::try_from(row)?, clock, policy),
+        Some(row) => apply(tx, &DueCallback::try_from(row)?, clock, context),
         None => Ok(None),
     }
 }
@@ -276,9 +287,9 @@ fn apply_again(
     tx: &mut Tx<'_>,
     id: CallbackId,
     clock: &dyn Clock,
-    policy: RetryPolicy,
+    context: &Context,
 ) -> Result<Applied, StoreError> {
-    if let Some(applied) = apply_stored(tx, id, clock, policy)? {
+    if let Some(applied) = apply_stored(tx, id, clock, context)? {
         return Ok(applied);
     }
     let known = tx.snapshot().applied_callback(id)?;
@@ -328,13 +339,13 @@ fn first<'a, 'd>(
     due: &DueCallback,
     claim: &Claim,
     clock: &'a dyn Clock,
-    policy: RetryPolicy,
+    context: &Context,
     (locked, verdict): (Locked, Verdict),
 ) -> Result<Step<'a, 'd>, StoreError> {
     let (id, status) = (locked.refund().id, locked.refund().status);
     let close_out = match (&claim.close_out, claim.money) {
         (Some(key), Some(money)) => {
-            let park_at = due.received_at.plus(policy.retry_for);
+            let park_at = due.received_at.plus(context.policy.retry_for);
             let times = (due.received_at, park_at);
             let new = CloseOut::new(id, due.id, key.clone(), money.amount, times);
             tx.insert_close_out(&new, due.received_at)?;
@@ -353,6 +364,7 @@ fn further<'a, 'd>(
     due: &DueCallback,
     (claim, claim_json): (&Claim, &str),
     clock: &'a dyn Clock,
+    context: &Context,
 ) -> Result<Step<'a, 'd>, StoreError> {
     // Only a refund number can conflict, and refunds are never deleted.
     let refund_no = claim.refund_no.as_ref().ok_or(StoreError::Superseded)?;
@@ -369,6 +381,13 @@ fn further<'a, 'd>(
     };
     let mut changed = locked.refund().clone();
     let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), claim, due.id, clock.now());
+    if moved
+        && let Some(request) = &request
+        && request.machine.state.is_final()
+    {
+        let source = source(tx, due)?;
+        context.outcomes.count(&due.account.provider, source);
+    }
     // The same contradiction in other bytes is a duplicate.
     let refund_id = locked.refund().id;
     let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
@@ -392,38 +411,4 @@ fn further<'a, 'd>(
         applying.change(changed);
     }
     Ok((applying, verdict, told.into_iter().collect()))
-}
-
-/// Applies a claim to the refund by its table, and to our request, if there is one, by that of requests. Returns
-/// whether the request moved.
-fn apply_claim(
-    refund: &mut Refund,
-    request: Option<&mut Request>,
-    claim: &Claim,
-    callback_id: CallbackId,
-    now: Timestamp,
-) -> (Verdict, bool) {
-    let Some(request) = request else {
-        return (refund.apply(claim, callback_id, now), false);
-    };
-    let succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
-    // A refusal is no outcome: the provider may have taken the request after all.
-    let refused = (request.machine.state == State::Refused && succeeded)
-        .then(|| (refund.status, refund.failure.clone()));
-    if refused.is_some() {
-        refund.reopen_after_refusal();
-    }
-    let verdict = refund.apply(claim, callback_id, now);
-    if let (Some((status, failure)), true) = (refused, verdict != Verdict::Applied) {
-        (refund.status, refund.failure) = (status, failure);
-    }
-    let (Verdict::Applied | Verdict::Repeat, Outcome::Reported(status)) = (verdict, claim.outcome)
-    else {
-        return (verdict, false);
-    };
-    let moved = request.apply(refund, Event::Claimed(status), Some(callback_id), now);
-    if moved.is_some() && status == Status::Pending {
-        refund.note_acceptance(claim, now);
-    }
-    (verdict, moved.is_some())
 }

@@ -43,7 +43,9 @@ mod apply;
 mod in_flight;
 mod key_use;
 mod outcome;
+mod outcome_source;
 mod register;
+mod request_claim;
 mod resume;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -53,6 +55,7 @@ use tokio::sync::Notify;
 pub use accept::{AcceptedCallback, StoredReply, VerifiedCallback, reply_key};
 pub use apply::Applied;
 pub use outcome::Applying;
+pub use outcome_source::OutcomeSources;
 pub use register::{Registered, Registration, RegistrationError};
 
 use crate::domain::claim::{Account, RefundNo};
@@ -71,6 +74,7 @@ pub struct Intake {
     in_flight: Arc<InFlight>,
     wake: Notify,
     key_use: KeyUse,
+    outcomes: Arc<OutcomeSources>,
 }
 
 impl Intake {
@@ -82,7 +86,13 @@ impl Intake {
             in_flight: InFlight::new(),
             wake: Notify::new(),
             key_use: KeyUse::default(),
+            outcomes: Arc::default(),
         }
+    }
+
+    /// What told us first how requests ended.
+    pub fn outcomes(&self) -> &OutcomeSources {
+        &self.outcomes
     }
 
     /// When a key last verified a callback, since the start of the process.
@@ -95,8 +105,11 @@ impl Intake {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
-    fn policy(&self) -> RetryPolicy {
-        *self.policy.read().unwrap_or_else(PoisonError::into_inner)
+    fn context(&self) -> apply::Context {
+        apply::Context {
+            policy: *self.policy.read().unwrap_or_else(PoisonError::into_inner),
+            outcomes: Arc::clone(&self.outcomes),
+        }
     }
 
     /// Whether every callback acknowledged before the call has been applied or given to resume.

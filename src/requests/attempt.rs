@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Requests;
-use super::call::{Called, failed, method, text, trusted};
+use super::call::{failed, method, text, trusted};
 use crate::crypto::sha256;
 use crate::domain::claim::Account;
 use crate::domain::ids::{AttemptId, ExternalId};
@@ -59,14 +59,17 @@ impl Requests {
         let called = self.call(channel, call, "refund").await;
         crash_point!("request-replied");
         let outgoing = outgoing(&begun.request, None, now, 0);
-        let (answer, reply) = match called {
-            Called::Reply(reply) => {
+        let took = called.took;
+        let (answer, reply) = match called.result {
+            Ok(reply) => {
                 let answer = channel.api.client.read_refund(&outgoing, &reply);
                 (trusted(channel, &reply, answer), Some(reply))
             }
-            Called::Failed(error) => (failed(&error), None),
+            Err(error) => (failed(&error), None),
         };
-        self.finish("refund", channel, begun, answer, reply).await?;
+        let provider = &channel.account.provider;
+        self.counts.count(provider, "refund", answer.class, took);
+        self.finish(channel, begun, answer, reply).await?;
         Ok(true)
     }
 
@@ -91,11 +94,13 @@ impl Requests {
             return Ok(());
         };
         crash_point!("ask-attempted");
-        let (mut call, mut replies) = (call, Vec::new());
+        let (mut call, mut replies, mut took) = (call, Vec::new(), Duration::ZERO);
         let answer = loop {
-            match self.call(channel, call, "query").await {
-                Called::Failed(error) => break failed(&error),
-                Called::Reply(reply) => replies.push(reply),
+            let called = self.call(channel, call, "query").await;
+            took += called.took;
+            match called.result {
+                Err(error) => break failed(&error),
+                Ok(reply) => replies.push(reply),
             }
             let step = channel.api.client.read_query(&asked, &replies);
             match step {
@@ -109,10 +114,11 @@ impl Requests {
             Some(reply) => trusted(channel, reply, answer),
             None => answer,
         };
-        self.finish("query", channel, begun, answer, reply).await
+        let provider = &channel.account.provider;
+        self.counts.count(provider, "query", answer.class, took);
+        self.finish(channel, begun, answer, reply).await
     }
 
-    /// Signing takes a millisecond of a processor: not on the thread of the listeners.
     fn refund_call(&self, channel: &Channel, request: &Request) -> Call {
         let outgoing = outgoing(request, None, self.clock.now(), 0);
         channel.api.client.refund(&outgoing)

@@ -27,10 +27,10 @@ const KEPT_HEADERS: [&str; 8] = [
 /// What a sandbox says in each reply.
 const SANDBOX: &str = "refund-receiver";
 
-/// What came of a call.
-pub(super) enum Called {
-    Reply(Reply),
-    Failed(ExchangeError),
+/// What came of a call, and how long it took.
+pub(super) struct Called {
+    pub result: Result<Reply, ExchangeError>,
+    pub took: Duration,
 }
 
 impl Requests {
@@ -53,15 +53,23 @@ impl Requests {
         let Preparation::Call(call) = channel.api.client.prepare(purpose, now()) else {
             return Ok(());
         };
-        match self.call(channel, *call, "login").await {
+        let called = self.call(channel, *call, "login").await;
+        let prepared = match called.result {
             // Nothing was sent of the request itself.
-            Called::Failed(error) => Err(Box::new(Answer::of(
+            Err(error) => Err(Box::new(Answer::of(
                 Class::NotSent,
                 Some("login"),
                 Some(&error.to_string()),
             ))),
-            Called::Reply(reply) => channel.api.client.prepared(&reply, now()),
-        }
+            Ok(reply) => channel.api.client.prepared(&reply, now()),
+        };
+        let class = match &prepared {
+            Ok(()) => Class::Done,
+            Err(answer) => answer.class,
+        };
+        let provider = &channel.account.provider;
+        self.counts.count(provider, "login", class, called.took);
+        prepared
     }
 
     /// An account of a sandbox speaks to nothing else.
@@ -88,12 +96,12 @@ impl Requests {
             body: Vec::new(),
             shown_body: None,
         };
-        match self.call(channel, probe, "probe").await {
-            Called::Reply(reply) if reply.header("x-sandbox") == Some(SANDBOX) => {
+        match self.call(channel, probe, "probe").await.result {
+            Ok(reply) if reply.header("x-sandbox") == Some(SANDBOX) => {
                 *seen() = Some(tokio::time::Instant::now());
                 Ok(())
             }
-            Called::Reply(_) => Err(Box::new(
+            Ok(_) => Err(Box::new(
                 Answer::of(
                     Class::Later,
                     Some("not_a_sandbox"),
@@ -101,7 +109,7 @@ impl Requests {
                 )
                 .stopping_the_account(),
             )),
-            Called::Failed(error) => Err(Box::new(Answer::of(
+            Err(error) => Err(Box::new(Answer::of(
                 Class::NotSent,
                 None,
                 Some(&error.to_string()),
@@ -140,19 +148,12 @@ impl Requests {
                 Err(ExchangeError::Unknown("the call was given up".to_owned()))
             }),
         };
-        let class = match &result {
-            Ok(_) => Class::Done,
-            Err(ExchangeError::NotSent(_)) => Class::NotSent,
-            Err(ExchangeError::Unknown(_)) => Class::Unknown,
-        };
-        self.counts
-            .count(&channel.account.provider, kind, class, began.elapsed());
-        match result {
-            Ok(reply) => {
+        Called {
+            took: began.elapsed(),
+            result: result.map(|reply| {
                 self.note_clock(channel, &reply);
-                Called::Reply(kept(reply))
-            }
-            Err(error) => Called::Failed(error),
+                kept(reply)
+            }),
         }
     }
 

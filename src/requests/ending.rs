@@ -23,7 +23,6 @@ impl Requests {
     /// The end of an attempt, with the reply's claim as a pending callback; then the claim is applied.
     pub(super) async fn finish(
         &self,
-        kind: &'static str,
         channel: &Channel,
         begun: Begun,
         mut answer: Answer,
@@ -31,16 +30,6 @@ impl Requests {
     ) -> Result<(), StoreError> {
         let health = self.health(&channel.account, &channel.api);
         let stops = answer.stops_account || health.note(answer.class);
-        self.counts.count(
-            &channel.account.provider,
-            if kind == "refund" {
-                "refund_answer"
-            } else {
-                "query_answer"
-            },
-            answer.class,
-            Duration::ZERO,
-        );
         let now = self.clock.now();
         let claimed = match answer.claim.take() {
             Some(claim) => Some(self.intake.reply(

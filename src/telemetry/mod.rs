@@ -7,6 +7,7 @@ mod process;
 mod questions;
 mod readers;
 mod reloads;
+mod requests;
 mod store;
 
 use std::io::IsTerminal;
@@ -29,6 +30,7 @@ use process::ProcessMetrics;
 pub use questions::{AccountLabels, QuestionMetrics};
 pub use readers::{KeyLabels, ReaderMetrics};
 pub use reloads::ReloadMetrics;
+pub use requests::{CallLabels, OutcomeLabels, RequestMetrics, RequestStateLabels};
 pub use store::StoreMetrics;
 
 /// Begins the names of our own metrics.
@@ -209,6 +211,8 @@ pub struct Metrics {
     pub endpoints: EndpointMetrics,
     /// Readers that follow the feed on an open stream.
     pub streams: Gauge,
+    /// Outgoing refunds.
+    pub requests: RequestMetrics,
     /// How reading the config again went.
     pub reloads: ReloadMetrics,
     /// Rejected requests of readers, and their acts.
@@ -254,6 +258,7 @@ impl Default for Metrics {
         let evidence_dropped = registered(registry, "evidence_dropped", help);
         let latency = LatencyMetrics::register(registry);
         let questions = QuestionMetrics::register(registry);
+        let requests = RequestMetrics::register(registry);
         let reloads = ReloadMetrics::register(registry);
         let readers = ReaderMetrics::register(registry);
         let mut gauge = |name: &str, help: &str| registered(registry, name, help);
@@ -279,6 +284,7 @@ impl Default for Metrics {
             clock_skew,
             limits,
             questions,
+            requests,
             reloads,
             readers,
             latency,

@@ -34,7 +34,7 @@ pub use events::EventRow;
 pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};
 pub use refunds::{Locked, RefundRow};
-pub use requests::{AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt};
+pub use requests::{AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OpenRequests};
 
 /// Some rows of a list, and whether there are more behind them.
 #[derive(Debug)]

@@ -17,8 +17,11 @@ use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers::joined;
 use crate::push::EndpointStatus;
-use crate::store::{Replication, StoreError, last_backup};
-use crate::telemetry::{ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels};
+use crate::store::{AccountState, OpenRequests, Replication, StoreError, last_backup};
+use crate::telemetry::{
+    AccountLabels, CallLabels, ConsumerLabels, EndpointLabels, EndpointMetrics, KeyLabels,
+    OutcomeLabels, RequestStateLabels,
+};
 
 /// Consumers that are shown at most.
 const CONSUMERS_MAX: u32 = 1_000;
@@ -191,6 +194,11 @@ fn show_distributions(app: &App) {
 
 /// What the store holds.
 async fn read(app: &App) -> Result<(), StoreError> {
+    let (open, stopped) = app
+        .store
+        .read_own(|snapshot| Ok((snapshot.count_requests()?, snapshot.stopped_accounts()?)))
+        .await?;
+    show_requests(app, &open, &stopped);
     let ((unapplied, oldest), attention, (pending, parked), last_sequence, consumers) = app
         .store
         .read_own(|snapshot| {
@@ -227,6 +235,41 @@ async fn read(app: &App) -> Result<(), StoreError> {
         show_endpoint(&metrics.endpoints, status);
     }
     Ok(())
+}
+
+fn show_requests(app: &App, open: &[OpenRequests], stopped: &[AccountState]) {
+    let metrics = &app.metrics.requests;
+    metrics.clear();
+    let now = app.clock.now().as_millis();
+    for of_state in open {
+        let labels = RequestStateLabels {
+            provider: of_state.provider.clone(),
+            state: of_state.state.as_str(),
+        };
+        let age = (now - of_state.oldest.as_millis()) / 1_000;
+        metrics.show_open(&labels, of_state.requests, age);
+    }
+    for call in app.requests.counts().all() {
+        let labels = CallLabels {
+            provider: call.provider,
+            call: call.call,
+            class: call.class,
+        };
+        metrics.show_calls(&labels, call.times, call.took.as_secs_f64());
+    }
+    for (provider, source, times) in app.intake.outcomes().all() {
+        metrics.show_outcomes(&OutcomeLabels { provider, source }, times);
+    }
+    let rules = app.rules();
+    for (account, api) in rules.registry.apis() {
+        let labels = AccountLabels {
+            provider: account.provider.clone(),
+            account: account.name.clone(),
+        };
+        let is_stopped = stopped.iter().any(|state| state.account == *account);
+        let skew = app.requests.health(account, api).skew_ms();
+        metrics.show_account(&labels, is_stopped, skew);
+    }
 }
 
 fn show_endpoint(metrics: &EndpointMetrics, status: EndpointStatus) {

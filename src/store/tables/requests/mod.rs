@@ -178,22 +178,33 @@ impl Snapshot<'_> {
         Ok(found.flatten().map(Timestamp::from_millis))
     }
 
-    /// Open requests by provider and state, up to `COUNTED_MAX`, and when the oldest of each was made.
-    pub fn count_requests(&mut self) -> Result<Vec<(String, State, i64, Timestamp)>, StoreError> {
+    /// Open requests by provider and state, up to `COUNTED_MAX`.
+    pub fn count_requests(&mut self) -> Result<Vec<OpenRequests>, StoreError> {
         const SQL: &str = "-- count_requests
             SELECT provider, state, count(*), min(requested_at)
             FROM (SELECT provider, state, requested_at FROM requests
               WHERE state IN ('queued', 'sending', 'unknown', 'accepted') LIMIT $1) AS open
             GROUP BY provider, state";
         self.all(SQL, &[COUNTED_MAX.into()], |row| {
-            Ok((
-                row.text(0)?.to_owned(),
-                State::from_word(row.text(1)?).ok_or_else(|| corrupt("state of a request"))?,
-                row.integer(2)?,
-                Timestamp::from_millis(row.integer(3)?),
-            ))
+            Ok(OpenRequests {
+                provider: row.text(0)?.to_owned(),
+                state: State::from_word(row.text(1)?)
+                    .ok_or_else(|| corrupt("state of a request"))?,
+                requests: row.integer(2)?,
+                oldest: Timestamp::from_millis(row.integer(3)?),
+            })
         })
     }
+}
+
+/// Open requests of one provider in one state.
+#[derive(Clone, Debug)]
+pub struct OpenRequests {
+    pub provider: String,
+    pub state: State,
+    pub requests: i64,
+    /// When the oldest was made.
+    pub oldest: Timestamp,
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {

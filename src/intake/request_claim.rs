@@ -1,0 +1,56 @@
+//! A claim about a refund that we submit or watch: it moves the request, too.
+
+use super::apply::DueCallback;
+use crate::domain::claim::{Claim, Outcome, Status};
+use crate::domain::ids::CallbackId;
+use crate::domain::refund::{Refund, Verdict};
+use crate::domain::request::machine::Event;
+use crate::domain::request::{Request, State};
+use crate::domain::time::Timestamp;
+use crate::store::{StoreError, Tx};
+
+/// Applies a claim to the refund by its table, and to our request, if there is one, by that of requests. Returns
+/// whether the request moved.
+pub(super) fn apply_claim(
+    refund: &mut Refund,
+    request: Option<&mut Request>,
+    claim: &Claim,
+    callback_id: CallbackId,
+    now: Timestamp,
+) -> (Verdict, bool) {
+    let Some(request) = request else {
+        return (refund.apply(claim, callback_id, now), false);
+    };
+    let succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
+    // A refusal is no outcome: the provider may have taken the request after all.
+    let refused = (request.machine.state == State::Refused && succeeded)
+        .then(|| (refund.status, refund.failure.clone()));
+    if refused.is_some() {
+        refund.reopen_after_refusal();
+    }
+    let verdict = refund.apply(claim, callback_id, now);
+    if let (Some((status, failure)), true) = (refused, verdict != Verdict::Applied) {
+        (refund.status, refund.failure) = (status, failure);
+    }
+    let (Verdict::Applied | Verdict::Repeat, Outcome::Reported(status)) = (verdict, claim.outcome)
+    else {
+        return (verdict, false);
+    };
+    let moved = request.apply(refund, Event::Claimed(status), Some(callback_id), now);
+    if moved.is_some() && status == Status::Pending {
+        refund.note_acceptance(claim, now);
+    }
+    (verdict, moved.is_some())
+}
+
+/// What brought a callback.
+pub(super) fn source(tx: &mut Tx<'_>, due: &DueCallback) -> Result<&'static str, StoreError> {
+    let Some(attempt_id) = due.attempt_id else {
+        return Ok("callback");
+    };
+    let attempt = tx.snapshot().attempt(attempt_id)?;
+    Ok(match attempt {
+        Some(attempt) if attempt.is_ask => "ask",
+        Some(_) | None => "reply",
+    })
+}
