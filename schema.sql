@@ -143,6 +143,7 @@ CREATE TABLE requests (
   sends           INTEGER NOT NULL DEFAULT 0,  -- attempts to send
   resends         INTEGER NOT NULL DEFAULT 0,  -- automatic ones after "not found"
   is_rebuilt      INTEGER NOT NULL DEFAULT 0 CHECK (is_rebuilt IN (0, 1)),
+  is_in_doubt     INTEGER NOT NULL DEFAULT 0 CHECK (is_in_doubt IN (0, 1)), -- an earlier send may have been taken
   progress        TEXT    NOT NULL,            -- JSON: counters of the timetable
   last_attempt_at INTEGER,
   next_at         INTEGER,                     -- when a worker takes it; while one has it, when its lease ends

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::Requests;
 use super::call::{failed, method, text, trusted};
@@ -51,12 +52,14 @@ impl Requests {
             self.not_begun(channel, request, *answer).await?;
             return Ok(true);
         }
+        // Before the commit: a worker that is held up from here on sends nothing (`outbound::exchange`).
+        let began = Instant::now();
         let (call, now) = (self.refund_call(channel, &request), self.clock.now());
         let Some(begun) = self.begin_send(channel, &request, &call, now).await? else {
             return Ok(false);
         };
         crash_point!("request-attempted");
-        let called = self.call(channel, call, "refund").await;
+        let called = self.call(channel, call, ("refund", began)).await;
         crash_point!("request-replied");
         let outgoing = outgoing(&begun.request, None, now, 0);
         let took = called.took;
@@ -96,7 +99,7 @@ impl Requests {
         crash_point!("ask-attempted");
         let (mut call, mut replies, mut took) = (call, Vec::new(), Duration::ZERO);
         let answer = loop {
-            let called = self.call(channel, call, "query").await;
+            let called = self.call(channel, call, ("query", Instant::now())).await;
             took += called.took;
             match called.result {
                 Err(error) => break failed(&error),
@@ -169,6 +172,7 @@ impl Requests {
                     id: attempt.id,
                     request: request.clone(),
                 };
+                applying.tx().end_abandoned_attempts(id, now)?;
                 applying.tx().insert_attempt(&attempt)?;
                 applying.finish(Vec::new())?;
                 Ok(Some(begun))
@@ -202,6 +206,8 @@ impl Requests {
                 request.progress.is_urgent = false;
                 request.last_attempt_at = Some(now);
                 request.next_at = Some(lease_end);
+                // The ask before it has no end where its worker died.
+                tx.end_abandoned_attempts(id, now)?;
                 tx.insert_attempt(&attempt)?;
                 tx.save_request(&request)?;
                 Ok(Some(Begun {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Requests;
 use super::attempt::Channel;
@@ -53,7 +54,7 @@ impl Requests {
         let Preparation::Call(call) = channel.api.client.prepare(purpose, now()) else {
             return Ok(());
         };
-        let called = self.call(channel, *call, "login").await;
+        let called = self.call(channel, *call, ("login", Instant::now())).await;
         let prepared = match called.result {
             // Nothing was sent of the request itself.
             Err(error) => Err(Box::new(Answer::of(
@@ -84,7 +85,7 @@ impl Requests {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
-        let is_fresh = |at: &tokio::time::Instant| at.elapsed() < Duration::from_secs(60);
+        let is_fresh = |at: &Instant| at.elapsed() < Duration::from_secs(60);
         if seen().as_ref().is_some_and(is_fresh) {
             return Ok(());
         }
@@ -96,9 +97,9 @@ impl Requests {
             body: Vec::new(),
             shown_body: None,
         };
-        match self.call(channel, probe, "probe").await.result {
+        match self.call(channel, probe, ("probe", Instant::now())).await.result {
             Ok(reply) if reply.header("x-sandbox") == Some(SANDBOX) => {
-                *seen() = Some(tokio::time::Instant::now());
+                *seen() = Some(Instant::now());
                 Ok(())
             }
             Ok(_) => Err(Box::new(
@@ -118,11 +119,15 @@ impl Requests {
     }
 
     /// One call, on a thread of its own: a provider that hangs must not hold up the end of the process, as a
-    /// thread of the runtime would.
-    pub(super) async fn call(&self, channel: &Channel, call: Call, kind: &'static str) -> Called {
+    /// thread of the runtime would. With its kind and when its attempt began.
+    pub(super) async fn call(
+        &self,
+        channel: &Channel,
+        call: Call,
+        (kind, began): (&'static str, Instant),
+    ) -> Called {
         let exchanger = Arc::clone(&channel.exchanger);
         let limit = channel.api.client.time_limit();
-        let began = tokio::time::Instant::now();
         let (reply, done) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("call-{kind}"));
         let started = thread.spawn(move || {

@@ -20,6 +20,8 @@ pub struct Machine {
     pub resends: u8,
     /// Whether it was built again after a `rebuild` since the last real answer.
     pub is_rebuilt: bool,
+    /// Whether an earlier send may have been taken: a refusal of the present one then proves nothing.
+    pub is_in_doubt: bool,
 }
 
 /// What happened.
@@ -79,6 +81,7 @@ impl Machine {
             sends: 0,
             resends: 0,
             is_rebuilt: false,
+            is_in_doubt: false,
         }
     }
 
@@ -87,9 +90,7 @@ impl Machine {
         match event {
             Event::BeginSend => self.begin_send(),
             Event::Sent(class) => self.sent(class),
-            Event::Abandoned => {
-                (self.state == State::Sending).then(|| self.to(State::Unknown).at_once())
-            }
+            Event::Abandoned => (self.state == State::Sending).then(|| self.in_doubt().at_once()),
             Event::Asked(class, proof) => self.asked(class, proof),
             Event::Claimed(status) => self.claimed(status),
             Event::Cancel => {
@@ -114,9 +115,9 @@ impl Machine {
             return None;
         }
         Some(match class {
-            Class::Refused | Class::Never => self.to(State::Refused),
+            Class::Refused | Class::Never => self.refused(),
             Class::Later | Class::NotSent => self.to(State::Queued),
-            Class::Rebuild if self.is_rebuilt => self.to(State::Refused),
+            Class::Rebuild if self.is_rebuilt => self.refused(),
             Class::Rebuild => {
                 let mut step = self.to(State::Queued).at_once();
                 step.machine.is_rebuilt = true;
@@ -125,9 +126,23 @@ impl Machine {
             Class::Known => self.to(State::Accepted).at_once(),
             // The claim that comes with these moves it on; if that is never applied, asking does.
             Class::Done | Class::Accepted | Class::Failed | Class::Unknown | Class::NotFound => {
-                self.to(State::Unknown)
+                self.in_doubt()
             }
         })
+    }
+
+    /// Only this send was refused: whether an earlier one was taken, an ask has to tell.
+    const fn refused(self) -> Step {
+        if self.is_in_doubt {
+            return self.in_doubt().at_once();
+        }
+        self.to(State::Refused)
+    }
+
+    const fn in_doubt(self) -> Step {
+        let mut step = self.to(State::Unknown);
+        step.machine.is_in_doubt = true;
+        step
     }
 
     fn asked(self, class: Class, proof: Proof) -> Option<Step> {
@@ -136,10 +151,14 @@ impl Machine {
         }
         match (self.state, proof) {
             (State::Unknown, Proof::Reached) if self.mode == Mode::Submit => {
+                let known = Self {
+                    is_in_doubt: false,
+                    ..self
+                };
                 if self.resends >= RESENDS_MAX {
-                    return Some(self.to(State::Unknown).asking(Reason::NotTaken));
+                    return Some(known.to(State::Unknown).asking(Reason::NotTaken));
                 }
-                let mut step = self.to(State::Queued).at_once();
+                let mut step = known.to(State::Queued).at_once();
                 step.machine.resends = self.resends + 1;
                 Some(step)
             }
@@ -176,6 +195,8 @@ impl Machine {
         is_allowed.then(|| {
             let mut step = self.to(State::Queued).at_once();
             step.machine.is_rebuilt = false;
+            // A refusal or a failure is the provider's own word on the sends before.
+            step.machine.is_in_doubt &= self.state == State::Unknown;
             step
         })
     }

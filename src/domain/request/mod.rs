@@ -232,3 +232,7 @@ pub struct Request {
     pub fence: i64,
     pub updated_at: Timestamp,
 }
+
+#[cfg(test)]
+#[path = "explore_test.rs"]
+mod explore;

@@ -88,12 +88,13 @@ impl Tx<'_> {
         self.execute(SQL, &params).map(drop)
     }
 
-    /// Ends an attempt; `false` where it has an end already.
+    /// Ends an attempt, also one that was taken for abandoned: what came of it is kept. `false` where it has
+    /// an end of its own already.
     pub fn end_attempt(&mut self, id: AttemptId, end: &AttemptEnd) -> Result<bool, StoreError> {
         const SQL: &str = "-- end_attempt
             UPDATE attempts SET ended_at = $1, class = $2, code = $3, message = $4, status = $5, reply_headers = $6,
               reply_body = $7
-            WHERE id = $8 AND ended_at IS NULL";
+            WHERE id = $8 AND (ended_at IS NULL OR code = 'abandoned')";
         let params = [
             end.ended_at.as_millis().into(),
             end.class.as_str().into(),

@@ -20,7 +20,7 @@ pub use guards::KnownKey;
 
 columns!(request_columns, RequestColumns: requests {
     refund_id, provider, account, refund_no, mode, intent, requested_by, requested_at, state, sends, resends,
-    is_rebuilt, progress, last_attempt_at, next_at, last_reply, fence, updated_at,
+    is_rebuilt, is_in_doubt, progress, last_attempt_at, next_at, last_reply, fence, updated_at,
 });
 pub(super) use request_columns;
 
@@ -76,9 +76,9 @@ impl Tx<'_> {
     /// Saves a request that was read under its lock.
     pub fn save_request(&mut self, request: &Request) -> Result<(), StoreError> {
         const SQL: &str = "-- save_request
-            UPDATE requests SET state = $1, sends = $2, resends = $3, is_rebuilt = $4, progress = $5,
-              last_attempt_at = $6, next_at = $7, last_reply = $8, fence = $9, updated_at = $10
-            WHERE refund_id = $11";
+            UPDATE requests SET state = $1, sends = $2, resends = $3, is_rebuilt = $4, is_in_doubt = $5,
+              progress = $6, last_attempt_at = $7, next_at = $8, last_reply = $9, fence = $10, updated_at = $11
+            WHERE refund_id = $12";
         let progress = json(&request.progress)?;
         let last_reply = request.last_reply.as_ref().map(json).transpose()?;
         let machine = request.machine;
@@ -87,6 +87,7 @@ impl Tx<'_> {
             i64::from(machine.sends).into(),
             i64::from(machine.resends).into(),
             i64::from(machine.is_rebuilt).into(),
+            i64::from(machine.is_in_doubt).into(),
             progress.as_str().into(),
             request.last_attempt_at.map(Timestamp::as_millis).into(),
             request.next_at.map(Timestamp::as_millis).into(),
@@ -242,6 +243,7 @@ pub(super) fn read_request(row: &dyn Row, start: usize) -> Result<Request, Store
             sends: small(row.integer(column.sends)?)?,
             resends: small(row.integer(column.resends)?)?,
             is_rebuilt: row.integer(column.is_rebuilt)? != 0,
+            is_in_doubt: row.integer(column.is_in_doubt)? != 0,
         },
         progress: serde_json::from_str(row.text(column.progress)?)
             .map_err(|_| corrupt("progress of a request"))?,
