@@ -4,12 +4,17 @@
 use serde_json::Value;
 
 use crate::crypto::sha256;
+use crate::intake::reply_key;
 use crate::providers::{part_digest, relay};
 use crate::store::CallbackRow;
 
-/// The digest covers the whole body, the signed part of it, or a relayed message's id and body.
+/// The digest covers the whole body, the signed part of it, a relayed message's id and body, or a reply with the
+/// attempt that it answers.
 pub fn of_callback(callback: &CallbackRow) -> Vec<String> {
     let body = &callback.body;
+    if let Some(attempt) = callback.attempt_id {
+        return told(callback.delivery_key == reply_key(attempt, body));
+    }
     let is_body = callback.delivery_key == sha256(body);
     let is_part = || {
         let digest = part_digest(&callback.account.provider, body);
@@ -20,8 +25,10 @@ pub fn of_callback(callback: &CallbackRow) -> Vec<String> {
         let id = headers[relay::ID_HEADER].as_str().map(str::to_owned);
         id.is_some_and(|id| callback.delivery_key == relay::message_key(&id, body))
     };
-    if is_body || is_part() || is_message() {
-        return Vec::new();
-    }
-    vec!["its bytes are not those whose digest was stored".to_owned()]
+    told(is_body || is_part() || is_message())
+}
+
+fn told(is_right: bool) -> Vec<String> {
+    let wrong = "its bytes are not those whose digest was stored".to_owned();
+    if is_right { Vec::new() } else { vec![wrong] }
 }

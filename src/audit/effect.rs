@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use super::facts::{OrderFacts, RefundFacts, Said};
 use crate::domain::claim::{Outcome, Status};
+use crate::domain::request::State;
 
-/// A delivery is stored once, and each applied callback has one status event.
+/// A delivery is stored once, and each applied callback has one status event; so has what a request does by itself.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let keys: HashSet<_> = facts.said.iter().map(|said| &said.delivery_key).collect();
@@ -26,7 +27,8 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         let (told, said) = (usize::from(facts.history.told(status)), said.count());
         // An unclear first callback makes a pending refund without being applied.
         let by_unclear = usize::from(status == Status::Pending && began_unclear(facts));
-        if told != said && told != said + by_unclear {
+        let by_request = said..=said + by_request(facts, status);
+        if told != said && told != said + by_unclear && !by_request.contains(&told) {
             let status = status.as_str();
             problems.push(format!("{told} events say {status}, {said} callbacks do"));
         }
@@ -37,6 +39,27 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
 fn has_applied(said: &Said, status: Status) -> bool {
     said.applied()
         .is_some_and(|claim| claim.outcome == Outcome::Reported(status))
+}
+
+/// Most events of this status that the request itself caused: the provider took it (a repeat for the refund, which
+/// was pending), refused it, or it was withdrawn.
+fn by_request(facts: &RefundFacts, status: Status) -> usize {
+    let Some(request) = &facts.request else {
+        return 0;
+    };
+    match status {
+        Status::Pending => {
+            let is_pending = |said: &&Said| {
+                let claim = said.claim.as_ref();
+                said.verdict.as_deref() == Some("repeat")
+                    && claim.is_some_and(|claim| claim.outcome == Outcome::Reported(status))
+            };
+            facts.said.iter().filter(is_pending).count()
+        }
+        Status::Failed => usize::from(request.machine.sends),
+        Status::Canceled => usize::from(request.machine.state == State::Canceled),
+        Status::Succeeded => 0,
+    }
 }
 
 fn began_unclear(facts: &RefundFacts) -> bool {

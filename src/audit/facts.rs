@@ -48,6 +48,8 @@ pub struct RefundFacts {
     pub refund: Refund,
     pub close_out: Option<CloseOut>,
     pub request: Option<Request>,
+    /// The fences of its attempts that have no end.
+    pub open_attempts: Vec<i64>,
     /// All callbacks under its number; empty where it has none.
     pub said: Vec<Said>,
     /// Its events in the feed.
@@ -76,8 +78,13 @@ impl RefundFacts {
             Some(this) => snapshot.order_of_payment(&this.key.trandeno)?,
             None => None,
         };
+        let open_attempts = match &request {
+            Some(_) => snapshot.open_attempts(refund.id)?,
+            None => Vec::new(),
+        };
         Ok(Self {
             history: feed.of_refund(refund.id),
+            open_attempts,
             said: said.into_iter().map(Said::from).collect(),
             refund,
             close_out,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::report::{Invariant, Report};
 use crate::domain::claim::Status;
+use crate::domain::event::EventKind;
 use crate::domain::ids::RefundId;
 use crate::store::{EventRow, Snapshot, StoreError};
 
@@ -24,6 +25,10 @@ pub struct History {
     pub last: Option<Status>,
     /// Whether it moved on after `failed`.
     pub reopened: bool,
+    /// Its `refund.requested` events.
+    pub requested: u16,
+    /// Whether a request waits for the provider to take it, which a second `refund.pending` says.
+    is_awaited: bool,
     /// Whether the audit has read the refund's row.
     pub is_met: bool,
 }
@@ -42,11 +47,26 @@ impl History {
     fn step(&mut self, to: Status) -> Result<(), Status> {
         let from = self.last.replace(to);
         self.told[to as usize] = self.told[to as usize].saturating_add(1);
+        let was_awaited = std::mem::take(&mut self.is_awaited);
         match (from, to) {
             (None, _) => self.first = Some(to),
+            (Some(Status::Pending), Status::Pending) if was_awaited => {}
             (Some(Status::Pending), to) if to.is_final() => {}
             (Some(Status::Failed), Status::Succeeded | Status::Pending) => self.reopened = true,
             (Some(from), _) => return Err(from),
+        }
+        Ok(())
+    }
+
+    /// Adds a `refund.requested`: the intent, or the same number sent again after it failed.
+    fn request(&mut self) -> Result<(), Status> {
+        let from = self.last.replace(Status::Pending);
+        self.requested = self.requested.saturating_add(1);
+        self.is_awaited = true;
+        match from {
+            None => self.first = Some(Status::Pending),
+            Some(Status::Failed) => self.reopened = true,
+            Some(from) => return Err(from),
         }
         Ok(())
     }
@@ -174,7 +194,12 @@ impl Feed {
             return Err("its row names another refund".to_owned());
         }
         let known = self.refunds.contains_key(&data.id);
-        let Some(status) = Status::from_word(word) else {
+        let is_request = event.kind == EventKind::RefundRequested.as_str();
+        let status = match Status::from_word(word) {
+            None if is_request => Some(Status::Pending),
+            status => status,
+        };
+        let Some(status) = status else {
             let early = (!known).then(|| format!("{} comes before any status", event.kind));
             report.note(Invariant::OneEffect, &event.id, early.into_iter().collect());
             return Ok(());
@@ -184,7 +209,12 @@ impl Feed {
             problems.push(format!("{} tells of {}", event.kind, data.status.as_str()));
         }
         let history = self.refunds.entry(data.id).or_default();
-        if let Err(from) = history.step(status) {
+        let moved = if is_request {
+            history.request()
+        } else {
+            history.step(status)
+        };
+        if let Err(from) = moved {
             let (from, to) = (from.as_str(), status.as_str());
             problems.push(format!(
                 "went from {from} to {to} (event {})",
@@ -235,6 +265,31 @@ mod tests {
             (&[Pending, Pending], Err(Pending)),
         ] {
             assert_eq!(walk(statuses), expected, "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_taken_once_each_time_it_is_sent() {
+        let walk = |words: &str| {
+            let mut history = History::default();
+            let result = words.split(' ').try_for_each(|word| match word {
+                "requested" => history.request(),
+                word => history.step(Status::from_word(word).unwrap()),
+            });
+            result.map(|()| (history.requested, history.reopened))
+        };
+        for (words, expected) in [
+            ("requested pending succeeded", Ok((1, false))),
+            ("requested succeeded", Ok((1, false))),
+            ("requested canceled", Ok((1, false))),
+            ("requested failed succeeded", Ok((1, true))),
+            ("requested failed requested pending failed", Ok((2, true))),
+            ("requested pending pending", Err(Pending)),
+            ("requested requested", Err(Pending)),
+            ("requested canceled requested", Err(Canceled)),
+            ("succeeded requested", Err(Succeeded)),
+        ] {
+            assert_eq!(walk(words), expected, "{words}");
         }
     }
 }

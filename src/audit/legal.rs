@@ -2,8 +2,11 @@
 //! status with the last one.
 
 use super::facts::RefundFacts;
+use crate::domain::claim::Status;
+use crate::domain::request::{Request, State};
 
-/// The status is that of the last event, and only a provider that reuses numbers reopens a refund.
+/// The status is that of the last event and of the request, and only a request or a provider that reuses numbers
+/// reopens a refund.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let (status, told) = (facts.refund.status, facts.history.last);
@@ -18,9 +21,27 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         let mut claims = facts.said.iter().filter_map(|said| said.claim.as_ref());
         claims.any(|claim| claim.retry_reopens)
     };
-    if facts.history.reopened && !may_reopen() {
+    if facts.history.reopened && facts.request.is_none() && !may_reopen() {
         problems
             .push("moved on after failed, although its provider does not reuse numbers".to_owned());
     }
+    let request = facts.request.as_ref();
+    if let Some(request) = request.filter(|request| !agrees(request, status)) {
+        let state = request.machine.state.as_str();
+        problems.push(format!("is {}, its request is {state}", status.as_str()));
+    }
     problems
+}
+
+/// Whether a refund with this status may have the request as it is.
+fn agrees(request: &Request, status: Status) -> bool {
+    match request.machine.state {
+        State::Queued | State::Sending | State::Unknown | State::Accepted => {
+            status == Status::Pending
+        }
+        State::Done => status == Status::Succeeded,
+        State::Refused => status == Status::Failed,
+        State::Failed => matches!(status, Status::Failed | Status::Canceled),
+        State::Canceled => status == Status::Canceled,
+    }
 }

@@ -30,8 +30,31 @@ pub fn of_callback(callback: &CallbackRow, newest: Option<Timestamp>) -> Vec<Str
     Vec::new()
 }
 
-/// A close-out that is not done has an open question with the reason.
+/// An open request is due at some time or has an open question, and only its last attempt may have no end: an
+/// earlier one ends with the next. A close-out that is not done has an open question with the reason.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
+    let mut problems = of_close_out(facts);
+    let Some(request) = &facts.request else {
+        return problems;
+    };
+    let is_open = !request.machine.state.is_final();
+    if is_open && request.next_at.is_none() && facts.refund.attention.is_empty() {
+        let state = request.machine.state.as_str();
+        problems.push(format!(
+            "its request is {state}, is never due, and no question is open"
+        ));
+    }
+    let open = facts.open_attempts.iter();
+    let earlier = open.filter(|fence| **fence != request.fence).count();
+    if earlier > 0 {
+        problems.push(format!(
+            "{earlier} earlier attempts of its request have no end"
+        ));
+    }
+    problems
+}
+
+fn of_close_out(facts: &RefundFacts) -> Vec<String> {
     let refusal = match facts.close_out.as_ref().map(|this| this.progress) {
         Some(Progress::Pending(refusal) | Progress::Parked(refusal)) => refusal,
         Some(Progress::Done) | None => return Vec::new(),

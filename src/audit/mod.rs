@@ -16,7 +16,8 @@
 //!    once (I3), completely (I4), a question where something waits (I5), amounts (I8),
 //!    bounds (I10). One page is read in one snapshot together with the newest events, so a running
 //!    service cannot make one side older than the other.
-//! 5. Each entry of the list of acknowledged callbacks, if one is given (I7).
+//! 5. Every request: its refund (I4); every payment of which a refund was requested: the sum (I8).
+//! 6. Each entry of the list of acknowledged callbacks, if one is given (I7).
 //!
 //! One file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
 
@@ -71,6 +72,7 @@ pub fn audit(inspection: &mut Inspection, means: AuditInputs<'_>) -> Result<Repo
         walk.relay_messages()?;
         walk.follow_feed()?;
         walk.refunds()?;
+        walk.requests()?;
         walk.orders()?;
         walk.told_but_missing()?;
         walk.files();
@@ -194,6 +196,50 @@ impl AuditRun<'_> {
                     refund(snapshot, feed, report, row)?;
                 }
                 Ok(last)
+            })?;
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn requests(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self
+                .inspection
+                .look(|snapshot| snapshot.requests_to_audit(after, PAGE))?;
+            for (id, has_refund) in &page {
+                let gone = (!has_refund).then(|| "is requested, but has no row".to_owned());
+                let gone = gone.into_iter().collect();
+                self.report.note(Invariant::Whole, id, gone);
+            }
+            match page.last() {
+                Some((id, _)) => after = Some(*id),
+                None => return self.payments(),
+            }
+        }
+    }
+
+    fn payments(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let report = &mut self.report;
+            let last = self.inspection.look(|snapshot| {
+                let page = snapshot.payments_to_audit(after.as_ref(), PAGE)?;
+                for (account, payment, paid) in &page {
+                    let requests = snapshot.requests_of_payment(account, payment)?;
+                    match (paid, requests) {
+                        (Some(paid), Some(requests)) => {
+                            let problems = money::of_payment(*paid, &requests);
+                            report.note(Invariant::Money, payment, problems);
+                        }
+                        _ => report.skip(Invariant::Money),
+                    }
+                }
+                let last = page.into_iter().next_back();
+                Ok(last.map(|(account, payment, _)| (account, payment)))
             })?;
             match last {
                 Some(last) => after = Some(last),

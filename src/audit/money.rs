@@ -4,8 +4,9 @@
 use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
 use crate::domain::money::{Amount, Currency, Money};
+use crate::store::OfPayment;
 
-/// A callback names the refund's amount, and no applied callback names another.
+/// A callback or the request names the refund's amount, and no applied callback names another.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let money = facts.refund.money;
@@ -14,7 +15,9 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
             .said
             .iter()
             .filter_map(|said| said.claim.as_ref()?.money);
-        if money.is_some_and(|money| !said.any(|said| said == money)) {
+        let of_request = facts.request.as_ref().map(|request| request.intent.money);
+        let is_requested = of_request.is_some() && of_request == money;
+        if !is_requested && money.is_some_and(|money| !said.any(|said| said == money)) {
             problems.push(format!("no callback names {}", shown(money)));
         }
         let applied = facts.said.iter().filter_map(|said| said.applied()?.money);
@@ -36,6 +39,19 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         }
     }
     problems
+}
+
+/// The requests of a payment that was paid in full hold no more than that.
+pub fn of_payment(paid: Amount, requests: &[OfPayment]) -> Vec<String> {
+    let held = requests.iter().filter(|one| one.state.holds_money());
+    let sum = held
+        .map(|one| one.amount)
+        .try_fold(Amount::ZERO, Amount::checked_add);
+    if sum.is_some_and(|sum| sum <= paid) {
+        return Vec::new();
+    }
+    let sum = sum.map_or("too much to add up".to_owned(), |sum| sum.to_text(0));
+    vec![format!("of {}: requested are {sum}", paid.to_text(0))]
 }
 
 /// No payment is refunded by more than was paid.

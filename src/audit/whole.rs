@@ -5,6 +5,7 @@ use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
 use crate::domain::ids::ExternalId;
 use crate::domain::order::OrderState;
+use crate::domain::request::Mode;
 use crate::store::AuditedCallback;
 
 /// An applied callback with a claim points to the refund of its number; any other callback to none.
@@ -25,14 +26,17 @@ pub fn of_callback((callback, refund): &AuditedCallback) -> Vec<String> {
     vec![problem.to_owned()]
 }
 
-/// A refund has an applied callback, and a close-out exactly if one of its callbacks asks for it.
+/// A refund has an applied callback or a request with its event, and a close-out exactly if one of its callbacks
+/// asks for it.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
     let mut problems = Vec::new();
     let id = facts.refund.id;
     let of_this = || facts.said.iter().filter(|said| said.refund_id == Some(id));
-    if facts.refund.refund_no.is_some() && of_this().next().is_none() {
+    let is_requested = facts.history.requested > 0;
+    if facts.refund.refund_no.is_some() && of_this().next().is_none() && !is_requested {
         problems.push("no applied callback created it".to_owned());
     }
+    problems.extend(of_request(facts));
     if of_this().count()
         < facts
             .said
@@ -61,6 +65,20 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         }
     }
     problems
+}
+
+/// A request is of the refund's own number; its intent has an event, unless it watches a refund that was there.
+fn of_request(facts: &RefundFacts) -> Option<String> {
+    let is_requested = facts.history.requested > 0;
+    let Some(request) = &facts.request else {
+        return is_requested.then(|| "was requested, but has no request".to_owned());
+    };
+    let refund = &facts.refund;
+    if request.account != refund.account || Some(&request.refund_no) != refund.refund_no.as_ref() {
+        return Some("its request is of another number".to_owned());
+    }
+    let was_there = request.mode == Mode::Watch && refund.received_at <= request.requested_at;
+    (!is_requested && !was_there).then(|| "has a request, but no event of it".to_owned())
 }
 
 fn of_done(facts: &RefundFacts, order_no: Option<&ExternalId>) -> Option<String> {

@@ -53,13 +53,13 @@ impl Requests {
             return Ok(true);
         }
         // Before the commit: a worker that is held up from here on sends nothing (`outbound::exchange`).
-        let began = Instant::now();
+        let start = Instant::now();
         let (call, now) = (self.refund_call(channel, &request), self.clock.now());
         let Some(begun) = self.begin_send(channel, &request, &call, now).await? else {
             return Ok(false);
         };
         crash_point!("request-attempted");
-        let called = self.call(channel, call, ("refund", began)).await;
+        let called = self.call(channel, call, ("refund", start)).await;
         crash_point!("request-replied");
         let outgoing = outgoing(&begun.request, None, now, 0);
         let took = called.took;

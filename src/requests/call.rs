@@ -97,7 +97,11 @@ impl Requests {
             body: Vec::new(),
             shown_body: None,
         };
-        match self.call(channel, probe, ("probe", Instant::now())).await.result {
+        match self
+            .call(channel, probe, ("probe", Instant::now()))
+            .await
+            .result
+        {
             Ok(reply) if reply.header("x-sandbox") == Some(SANDBOX) => {
                 *seen() = Some(Instant::now());
                 Ok(())

@@ -40,8 +40,8 @@ pub use postgres::Replication;
 pub use tables::{
     AccountState, AttemptEnd, AttemptRow, AuditedCallback, AuditedRefund, CallbackClaim,
     CallbackRow, ConsumerRow, Counts, DisabledReason, EndpointRow, EventRow, HandledApplication,
-    KnownKey, Locked, NewAttempt, NewCallback, OpenRequests, Page, ParkedPush, PendingCallback,
-    Receipt, RefundFilter, RefundPage, RefundRow, Snapshot, Tx, read_claim,
+    KnownKey, Locked, NewAttempt, NewCallback, OfPayment, OpenRequests, Page, ParkedPush,
+    PendingCallback, Receipt, RefundFilter, RefundPage, RefundRow, Snapshot, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

@@ -1,16 +1,17 @@
 //! What an audit reads: every table in pages of its key, so that no snapshot lasts long. A row that cannot be
 //! read is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
 
-use super::Snapshot;
 use super::callbacks::{
     AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, uuid,
 };
 use super::close_outs::{close_out_columns, order_state, read_close_out};
 use super::refunds::{RefundRow, read_row, refund_columns};
 use super::requests::request_columns;
+use super::{Snapshot, corrupt};
 use crate::domain::claim::Account;
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
+use crate::domain::money::Amount;
 use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -95,6 +96,63 @@ impl Snapshot<'_> {
         let params = [after.into(), i64::from(limit).into()];
         self.all(SQL, &params, |row| {
             Ok((RefundId::new(uuid(row.blob(0)?)?), read_row(row)))
+        })
+    }
+
+    /// Requests after this one, by refund, and whether that is there.
+    pub fn requests_to_audit(
+        &mut self,
+        after: Option<RefundId>,
+        limit: u32,
+    ) -> Result<Vec<(RefundId, bool)>, StoreError> {
+        const SQL: &str = "-- requests_to_audit
+            SELECT requests.refund_id, refunds.id
+            FROM requests LEFT JOIN refunds ON refunds.id = requests.refund_id
+            WHERE requests.refund_id > $1 ORDER BY requests.refund_id LIMIT $2";
+        let after = after.as_ref().map_or(FIRST, |id| id.as_bytes());
+        let params = [after.into(), i64::from(limit).into()];
+        self.all(SQL, &params, |row| {
+            let id = RefundId::new(uuid(row.blob(0)?)?);
+            Ok((id, row.opt_blob(1)?.is_some()))
+        })
+    }
+
+    /// The fences of the attempts of a request that have no end.
+    pub fn open_attempts(&mut self, refund_id: RefundId) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str = "-- open_attempts
+            SELECT fence FROM attempts WHERE refund_id = $1 AND ended_at IS NULL ORDER BY id";
+        let params = [refund_id.as_bytes().into()];
+        self.all(SQL, &params, |row| row.integer(0))
+    }
+
+    /// The payments of requests after this one, and what was paid, where it is known.
+    pub fn payments_to_audit(
+        &mut self,
+        after: Option<&(Account, String)>,
+        limit: u32,
+    ) -> Result<Vec<(Account, String, Option<Amount>)>, StoreError> {
+        const SQL: &str = "-- payments_to_audit
+            SELECT provider, account, payment, order_amount FROM payments
+            WHERE (provider, account, payment) > ($1, $2, $3)
+            ORDER BY provider, account, payment LIMIT $4";
+        let (provider, name, payment) = after.map_or(("", "", ""), |(account, payment)| {
+            let (provider, name) = (account.provider.as_str(), account.name.as_str());
+            (provider, name, payment.as_str())
+        });
+        let params = [
+            provider.into(),
+            name.into(),
+            payment.into(),
+            i64::from(limit).into(),
+        ];
+        self.all(SQL, &params, |row| {
+            let account = Account {
+                provider: row.text(0)?.to_owned(),
+                name: row.text(1)?.to_owned(),
+            };
+            let paid = row.opt_text(3)?.map(Amount::parse).transpose();
+            let paid = paid.map_err(|_| corrupt("amount of a payment"))?;
+            Ok((account, row.text(2)?.to_owned(), paid))
         })
     }
 

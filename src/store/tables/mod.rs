@@ -34,7 +34,9 @@ pub use events::EventRow;
 pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};
 pub use refunds::{Locked, RefundRow};
-pub use requests::{AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OpenRequests};
+pub use requests::{
+    AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OfPayment, OpenRequests,
+};
 
 /// Some rows of a list, and whether there are more behind them.
 #[derive(Debug)]

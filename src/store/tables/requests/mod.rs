@@ -16,7 +16,7 @@ use crate::store::driver::Row;
 
 pub use account_states::AccountState;
 pub use attempts::{AttemptEnd, AttemptRow, NewAttempt};
-pub use guards::KnownKey;
+pub use guards::{KnownKey, OfPayment};
 
 columns!(request_columns, RequestColumns: requests {
     refund_id, provider, account, refund_no, mode, intent, requested_by, requested_at, state, sends, resends,
