@@ -17,19 +17,27 @@ const TABLES: &str = "src/store/tables";
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Tables that do not grow with the callbacks that come.
-const SMALL: [&str; 5] = [
+const SMALL: [&str; 6] = [
     "feed",       // one row
     "feed_epoch", // one row
     "consumers",  // some for each reader
     "endpoints",  // one for each of the config
     "schema_version",
+    "account_states", // one for each account of the config that sends
 ];
 /// Statements that read everything, and why.
 const READS_ALL: [&str; 1] = [
     "count_rows", // a backup and an audit say how much they hold; no request waits for it
 ];
 /// Indexes of what waits to be done.
-const QUEUES: [&str; 3] = ["callbacks_unsettled", "close_outs_due", "close_outs_open"];
+const QUEUES: [&str; 6] = [
+    "callbacks_unsettled",
+    "close_outs_due",
+    "close_outs_open",
+    "requests_due",
+    "requests_open",
+    "attempts_open",
+];
 /// Rows of each table that grows.
 const ROWS: u32 = 60_000;
 
@@ -72,11 +80,18 @@ pub fn statements() -> BTreeMap<String, String> {
     found
 }
 
-/// The text of every file that holds statements.
+/// The text of every file that holds statements, those of folders too.
 fn source() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLES);
-    let files = std::fs::read_dir(folder).expect("the folder of the tables");
-    let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLES)];
+    let mut paths = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let files = std::fs::read_dir(folder).expect("a folder of the tables");
+        let (inner, files): (Vec<_>, Vec<_>) = files
+            .map(|file| file.expect("a file").path())
+            .partition(|path| path.is_dir());
+        folders.extend(inner);
+        paths.extend(files);
+    }
     paths.retain(|path| !path.ends_with("columns.rs"));
     paths.sort();
     let text = |path: &PathBuf| std::fs::read_to_string(path).expect("a readable file");
@@ -199,6 +214,20 @@ fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
            park_at, updated_at)
          SELECT {refund}, {callback}, 'B-' || g, 'T-' || g, '1.00', CASE g % 5 WHEN 0 THEN 'pending' ELSE 'done' END,
            CASE g % 5 WHEN 0 THEN 2 ELSE 0 END, 1, CASE g % 5 WHEN 0 THEN g END, g, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO requests (refund_id, provider, account, refund_no, number_key, payment, mode, amount, intent,
+           requested_by, requested_at, state, progress, next_at, updated_at)
+         SELECT {refund}, CASE g % 50 WHEN 0 THEN 'paycools' ELSE 'payermax' END, 'main', 'R-' || g, 'R-' || g,
+           'P-' || g, 'submit', '1.00', '{{}}', 'erp', g, CASE g % 20 WHEN 0 THEN 'unknown' WHEN 1 THEN 'queued'
+           ELSE 'done' END, '{{}}', CASE WHEN g % 20 < 2 THEN g END, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash, ended_at,
+           class)
+         SELECT {callback}, {refund}, 'send', 1, g, 'POST', 'https://p', '{{}}', '\\x7b7d', {key},
+           CASE WHEN g % 500 > 0 THEN g END, CASE WHEN g % 500 > 0 THEN 'accepted' END
+         FROM generate_series(1, {ROWS}) g;
+         INSERT INTO payments (provider, account, payment, order_amount)
+         SELECT 'payermax', 'main', 'P-' || g, '1.00' FROM generate_series(1, {ROWS}) g;
+         INSERT INTO idempotency_keys (reader, path, key, body_hash, refund_id, created_at)
+         SELECT 'erp', '/v1/refunds', 'K-' || g, {key}, {refund}, g FROM generate_series(1, {ROWS}) g;
          INSERT INTO events (sequence, id, type, occurred_at, data)
          SELECT g, {callback}, 'refund.succeeded', g, '{{}}' FROM generate_series(1, {ROWS}) g;
          UPDATE feed SET last_sequence = {ROWS};
