@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Requests;
+use super::create::too_little;
 use crate::domain::event::EventKind;
 use crate::domain::ids::RefundId;
+use crate::domain::money::Amount;
 use crate::domain::request::machine::{Event, Resendable};
 use crate::domain::request::{Request, State};
 use crate::intake::Applying;
@@ -25,6 +27,9 @@ pub enum ActError {
     NotFound,
     #[error("the state does not allow it")]
     NotAllowed(State),
+    /// Another request of the payment has taken the place of this one; with what can still be refunded.
+    #[error("more than was paid: {0} can still be refunded")]
+    OverRefund(Amount),
     /// The account has no client, or its provider cannot be asked.
     #[error("the provider cannot be asked")]
     CannotAsk,
@@ -154,6 +159,13 @@ impl Requests {
                 return Ok(Err(ActError::NotAllowed(before)));
             };
             let after = state(&applying);
+            if !before.holds_money()
+                && after.holds_money()
+                && let Some(request) = applying.request().cloned()
+                && let Some(left) = too_little(applying.tx(), &request)?
+            {
+                return Ok(Err(ActError::OverRefund(left)));
+            }
             applying.finish(event.into_iter().collect())?;
             Ok(Ok(Acted { before, after }))
         });

@@ -234,8 +234,9 @@ fn check_sum(tx: &mut Tx<'_>, new: &NewRequest) -> Result<Result<(), CreateError
         return Ok(Ok(()));
     };
     let payment = payment.as_str();
-    let paid = tx.lock_payment(&new.account, payment, new.intent.order_amount)?;
-    let Some(paid) = paid else {
+    let order_amount = new.intent.order_amount;
+    let known = tx.lock_payment(&new.account, payment, None)?;
+    let Some(paid) = order_amount.or(known) else {
         let what = "needs order_amount: what was paid is not known";
         let error = FieldError::new("/amount_available", what);
         return Ok(match new.amount_available {
@@ -243,23 +244,47 @@ fn check_sum(tx: &mut Tx<'_>, new: &NewRequest) -> Result<Result<(), CreateError
             None => Ok(()),
         });
     };
-    let requests = tx.snapshot().requests_of_payment(&new.account, payment)?;
-    let Some(requests) = requests else {
-        return Ok(Err(CreateError::OverRefund(Amount::ZERO)));
-    };
-    let held = requests
-        .iter()
-        .filter(|one| one.state.holds_money())
-        .try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount));
-    let available = held.and_then(|held| paid.checked_sub(held));
-    let available = available.unwrap_or(Amount::ZERO);
+    let available = available(tx, &new.account, payment, paid)?;
     if new.amount_available.is_some_and(|said| said != available) {
         return Ok(Err(CreateError::AvailableMismatch(available)));
     }
     if new.intent.money.amount > available {
         return Ok(Err(CreateError::OverRefund(available)));
     }
+    if order_amount != known {
+        // What a rejected request said is not noted.
+        tx.lock_payment(&new.account, payment, order_amount)?;
+    }
     Ok(Ok(()))
+}
+
+/// What the requests of a payment leave of it; the payment is locked.
+fn available(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    payment: &str,
+    paid: Amount,
+) -> Result<Amount, StoreError> {
+    let requests = tx.snapshot().requests_of_payment(account, payment)?;
+    let held = requests.and_then(|requests| {
+        let mut held = requests.iter().filter(|one| one.state.holds_money());
+        held.try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount))
+    });
+    let available = held.and_then(|held| paid.checked_sub(held));
+    Ok(available.unwrap_or(Amount::ZERO))
+}
+
+/// What is left of the payment of a request that holds none of it, where that is too little for it.
+pub(super) fn too_little(tx: &mut Tx<'_>, request: &Request) -> Result<Option<Amount>, StoreError> {
+    let Some(payment) = request.intent.payment() else {
+        return Ok(None);
+    };
+    let account = &request.account;
+    let Some(paid) = tx.lock_payment(account, payment.as_str(), None)? else {
+        return Ok(None);
+    };
+    let available = available(tx, account, payment.as_str(), paid)?;
+    Ok((request.intent.money.amount > available).then_some(available))
 }
 
 fn request(new: &NewRequest, refund_no: &RefundNo, clock: &dyn Clock) -> Request {

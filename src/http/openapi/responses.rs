@@ -172,7 +172,7 @@ impl IntoResponses for Canceling {
 
 impl IntoResponses for Resending {
     fn responses() -> Responses {
-        let own = [Code::NotFound, Code::ResendNotAllowed];
+        let own = [Code::NotFound, Code::ResendNotAllowed, Code::OverRefund];
         of(&[&OF_READER[..], &OF_BODY, &own].concat())
     }
 }

@@ -130,6 +130,7 @@ pub fn other(error: ActError) -> ApiError {
     match error {
         ActError::NotFound => ApiError::NotFound("request of a refund"),
         ActError::Store(error) => error.into(),
+        ActError::OverRefund(amount) => ApiError::OverRefund(amount),
         ActError::NotAllowed(state) => ApiError::AlreadySent(state.as_str()),
         ActError::CannotAsk => {
             ApiError::NothingToAsk("the account cannot ask its provider about a refund".into())
