@@ -234,11 +234,9 @@ impl Comparison {
             find("moved, and not known");
         } else if state != "succeeded" && status == "succeeded" {
             find("known as succeeded, and did not move");
-        } else if state == "pending" || state == "odd" || has_more {
+        } else if state == "pending" || state == "odd" || has_more || status == "pending" {
             self.open += 1;
             return;
-        } else if status == "pending" {
-            find("final, and not known");
         } else if !is_same_content(entry, refund) {
             find("other amount or currency");
         } else {

@@ -19,6 +19,7 @@ const LIFE: i64 = 3_600;
 const SKEW: i64 = 30;
 const CURRENCY: &str = "CNY";
 const DONE: &str = "000000";
+/// A code that says for certain that nothing was done.
 const REFUSED: &str = "0130Z1101001";
 /// A limit of the bank; which code a refund above the rest of the payment has is a guess.
 const EXCEEDS: &str = "0130Z110W005";
