@@ -33,6 +33,7 @@ mod postgres_server;
 mod power_cut;
 mod proxies;
 mod restore;
+mod sandbox;
 mod scrapes;
 mod secrets;
 mod security_page;

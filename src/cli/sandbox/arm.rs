@@ -19,7 +19,7 @@ use crate::sandbox::server::faults::Kind;
   refund-receiver sandbox arm --clear
 
 Faults: before-accept-500 after-accept-500 after-accept-cut after-accept-hang slow late reset half-body garbage
-wrong-content-type bom gzip redirect 429 code:XYZ bad-sign no-sign corrupt early; of callbacks: drop duplicate
+wrong-content-type bom gzip redirect 429 expired skew code:XYZ bad-sign no-sign corrupt early; of callbacks: drop duplicate
 corrupt delay bad-sign no-sign.")]
 pub struct Arm {
     /// The fault
@@ -37,9 +37,9 @@ pub struct Arm {
     /// How often it fires
     #[arg(long, default_value_t = 1, value_name = "N")]
     times: u32,
-    /// Of slow, late, delay and 429
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    seconds: u64,
+    /// Of slow, late, delay and 429 (5 if absent), and of skew (600)
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
     /// Disarm everything
     #[arg(long, conflicts_with = "fault")]
     clear: bool,

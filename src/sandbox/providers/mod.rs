@@ -39,6 +39,8 @@ pub struct Exchange<'a> {
     pub world: &'a mut World,
     /// The sandbox's clock.
     pub now: i64,
+    /// The machine's clock, which the service has too; off where a fault says so.
+    pub wall: i64,
     pub request: &'a Request,
 }
 
@@ -107,6 +109,14 @@ pub fn code(look: &Look, code: &str) -> Reply {
         quickpay::NAME => quickpay::refusal(code, "armed by the sandbox"),
         nmanagement::NAME => nmanagement::refusal(code, "armed by the sandbox"),
         _ => ccb::refusal(code, "armed by the sandbox"),
+    }
+}
+
+/// A credential that is no longer valid, and nothing done.
+pub fn expired(look: &Look) -> Reply {
+    match look.provider {
+        nmanagement::NAME => nmanagement::unauthorized("Token-Expired").reply,
+        _ => Reply::json(401, r#"{"message":"expired"}"#),
     }
 }
 

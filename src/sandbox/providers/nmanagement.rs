@@ -154,7 +154,7 @@ fn service_error(verdict: &str) -> Handled {
     )
 }
 
-fn unauthorized(why: &'static str) -> Handled {
+pub fn unauthorized(why: &'static str) -> Handled {
     let body = message(
         401,
         false,

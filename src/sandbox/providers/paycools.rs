@@ -7,7 +7,6 @@ use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
-use crate::sandbox::server::clock::wall_millis;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::journal::Hashed;
 use crate::sandbox::server::keys::{Account, PAYCOOLS, PAYCOOLS_FLAT};
@@ -151,7 +150,7 @@ fn open(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
     let Ok(param) = Object::parse(param.as_bytes()) else {
         return no(OPEN.params, "param holds no JSON object").hashing(hashed);
     };
-    let handled = match stale(&param) {
+    let handled = match stale(&param, exchange.wall) {
         Some(handled) => handled,
         None if look.call == "refund" => refund(exchange, &OPEN, &param),
         None => {
@@ -168,7 +167,7 @@ fn open(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
 }
 
 /// A timestamp of thirteen digits counts milliseconds, one of ten seconds.
-fn stale(param: &Object<'_>) -> Option<Handled> {
+fn stale(param: &Object<'_>, wall: i64) -> Option<Handled> {
     let [wrong, expired] = OPEN.time?;
     let digits = text(param, "timestamp").unwrap_or_default();
     let millis = match (digits.len(), digits.parse::<i64>()) {
@@ -176,7 +175,7 @@ fn stale(param: &Object<'_>) -> Option<Handled> {
         (10, Ok(seconds)) => seconds * 1_000,
         _ => return Some(no(wrong, "timestamp is neither seconds nor milliseconds")),
     };
-    let off = millis - wall_millis();
+    let off = millis - wall;
     (off.abs() > FRESH).then(|| {
         no(
             expired,

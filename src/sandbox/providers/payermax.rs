@@ -7,7 +7,6 @@ use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
-use crate::sandbox::server::clock::wall_millis;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::journal::Hashed;
 use crate::sandbox::server::keys::{Account, PAYERMAX, PAYERMAX_OLD};
@@ -32,6 +31,10 @@ const OLD_AMOUNT: &str = "0004";
 const OLD_UNKNOWN: &str = "0005";
 
 pub fn look(request: &Request) -> Option<Look> {
+    // A look at its clock is no call.
+    if request.method != "POST" {
+        return None;
+    }
     let (call, form) = match request.path.as_str() {
         REFUND => ("refund", "v2"),
         QUERY => ("query", "v2"),
@@ -87,9 +90,7 @@ pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
     let is_new = look.form == "v2";
     let sign = request.header("sign").unwrap_or_default();
     let key = exchange.keys.payermax_merchant.verifying_key();
-    let handled = if request.method != "POST" {
-        Handled::new(Reply::json(405, r#"{"msg":"POST only"}"#), "not a POST")
-    } else if let Err(why) = check_signature(key, &hashed, &request.body, sign) {
+    let handled = if let Err(why) = check_signature(key, &hashed, &request.body, sign) {
         let code = if is_new {
             "SIGN_VERIFY_FAILED"
         } else {
@@ -137,7 +138,7 @@ fn new(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
     let Ok(time) = time.parse::<Timestamp>() else {
         return no(FORM, "PARAMS_INVALID", "requestTime is no time");
     };
-    let off = time.as_millis() - wall_millis();
+    let off = time.as_millis() - exchange.wall;
     if off.abs() > FRESH {
         let message =
             format!("requestTime is {off} ms from the sandbox's clock; 2 minutes are allowed");

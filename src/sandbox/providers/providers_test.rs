@@ -37,6 +37,7 @@ fn ask(world: &mut World, request: &Request) -> (u16, Value, Handled) {
         keys: keys(),
         world,
         now,
+        wall: crate::sandbox::server::clock::wall_millis(),
         request,
     };
     let handled = handle(&mut exchange, &look);

@@ -14,6 +14,8 @@ use crate::domain::money::Amount;
 
 /// Pause of a fault that names none, in seconds.
 const SECONDS: u64 = 5;
+/// How far a clock is off, likewise: more than any provider allows.
+const SKEW_SECONDS: u64 = 600;
 /// Entries of one page of the journal.
 const JOURNAL_LIMIT: usize = 10_000;
 
@@ -108,6 +110,11 @@ fn arm(shared: &Shared, body: FaultBody) -> Result<Value, String> {
     {
         return Err(format!("call is one of {}", calls.join(", ")));
     }
+    let seconds = if fault == Kind::Skew {
+        SKEW_SECONDS
+    } else {
+        SECONDS
+    };
     let mut world = shared.world();
     world.faults.arm(Armed {
         provider: body.provider,
@@ -115,7 +122,7 @@ fn arm(shared: &Shared, body: FaultBody) -> Result<Value, String> {
         number: body.number,
         fault,
         times: body.times.unwrap_or(1),
-        seconds: body.seconds.unwrap_or(SECONDS),
+        seconds: body.seconds.unwrap_or(seconds),
     })?;
     Ok(json!({ "data": world.faults.armed() }))
 }
@@ -170,7 +177,12 @@ fn journal(world: &World, request: &Request) -> Value {
     };
     let limit = number("limit").and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(JOURNAL_LIMIT).min(JOURNAL_LIMIT);
-    json!({ "data": world.journal.after(number("after").unwrap_or(0), limit) })
+    let refund = request.parameter("number");
+    let newer = world.journal.after(number("after").unwrap_or(0), limit);
+    let wanted = newer
+        .into_iter()
+        .filter(|entry| refund.is_none() || entry.number == refund);
+    json!({ "data": wanted.collect::<Vec<_>>() })
 }
 
 /// What every provider believes.

@@ -34,6 +34,10 @@ pub enum Kind {
     Gzip,
     Redirect,
     TooMany,
+    /// 401, as for a token that is over; nothing was done.
+    Expired,
+    /// The provider's clock is off.
+    Skew,
     /// The provider's own code; nothing was done.
     Code(String),
     BadSign,
@@ -50,7 +54,7 @@ pub enum Kind {
     Early,
 }
 
-const WORDS: [(&str, Kind); 21] = [
+const WORDS: [(&str, Kind); 23] = [
     ("before-accept-500", Kind::BeforeAccept500),
     ("after-accept-500", Kind::AfterAccept500),
     ("after-accept-cut", Kind::AfterAcceptCut),
@@ -65,6 +69,8 @@ const WORDS: [(&str, Kind); 21] = [
     ("gzip", Kind::Gzip),
     ("redirect", Kind::Redirect),
     ("429", Kind::TooMany),
+    ("expired", Kind::Expired),
+    ("skew", Kind::Skew),
     ("bad-sign", Kind::BadSign),
     ("no-sign", Kind::NoSign),
     ("drop", Kind::Drop),
@@ -127,7 +133,7 @@ fn as_text<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S:
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     pub kind: Kind,
-    /// Of `slow`, `late` (real time), `delay` (the sandbox's) and `429`.
+    /// Of `slow`, `late` (real time), `delay` (the sandbox's), `skew` and `429`.
     pub seconds: u64,
 }
 

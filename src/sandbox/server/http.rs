@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::clock::wall_millis;
+
 const HEAD_MAX: usize = 32 * 1024;
 const BODY_MAX: usize = 256 * 1024;
 const HEADERS_MAX: usize = 100;
@@ -77,6 +79,9 @@ impl Reply {
             self.status,
             reason(self.status)
         );
+        if !self.headers.iter().any(|(name, _)| *name == "Date") {
+            head.extend(["Date: ", &date(wall_millis()), "\r\n"]);
+        }
         for (name, value) in &self.headers {
             head.extend([*name, ": ", value, "\r\n"]);
         }
@@ -84,6 +89,13 @@ impl Reply {
         head.extend(["Content-Length: ", &length, "\r\n\r\n"]);
         head
     }
+}
+
+/// A time as the header `Date` has it.
+pub fn date(millis: i64) -> String {
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    let at = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+    printer.timestamp_to_rfc9110_string(&at).unwrap_or_default()
 }
 
 fn reason(status: u16) -> &'static str {

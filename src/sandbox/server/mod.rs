@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use self::clock::{Pace, SandboxClock};
+use self::clock::{Pace, SandboxClock, wall_millis};
 use self::faults::{Faults, Fired, Kind};
 use self::http::{Outgoing, Reply, Request, Wire};
 use self::journal::{Entry, Journal, shown};
@@ -327,6 +327,32 @@ fn shown_request(request: &Request) -> String {
     head + &shown(&request.body)
 }
 
+/// The answer of a fault that keeps the provider from doing anything.
+fn untouched(
+    shared: &Shared,
+    look: &providers::Look,
+    kind: &Kind,
+    seconds: Duration,
+) -> Option<(Reply, Wire)> {
+    let plain = |status, text: &str| Reply::new(status, "text/plain", text);
+    let reply = match kind {
+        Kind::Reset => return Some((plain(500, ""), Wire::Reset)),
+        Kind::BeforeAccept500 => plain(500, "sandbox: 500"),
+        Kind::Redirect => {
+            let to = format!("http://{}/elsewhere", shared.address);
+            plain(302, "").with("Location", to)
+        }
+        Kind::TooMany => {
+            let pause = seconds.as_secs().to_string();
+            providers::too_many(look).with("Retry-After", pause)
+        }
+        Kind::Expired => providers::expired(look),
+        Kind::Code(code) => providers::code(look, code),
+        _ => return None,
+    };
+    Some((reply, Wire::Whole))
+}
+
 /// Handles the request with what the fault does before and after.
 fn play(
     shared: &Shared,
@@ -335,32 +361,17 @@ fn play(
     fired: Option<&Fired>,
 ) -> (Handled, Wire, Duration) {
     let seconds = Duration::from_secs(fired.map_or(0, |fired| fired.seconds));
-    let untouched = |reply: Reply, wire| {
-        let handled = Handled::new(reply, "not looked at");
-        (handled, wire, Duration::ZERO)
-    };
     let kind = fired.map(|fired| &fired.kind);
-    match kind {
-        Some(Kind::BeforeAccept500) => {
-            return untouched(Reply::new(500, "text/plain", "sandbox: 500"), Wire::Whole);
-        }
-        Some(Kind::Reset) => return untouched(Reply::new(500, "text/plain", ""), Wire::Reset),
-        Some(Kind::Redirect) => {
-            let to = format!("http://{}/elsewhere", shared.address);
-            return untouched(
-                Reply::new(302, "text/plain", "").with("Location", to),
-                Wire::Whole,
-            );
-        }
-        Some(Kind::TooMany) => {
-            let reply =
-                providers::too_many(look).with("Retry-After", seconds.as_secs().to_string());
-            return untouched(reply, Wire::Whole);
-        }
-        Some(Kind::Code(code)) => return untouched(providers::code(look, code), Wire::Whole),
-        Some(Kind::Late) => std::thread::sleep(seconds),
-        _ => {}
+    if let Some((reply, wire)) = kind.and_then(|kind| untouched(shared, look, kind, seconds)) {
+        let handled = Handled::new(reply, "not looked at");
+        return (handled, wire, Duration::ZERO);
     }
+    if kind == Some(&Kind::Late) {
+        std::thread::sleep(seconds);
+    }
+    let is_off = kind == Some(&Kind::Skew);
+    let skew = if is_off { seconds } else { Duration::ZERO };
+    let wall = wall_millis() + i64::try_from(skew.as_millis()).unwrap_or(0);
     let mut handled = {
         let mut world = shared.world();
         let now = world.clock.now();
@@ -374,11 +385,15 @@ fn play(
                 keys: &shared.keys,
                 world: &mut world,
                 now,
+                wall,
                 request,
             },
             look,
         )
     };
+    if is_off {
+        handled.reply = handled.reply.with("Date", http::date(wall));
+    }
     if kind == Some(&Kind::Early)
         && let Some(number) = &handled.number
     {
