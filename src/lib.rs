@@ -18,7 +18,7 @@
 //! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, outbound, store |
 //! | [`explain`] | why a callback had its effect | api, domain, providers, store |
 //! | [`diagnosis`] | why a signature or a path was rejected | crypto, domain, providers |
-//! | [`sandbox`] | plays the providers: their callbacks, and their request side as a server | crypto, domain, outbound, providers |
+//! | [`sandbox`] | plays the providers: callbacks, and requests as a server | crypto, domain, outbound, providers |
 //! | [`telemetry`] | logs and metrics | – |
 //! | [`http`] | routes, and the only place where an error becomes a status | all above but audit; config |
 //! | [`config`] | file and environment to checked values | crypto, domain, providers, push, rejected, store |
