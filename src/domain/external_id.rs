@@ -15,6 +15,7 @@
 
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::flaw::Flaw;
@@ -25,7 +26,13 @@ pub const CHARS_MAX: usize = 64;
 /// Max characters where no document sets a limit.
 pub const CHARS_MAX_UNDOCUMENTED: usize = 128;
 
-const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
+/// What is percent-encoded in a part of a path: all but letters, digits and these.
+const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b':')
+    .remove(b'-')
+    .remove(b'~');
 
 /// The number of a refund, an order or a payment, exactly as sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,18 +63,7 @@ impl ExternalId {
 
     /// Percent-encoded as a part of a path.
     pub fn to_path_part(&self) -> String {
-        let mut part = String::with_capacity(self.0.len());
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"_.:-~".contains(&byte) {
-                part.push(char::from(byte));
-            } else {
-                part.push('%');
-                for digit in [byte >> 4, byte & 15] {
-                    part.push(char::from(HEXADECIMAL[usize::from(digit)]));
-                }
-            }
-        }
-        part
+        utf8_percent_encode(&self.0, NOT_IN_PATH).to_string()
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,7 +1,7 @@
 //! Bodies and queries of our own calls, written literally: members in the order of the provider's samples, and
 //! amounts as the digits of a decimal.
 
-const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A compact JSON object. Names are plain and given once.
 pub(super) struct JsonText(String);
@@ -45,20 +45,16 @@ impl JsonText {
     }
 }
 
-/// A value of a query, percent-encoded but for the unreserved characters of RFC 3986.
+/// All but the unreserved characters of RFC 3986.
+const NOT_IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A value of a query, percent-encoded.
 pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-            continue;
-        }
-        encoded.push('%');
-        for digit in [byte >> 4, byte & 15] {
-            encoded.push(char::from(HEXADECIMAL[usize::from(digit)]));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, NOT_IN_QUERY).to_string()
 }
 
 #[cfg(test)]

@@ -2,56 +2,39 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// Bits before the IPv4 address in an IPv6 address that holds one (`::ffff:10.20.0.1`).
 const MAPPED_BITS: u8 = 96;
 
 /// A range of addresses, `10.20.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
-    /// Reads `ADDRESS/PREFIX` or a single address.
+    /// Reads `ADDRESS/PREFIX` or a single address. One that is mapped into IPv6 is the IPv4 one that it is.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
+        let network = match text.parse() {
+            Ok(network) => network,
+            Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
         };
-        let address: IpAddr = address.parse().ok()?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix: u8 = match prefix {
-            Some(prefix) => prefix.parse().ok().filter(|prefix| *prefix <= bits)?,
-            None => bits,
-        };
-        // A peer that comes as a mapped address is compared as the IPv4 address that it is.
-        let (address, prefix) = match (address, address.to_canonical()) {
-            (IpAddr::V6(_), mapped @ IpAddr::V4(_)) => (mapped, prefix.checked_sub(MAPPED_BITS)?),
-            _ => (address, prefix),
-        };
-        Some(Self { address, prefix })
+        match network.addr().to_canonical() {
+            IpAddr::V4(address) if matches!(network, IpNet::V6(_)) => {
+                let prefix = network.prefix_len().checked_sub(MAPPED_BITS)?;
+                Some(Self(Ipv4Net::new(address, prefix).ok()?.into()))
+            }
+            _ => Some(Self(network)),
+        }
     }
 
     /// Whether the address lies in the range; an IPv4 address written as IPv6 counts as IPv4.
     pub fn contains(self, peer: IpAddr) -> bool {
-        let (bits, own, other) = match (self.address, peer.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (32, u128::from(own.to_bits()), u128::from(other.to_bits()))
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => (128, own.to_bits(), other.to_bits()),
-            _ => return false,
-        };
-        let host_bits = bits - u32::from(self.prefix);
-        // A shift by the full width is not defined; such a range holds every address.
-        host_bits == 128 || own >> host_bits == other >> host_bits
+        self.0.contains(&peer.to_canonical())
     }
-}
 
-impl Network {
     /// Whether an address lies in both ranges.
     pub fn overlaps(self, other: Self) -> bool {
-        self.contains(other.address) || other.contains(self.address)
+        self.0.contains(&other.0) || other.0.contains(&self.0)
     }
 }
 
