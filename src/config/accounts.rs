@@ -10,6 +10,7 @@ use crate::providers::api_settings::ApiSettings;
 use crate::providers::outgoing::ApiAccount;
 use crate::providers::settings::{AccountSection, AccountSettings, Audience, Context};
 use crate::providers::{Adapter, SYSTEMS, find};
+use crate::push::CaCertificates;
 
 /// One section while it is checked; problems go to the checker.
 pub(super) struct SectionChecker<'a> {
@@ -83,7 +84,13 @@ impl Checker {
         };
         let client = build(&mut settings);
         let currency = account.currency.as_deref();
-        settings.finish(client, currency.and_then(|code| code.parse().ok()))
+        let api = settings.finish(client, currency.and_then(|code| code.parse().ok()))?;
+        let roots = api.ca_pem.as_deref().map(CaCertificates::parse);
+        if let Some(Err(error)) = roots {
+            context.note("api.ca_file", error.to_string());
+            return None;
+        }
+        Some(api)
     }
 }
 

@@ -1,12 +1,12 @@
 //! A small HTTP client for the commands that send requests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use ureq::Agent;
 use ureq::http::{Request, Uri};
-use ureq::tls::TlsConfig;
+
+use super::agent;
 
 /// Timeout of one request; above the longest `wait` that a command asks for.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,16 +47,8 @@ impl Client {
         reason = "a default would not show that it sets up TLS"
     )]
     pub fn new() -> Self {
-        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(crypto)
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
+        let agent = agent::config(None)
             .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("refund-receiver/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
         Self { agent }

@@ -5,16 +5,17 @@
 //! on a connection that the other side is closing would be lost without our knowing.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Method, Request};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
 use ureq::{Agent, Error};
+
+use super::agent;
+use super::agent::{CaCertificates, CaCertificatesError};
 
 /// For the name lookup, and for connecting with TLS, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,11 +57,6 @@ pub enum ExchangeError {
     Unknown(String),
 }
 
-/// CA certificates in PEM that cannot be read.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("holds no certificate in PEM")]
-pub struct NoCertificate;
-
 /// Sends requests to one provider account; blocking.
 pub struct Exchanger {
     agent: Agent,
@@ -73,26 +69,14 @@ thread_local! {
 
 impl Exchanger {
     /// Trusts these CA certificates, or the public ones.
-    pub fn new(ca_pem: Option<&str>) -> Result<Self, NoCertificate> {
-        let roots = match ca_pem {
-            None => RootCerts::WebPki,
-            Some(pem) => RootCerts::Specific(Arc::new(certificates(pem)?)),
-        };
-        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(crypto)
-            .root_certs(roots)
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(0)
+    pub fn new(ca_pem: Option<&str>) -> Result<Self, CaCertificatesError> {
+        let roots = ca_pem.map(CaCertificates::parse).transpose()?;
+        let config = agent::config(roots.as_ref())
             .proxy(None)
             .max_idle_connections(0)
             .timeout_resolve(Some(CONNECT_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .max_response_header_size(16 * 1024)
-            .user_agent(concat!("refund-receiver/", env!("CARGO_PKG_VERSION")))
             .build();
         let connector = DefaultConnector::default().chain(Marking);
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
@@ -147,19 +131,6 @@ impl Exchanger {
             body: body.read_to_vec().map_err(shown)?,
         })
     }
-}
-
-fn certificates(pem: &str) -> Result<Vec<Certificate<'static>>, NoCertificate> {
-    let mut certificates = Vec::new();
-    for item in parse_pem(pem.as_bytes()) {
-        if let PemItem::Certificate(certificate) = item.map_err(|_| NoCertificate)? {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        return Err(NoCertificate);
-    }
-    Ok(certificates)
 }
 
 fn text(error: impl std::fmt::Display) -> String {

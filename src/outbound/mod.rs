@@ -1,5 +1,6 @@
 //! Outgoing HTTP requests.
 
 pub mod address;
+pub mod agent;
 pub mod client;
 pub mod exchange;

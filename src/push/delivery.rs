@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 use ureq::http::{HeaderMap, Request, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error};
@@ -16,6 +15,7 @@ use super::Served;
 use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Event;
 use crate::outbound::address::{CheckedResolver, REFUSED};
+use crate::outbound::agent;
 use crate::store::StoreError;
 
 /// One attempt, from the name lookup to the end of the response.
@@ -45,39 +45,6 @@ pub(super) enum Outcome {
     },
 }
 
-/// Trusted CA certificates of an endpoint.
-#[derive(Clone, Debug)]
-pub struct CaCertificates(Vec<Certificate<'static>>);
-
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("holds no certificate in PEM")]
-pub struct CaCertificatesError;
-
-impl PartialEq for CaCertificates {
-    fn eq(&self, other: &Self) -> bool {
-        let bytes = |roots: &Self| -> Vec<Vec<u8>> {
-            roots.0.iter().map(|one| one.der().to_vec()).collect()
-        };
-        bytes(self) == bytes(other)
-    }
-}
-
-impl CaCertificates {
-    /// Reads certificates in PEM.
-    pub fn parse(pem: &str) -> Result<Self, CaCertificatesError> {
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem.as_bytes()) {
-            if let PemItem::Certificate(certificate) = item.map_err(|_| CaCertificatesError)? {
-                certificates.push(certificate);
-            }
-        }
-        if certificates.is_empty() {
-            return Err(CaCertificatesError);
-        }
-        Ok(Self(certificates))
-    }
-}
-
 /// The threads of one endpoint; they end once this is dropped and their attempts are done.
 pub(super) struct PosterPool {
     events: mpsc::Sender<Arc<Event>>,
@@ -99,7 +66,7 @@ impl PosterPool {
             events,
             queue: Arc::new(Mutex::new(queue)),
             courier: Arc::new(Courier {
-                agent: agent(served),
+                agent: agent_of(served),
                 served: Arc::clone(served),
                 clock: Arc::clone(clock),
             }),
@@ -154,20 +121,8 @@ fn next(queue: &Mutex<mpsc::Receiver<Arc<Event>>>) -> Option<Arc<Event>> {
     queue.recv().ok()
 }
 
-fn agent(served: &Served) -> Agent {
-    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = match &served.endpoint.roots {
-        Some(roots) => RootCerts::new_with_certs(&roots.0),
-        None => RootCerts::WebPki,
-    };
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(crypto)
-        .root_certs(roots)
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .max_redirects(0)
+fn agent_of(served: &Served) -> Agent {
+    let config = agent::config(served.endpoint.roots.as_ref())
         // Proxy variables of the environment must not redirect events.
         .proxy(None)
         .timeout_global(Some(ATTEMPT_TIMEOUT))
@@ -176,7 +131,6 @@ fn agent(served: &Served) -> Agent {
         .max_response_header_size(HEAD_BYTES_MAX)
         .max_idle_connections_per_host(served.endpoint.max_in_flight)
         .max_idle_connections(served.endpoint.max_in_flight)
-        .user_agent(concat!("refund-receiver/", env!("CARGO_PKG_VERSION")))
         .build();
     let names = CheckedResolver {
         allow_private: served.endpoint.allow_private,

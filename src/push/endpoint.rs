@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::crypto::WebhookSecrets;
 use crate::domain::event::EventKind;
 
-use super::delivery::CaCertificates;
 use super::headers::Headers;
 use crate::outbound::address::EndpointUrl;
+use crate::outbound::agent::CaCertificates;
 
 /// Backoff that Standard Webhooks recommends: about three days in all.
 const PAUSES_SECONDS: [u64; 9] = [
