@@ -205,14 +205,22 @@ impl Sqlite {
 
     fn prepare(&self, sql: &str, params: &[Value<'_>]) -> Result<CachedStatement<'_>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        for (index, value) in params.iter().enumerate() {
+        for index in 1..=statement.parameter_count() {
+            // SQLite counts them as they appear: `$4` is the first one where it is named first.
+            let name = statement.parameter_name(index).unwrap_or_default();
+            let number = name.trim_start_matches('$').parse::<usize>().ok();
+            let value = number.and_then(|number| params.get(number.checked_sub(1)?));
+            let Some(value) = value else {
+                let what = format!("a statement wants a parameter {name} that it is not given");
+                return Err(StoreError::Statement(what));
+            };
             let value = match *value {
                 Value::Null => ValueRef::Null,
                 Value::Integer(number) => ValueRef::Integer(number),
                 Value::Text(text) => ValueRef::Text(text.as_bytes()),
                 Value::Blob(bytes) => ValueRef::Blob(bytes),
             };
-            statement.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(value))?;
+            statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(value))?;
         }
         Ok(statement)
     }
@@ -377,6 +385,25 @@ impl From<rusqlite::Error> for StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_those_of_their_numbers_wherever_they_appear() {
+        let mut sqlite = Sqlite::in_memory().unwrap();
+        let mut seen = Vec::new();
+        let params = ["a".into(), "b".into(), "c".into()];
+        sqlite
+            .query("SELECT $3, $1, $2, $3", &params, &mut |row| {
+                seen = (0..4).map(|at| row.text(at).unwrap().to_owned()).collect();
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, ["c", "a", "b", "c"]);
+        let missing = sqlite.execute("SELECT $4", &params);
+        assert!(
+            matches!(missing, Err(StoreError::Statement(_))),
+            "{missing:?}"
+        );
+    }
 
     #[test]
     fn a_query_that_takes_too_long_is_cut() {
