@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `accounts` | keys and secrets of every system, and its part of the config |
 //! | `callbacks`, `relays`, `epay` | what is tried with each kind of form |
+//! | `circle` | refunds that are submitted, to providers that a sandbox in this process plays |
 //! | `stage` | the running service: posting, registering orders, looking at what is stored |
 //! | `table` | what was seen next to what was expected, and its printing |
 
 mod accounts;
 mod callbacks;
+mod circle;
 mod epay;
 mod relays;
 mod stage;
@@ -35,6 +37,7 @@ use crate::crypto;
 use crate::domain::time::{Clock, SystemClock};
 use crate::sandbox::{Player, Write};
 use crate::telemetry;
+use circle::Circle;
 use stage::Stage;
 
 /// Where the demo listens, unless the ports are taken.
@@ -43,7 +46,8 @@ const LISTEN: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081),
 ];
 
-/// Starts the service with throw-away keys, sends it signed callbacks, and shows what became of them
+/// Starts the service with throw-away keys, sends it signed callbacks, submits refunds to a sandbox, and shows
+/// what became of them
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver demo                    show the table, then keep serving
@@ -96,6 +100,7 @@ impl Demo {
         let (mut sections, reader_token) = (Vec::new(), token());
         let players = accounts::make(&folder, &mut sections)?;
         let sockets = [usual_or_any_port(LISTEN[0])?, usual_or_any_port(LISTEN[1])?];
+        let circle = Circle::start(sockets[0].local_addr()?, &mut sections)?;
         let config_path = write_config(&folder, &sections, &reader_token, &sockets)?;
         let clock = Arc::new(SystemClock);
         let now = clock.now().to_timestamp().unwrap_or_default();
@@ -107,10 +112,13 @@ impl Demo {
         let internal = format!("http://{}", service.internal);
         let served = rt::spawn(service.run_until(stop));
         let mut stage = Stage::new(&public, &internal, &reader_token);
+        let sandbox = circle.url();
         let played = tokio::task::spawn_blocking(move || {
+            let submitted = circle::submit(&stage, &sandbox)?;
             players
                 .iter()
                 .try_for_each(|player| play(player, &mut stage))?;
+            circle::see(&submitted, &mut stage)?;
             anyhow::Ok(stage.into_rows())
         });
         let all_expected = table::print(&played.await??, self.output);
@@ -118,13 +126,17 @@ impl Demo {
             served.abort();
             return Ok(all_expected);
         }
-        print_urls(&public, &internal, &reader_token, &config_path);
+        print_urls(
+            [&public, &internal, &circle.url()],
+            &reader_token,
+            &config_path,
+        );
         served.await??;
         Ok(all_expected)
     }
 }
 
-fn print_urls(public: &str, internal: &str, token: &str, config: &Path) {
+fn print_urls([public, internal, sandbox]: [&str; 3], token: &str, config: &Path) {
     let folder = config.parent().unwrap_or(config);
     output::line("");
     output::line("still serving; Ctrl-C stops it. To look further:");
@@ -135,6 +147,8 @@ fn print_urls(public: &str, internal: &str, token: &str, config: &Path) {
         ("refunds", curl("refunds")),
         ("questions", curl("refunds?attention=true")),
         ("feed", curl("events")),
+        ("timeline", curl("refunds/rf_…/timeline")),
+        ("ledger", format!("curl '{sandbox}/sandbox/ledger'")),
         ("metrics", format!("{internal}/metrics")),
         ("health", format!("{internal}/readyz")),
         (
@@ -183,7 +197,7 @@ url = "sqlite:refunds.db"
 [[readers]]
 name = "demo"
 token_sha256 = "{digest}"
-scopes = ["refunds:read", "events:read", "orders:write", "callbacks:read"]
+scopes = ["refunds:read", "refunds:write", "events:read", "orders:write", "callbacks:read"]
 "#,
             sections.join("\n"),
         ),

@@ -11,9 +11,9 @@ use crate::sandbox::SignedRequest;
 pub const UNAUTHORIZED: &str = r#"401 {"error":"unauthorized"}"#;
 /// What is stored of those.
 pub const NOTHING: &str = "nothing";
-/// How long a close-out that waits for its order may take once the order is there, in events and
-/// seconds without one.
+/// How long what is waited for may take, in events and seconds without one.
 const APPLY_LOOKS: usize = 30;
+const ASKED_LOOKS: usize = 100;
 
 /// Sends, looks and takes notes.
 pub struct Stage {
@@ -101,6 +101,48 @@ impl Stage {
         self.stored("epay", refund_no)
     }
 
+    /// Submits a refund; gives the status of the answer, with the body where it is none of success.
+    pub fn submit(&self, body: &Value) -> anyhow::Result<String> {
+        let url = format!("{}/v1/refunds", self.internal);
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", self.authorization.as_str()),
+        ];
+        let body = body.to_string();
+        let answer = self.client.send("POST", &url, &headers, body.as_bytes())?;
+        Ok(match answer.status {
+            202 => "202".to_owned(),
+            status => format!("{status} {}", answer.body),
+        })
+    }
+
+    /// Posts to the sandbox itself.
+    pub fn arrange(&self, url: &str, body: &str) -> anyhow::Result<()> {
+        let answer = self.client.send("POST", url, &[], body.as_bytes())?;
+        anyhow::ensure!(answer.status == 200, "{url} answered {}", answer.body);
+        Ok(())
+    }
+
+    /// Waits until a refund is final or asks a person: how that became known, and the refund in a few words.
+    pub fn outcome(&self, provider: &str, refund_no: &str) -> anyhow::Result<(String, String)> {
+        let mut after = 0;
+        for _ in 0..ASKED_LOOKS {
+            let refund = self.refund(provider, refund_no)?;
+            let refund = refund.with_context(|| format!("there is no refund {refund_no}"))?;
+            let asks = refund["attention"]
+                .as_array()
+                .is_some_and(|open| !open.is_empty());
+            if refund["status"] != "pending" || asks {
+                let id = refund["id"].as_str().unwrap_or_default();
+                let timeline = self.get(&format!("/v1/refunds/{id}/timeline"))?;
+                return Ok((path(&timeline), describe(&refund)));
+            }
+            let page = self.get(&format!("/v1/events?after={after}&limit=1000&wait=1s"))?;
+            after = page["next"].as_i64().context("a page without next")?;
+        }
+        Ok(("no outcome".to_owned(), self.stored(provider, refund_no)?))
+    }
+
     /// The refund as readers see it.
     fn refund(&self, provider: &str, refund_no: &str) -> anyhow::Result<Option<Value>> {
         let query = form_urlencoded::Serializer::new(String::new())
@@ -122,6 +164,26 @@ impl Stage {
     }
 }
 
+/// What a timeline tells of how an outcome became known: the sends, the asks that told something new, and the
+/// callbacks that the provider posted.
+fn path(timeline: &Value) -> String {
+    let entries = timeline["data"].as_array().into_iter().flatten();
+    let steps = entries.filter_map(|entry| {
+        let class = entry["class"].as_str().unwrap_or("open");
+        match entry["kind"].as_str()? {
+            "attempt" => Some(format!("sent: {class}")),
+            "ask" if class != "accepted" => Some(format!("asked: {class}")),
+            // A reply of ours names its attempt.
+            "callback" if entry["attempt_id"].is_null() => {
+                let verdict = entry["verdict"].as_str().unwrap_or("open");
+                Some(format!("called back: {verdict}"))
+            }
+            _ => None,
+        }
+    });
+    steps.collect::<Vec<_>>().join(", ")
+}
+
 /// A refund in a few words.
 fn describe(refund: &Value) -> String {
     let members = ["status", "amount", "currency"];
@@ -135,6 +197,9 @@ fn describe(refund: &Value) -> String {
     }
     if let Some(state) = refund["closeout"]["order_state"].as_str() {
         words.push(format!("order {state}"));
+    }
+    if let Some(state) = refund["request"]["state"].as_str() {
+        words.push(format!("request {state}"));
     }
     let asked: Vec<_> = refund["attention"]
         .as_array()

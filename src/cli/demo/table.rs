@@ -93,7 +93,7 @@ fn print_table(rows: &[Row], unexpected: usize) {
         .collect();
     output::line("");
     output::table(
-        &["system", "callback", "answer", "what is stored now", ""],
+        &["system", "what", "answer", "what is stored now", ""],
         &cells,
     );
     output::line("");

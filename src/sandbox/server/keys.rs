@@ -216,14 +216,20 @@ impl Keys {
             scopes = scopes.join(", "),
         );
         for account in ACCOUNTS {
-            let (provider, name) = (account.provider, account.account);
-            let head = format!(
-                "\n[[accounts]]\nprovider = \"{provider}\"\naccount = \"{name}\"\nsandbox = true\n"
-            );
-            text.push_str(&head);
-            text.push_str(&self.members(&account, sandbox_url, callbacks));
+            let section = self.section(&account, account.account, (sandbox_url, callbacks));
+            text.push('\n');
+            text.push_str(&section);
         }
         text
+    }
+
+    /// The section of an account under a name of the caller's; it ends inside of `[accounts.api]`.
+    pub fn section(&self, account: &Account, name: &str, (url, callbacks): (&str, &str)) -> String {
+        let provider = account.provider;
+        let head = format!(
+            "[[accounts]]\nprovider = \"{provider}\"\naccount = \"{name}\"\nsandbox = true\n"
+        );
+        head + &self.members(account, url, callbacks)
     }
 
     fn members(&self, account: &Account, url: &str, callbacks: &str) -> String {

@@ -129,6 +129,12 @@ impl Running {
     pub fn config(&self) -> String {
         self.shared.config()
     }
+
+    /// The section of one account under a name of the caller's; it ends inside of `[accounts.api]`.
+    pub fn section(&self, account: &keys::Account, name: &str) -> String {
+        let (keys, url) = (&self.shared.keys, format!("http://{}", self.address()));
+        keys.section(account, name, (&url, &self.shared.callbacks))
+    }
 }
 
 impl Drop for Running {
