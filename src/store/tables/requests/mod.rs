@@ -113,17 +113,23 @@ impl Tx<'_> {
             UPDATE requests SET next_at = $1
             WHERE refund_id IN (SELECT due.refund_id FROM requests AS due
               WHERE due.provider = $2 AND due.account = $3 AND due.next_at <= $4
-                AND (due.state <> 'queued' OR $5 = 0)
+                AND due.state <> $5
               ORDER BY due.next_at LIMIT $6 /* skip locked */)
             RETURNING ",
             request_columns!()
         );
+        // No state is empty.
+        let stays = if asks_only {
+            State::Queued.as_str()
+        } else {
+            ""
+        };
         let params = [
             until.as_millis().into(),
             account.provider.as_str().into(),
             account.name.as_str().into(),
             due.as_millis().into(),
-            i64::from(asks_only).into(),
+            stays.into(),
             i64::from(limit).into(),
         ];
         self.snapshot()
@@ -132,9 +138,11 @@ impl Tx<'_> {
 
     /// Makes requests whose attempt has no end due now; returns how many.
     pub fn wake_abandoned(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        // Every attempt began after 0: the index of those that are open is searched by it.
         const SQL: &str = "-- wake_abandoned
             UPDATE requests SET next_at = $1
-            WHERE refund_id IN (SELECT refund_id FROM attempts WHERE ended_at IS NULL) AND next_at IS NOT NULL";
+            WHERE refund_id IN (SELECT refund_id FROM attempts WHERE ended_at IS NULL AND started_at > 0)
+              AND next_at IS NOT NULL";
         self.execute(SQL, &[now.as_millis().into()])
     }
 }
