@@ -172,6 +172,24 @@ enum Plant {
 
 use Plant::{Acked, Large, LastPage, OfFile, Sql};
 
+/// A request of the refund R-3, under some id and in some state, and what else is broken.
+macro_rules! request {
+    ($id:literal, $state:literal, $more:literal) => {
+        Sql(concat!(
+            "INSERT INTO requests (refund_id, provider, account, refund_no, number_key, payment, mode, amount, intent, \
+               requested_by, requested_at, state, progress, fence, updated_at) SELECT ",
+            $id,
+            ", provider, account, refund_no, refund_no, 'P-1', 'watch', '1.00', \
+               '{\"order_no\":null,\"provider_payment_no\":\"P-1\",\"money\":{\"amount\":\"1\",\"currency\":\"MYR\"},\
+               \"order_amount\":null,\"paid_at\":null,\"reason\":null,\"metadata\":{},\"provider_fields\":{}}', \
+               'erp', received_at, '",
+            $state,
+            "', '{}', 2, 0 FROM refunds WHERE refund_no = 'R-3'; ",
+            $more
+        ))
+    };
+}
+
 /// What breaks, how, and the rule that says so.
 #[rustfmt::skip]
 const PLANTS: &[(&str, Plant, &str)] = &[
@@ -190,7 +208,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("an application told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund_application.handled'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an order told to be closed twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'order.closed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an application told of another batch", Sql("UPDATE events SET data = replace(data, '\"B-1\"', '\"B-9\"') WHERE type = 'refund_application.handled'"), "I3"),
-    ("one delivery stored twice", OfFile("DROP INDEX callbacks_delivery; INSERT INTO callbacks SELECT refund_id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, deliveries, last_received_at, refund_id, 'repeat', settled_at, settle_after, settle_attempts FROM callbacks WHERE refund_no = 'R-3'"), "I3"),
+    ("one delivery stored twice", OfFile("DROP INDEX callbacks_delivery; INSERT INTO callbacks SELECT refund_id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, deliveries, last_received_at, refund_id, 'repeat', settled_at, settle_after, settle_attempts, attempt_id FROM callbacks WHERE refund_no = 'R-3'"), "I3"),
     ("a relay's message that brought something else", Sql("UPDATE relay_messages SET callback_id = (SELECT id FROM callbacks WHERE refund_no = 'R-3')"), "I3"),
     ("a question told before the refund", Sql("UPDATE events SET type = 'refund.attention' WHERE sequence = 1"), "I3"),
 
@@ -205,10 +223,16 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("half a close-out: not the order", Sql("UPDATE T_SP_YD SET state = 'refund_applied', closed_by_close_out = 0"), "I4"),
     ("half a close-out: not its own row", Sql("UPDATE close_outs SET state = 'parked', errcode = 4 WHERE batchno = 'B-1'"), "I4"),
 
+    ("a request of no refund", request!("(SELECT id FROM callbacks ORDER BY id LIMIT 1)", "done", ""), "I4"),
+    ("a reply that is none", Sql("UPDATE callbacks SET attempt_id = id WHERE refund_no = 'R-3'"), "I1"),
+
+    ("a request that is never due", request!("id", "unknown", ""), "I5"),
+    ("an earlier attempt without an end", request!("id", "done", "INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash) SELECT refund_id, refund_id, 'send', 1, 1, 'POST', 'https://p', '{}', delivery_key, delivery_key FROM callbacks WHERE refund_no = 'R-3' LIMIT 1"), "I5"),
     ("a callback that is stuck", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, received_at = received_at - 60000 WHERE refund_no = 'R-3'"), "I5"),
     ("a callback that cannot be applied", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, settle_attempts = 4 WHERE refund_no = 'R-3'"), "I5"),
     ("a close-out that waits without a question", Sql("UPDATE refunds SET attention = '[]' WHERE refund_no = 'B-2/T-2'"), "I5"),
 
+    ("a request that ended otherwise", request!("id", "done", ""), "I6"),
     ("a final status that changed silently", Sql("UPDATE refunds SET status = 'failed' WHERE refund_no = 'R-1'"), "I6"),
     ("a move away from a final status", Sql("UPDATE events SET type = 'refund.canceled', data = replace(data, '\"pending\"', '\"canceled\"') WHERE sequence = 1"), "I6"),
     ("an event of another status than its data", Sql("UPDATE events SET type = 'refund.failed' WHERE sequence = 1"), "I6"),
@@ -217,6 +241,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
 
     ("another amount", Sql("UPDATE refunds SET amount = '1.00' WHERE refund_no = 'R-1'"), "I8"),
     ("a close-out of another amount", Sql("UPDATE close_outs SET amount = '1.00' WHERE batchno = 'B-2'"), "I8"),
+    ("less paid than was requested", request!("id", "done", "INSERT INTO payments (provider, account, payment, order_amount) SELECT provider, account, 'P-1', '0.50' FROM refunds WHERE refund_no = 'R-3'"), "I8"),
     ("less paid than was taken back", Sql("UPDATE T_SP_YD_DSFZF SET amount = '29.99'"), "I8"),
 
     ("a row that cannot be read", Sql("UPDATE refunds SET attention = 'none' WHERE refund_no = 'R-1'"), "I9"),
