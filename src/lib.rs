@@ -11,7 +11,7 @@
 //! | [`store`] | durable state; group commit | domain |
 //! | [`rejected`] | rejected requests, capped, in a file of their own | domain, store |
 //! | [`intake`] | the two transactions: accept and apply | api, crypto, domain, providers, store |
-//! | [`requests`] | outgoing refunds: intent, attempts, asks | api, crypto, domain, intake, outbound, providers, store |
+//! | [`requests`] | outgoing refunds: intent, attempts, asks | crypto, domain, intake, outbound, providers, store |
 //! | [`audit`] | proves the invariants over a store; reads only | crypto, domain, providers, store |
 //! | [`feed`] | events in commit order, long poll, named consumers | domain, store |
 //! | [`outbound`] | HTTP requests that we send: TLS agent, address check | – |
