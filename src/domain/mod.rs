@@ -9,6 +9,7 @@ pub mod flaw;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod rate;
 pub mod refund;
 pub mod request;
 pub mod text;

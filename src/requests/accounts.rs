@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{ActError, Requests};
 use crate::domain::claim::Account;
+use crate::domain::rate::{Rate, nanos};
 use crate::domain::request::Class;
 use crate::outbound::exchange::Exchanger;
 use crate::providers::outgoing::ApiAccount;
@@ -37,24 +38,23 @@ pub struct AccountHealth {
     pub(super) sandbox_seen: Mutex<Option<Instant>>,
 }
 
-/// A token bucket: the burst is what a second allows, at least one.
+/// What is spent of the calls a second.
 struct Budget {
-    per_second: f64,
-    tokens: f64,
-    at: Instant,
+    rate: Rate,
+    spent: u64,
+    started: Instant,
 }
 
 impl AccountHealth {
     pub(super) fn new(api: &ApiAccount) -> Self {
-        let per_second = api.max_per_second();
         let exchanger = Exchanger::new(api.ca_pem.as_deref());
         Self {
             exchanger: exchanger.ok().map(Arc::new),
             slots: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             budget: Mutex::new(Budget {
-                per_second,
-                tokens: per_second.max(1.0),
-                at: Instant::now(),
+                rate: rate(api.max_per_second()),
+                spent: 0,
+                started: Instant::now(),
             }),
             unknown_in_row: AtomicU32::new(0),
             skew: AtomicI64::new(NO_SKEW),
@@ -63,32 +63,23 @@ impl AccountHealth {
     }
 
     /// How many calls may begin now, at most so many; they are taken from the budget.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rate, bounded by the number of slots"
-    )]
     pub(super) fn take(&self, wanted: usize) -> usize {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let passed = now.duration_since(budget.at).as_secs_f64();
-        budget.at = now;
-        let full = budget.per_second.max(1.0);
-        budget.tokens = (budget.tokens + passed * budget.per_second).min(full);
-        let taken = (budget.tokens.floor() as usize).min(wanted);
-        budget.tokens -= taken as f64;
-        taken
+        let now = nanos(budget.started.elapsed());
+        for taken in 0..wanted {
+            match budget.rate.take(budget.spent, now) {
+                Ok(spent) => budget.spent = spent,
+                Err(_) => return taken,
+            }
+        }
+        wanted
     }
 
     /// Gives back what was taken and not used.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a rate, bounded by the number of slots"
-    )]
     pub(super) fn give_back(&self, unused: usize) {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.tokens += unused as f64;
+        let unused = u64::try_from(unused).unwrap_or(u64::MAX);
+        budget.spent = budget.rate.give_back(budget.spent, unused);
     }
 
     /// Counts an answer; `true` once the account has to stop.
@@ -129,6 +120,12 @@ impl AccountHealth {
         self.skew_ms()
             .is_some_and(|skew| skew.unsigned_abs() > millis(SKEW_MAX))
     }
+}
+
+/// So many a second, and as many at once, at least one.
+fn rate(per_second: f64) -> Rate {
+    let step = Duration::from_secs_f64(1.0 / per_second);
+    Rate::new(step, step.max(Duration::from_secs(1)))
 }
 
 fn millis(duration: Duration) -> u64 {

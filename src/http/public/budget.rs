@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
 use crate::http::server::peer::Peer;
 
@@ -14,40 +15,30 @@ use crate::http::server::peer::Peer;
 pub const PENALTY: Duration = Duration::from_secs(1);
 
 /// 100 a second per peer, a burst of 1 000.
-const OF_ONE_PEER: Rate = Rate {
-    millis_each: 10,
-    millis_saved: 10_000,
-};
+const OF_ONE_PEER: Rate = Rate::new(Duration::from_millis(10), Duration::from_secs(10));
 /// 500 a second of all peers together, a burst of 2 000.
-const OF_ALL: Rate = Rate {
-    millis_each: 2,
-    millis_saved: 4_000,
-};
+const OF_ALL: Rate = Rate::new(Duration::from_millis(2), Duration::from_secs(4));
 /// Max peers that are tracked. Further ones share the budget of all.
 const PEERS_MAX: usize = 4_096;
 
-/// A rate with its burst (GCRA).
-#[derive(Clone, Copy)]
-struct Rate {
-    /// Time in which one rejection is regained.
-    millis_each: i64,
-    /// The burst, as the time in which it is regained.
-    millis_saved: i64,
-}
-
-/// What is spent of a rate, as the time (in milliseconds) at which all of it is regained.
+/// What is spent of a rate.
 #[derive(Clone, Copy, Default)]
-struct Spent(i64);
+struct Spent(u64);
 
 impl Spent {
     /// Takes one; false if none is left.
-    fn take(&mut self, rate: Rate, now: i64) -> bool {
-        // A clock that was set back must not count as spent.
-        let spent = self.0.clamp(now, now + rate.millis_saved);
-        let after = spent + rate.millis_each;
-        let is_there = after <= now + rate.millis_saved;
-        self.0 = if is_there { after } else { spent };
-        is_there
+    fn take(&mut self, rate: Rate, now: u64) -> bool {
+        match rate.take(self.0, now) {
+            Ok(next) => {
+                self.0 = next;
+                true
+            }
+            Err(_) => {
+                // A clock that was set back must not be waited for.
+                self.0 = self.0.min(rate.latest(now));
+                false
+            }
+        }
     }
 }
 
@@ -64,7 +55,7 @@ struct Spending {
 impl RejectionBudget {
     /// Whether one more rejection is within the budget of its peer and of all.
     pub fn allows(&self, peer: Option<Peer>, now: Timestamp) -> bool {
-        let now = now.as_millis();
+        let now = u64::try_from(now.as_millis()).unwrap_or(0) * 1_000_000;
         let mut spending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The peer first: beyond its own budget it must not use that of the others.
         peer.is_none_or(|peer| spending.take_of(peer, now)) && spending.of_all.take(OF_ALL, now)
@@ -72,7 +63,7 @@ impl RejectionBudget {
 }
 
 impl Spending {
-    fn take_of(&mut self, peer: Peer, now: i64) -> bool {
+    fn take_of(&mut self, peer: Peer, now: u64) -> bool {
         if self.of_peers.len() >= PEERS_MAX {
             self.of_peers.retain(|_, spent| spent.0 > now);
         }

@@ -1,8 +1,5 @@
-//! Rate limit of a reader: the generic cell rate algorithm (GCRA), with one word of state per reader, and its header
-//! fields (draft-ietf-httpapi-ratelimit-headers-09).
-//!
-//! The state is the theoretical arrival time: when the whole quota is free again. Each request adds the time in
-//! which one request is regained. A request that would move it more than one window past now is rejected.
+//! Rate limit of a reader ([`Rate`]), with one word of state per reader, and its header fields
+//! (draft-ietf-httpapi-ratelimit-headers-09).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::RateLimit;
+use crate::domain::rate::{Rate, nanos};
 
 /// The name of the policy in the header fields and in the problem.
 pub const POLICY: &str = "reader";
@@ -49,26 +47,27 @@ impl Limiter {
     /// Accepts one request at `now`, a time since a fixed start; `Err` if it exceeds the limit.
     pub fn take(&self, now: Duration) -> Result<Allowance, Allowance> {
         let now = nanos(now);
-        let window = nanos(Duration::from_secs(self.limit.window_seconds.into()));
-        let step = window / u64::from(self.limit.requests);
-        let next = |free_at: u64| free_at.max(now) + step;
-        let taken = self
+        let window = Duration::from_secs(self.limit.window_seconds.into());
+        let rate = Rate::new(window / self.limit.requests, window);
+        let mut taken = Err(Duration::ZERO);
+        let before = self
             .free_at
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free_at| {
-                let next = next(free_at);
-                (next <= now + window).then_some(next)
+                taken = rate.take(free_at, now);
+                taken.ok()
             });
+        let (Ok(before) | Err(before)) = before;
         let (free_at, wait) = match taken {
-            Ok(before) => (next(before), 0),
-            Err(unchanged) => (unchanged, next(unchanged) - (now + window)),
+            Ok(next) => (next, Duration::ZERO),
+            Err(wait) => (before, wait),
         };
         let allowance = Allowance {
             limit: self.limit,
-            remaining: (now + window).saturating_sub(free_at) / step,
+            remaining: rate.remaining(free_at, now),
             reset_seconds: seconds_up(free_at.saturating_sub(now)),
-            retry_after_seconds: seconds_up(wait),
+            retry_after_seconds: seconds_up(nanos(wait)),
         };
-        if wait == 0 {
+        if wait.is_zero() {
             Ok(allowance)
         } else {
             Err(allowance)
@@ -93,11 +92,6 @@ impl Allowance {
             }
         }
     }
-}
-
-/// 64 bits hold five centuries.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn seconds_up(nanos: u64) -> u64 {
