@@ -597,26 +597,3 @@ fn without_a_rule_there_is_a_fault() {
         println!("{name}: {fault} after {} steps", way.len());
     }
 }
-
-#[test]
-fn automatic_resends_are_bounded() {
-    let mut machine = Machine {
-        state: State::Unknown,
-        ..Machine::new(Mode::Submit)
-    };
-    for _ in 0..RESENDS_MAX {
-        let step = machine
-            .next(Event::Asked(Class::NotFound, Proof::Reached))
-            .unwrap();
-        assert_eq!(step.machine.state, State::Queued);
-        machine = Machine {
-            state: State::Unknown,
-            ..step.machine
-        };
-    }
-    let step = machine
-        .next(Event::Asked(Class::NotFound, Proof::Reached))
-        .unwrap();
-    assert_eq!(step.machine.state, State::Unknown);
-    assert!(step.question.is_some());
-}

@@ -225,3 +225,31 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn automatic_resends_are_bounded() {
+        let mut machine = Machine {
+            state: State::Unknown,
+            ..Machine::new(Mode::Submit)
+        };
+        for _ in 0..RESENDS_MAX {
+            let step = machine
+                .next(Event::Asked(Class::NotFound, Proof::Reached))
+                .unwrap();
+            assert_eq!(step.machine.state, State::Queued);
+            machine = Machine {
+                state: State::Unknown,
+                ..step.machine
+            };
+        }
+        let step = machine
+            .next(Event::Asked(Class::NotFound, Proof::Reached))
+            .unwrap();
+        assert_eq!(step.machine.state, State::Unknown);
+        assert!(step.question.is_some());
+    }
+}
