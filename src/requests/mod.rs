@@ -6,7 +6,7 @@
 //! * **Intent before call** (`create.rs`): the request, its refund and `refund.requested` are one commit. Nothing is
 //!   sent from inside the HTTP handler.
 //! * **Attempt before the first byte** (`attempt.rs`): a worker commits the attempt and the state `sending` before it
-//!   connects. So a process that dies leaves an open attempt, and whoever takes over knows that money may have
+//!   connects. So a process that dies leaves an open attempt, and the next worker knows that money may have
 //!   moved.
 //! * **Unknown is a question**: whatever happens between the first byte and a whole, verified reply is `unknown`,
 //!   never failed. It is asked about, and sent again only with the same number and only where the provider proved
@@ -22,7 +22,7 @@
 //! | the process dies | on disk | cured by |
 //! |---|---|---|
 //! | after the intent | `queued` | a worker, when it is due |
-//! | after the attempt is committed, before or after the call | `sending`, open attempt | the lease ends: `unknown`, ask |
+//! | after the attempt is committed | `sending`, open attempt | the lease ends: `unknown`, ask |
 //! | after the reply is stored, before it is applied | the reply, pending | resume of the intake |
 //! | while asking | open attempt, the state as before | the lease ends: asked again |
 

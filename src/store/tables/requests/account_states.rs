@@ -58,12 +58,12 @@ impl Tx<'_> {
     /// Makes the requests of an account that wait to be sent due now.
     pub fn wake_account(&mut self, account: &Account, now: Timestamp) -> Result<(), StoreError> {
         const SQL: &str = "-- wake_account
-            UPDATE requests SET next_at = $3
-            WHERE provider = $1 AND account = $2 AND next_at > $3 AND state = 'queued'";
+            UPDATE requests SET next_at = $1
+            WHERE provider = $2 AND account = $3 AND next_at > $1 AND state = 'queued'";
         let params = [
+            now.as_millis().into(),
             account.provider.as_str().into(),
             account.name.as_str().into(),
-            now.as_millis().into(),
         ];
         self.execute(SQL, &params).map(drop)
     }

@@ -41,18 +41,18 @@ impl Tx<'_> {
         const INSERT_PAYMENT: &str = "-- insert_payment
             INSERT INTO payments (provider, account, payment) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         const LOCK_PAYMENT: &str = "-- lock_payment
-            UPDATE payments SET order_amount = coalesce($4, order_amount)
-            WHERE provider = $1 AND account = $2 AND payment = $3
+            UPDATE payments SET order_amount = coalesce($1, order_amount)
+            WHERE provider = $2 AND account = $3 AND payment = $4
             RETURNING order_amount";
         let (provider, name) = (account.provider.as_str(), account.name.as_str());
         let key = [provider.into(), name.into(), payment.into()];
         self.execute(INSERT_PAYMENT, &key)?;
         let order_amount = order_amount.map(|amount| amount.to_text(0));
         let params = [
+            order_amount.as_deref().into(),
             provider.into(),
             name.into(),
             payment.into(),
-            order_amount.as_deref().into(),
         ];
         let known = self.snapshot().first(LOCK_PAYMENT, &params, |row| {
             row.opt_text(0)?
@@ -70,13 +70,13 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         const SQL: &str = "-- wake_payment
-            UPDATE requests SET next_at = $4
-            WHERE provider = $1 AND account = $2 AND payment = $3 AND state = 'queued' AND next_at > $4";
+            UPDATE requests SET next_at = $1
+            WHERE provider = $2 AND account = $3 AND payment = $4 AND state = 'queued' AND next_at > $1";
         let params = [
+            now.as_millis().into(),
             account.provider.as_str().into(),
             account.name.as_str().into(),
             payment.into(),
-            now.as_millis().into(),
         ];
         self.execute(SQL, &params).map(drop)
     }
