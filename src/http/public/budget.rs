@@ -28,16 +28,13 @@ struct Spent(u64);
 impl Spent {
     /// Takes one; false if none is left.
     fn take(&mut self, rate: Rate, now: u64) -> bool {
-        match rate.take(self.0, now) {
-            Ok(next) => {
-                self.0 = next;
-                true
-            }
-            Err(_) => {
-                // A clock that was set back must not be waited for.
-                self.0 = self.0.min(rate.latest(now));
-                false
-            }
+        if let Ok(next) = rate.take(self.0, now) {
+            self.0 = next;
+            true
+        } else {
+            // A clock that was set back must not be waited for.
+            self.0 = self.0.min(rate.latest(now));
+            false
         }
     }
 }
