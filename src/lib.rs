@@ -13,6 +13,7 @@
 //! | [`intake`] | the two transactions: accept and apply | api, crypto, domain, providers, store |
 //! | [`requests`] | outgoing refunds: intent, attempts, asks | crypto, domain, intake, outbound, providers, store |
 //! | [`audit`] | proves the invariants over a store; reads only | crypto, domain, providers, store |
+//! | [`reconcile`] | a provider's file compared with the store; reads only | crypto, domain, store |
 //! | [`feed`] | events in commit order, long poll, named consumers | domain, store |
 //! | [`outbound`] | HTTP requests that we send: TLS agent, address check | – |
 //! | [`push`] | events posted to readers' endpoints | crypto, domain, feed, outbound, store |
@@ -42,6 +43,7 @@ pub mod intake;
 pub mod outbound;
 pub mod providers;
 pub mod push;
+pub mod reconcile;
 pub mod rejected;
 pub mod requests;
 pub mod sandbox;

@@ -12,6 +12,7 @@ mod folder;
 mod healthcheck;
 mod openapi;
 mod output;
+mod reconcile;
 mod reload;
 mod restore;
 mod sandbox;
@@ -56,6 +57,7 @@ enum Command {
     Verify(verify::Verify),
     CheckConfig(check_config::CheckConfig),
     Audit(audit::Audit),
+    Reconcile(reconcile::Reconcile),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Sandbox(sandbox::Sandbox),
@@ -98,6 +100,7 @@ impl Command {
             Self::Verify(command) => command.run(),
             Self::CheckConfig(command) => command.run(),
             Self::Audit(command) => command.run(),
+            Self::Reconcile(command) => command.run(),
             Self::Backup(command) => command.run(),
             Self::Restore(command) => command.run(),
             Self::Sandbox(command) => command.run(),

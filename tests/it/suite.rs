@@ -31,6 +31,7 @@ mod paycools;
 mod payermax;
 mod push;
 mod reading;
+mod reconcile;
 mod refusals;
 mod refused_heads;
 mod relays;

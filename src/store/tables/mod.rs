@@ -17,6 +17,7 @@ mod questions;
 mod refund_list;
 mod refunds;
 mod requests;
+mod settlement;
 
 use uuid::Uuid;
 

@@ -242,7 +242,7 @@ pub(super) fn read_row(row: &dyn Row) -> Result<RefundRow, StoreError> {
     })
 }
 
-fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
+pub(super) fn read_refund(row: &dyn Row) -> Result<Refund, StoreError> {
     let money = match (row.opt_text(COLUMN.amount)?, row.opt_text(COLUMN.currency)?) {
         (Some(amount), Some(currency)) => Some(Money {
             amount: Amount::parse(amount).map_err(|_| corrupt("amount"))?,

@@ -1,0 +1,344 @@
+//! A provider's settlement file compared with the store. Reads both and changes neither: a file is no proof,
+//! so it moves no refund. A row is held for as long as it is compared; of all rows only a key of 16 bytes and a
+//! line are remembered, to see a second row of the same refund and the refunds that have none.
+
+mod decode;
+pub mod map;
+pub mod report;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+use crate::crypto::sha256;
+use crate::domain::claim::{Account, RefundNo};
+use crate::domain::ids::{ExternalId, RefundId};
+use crate::domain::refund::Refund;
+use crate::domain::time::Timestamp;
+use crate::store::{Inspection, Snapshot, StoreError};
+use map::Map;
+use report::{Bucket, Found, Report};
+pub use rows::FileError;
+use rows::{FileRow, Row, Rows};
+
+/// Rows looked up in one snapshot, and refunds of ours read in one: short, so that a WAL can start over.
+const BATCH: u16 = 256;
+/// Bounds what is remembered, some 40 bytes a row.
+const ROWS_MAX: u64 = 10_000_000;
+/// How far the clock of a provider may be ahead of ours.
+const SKEW: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// What to compare with what.
+#[derive(Debug)]
+pub struct Task<'a> {
+    pub account: &'a Account,
+    pub map: &'a Map,
+    /// The day of the file; `None`: that of its rows, if they agree.
+    pub day: Option<Date>,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads a file without a store: what it holds, and what of it cannot be read.
+pub fn read_only(file: impl Read, map: &Map) -> Result<Report, FileError> {
+    let mut rows = Rows::open(file, map)?;
+    let mut report = Report::default();
+    report.unchecked = Some("a dry run opens no store");
+    while let Some((line, row)) = rows.next_row()? {
+        report.rows += 1;
+        match row {
+            Row::Refund(_) => report.add_match(),
+            Row::Other => report.other_rows += 1,
+            Row::Unreadable(why) => report.add(unreadable(line, why)),
+        }
+    }
+    Ok(report)
+}
+
+/// Compares a file with the refunds of an account.
+pub fn compare(
+    inspection: &mut Inspection,
+    file: impl Read,
+    task: &Task<'_>,
+) -> Result<Report, ReconcileError> {
+    let mut comparison = Comparison {
+        task,
+        report: Report::default(),
+        lines: HashMap::new(),
+        days: Days::default(),
+    };
+    let mut rows = Rows::open(file, task.map)?;
+    loop {
+        let mut batch = Vec::new();
+        let mut is_over = false;
+        while !is_over && batch.len() < usize::from(BATCH) {
+            match rows.next_row()? {
+                Some((line, row)) => batch.extend(comparison.take(line, row)?),
+                None => is_over = true,
+            }
+        }
+        let found = inspection.look(|snapshot| {
+            let found = batch
+                .iter()
+                .map(|(_, row)| find(snapshot, task.account, row));
+            found.collect::<Result<Vec<_>, _>>()
+        })?;
+        for ((line, row), found) in batch.into_iter().zip(found) {
+            comparison.judge(line, &row, found);
+        }
+        if is_over {
+            break;
+        }
+    }
+    comparison.look_for_absent(inspection)?;
+    Ok(comparison.report)
+}
+
+/// What a row is about.
+enum Ours {
+    One(Box<Refund>),
+    None,
+    /// The provider's number is that of several.
+    Several,
+}
+
+fn find(snapshot: &mut Snapshot<'_>, account: &Account, row: &FileRow) -> Result<Ours, StoreError> {
+    let one = |refund: Option<Refund>| refund.map_or(Ours::None, |it| Ours::One(Box::new(it)));
+    match (&row.refund_no, &row.provider_refund_no) {
+        (Some(number), _) => {
+            let number = RefundNo::from(number.clone());
+            snapshot.refund_by_number(account, &number).map(one)
+        }
+        (None, Some(number)) => {
+            let mut refunds = snapshot.refunds_by_provider_number(account, number)?;
+            let last = refunds.pop();
+            Ok(if refunds.is_empty() {
+                one(last)
+            } else {
+                Ours::Several
+            })
+        }
+        (None, None) => Ok(Ours::None),
+    }
+}
+
+/// The days of the rows.
+#[derive(Debug, Default)]
+struct Days {
+    first: Option<Date>,
+    are_several: bool,
+}
+
+struct Comparison<'a> {
+    task: &'a Task<'a>,
+    report: Report,
+    /// Where each refund was first named.
+    lines: HashMap<[u8; 16], u64>,
+    days: Days,
+}
+
+impl Comparison<'_> {
+    /// Counts a row; gives it back if it is to be looked up.
+    fn take(&mut self, line: u64, row: Row) -> Result<Option<(u64, FileRow)>, FileError> {
+        self.report.rows += 1;
+        if self.report.rows > ROWS_MAX {
+            return Err(FileError::TooLong(ROWS_MAX));
+        }
+        match row {
+            Row::Refund(row) => {
+                if let Some(day) = row.time.and_then(|time| self.task.map.day_of(time)) {
+                    let first = *self.days.first.get_or_insert(day);
+                    self.days.are_several |= first != day;
+                }
+                return Ok(Some((line, row)));
+            }
+            Row::Other => self.report.other_rows += 1,
+            Row::Unreadable(why) => self.report.add(unreadable(line, why)),
+        }
+        Ok(None)
+    }
+
+    fn judge(&mut self, line: u64, row: &FileRow, ours: Ours) {
+        let refund = match ours {
+            Ours::One(refund) => Some(refund),
+            Ours::None => None,
+            Ours::Several => {
+                let what = "the provider's number is that of several refunds".to_owned();
+                return self
+                    .report
+                    .add(of_row(Bucket::UnreadableRow, line, row, what));
+            }
+        };
+        let key = refund
+            .as_ref()
+            .map_or_else(|| key_of(row), |refund| *refund.id.as_bytes());
+        if let Some(first) = self.lines.get(&key) {
+            let what = format!("the same refund as in line {first}");
+            return self
+                .report
+                .add(of_row(Bucket::DuplicateInFile, line, row, what));
+        }
+        self.lines.insert(key, line);
+        let Some(refund) = refund else {
+            let what = format!(
+                "{} of {} {} is not ours",
+                row.status.as_str(),
+                row.money.amount_text(),
+                row.money.currency.code()
+            );
+            return self.report.add(of_row(Bucket::OnlyThere, line, row, what));
+        };
+        match difference(&refund, row) {
+            None => self.report.add_match(),
+            Some((bucket, what)) => self.report.add(Found {
+                refund_id: Some(refund.id),
+                ..of_row(bucket, line, row, what)
+            }),
+        }
+    }
+
+    /// Refunds of ours that became final on the file's day and have no row.
+    fn look_for_absent(&mut self, inspection: &mut Inspection) -> Result<(), StoreError> {
+        let map = self.task.map;
+        let day = match (self.task.day, &self.days) {
+            (Some(day), _) => Some(day),
+            (None, days) if !days.are_several => days.first,
+            _ => None,
+        };
+        let Some((day, start)) = day.and_then(|day| Some((day, map.start_of(day)?))) else {
+            let why = "the rows do not say which day the file is for; give --day";
+            self.report.unchecked = Some(why);
+            return Ok(());
+        };
+        self.report.day = Some(day);
+        let end = start.plus(DAY);
+        let may_come_yet = self.task.now < end.plus(DAY);
+        let mut after: (Timestamp, Option<RefundId>) = (start.minus(SKEW), None);
+        loop {
+            let page = inspection.look(|snapshot| snapshot.refunds_changed(after, BATCH.into()))?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = (last.updated_at, Some(last.id));
+            for refund in page {
+                let final_at = refund.finished_at.unwrap_or(refund.updated_at);
+                let is_listed = refund.account == *self.task.account
+                    && map.listed.contains(&refund.status)
+                    && refund.status.is_final()
+                    && (start..end).contains(&final_at);
+                // A running service may move a row behind the page, where it comes again.
+                if !is_listed || self.lines.contains_key(refund.id.as_bytes()) {
+                    continue;
+                }
+                self.lines.insert(*refund.id.as_bytes(), 0);
+                if may_come_yet {
+                    self.report.waiting += 1;
+                } else {
+                    self.report.add(absent(&refund, final_at));
+                }
+            }
+        }
+    }
+}
+
+/// In which bucket a row belongs that is not a match, and everything that differs.
+fn difference(refund: &Refund, row: &FileRow) -> Option<(Bucket, String)> {
+    let mut found = Vec::new();
+    if refund.status != row.status {
+        let (ours, theirs) = (refund.status.as_str(), row.status.as_str());
+        found.push((
+            Bucket::StatusDiffers,
+            format!("status: ours {ours}, file {theirs}"),
+        ));
+    }
+    let theirs = row.money;
+    match refund.money {
+        None => {
+            let what = format!("amount: ours unknown, file {}", theirs.amount_text());
+            found.push((Bucket::AmountDiffers, what));
+        }
+        Some(ours) => {
+            if ours.amount != theirs.amount {
+                let (ours, theirs) = (ours.amount_text(), theirs.amount_text());
+                let what = format!("amount: ours {ours}, file {theirs}");
+                found.push((Bucket::AmountDiffers, what));
+            }
+            if ours.currency != theirs.currency {
+                let (ours, theirs) = (ours.currency.code(), theirs.currency.code());
+                let what = format!("currency: ours {ours}, file {theirs}");
+                found.push((Bucket::CurrencyDiffers, what));
+            }
+        }
+    }
+    let bucket = found.first()?.0;
+    let texts: Vec<_> = found.into_iter().map(|(_, what)| what).collect();
+    Some((bucket, texts.join("; ")))
+}
+
+/// Stands for a refund that we do not have.
+fn key_of(row: &FileRow) -> [u8; 16] {
+    let text = match (&row.refund_no, &row.provider_refund_no) {
+        (Some(number), _) => format!("number {}", number.as_str()),
+        (None, number) => {
+            let number = number.as_ref().map_or("", ExternalId::as_str);
+            format!("provider {number}")
+        }
+    };
+    let digest = sha256(text.as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
+}
+
+fn of_row(bucket: Bucket, line: u64, row: &FileRow, what: String) -> Found {
+    Found {
+        bucket,
+        line: Some(line),
+        refund_no: row.refund_no.clone().map(String::from),
+        provider_refund_no: row.provider_refund_no.clone().map(String::from),
+        refund_id: None,
+        what,
+    }
+}
+
+fn unreadable(line: u64, what: String) -> Found {
+    Found {
+        bucket: Bucket::UnreadableRow,
+        line: Some(line),
+        refund_no: None,
+        provider_refund_no: None,
+        refund_id: None,
+        what,
+    }
+}
+
+fn absent(refund: &Refund, final_at: Timestamp) -> Found {
+    let money = refund.money.map_or_else(String::new, |money| {
+        format!(" of {} {}", money.amount_text(), money.currency.code())
+    });
+    Found {
+        bucket: Bucket::OnlyHere,
+        line: None,
+        refund_no: refund
+            .refund_no
+            .as_ref()
+            .map(|number| number.as_str().to_owned()),
+        provider_refund_no: refund.provider_refund_no.clone().map(String::from),
+        refund_id: Some(refund.id),
+        what: format!("{}{money} at {final_at}", refund.status.as_str()),
+    }
+}

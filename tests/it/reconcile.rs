@@ -1,0 +1,154 @@
+//! `reconcile` compares a provider's file with the store of a running service, and changes nothing.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::ENGINE;
+use crate::harness::payermax::{ACK, MAIN, Notice};
+use crate::harness::server::PROGRAM;
+use crate::harness::{ConfigBuilder, Server};
+
+const HEADER: &str = "refund_no,provider_refund_no,amount,currency,status,time\n";
+
+/// Runs the command for the usual account with this file.
+fn reconcile(server: &Server, file: &str, more: &[&str]) -> Output {
+    let folder = server.folder();
+    let path = folder.write("settlement.csv", file);
+    Command::new(PROGRAM)
+        .args(["reconcile", "--provider", "payermax", "--account", "main"])
+        .args(["--format", "generic", "--config"])
+        .arg(folder.path().join("refund-receiver.toml"))
+        .arg("--file")
+        .arg(path)
+        .args(more)
+        .output()
+        .expect("the program can be started")
+}
+
+/// The exit code, and the report as JSON.
+#[track_caller]
+fn report(server: &Server, file: &str, more: &[&str]) -> (Option<i32>, Value) {
+    let more: Vec<_> = more.iter().copied().chain(["--output", "json"]).collect();
+    let output = reconcile(server, file, &more);
+    let report = serde_json::from_slice(&output.stdout);
+    let report = report.unwrap_or_else(|error| panic!("no report ({error}): {output:?}"));
+    (output.status.code(), report)
+}
+
+/// A running service that knows as succeeded and R-3 as pending.
+fn server() -> Server {
+    let server = Server::start(&ConfigBuilder::new(ENGINE).usual_accounts());
+    for (refund_no, status) in [
+        ("R-1", "REFUND_SUCCESS"),
+        ("R-2", "REFUND_SUCCESS"),
+        ("R-3", "REFUND_PENDING"),
+    ] {
+        server.notified(&Notice::new(refund_no, status));
+        server.applied(refund_no);
+    }
+    server
+}
+
+#[test]
+fn a_file_that_says_the_same_is_a_match() {
+    let server = server();
+    let file = format!("{HEADER}R-1,T-R-1,125.5,USD,success,\n,T-R-2,125.50,USD,success,\n");
+    let (code, report) = report(&server, &file, &[]);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["counts"]["match"], 2);
+    assert!(report["only_here_unchecked"].is_string());
+}
+
+#[test]
+fn differences_are_listed_with_their_lines_and_change_nothing() {
+    let server = server();
+    let before = server.applied("R-3");
+    let file = format!(
+        "{HEADER}R-1,,1,USD,success,\nR-3,,125.50,USD,success,\nR-9,,1,USD,success,\nR-8,,x,USD,success,\n"
+    );
+    let (code, report) = report(&server, &file, &[]);
+    assert_eq!(code, Some(1));
+    let found = report["differences"].as_array().expect("a list");
+    let found: Vec<_> = found
+        .iter()
+        .map(|found| (found["bucket"].as_str(), found["line"].as_u64()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Some("status_differs"), Some(3)),
+            (Some("amount_differs"), Some(2)),
+            (Some("only_there"), Some(4)),
+            (Some("unreadable_row"), Some(5)),
+        ]
+    );
+    assert_eq!(server.applied("R-3"), before);
+    let table = reconcile(&server, &file, &[]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("only_there: line 4 R-9"), "{table}");
+}
+
+#[test]
+fn a_refund_of_the_day_that_the_file_lacks_is_only_here_once_the_next_file_is_there() {
+    let server = server();
+    let finished = "\"refundFinishTime\":\"2026-01-17T09:33:54Z\",\"refundAmount\"";
+    let notice = Notice::new("R-4", "REFUND_SUCCESS").text();
+    let notice = notice.replace("\"refundAmount\"", finished);
+    server.notify(MAIN, notice).expect(200, ACK);
+    let today = server.applied("R-2")["updated_at"]
+        .as_str()
+        .expect("a time")[..10]
+        .to_owned();
+    server.applied("R-4");
+    let file = format!("{HEADER}R-1,,125.50,USD,success,\n");
+    let (code, fresh) = report(&server, &file, &["--day", &today]);
+    assert_eq!(
+        (code, fresh["waiting"].as_u64()),
+        (Some(0), Some(1)),
+        "{fresh}"
+    );
+    let (code, old) = report(&server, &file, &["--day", "2026-01-17"]);
+    assert_eq!(
+        (code, old["counts"]["only_here"].as_u64()),
+        (Some(1), Some(1)),
+        "{old}"
+    );
+    assert_eq!(old["differences"][0]["refund_no"], "R-4");
+    let file = format!("{HEADER}R-4,,125.50,USD,success,2026-01-17 09:33:54\n");
+    let (code, listed) = report(&server, &file, &[]);
+    assert_eq!(
+        (code, listed["day"].as_str()),
+        (Some(0), Some("2026-01-17")),
+        "{listed}"
+    );
+}
+
+#[test]
+fn a_dry_run_tries_a_map_and_wrong_usage_is_2() {
+    let server = server();
+    let (code, dry) = report(
+        &server,
+        &format!("{HEADER}R-9,,1,USD,success,\n"),
+        &["--dry-run"],
+    );
+    assert_eq!((code, dry["counts"]["match"].as_u64()), (Some(0), Some(1)));
+    let said = |output: Output| {
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let no_column = said(reconcile(&server, "a,b\n1,2\n", &[]));
+    assert!(
+        no_column.contains("no column for the number"),
+        "{no_column}"
+    );
+    let no_map = said(reconcile(&server, HEADER, &["--account", "main"]));
+    assert!(no_map.contains("--account"), "{no_map}");
+    let other = Command::new(PROGRAM)
+        .args(["reconcile", "--provider", "payermax", "--account", "none"])
+        .args(["--file", "f", "--config"])
+        .arg(server.folder().path().join("refund-receiver.toml"))
+        .output()
+        .expect("the program can be started");
+    assert!(said(other).contains("no account payermax/none"));
+}
