@@ -22,6 +22,8 @@ pub struct Utf8Reader<R> {
     /// How much of `decoded` is handed on.
     at: usize,
     last_byte: u8,
+    /// The last chunk ended with a CR, which may be half of a line break.
+    has_cr: bool,
     has_ended: bool,
     since_row: SinceRow,
 }
@@ -34,6 +36,7 @@ impl<R: Read> Utf8Reader<R> {
             decoded: Vec::new(),
             at: 0,
             last_byte: b'\n',
+            has_cr: false,
             has_ended: false,
             since_row,
         }
@@ -55,12 +58,29 @@ impl<R: Read> Utf8Reader<R> {
             self.decoder
                 .decode_to_utf8(&chunk[..read], &mut self.decoded, self.has_ended);
         self.decoded.truncate(written);
+        self.shorten_breaks();
         self.at = 0;
         self.last_byte = self.decoded.last().copied().unwrap_or(self.last_byte);
         if self.has_ended && self.last_byte != b'\n' {
             self.decoded.push(b'\n');
         }
         Ok(())
+    }
+
+    /// Makes LF of CR LF: the reader of rows takes them for two, and would count lines wrong.
+    fn shorten_breaks(&mut self) {
+        let mut bytes = Vec::with_capacity(self.decoded.len() + 1);
+        if self.has_cr {
+            bytes.push(b'\r');
+        }
+        bytes.append(&mut self.decoded);
+        self.has_cr = !self.has_ended && bytes.last() == Some(&b'\r');
+        if self.has_cr {
+            bytes.pop();
+        }
+        let is_kept = |at: usize| bytes[at] != b'\r' || bytes.get(at + 1) != Some(&b'\n');
+        let kept = (0..bytes.len()).filter(|at| is_kept(*at));
+        self.decoded = kept.map(|at| bytes[at]).collect();
     }
 }
 

@@ -198,6 +198,7 @@ fn what_is_read_ends_with_a_line_break() {
         (&b""[..], ""),
         (b"a", "a\n"),
         (b"a\n", "a\n"),
+        (b"a\r\nb\r", "a\nb\r\n"),
         (b"\xef\xbb\xbfa\xff", "a\u{fffd}\n"),
     ] {
         let mut read = String::new();
