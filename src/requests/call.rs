@@ -41,14 +41,7 @@ impl Requests {
         channel: &Channel,
         purpose: Purpose,
     ) -> Result<(), Box<Answer>> {
-        let health = self.health(&channel.account, &channel.api);
-        if health.is_clock_off() && channel.account.provider == "payermax" {
-            return Err(Box::new(Answer::of(
-                Class::Later,
-                Some("clock_skew"),
-                Some("the provider's clock and ours differ by more than 110 s"),
-            )));
-        }
+        self.check_clock(channel).await?;
         self.check_sandbox(channel).await?;
         let now = || self.clock.now().to_timestamp().unwrap_or_default();
         let Preparation::Call(call) = channel.api.client.prepare(purpose, now()) else {
@@ -73,6 +66,25 @@ impl Requests {
         prepared
     }
 
+    /// PayerMax refuses what a wrong clock dates. Replies alone tell the difference, and while nothing is sent there
+    /// are none: so the clocks are compared again before a request is held back.
+    async fn check_clock(&self, channel: &Channel) -> Result<(), Box<Answer>> {
+        let health = self.health(&channel.account, &channel.api);
+        if channel.account.provider != "payermax" || !health.is_clock_off() {
+            return Ok(());
+        }
+        let probe = probe(channel);
+        self.call(channel, probe, ("probe", Instant::now())).await;
+        if !health.is_clock_off() {
+            return Ok(());
+        }
+        Err(Box::new(Answer::of(
+            Class::Later,
+            Some("clock_skew"),
+            Some("the provider's clock and ours differ by more than 110 s"),
+        )))
+    }
+
     /// An account of a sandbox speaks to nothing else.
     async fn check_sandbox(&self, channel: &Channel) -> Result<(), Box<Answer>> {
         if !channel.api.is_sandbox {
@@ -89,14 +101,7 @@ impl Requests {
         if seen().as_ref().is_some_and(is_fresh) {
             return Ok(());
         }
-        let probe = Call {
-            method: Method::Get,
-            url: channel.api.base_url.clone(),
-            shown_url: channel.api.base_url.clone(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            shown_body: None,
-        };
+        let probe = probe(channel);
         match self
             .call(channel, probe, ("probe", Instant::now()))
             .await
@@ -174,6 +179,18 @@ impl Requests {
             let theirs = theirs.timestamp().as_millisecond();
             health.note_clock(&channel.account, theirs, self.clock.now().as_millis());
         }
+    }
+}
+
+/// A call that asks for nothing: what answers, and what time it is there.
+fn probe(channel: &Channel) -> Call {
+    Call {
+        method: Method::Get,
+        url: channel.api.base_url.clone(),
+        shown_url: channel.api.base_url.clone(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        shown_body: None,
     }
 }
 
