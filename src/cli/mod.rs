@@ -16,6 +16,7 @@ mod reconcile;
 mod reload;
 mod restore;
 mod sandbox;
+mod scenario;
 mod secret_file;
 mod selftest;
 mod serve;
@@ -61,6 +62,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Sandbox(sandbox::Sandbox),
+    Scenario(scenario::Scenario),
     Selftest(selftest::Selftest),
     Endpoint(endpoint::Endpoint),
     Reload(reload::Reload),
@@ -104,6 +106,7 @@ impl Command {
             Self::Backup(command) => command.run(),
             Self::Restore(command) => command.run(),
             Self::Sandbox(command) => command.run(),
+            Self::Scenario(command) => command.run(),
             Self::Selftest(command) => command.run(),
             Self::Endpoint(command) => command.run(),
             Self::Reload(command) => command.run(),

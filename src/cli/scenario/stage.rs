@@ -1,0 +1,334 @@
+//! The service and the sandbox as child processes of this very program, with one folder and ports of their own.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::random::Random;
+use crate::cli::folder;
+use crate::config::ENV_PREFIX;
+use crate::domain::time::{Clock as _, SystemClock};
+use crate::outbound::client::Client;
+
+/// Longest time until a process is ready.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// The first port that is tried, and how many there are.
+const PORTS: (u16, u64) = (16_000, 16_000);
+const PORT_TRIES: u32 = 100;
+/// How often a process is started again where another one took its port in between.
+const STARTS_MAX: u32 = 5;
+/// Asks of every account: short at first, and rare beyond the longest run.
+const TIMETABLE: &str = r#"timetable = ["1s", "2s", "3s", "5s", "8s", "12s", "20s", "30s", "45s", "62s", "75s", "90s", "2m", "3m", "4m", "6m", "8m", "10m", "20m", "1h", "13h"]
+max_per_second = 100
+"#;
+
+/// One of the two processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Which {
+    Service,
+    Sandbox,
+}
+
+impl Which {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Sandbox => "sandbox",
+        }
+    }
+
+    const fn ready(self) -> &'static str {
+        match self {
+            Self::Service => "ready",
+            Self::Sandbox => "sandbox ready on ",
+        }
+    }
+}
+
+pub struct Stage {
+    dir: PathBuf,
+    seed: u64,
+    sandbox_port: u16,
+    public_port: u16,
+    internal_port: u16,
+    authorization: String,
+    service: Option<Process>,
+    sandbox: Option<Process>,
+    client: Client,
+}
+
+/// A child process; killed when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Stage {
+    /// Starts both in an empty or missing folder.
+    pub fn start(dir: &Path, seed: u64) -> anyhow::Result<Self> {
+        let shown = || dir.display().to_string();
+        folder::make(dir, true).with_context(shown)?;
+        let is_used = std::fs::read_dir(dir).with_context(shown)?.next().is_some();
+        anyhow::ensure!(!is_used, "{} is not empty; choose another --dir", shown());
+        let ports = [free_port()?, free_port()?, free_port()?];
+        let mut stage = Self {
+            dir: std::path::absolute(dir).with_context(shown)?,
+            seed,
+            sandbox_port: ports[0].1,
+            public_port: ports[1].1,
+            internal_port: ports[2].1,
+            authorization: String::new(),
+            service: None,
+            sandbox: None,
+            client: Client::new(),
+        };
+        drop(ports);
+        stage.restart(Which::Sandbox)?;
+        let token = std::fs::read_to_string(stage.token_file()).context("the reader's token")?;
+        stage.authorization = format!("Bearer {}", token.trim());
+        let (_, config) = stage.text("GET", &stage.sandbox_url("/sandbox/config"), None)?;
+        let config = config
+            .replace(
+                "127.0.0.1:8080",
+                &format!("127.0.0.1:{}", stage.public_port),
+            )
+            .replace(
+                "127.0.0.1:8081",
+                &format!("127.0.0.1:{}", stage.internal_port),
+            )
+            .replace("[accounts.api]\n", &format!("[accounts.api]\n{TIMETABLE}"));
+        std::fs::write(stage.config_file(), config).context("the config")?;
+        stage.restart(Which::Service)?;
+        Ok(stage)
+    }
+
+    /// Starts one of the two, and waits until it is ready.
+    pub fn restart(&mut self, which: Which) -> anyhow::Result<()> {
+        let mut tries = 1;
+        let process = loop {
+            match self.spawn(which) {
+                Ok(process) => break process,
+                Err(error) if tries >= STARTS_MAX => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(200)),
+            }
+            tries += 1;
+        };
+        *self.slot(which) = Some(process);
+        Ok(())
+    }
+
+    /// SIGKILL: no handler of the process runs.
+    pub fn kill(&mut self, which: Which) {
+        drop(self.slot(which).take());
+    }
+
+    pub fn is_up(&self, which: Which) -> bool {
+        match which {
+            Which::Service => self.service.is_some(),
+            Which::Sandbox => self.sandbox.is_some(),
+        }
+    }
+
+    fn slot(&mut self, which: Which) -> &mut Option<Process> {
+        match which {
+            Which::Service => &mut self.service,
+            Which::Sandbox => &mut self.sandbox,
+        }
+    }
+
+    fn spawn(&self, which: Which) -> anyhow::Result<Process> {
+        let mut command = program()?;
+        match which {
+            Which::Service => {
+                command.arg("serve").arg("--config").arg(self.config_file());
+            }
+            Which::Sandbox => {
+                let (listen, public) = (self.sandbox_port, self.public_port);
+                command.args(["sandbox", "--clock", "fast", "--listen"]);
+                command.arg(format!("127.0.0.1:{listen}"));
+                command.args(["--seed", &self.seed.to_string(), "--callbacks"]);
+                command.arg(format!("http://127.0.0.1:{public}"));
+                command.arg("--dir").arg(self.dir.join("sandbox"));
+            }
+        }
+        let path = self.dir.join(format!("{}.log", which.word()));
+        let log = File::options().create(true).append(true).open(&path);
+        let child = command
+            .current_dir(&self.dir)
+            .env("RUST_LOG", "warn,actix_http=off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log.with_context(|| path.display().to_string())?)
+            .spawn();
+        let mut process = Process(child.context("cannot start a process")?);
+        let stdout = process.0.stdout.take().context("it has no stdout")?;
+        let (sender, ready) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Reads on, so that the process never waits for a full pipe.
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.starts_with(which.ready()) {
+                    sender.send(()).ok();
+                }
+            }
+        });
+        ready.recv_timeout(START_TIMEOUT).with_context(|| {
+            let log = path.display();
+            format!("the {} did not become ready; see {log}", which.word())
+        })?;
+        Ok(process)
+    }
+
+    /// A call of the service's API; the error is one of the connection.
+    pub fn api(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(u16, Value)> {
+        let url = format!("http://127.0.0.1:{}{path}", self.internal_port);
+        let (status, text) = self.text(method, &url, body)?;
+        Ok((status, serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// A call of the sandbox itself.
+    pub fn sandbox(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let (status, text) = self.text(method, &self.sandbox_url(path), body)?;
+        anyhow::ensure!(
+            status == 200,
+            "{method} {path} of the sandbox: {status} {text}"
+        );
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    fn text(&self, method: &str, url: &str, body: Option<&Value>) -> anyhow::Result<(u16, String)> {
+        let headers = [
+            ("authorization", self.authorization.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let headers = if self.authorization.is_empty() {
+            &headers[1..]
+        } else {
+            &headers[..]
+        };
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let answer = self.client.send(method, url, headers, body.as_bytes())?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// Every refund that the service knows.
+    pub fn refunds(&self) -> anyhow::Result<Vec<Value>> {
+        let mut refunds = Vec::new();
+        let mut path = "/v1/refunds?limit=200".to_owned();
+        loop {
+            let (status, page) = self.api("GET", &path, None)?;
+            anyhow::ensure!(status == 200, "GET {path}: {status} {page}");
+            refunds.extend(page["data"].as_array().cloned().unwrap_or_default());
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("/v1/refunds?limit=200&cursor={cursor}"),
+                None => return Ok(refunds),
+            }
+        }
+    }
+
+    /// What every provider believes.
+    pub fn ledger(&self) -> anyhow::Result<Vec<Value>> {
+        let ledger = self.sandbox("GET", "/sandbox/ledger", None)?;
+        Ok(ledger["data"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Lets the sandbox's time pass.
+    pub fn advance(&self, by: &str) -> anyhow::Result<()> {
+        let body = json!({ "advance": by });
+        self.sandbox("POST", "/sandbox/clock", Some(&body))?;
+        Ok(())
+    }
+
+    /// `sandbox check` and `audit` as a person runs them; the error is what they print.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let mut check = program()?;
+        check.args([
+            "sandbox",
+            "check",
+            "--sandbox",
+            &self.sandbox_url(""),
+            "--against",
+        ]);
+        check.arg(format!("http://127.0.0.1:{}", self.internal_port));
+        check.arg("--token-file").arg(self.token_file());
+        passed("sandbox check", &check.output().context("sandbox check")?)?;
+        let mut audit = program()?;
+        audit.arg("audit").arg("--config").arg(self.config_file());
+        passed("audit", &audit.output().context("audit")?)
+    }
+
+    /// Edits the config; takes effect when the service starts again.
+    pub fn edit_config(&self, replace: &str, with: &str) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(self.config_file()).context("the config")?;
+        anyhow::ensure!(text.contains(replace), "the config has no {replace:?}");
+        std::fs::write(self.config_file(), text.replace(replace, with)).context("the config")
+    }
+
+    fn sandbox_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.sandbox_port)
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.dir.join("refunds.toml")
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.dir.join("sandbox/reader.token")
+    }
+}
+
+fn passed(name: &str, output: &Output) -> anyhow::Result<()> {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let problems = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{name} failed:\n{said}{problems}");
+    Ok(())
+}
+
+/// This program; what overrides a real config must not change that of a scenario.
+fn program() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("the path of this program")?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with(ENV_PREFIX) {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+/// A port, held until all are found; below those that systems give to outgoing connections, so that it is still
+/// free after a kill.
+fn free_port() -> anyhow::Result<(TcpListener, u16)> {
+    let (_, random) = SystemClock.new_uuid().as_u64_pair();
+    let mut random = Random::new(random);
+    for _ in 0..PORT_TRIES {
+        let port = PORTS.0 + u16::try_from(random.below(PORTS.1)).unwrap_or(0);
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return Ok((listener, port));
+        }
+    }
+    anyhow::bail!("no free port")
+}
+
+/// Begins to measure.
+#[expect(clippy::disallowed_methods, reason = "elapsed time is measured")]
+pub fn stopwatch() -> Instant {
+    Instant::now()
+}
