@@ -25,13 +25,18 @@ fn account(
     sandbox: &'static Sandbox,
 ) -> anyhow::Result<(String, Vec<Player>)> {
     let (mut members, mut players) = (Vec::new(), Vec::new());
-    let private_key = SigningKey::generate()?.to_pem().to_owned();
+    // One for all forms of a system; making one takes a while.
+    let mut private_key: Option<String> = None;
     for form in sandbox.forms {
         let (key, line) = match form.write {
             Write::Header { .. } | Write::Inside { .. } => {
-                let key = SigningKey::from_pem(&private_key)?;
+                let key = match &private_key {
+                    Some(pem) => SigningKey::from_pem(pem)?,
+                    None => SigningKey::generate()?,
+                };
+                let pem = private_key.insert(key.to_pem().to_owned());
                 folder.write(&format!("{name}.pem"), key.public_pem())?;
-                folder.write(&format!("{name}-private.pem"), &private_key)?;
+                folder.write(&format!("{name}-private.pem"), pem)?;
                 let line = format!(r#"public_keys = [{{ id = "demo", file = "{name}.pem" }}]"#);
                 (Key::Private(Box::new(key)), line)
             }
