@@ -202,11 +202,10 @@ impl<'a, 'd> Applying<'a, 'd> {
             self.tx.save_refund(&self.locked)?;
             if let Some(request) = &self.request {
                 self.tx.save_request(request)?;
-                // Another request of the payment may be next.
-                if let (true, Some(payment)) = (
-                    !request.machine.state.is_under_way(),
-                    request.intent.payment(),
-                ) {
+                // Another request of the payment may be next. One that is put off must not wake itself.
+                if let (true, Some(payment)) =
+                    (request.machine.state.is_final(), request.intent.payment())
+                {
                     self.tx
                         .wake_payment(&request.account, payment.as_str(), self.now)?;
                 }
