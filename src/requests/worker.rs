@@ -23,6 +23,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(20);
 /// Pause of a request that could not begin: another refund of its payment is under way, or its account stopped.
 const TURN: Duration = Duration::from_secs(30);
+/// No lease is longer; what is planned so soon may be looked at sooner.
+const LEASE_MAX: Duration = Duration::from_secs(240);
 
 static LOOK_FAILED: LogLimit = LogLimit::new();
 static STEP_FAILED: LogLimit = LogLimit::new();
@@ -64,6 +66,8 @@ impl Requests {
         let taken = self
             .store
             .write("take over requests", Lane::SHARED, move |tx| {
+                // A lease of a process that died holds up nothing.
+                tx.wake_leased(now, now.plus(LEASE_MAX))?;
                 tx.wake_abandoned(now)
             });
         match taken.await {
@@ -299,6 +303,10 @@ pub(super) fn plan(request: &Request, channel: &Channel, now: Timestamp) -> Opti
             State::Queued | State::Sending => request.next_at,
             _ => None,
         };
+    }
+    // Asked for after this worker had read the request.
+    if request.progress.is_urgent && channel.api.client.can_ask() {
+        return Some(now);
     }
     let ask = next_ask(request, channel, now).filter(|_| channel.api.client.can_ask());
     let overdue = (!request.progress.is_overdue)

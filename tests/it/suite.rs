@@ -37,6 +37,7 @@ mod refused_heads;
 mod relays;
 mod reload;
 mod repeats;
+mod requests;
 mod signed_part;
 mod standstill;
 mod start;

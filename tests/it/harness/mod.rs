@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod reader;
 pub mod receiver;
 pub mod relay;
+pub mod sandbox;
 pub mod server;
 pub mod shapes;
 pub mod store;

@@ -145,6 +145,15 @@ impl Tx<'_> {
               AND next_at IS NOT NULL";
         self.execute(SQL, &[now.as_millis().into()])
     }
+
+    /// Makes open requests due now whose lease or plan ends until then.
+    pub fn wake_leased(&mut self, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
+        const SQL: &str = "-- wake_leased
+            UPDATE requests SET next_at = $1
+            WHERE state IN ('queued', 'sending', 'unknown', 'accepted') AND next_at > $1 AND next_at <= $2";
+        let params = [now.as_millis().into(), until.as_millis().into()];
+        self.execute(SQL, &params).map(drop)
+    }
 }
 
 impl Snapshot<'_> {
