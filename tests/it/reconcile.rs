@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use super::ENGINE;
+use crate::harness::Server;
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::server::PROGRAM;
-use crate::harness::{ConfigBuilder, Server};
 
 const HEADER: &str = "refund_no,provider_refund_no,amount,currency,status,time\n";
 
@@ -38,7 +38,7 @@ fn report(server: &Server, file: &str, more: &[&str]) -> (Option<i32>, Value) {
 
 /// A running service that knows as succeeded and R-3 as pending.
 fn server() -> Server {
-    let server = Server::start(&ConfigBuilder::new(ENGINE).usual_accounts());
+    let server = Server::usual(ENGINE);
     for (refund_no, status) in [
         ("R-1", "REFUND_SUCCESS"),
         ("R-2", "REFUND_SUCCESS"),
