@@ -69,6 +69,8 @@ pub enum CreateError {
 
 /// The path that idempotency keys of this call are scoped to.
 const PATH: &str = "/v1/refunds";
+/// Max tries where a concurrent call is first.
+const ATTEMPTS_MAX: u32 = 3;
 
 impl Requests {
     /// Commits an intent. Idempotent by number, and by idempotency key.
@@ -95,16 +97,36 @@ impl Requests {
             let (provider, account) = (&new.account.provider, &new.account.name);
             tracing::warn!(provider, account, "{warning}");
         }
-        let lane = Lane::of_refund(&new.account, Some(&refund_no));
         let number_key = api.client.number_key(refund_no.as_str());
-        let clock = Arc::clone(&self.clock);
-        let created = self.store.write("request refund", lane, move |tx| {
-            create(tx, &new, &refund_no, &number_key, clock.as_ref())
-        });
-        let created = created.await??;
+        let created = self
+            .commit(Arc::new(new), refund_no, number_key.into())
+            .await?;
         crash_point!("request-created");
         self.wake.notify_one();
         Ok(created)
+    }
+
+    /// A concurrent call with the same number or key that was first has committed by then, so the next try finds
+    /// what it made.
+    async fn commit(
+        &self,
+        new: Arc<NewRequest>,
+        refund_no: RefundNo,
+        number_key: Arc<str>,
+    ) -> Result<Created, CreateError> {
+        let lane = Lane::of_refund(&new.account, Some(&refund_no));
+        let mut tried = 1;
+        loop {
+            let (new, refund_no) = (Arc::clone(&new), refund_no.clone());
+            let (number_key, clock) = (Arc::clone(&number_key), Arc::clone(&self.clock));
+            let created = self.store.write("request refund", lane, move |tx| {
+                create(tx, &new, &refund_no, &number_key, clock.as_ref())
+            });
+            match created.await {
+                Err(StoreError::Locked) if tried < ATTEMPTS_MAX => tried += 1,
+                created => return created?,
+            }
+        }
     }
 
     /// `RF` and 65 random bits: 15 characters, which every provider takes.
@@ -152,6 +174,11 @@ fn create(
     }
     // Equal to another number but for what the provider does not tell apart.
     if let Some(other) = tx.snapshot().request_of_number(&new.account, number_key)? {
+        let request = tx.snapshot().request(other)?;
+        if request.is_some_and(|request| request.refund_no == *refund_no) {
+            // A concurrent call has committed it since it was looked for; the next try finds it.
+            return Err(StoreError::Locked);
+        }
         return Ok(Err(CreateError::Exists(other)));
     }
     if let Err(error) = check_sum(tx, new)? {

@@ -90,6 +90,8 @@ fn table() -> BTreeSet<(String, String, String)> {
         let scope = match access.as_str() {
             "NoToken" => "",
             "Needs(RefundsRead)" => "refunds:read",
+            // The first of two.
+            "Needs(RefundsWrite)" | "NeedsOneOf(&[RefundsWrite" => "refunds:write",
             "Needs(EventsRead)" => "events:read",
             "Needs(OrdersWrite)" => "orders:write",
             "Needs(CallbacksRead)" => "callbacks:read",
@@ -263,7 +265,7 @@ fn a_problem_has_the_phrase_of_its_status_and_refers_to_its_entry() {
         ("GET", "/v1/nothing", "Not Found", "not_found"),
         (
             "POST",
-            "/v1/refunds",
+            "/v1/events",
             "Method Not Allowed",
             "method_not_allowed",
         ),

@@ -42,11 +42,11 @@ fn a_service_that_is_killed_before_the_reply_asks_after_its_start_and_money_move
     }
     circle.server.kill9();
     if ENGINE == Engine::Postgres {
-        // Another instance might be at work: the attempt's lease, of minutes, has to end.
+        // Another instance might be at work: the leases, of minutes, have to end.
         let crate::harness::config::Place::Database(database) = &circle.server.place else {
             unreachable!("it is on PostgreSQL");
         };
-        database.execute("UPDATE requests SET next_at = 0 WHERE state = 'sending'");
+        database.execute("UPDATE requests SET next_at = 0 WHERE next_at > 0");
     }
     circle.restart();
     for (id, number) in &ids {
@@ -100,7 +100,7 @@ fn kill_9_under_load_sends_no_number_twice() {
         }
         circle.server.kill9();
         if let crate::harness::config::Place::Database(database) = &circle.server.place {
-            database.execute("UPDATE requests SET next_at = 0 WHERE state = 'sending'");
+            database.execute("UPDATE requests SET next_at = 0 WHERE next_at > 0");
         }
         circle.restart();
     }
