@@ -1,6 +1,8 @@
 //! Files as providers write them, read and compared with a store that holds a few refunds.
 
+use std::fmt::Write as _;
 use std::io::Read;
+use std::rc::Rc;
 
 use super::decode::Utf8Reader;
 use super::map::{Map, SHIPPED, shipped_for};
@@ -202,7 +204,7 @@ fn what_is_read_ends_with_a_line_break() {
         (b"\xef\xbb\xbfa\xff", "a\u{fffd}\n"),
     ] {
         let mut read = String::new();
-        Utf8Reader::new(bytes, encoding_rs::UTF_8, Default::default())
+        Utf8Reader::new(bytes, encoding_rs::UTF_8, Rc::default())
             .read_to_string(&mut read)
             .expect("UTF-8");
         assert_eq!(read, text);
@@ -213,7 +215,7 @@ fn what_is_read_ends_with_a_line_break() {
 fn a_dry_run_counts_what_can_be_read() {
     let mut file = HEADER.to_owned();
     for number in 0..250 {
-        file += &format!("R-{number},,x,CNY,success,\n");
+        writeln!(file, "R-{number},,x,CNY,success,").expect("a text");
     }
     file += "R-9,,1,CNY,success,\n";
     let report = read_only(file.as_bytes(), &generic()).expect("readable");
@@ -263,6 +265,7 @@ impl ParseAmount for str {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn each_row_is_in_one_bucket() {
     use Status::{Pending, Succeeded};
     let map = generic();

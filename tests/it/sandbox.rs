@@ -65,6 +65,10 @@ fn ledger(url: &str) -> Value {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story from the first request to the last check"
+)]
 fn a_refund_of_each_kind_ends_as_the_sandbox_says_even_after_kill_9() {
     let folder = Folder::new();
     let (port, public, internal) = (free_port(), free_port(), free_port());

@@ -131,9 +131,9 @@ impl Search {
             | (State::Done | State::Canceled, Status::Failed) => {
                 world.is_asking_a_person = true;
             }
-            (State::Failed | State::Done | State::Canceled, _) => {}
             // Late, or the same: no other end.
-            (State::Refused, Status::Pending | Status::Failed) => {}
+            (State::Failed | State::Done | State::Canceled, _)
+            | (State::Refused, Status::Pending | Status::Failed) => {}
             _ => drop(self.apply(world, Event::Claimed(status))),
         }
     }
@@ -494,17 +494,16 @@ fn search(rules: Rules) -> Result<usize, (&'static str, Vec<World>)> {
 }
 
 #[track_caller]
-fn holds(rules: Rules, name: &str) {
-    let began = std::time::Instant::now();
+fn holds(rules: Rules) {
     match search(rules) {
-        Ok(states) => println!("{name}: {states} states in {:?}", began.elapsed()),
+        Ok(states) => assert!(states > 10_000, "{states} states are no search"),
         Err((fault, way)) => panic!("{fault}:\n{way:#?}"),
     }
 }
 
 #[test]
 fn a_provider_that_knows_numbers_again_moves_money_once() {
-    holds(RULES, "known again");
+    holds(RULES);
 }
 
 #[test]
@@ -513,10 +512,11 @@ fn a_provider_that_takes_a_number_twice_gets_it_once_unless_a_person_says_so() {
         dedups: false,
         ..RULES
     };
-    holds(rules, "taken twice");
+    holds(rules);
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of wrong rules")]
 fn without_a_rule_there_is_a_fault() {
     fn unknown_is_sent_again(machine: Machine, event: Event) -> Option<Step> {
         let mut step = machine.next(event)?;
@@ -591,9 +591,6 @@ fn without_a_rule_there_is_a_fault() {
         ),
     ];
     for (name, rules) in wrong {
-        let Err((fault, way)) = search(rules) else {
-            panic!("{name}: no fault was found");
-        };
-        println!("{name}: {fault} after {} steps", way.len());
+        assert!(search(rules).is_err(), "{name}: no fault was found");
     }
 }

@@ -1,5 +1,9 @@
 //! Each provider answers by its own rules, and names the bytes that it hashed.
 
+use std::collections::BTreeSet;
+
+use crate::sandbox::server::faults::Faults;
+use crate::sandbox::server::journal::Journal;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -22,10 +26,10 @@ fn keys() -> &'static Keys {
 fn world() -> World {
     World {
         ledger: Ledger::default(),
-        faults: Default::default(),
-        journal: Default::default(),
+        faults: Faults::default(),
+        journal: Journal::default(),
         clock: SandboxClock::new(Pace::Manual, None),
-        serials: Default::default(),
+        serials: BTreeSet::default(),
     }
 }
 

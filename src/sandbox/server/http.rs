@@ -297,6 +297,10 @@ fn parse(head: &str) -> Option<Request> {
     Some(request)
 }
 
+/// A request for tests.
+///
+/// # Panics
+/// With a method or target that is none.
 #[cfg(test)]
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Request {
     let mut request = parse(&format!("{method} {target} HTTP/1.1")).expect("a request");

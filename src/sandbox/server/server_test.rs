@@ -107,7 +107,7 @@ fn a_callback_is_signed_and_repeated_by_the_timetable() {
         "http://{}/callbacks/paycools/my",
         listener.local_addr().unwrap()
     );
-    let seconds = clock::wall_millis() / 1_000;
+    let seconds = wall_millis() / 1_000;
     let param =
         json!({"mchRefundOrderId": "R1", "originalTransactionId": "CU1", "refundAmount": 100,
                        "refundCallbackUrl": url, "timestamp": seconds})

@@ -217,8 +217,8 @@ fn someone_else() -> (String, Arc<Mutex<Vec<String>>>) {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut piece = [0; 8_192];
             let length = stream.read(&mut piece).unwrap_or(0);
-            let head = String::from_utf8_lossy(&piece[..length]).into_owned();
-            keeps.lock().expect("no panic").push(head);
+            let request = String::from_utf8_lossy(&piece[..length]).into_owned();
+            keeps.lock().expect("no panic").push(request);
             let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
             stream.write_all(answer.as_bytes()).ok();
         }

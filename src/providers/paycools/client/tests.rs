@@ -1,5 +1,6 @@
 //! The bytes of calls, the rules of intents, and what replies mean.
 
+use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -308,7 +309,7 @@ fn of_a_list_the_entry_with_our_number_counts() {
     assert_eq!(answer.class, Class::Done);
     let read = claim(&answer);
     assert_eq!(
-        read.finished_at.map(|at| at.as_millis()),
+        read.finished_at.map(Timestamp::as_millis),
         Some(1_722_397_135_000)
     );
     let number = read.provider_refund_no.as_ref().map(ExternalId::as_str);
@@ -318,7 +319,7 @@ fn of_a_list_the_entry_with_our_number_counts() {
     assert_eq!(to_query(&client, &bare).class, Class::Done);
     for nothing in [
         list(&[]),
-        list(&[other.clone()]),
+        list(std::slice::from_ref(&other)),
         r#"{"code":21006}"#.to_owned(),
     ] {
         assert_eq!(

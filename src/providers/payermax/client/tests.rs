@@ -1,5 +1,7 @@
 //! The bytes of calls, the rules of intents, and what replies mean.
 
+use crate::domain::ids::ExternalId;
+use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -217,10 +219,7 @@ fn a_signed_reply_is_a_claim() {
     let read = claim(&answer);
     assert_eq!(read.outcome, Outcome::Reported(Status::Pending));
     assert_eq!(read.money, None);
-    let number = read
-        .provider_refund_no
-        .as_ref()
-        .map(|number| number.as_str());
+    let number = read.provider_refund_no.as_ref().map(ExternalId::as_str);
     assert_eq!(number, Some("20220117091657TI790000055087"));
     let (_, key_id, _) = answer.claim.unwrap().into_parts();
     assert_eq!(key_id, "2026");
@@ -276,7 +275,7 @@ fn a_query_is_read_in_either_spelling_of_its_amount() {
         let read = claim(&answer);
         assert_eq!(read.money, Some(money("10000", "IDR")));
         assert_eq!(
-            read.finished_at.map(|at| at.as_millis()),
+            read.finished_at.map(Timestamp::as_millis),
             Some(1_697_772_503_092)
         );
         assert_eq!(
@@ -429,7 +428,7 @@ fn rules_of_an_intent() {
         drop(
             it.provider_fields
                 .insert("trade_token".to_owned(), 1.into()),
-        )
+        );
     };
     assert_eq!(new(token), ["/provider_fields/trade_token"]);
     for number in ["", "a-b", "a b", "退", &"9".repeat(65)] {
@@ -467,7 +466,7 @@ fn the_old_generation_refunds_whole_payments_with_a_reason() {
         drop(
             it.provider_fields
                 .insert("trade_token".to_owned(), "T".into()),
-        )
+        );
     };
     assert_eq!(old(token), ["/provider_fields/trade_token"]);
 }
