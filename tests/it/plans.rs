@@ -217,7 +217,8 @@ fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
          INSERT INTO requests (refund_id, provider, account, refund_no, number_key, payment, mode, amount, intent,
            requested_by, requested_at, state, progress, next_at, updated_at)
          SELECT {refund}, CASE g % 50 WHEN 0 THEN 'paycools' ELSE 'payermax' END, 'main', 'R-' || g, 'R-' || g,
-           'P-' || g, 'submit', '1.00', '{{}}', 'erp', g, CASE g % 20 WHEN 0 THEN 'unknown' WHEN 1 THEN 'queued'
+           'P-' || g, 'submit', '1.00', '{{\"order_no\":null,\"provider_payment_no\":null,\"money\":{{\"amount\":\"1\",\"currency\":\"USD\"}},\"order_amount\":null,
+           \"paid_at\":null,\"reason\":null,\"metadata\":{{}},\"provider_fields\":{{}}}}', 'erp', g, CASE g % 20 WHEN 0 THEN 'unknown' WHEN 1 THEN 'queued'
            ELSE 'done' END, '{{}}', CASE WHEN g % 20 < 2 THEN g END, g FROM generate_series(1, {ROWS}) g;
          INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash, ended_at,
            class)
