@@ -14,9 +14,15 @@ pub struct Network(IpNet);
 impl Network {
     /// Reads `ADDRESS/PREFIX` or a single address. One that is mapped into IPv6 is the IPv4 one that it is.
     pub fn parse(text: &str) -> Option<Self> {
-        let network = match text.parse() {
-            Ok(network) => network,
-            Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
+        // The crate's own reader takes leading zeros, which some programs read as octal.
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let network = match prefix {
+            Some(prefix) => IpNet::new(address, prefix.parse().ok()?).ok()?,
+            None => IpNet::from(address),
         };
         match network.addr().to_canonical() {
             IpAddr::V4(address) if matches!(network, IpNet::V6(_)) => {
@@ -70,6 +76,8 @@ mod tests {
             "x",
             "10.0.0.0/-1",
             "::ffff:10.0.0.0/90",
+            "10.20.07.0/16",
+            "10.0.0.0/8/8",
         ] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
