@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::explain::CallbackView;
 use crate::domain::ids::{AttemptId, EventId};
@@ -12,13 +13,52 @@ use crate::domain::time::Timestamp;
 /// A page with all of it; `truncated` says whether there is more of one kind than is shown.
 #[derive(Serialize, ToSchema)]
 pub struct Timeline {
+    #[schema(value_type = Vec<EntryView>)]
     pub data: Vec<Entry>,
     pub truncated: bool,
 }
 
-/// Something that happened.
-#[derive(Serialize, ToSchema)]
+/// Something that happened. Only described here: which members there are depends on `kind`.
+#[derive(ToSchema)]
 #[schema(as = TimelineEntry)]
+#[expect(dead_code, reason = "it is only described")]
+struct EntryView {
+    at: Timestamp,
+    /// `intent`: a caller asked for it. `attempt`: we sent it. `ask`: we asked about it. `callback`: the provider,
+    /// a relay or a reply of ours (`attempt_id`) told. `event`: readers were told.
+    #[schema(schema_with = kind)]
+    kind: String,
+    /// Of an intent.
+    requested_by: Option<String>,
+    /// Of an intent, as it was asked for.
+    #[schema(value_type = Option<Object>)]
+    intent: Option<Box<RawValue>>,
+    /// Of an attempt or ask.
+    request: Option<SentView>,
+    /// Of an attempt or ask; null: none came, or it is open.
+    reply: Option<ReplyView>,
+    /// Of an attempt or ask: what the reply meant.
+    class: Option<Class>,
+    /// Of an attempt or ask; null: it is open, or its worker died.
+    ended_at: Option<Timestamp>,
+    /// Of a callback.
+    verdict: Option<String>,
+    /// Of an event.
+    sequence: Option<i64>,
+    /// Of an event.
+    #[schema(rename = "type")]
+    event_type: Option<String>,
+}
+
+fn kind() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["intent", "attempt", "ask", "callback", "event"]))
+        .build()
+}
+
+/// Something that happened.
+#[derive(Serialize)]
 pub struct Entry {
     pub at: Timestamp,
     #[serde(flatten)]
@@ -26,8 +66,7 @@ pub struct Entry {
 }
 
 /// `kind` tells which.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TimelineWhat)]
+#[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// A caller asked for the refund.
@@ -35,7 +74,6 @@ pub enum What {
         requested_by: String,
         mode: &'static str,
         /// As it was asked for.
-        #[schema(value_type = Object)]
         intent: Box<RawValue>,
     },
     /// We sent it.
@@ -54,23 +92,17 @@ pub enum What {
 }
 
 /// A call to the provider; secrets are masked.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Attempt)]
+#[derive(Serialize)]
 pub struct AttemptView {
     pub id: AttemptId,
     pub fence: i64,
     pub request: SentView,
     /// Null: none came, or the attempt is open.
-    #[schema(required)]
     pub reply: Option<ReplyView>,
     /// Null: it is open, or its worker died.
-    #[schema(required)]
     pub ended_at: Option<Timestamp>,
-    #[schema(required)]
     pub class: Option<Class>,
-    #[schema(required)]
     pub code: Option<String>,
-    #[schema(required)]
     pub message: Option<String>,
 }
 

@@ -226,7 +226,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("a request of no refund", request!("(SELECT id FROM callbacks ORDER BY id LIMIT 1)", "done", ""), "I4"),
     ("a reply that is none", Sql("UPDATE callbacks SET attempt_id = id WHERE refund_no = 'R-3'"), "I1"),
 
-    ("a request that is never due", request!("id", "unknown", ""), "I5"),
+    ("a request that is never due", request!("id", "unknown", "UPDATE refunds SET attention = '[]' WHERE refund_no = 'R-3'"), "I5"),
     ("an earlier attempt without an end", request!("id", "done", "INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash) SELECT refund_id, refund_id, 'send', 1, 1, 'POST', 'https://p', '{}', delivery_key, delivery_key FROM callbacks WHERE refund_no = 'R-3' LIMIT 1"), "I5"),
     ("a callback that is stuck", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, received_at = received_at - 60000 WHERE refund_no = 'R-3'"), "I5"),
     ("a callback that cannot be applied", Sql("UPDATE callbacks SET verdict = NULL, settled_at = NULL, refund_id = NULL, settle_attempts = 4 WHERE refund_no = 'R-3'"), "I5"),

@@ -45,6 +45,14 @@ const IN_RESTORE: [&str; 4] = [
 ];
 /// Crash points of a start that upgrades an older store.
 const IN_UPGRADE: [&str; 3] = ["upgrade-step", "schema-noted", "schema-committed"];
+/// Crash points of an outgoing refund; `requests/crash.rs` uses them.
+pub const IN_REQUEST: [&str; 5] = [
+    "request-created",
+    "request-attempted",
+    "request-replied",
+    "reply-stored",
+    "ask-attempted",
+];
 /// Crash points of a start that finds a backlog.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0]),
@@ -275,6 +283,7 @@ fn every_crash_point_is_driven() {
         .chain(AT_FIRST_START)
         .chain(IN_UPGRADE)
         .chain(IN_RESTORE)
+        .chain(IN_REQUEST)
         .chain(IN_GENERATION.iter().map(|(point, _)| *point))
         .map(str::to_owned)
         .collect();

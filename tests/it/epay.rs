@@ -42,7 +42,7 @@ fn a_reported_refund_closes_the_order_and_handles_the_application() {
         "amount": "30.00", "currency": "CNY", "failure": null,
         "finished_at": refund["finished_at"],
         "received_at": refund["received_at"], "updated_at": refund["updated_at"],
-        "attention": [],
+        "attention": [], "request": null,
         "closeout":
             {"state": "done", "errcode": 0, "order_no": "YD-1", "order_state": "closed"},
     });

@@ -67,7 +67,7 @@ fn what_is_refused_names_the_methods_that_are_taken() {
     let server = Server::usual(ENGINE);
     for (method, path, allowed) in [
         ("POST", "/livez", "GET, HEAD"),
-        ("DELETE", "/v1/refunds", "GET, HEAD"),
+        ("DELETE", "/v1/refunds", "GET, HEAD, POST"),
         ("POST", "/v1/orders/P-1", "GET, HEAD, PUT"),
         ("HEAD", "/v1/events/stream", "GET"),
         ("POST", "/v1/events/stream", "GET"),

@@ -90,7 +90,7 @@ fn paths() -> Vec<Row> {
         })
         .collect();
     for (method, path) in [
-        ("POST", "/v1/refunds"),
+        ("PUT", "/v1/refunds"),
         ("DELETE", "/v1/orders/P-1"),
         ("PUT", "/v1/events"),
     ] {

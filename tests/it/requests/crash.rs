@@ -1,13 +1,19 @@
 //! The service dies between the attempt and the reply, or has company.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Barrier;
 
 use serde_json::json;
 
 use super::ENGINE;
+use crate::crash_points::IN_REQUEST;
+use crate::harness::config::Place;
+use crate::harness::faulty;
+use crate::harness::faulty::VARIABLE;
 use crate::harness::reader::text;
 use crate::harness::sandbox::{CALLER_TOKEN, Circle, QUICK, Setting, body};
+use crate::harness::server::program;
 use crate::harness::{Engine, Server, wait_for};
 
 /// Refunds of the test of two instances.
@@ -43,7 +49,7 @@ fn a_service_that_is_killed_before_the_reply_asks_after_its_start_and_money_move
     circle.server.kill9();
     if ENGINE == Engine::Postgres {
         // Another instance might be at work: the leases, of minutes, have to end.
-        let crate::harness::config::Place::Database(database) = &circle.server.place else {
+        let Place::Database(database) = &circle.server.place else {
             unreachable!("it is on PostgreSQL");
         };
         database.execute("UPDATE requests SET next_at = 0 WHERE next_at > 0");
@@ -62,6 +68,45 @@ fn a_service_that_is_killed_before_the_reply_asks_after_its_start_and_money_move
         assert!(sent[0]["reply"].is_null(), "{:#}", sent[0]);
     }
     circle.assert_agrees();
+}
+
+#[test]
+fn an_end_at_any_place_of_a_request_moves_money_once() {
+    for point in IN_REQUEST {
+        let mut circle = Circle::start(ENGINE, "fast", QUICK);
+        let number = format!("Z{}OK", point.len());
+        if point == "ask-attempted" {
+            circle.sandbox.arm("quickpay", "refund", "after-accept-500");
+        }
+        circle.server.kill9();
+        circle.server.use_program(faulty::program());
+        let action = format!("{point}=return");
+        circle.server.set_variable(VARIABLE, Some(&action));
+        circle.restart();
+        let asked = body("quickpay/store-1", &number);
+        circle.server.try_post_as_caller("/v1/refunds", &asked);
+        let status = circle.server.wait_end();
+        assert!(status.signal().is_some(), "{point}: {status:?}");
+        circle.server.use_program(program());
+        circle.server.set_variable(VARIABLE, None);
+        if let Place::Database(database) = &circle.server.place {
+            database.execute("UPDATE requests SET next_at = 0 WHERE next_at > 0");
+        }
+        circle.restart();
+        // The same call again: the same refund.
+        let reply = circle.post("/v1/refunds", &asked);
+        assert!(matches!(reply.status, 200 | 202), "{point}: {reply:?}");
+        let id = text(&reply.json()["id"]);
+        let refund = circle.until(&id, "an end", |refund| {
+            let state = text(&refund["request"]["state"]);
+            state == "done" || state == "unknown" && circle.asks(&id) >= 2
+        });
+        assert!(circle.sandbox.sends(&number) <= 1, "{point}");
+        // Before the first byte it was never taken, which only time proves.
+        let is_done = refund["request"]["state"] == "done";
+        assert_eq!(is_done, point != "request-attempted", "{point}: {refund:#}");
+        assert_eq!(circle.sandbox.moved(&number), u64::from(is_done), "{point}");
+    }
 }
 
 #[test]
@@ -99,7 +144,7 @@ fn kill_9_under_load_sends_no_number_twice() {
             ids.push((circle.request(&body(account, &number)), number));
         }
         circle.server.kill9();
-        if let crate::harness::config::Place::Database(database) = &circle.server.place {
+        if let Place::Database(database) = &circle.server.place {
             database.execute("UPDATE requests SET next_at = 0 WHERE next_at > 0");
         }
         circle.restart();

@@ -201,7 +201,7 @@ impl Snapshot<'_> {
         const SQL: &str = "-- count_requests
             SELECT provider, state, count(*), min(requested_at)
             FROM (SELECT provider, state, requested_at FROM requests
-              WHERE state IN ('queued', 'sending', 'unknown', 'accepted') LIMIT $1) AS open
+              WHERE state IN ('queued', 'sending', 'unknown', 'accepted') ORDER BY state LIMIT $1) AS open
             GROUP BY provider, state";
         self.all(SQL, &[COUNTED_MAX.into()], |row| {
             Ok(OpenRequests {
