@@ -36,7 +36,7 @@ fn the_new_generation_is_acked_with_its_own_bytes_and_stored_field_by_field() {
         "amount": "10000.00", "currency": "IDR",
         "failure": null, "finished_at": null,
         "received_at": refund["received_at"], "updated_at": refund["updated_at"],
-        "attention": [],
+        "attention": [], "request": null,
     });
     assert_eq!(refund, expected);
 

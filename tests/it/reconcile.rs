@@ -86,7 +86,7 @@ fn differences_are_listed_with_their_lines_and_change_nothing() {
     assert_eq!(server.applied("R-3"), before);
     let table = reconcile(&server, &file, &[]);
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
-    assert!(table.contains("only_there: line 4 R-9"), "{table}");
+    assert!(table.contains("only_there line 4 R-9"), "{table}");
 }
 
 #[test]

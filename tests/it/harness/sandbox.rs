@@ -1,7 +1,10 @@
 //! The sandbox as a second program: it plays the providers' request side, and its ledger says how often money moved.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -11,7 +14,7 @@ use super::http::{Client, Reply};
 use super::keys::{provider_key, sha256_hex};
 use super::reader::text;
 use super::server::PROGRAM;
-use super::{Engine, Proxy, Server, wait_for};
+use super::{Engine, Proxy, Server, run, wait_for};
 
 /// Bearer token of a reader that may do everything, `refunds:write` too.
 pub const CALLER_TOKEN: &str = "caller-token-of-everything-0123456789abcdef0";
@@ -31,15 +34,41 @@ pub struct Sandbox {
     client: Client,
 }
 
+/// The file of a sandbox's keys.
+const KEYS: &str = "keys.json";
+
+/// Keys that every sandbox of this run has: making them takes seconds.
+fn keys() -> &'static [u8] {
+    static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Folder::new();
+        let mut making = Command::new(PROGRAM);
+        run(making
+            .args(["sandbox", "--print-config", "--dir"])
+            .arg(folder.path()));
+        std::fs::read(folder.path().join(KEYS)).expect("it keeps its keys")
+    })
+}
+
+fn private_file(path: &Path, content: &[u8]) {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(content));
+    written.expect("a new file");
+}
+
 impl Sandbox {
     /// Starts one on a free port; `clock` is `real`, `fast` or `manual`.
     pub fn start(clock: &str) -> Self {
         let folder = Folder::new();
+        let state = folder.path().join("state");
+        std::fs::create_dir(&state).expect("a new folder");
+        private_file(&state.join(KEYS), keys());
         let log = std::fs::File::create(folder.path().join("sandbox.log")).expect("a log");
         let mut child = Command::new(PROGRAM)
             .args(["sandbox", "--listen", "127.0.0.1:0", "--clock", clock])
             .arg("--dir")
-            .arg(folder.path().join("state"))
+            .arg(&state)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
