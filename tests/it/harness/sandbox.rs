@@ -177,7 +177,7 @@ impl Sandbox {
     pub fn check(&self, server: &Server) -> Output {
         let token = self.folder.write("caller.token", CALLER_TOKEN);
         // Files of secrets are private.
-        super::run(Command::new("chmod").arg("600").arg(&token));
+        run(Command::new("chmod").arg("600").arg(&token));
         Command::new(PROGRAM)
             .args(["sandbox", "check", "--sandbox", &self.url])
             .args(["--against", &server.internal_url, "--token-file"])
