@@ -26,7 +26,10 @@ const REASON_CHARS_MAX: usize = 500;
 #[serde(deny_unknown_fields)]
 #[schema(as = Reasoned)]
 pub struct ReasonBody {
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(
+        max_length = 500,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     reason: String,
 }
 
