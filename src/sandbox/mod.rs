@@ -1,5 +1,5 @@
 //! Plays every system, for `trigger`, `demo`, `selftest`, `sandbox` and the tests: really signed callbacks. What
-//! a system's callbacks look like is in `providers/NAME/sandbox.rs`; its request side is in [`providers`], and
+//! a system's callbacks look like is in `providers/NAME/sandbox.rs`; its request side is in `providers`, and
 //! [`server`] serves it.
 
 mod providers;
