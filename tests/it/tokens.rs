@@ -112,7 +112,7 @@ fn the_command_prints_json_and_refuses_what_is_wrong() {
     );
     for arguments in [
         &["--name", "a"][..],
-        &["--name", "a", "--scopes", "refunds:write"],
+        &["--name", "a", "--scopes", "refunds:delete"],
         &["--name", "a b", "--scopes", "events:read"],
         &[
             "--name",

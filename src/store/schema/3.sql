@@ -117,5 +117,6 @@ CREATE TABLE account_states (
 
 -- Last: on PostgreSQL these need the lock of a table in use. The refund that an event is about; NULL: stored by
 -- version 2. The attempt whose reply a callback is; NULL: none of ours.
-ALTER TABLE events ADD COLUMN refund_id BLOB;
+-- In the order in which a transaction of the service takes the tables, so that none waits for the other.
 ALTER TABLE callbacks ADD COLUMN attempt_id BLOB;
+ALTER TABLE events ADD COLUMN refund_id BLOB;
