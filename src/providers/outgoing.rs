@@ -196,7 +196,7 @@ pub enum Step {
 pub enum Preparation {
     /// Nothing; build the call.
     Ready,
-    /// Send this, and give the reply to [`Provider::prepared`](Client::prepared).
+    /// Send this, and give the reply to [`Client::prepared`].
     Call(Box<Call>),
 }
 
@@ -209,6 +209,25 @@ pub struct Code {
     pub stops_account: bool,
     /// What the provider's document says, in short.
     pub meaning: &'static str,
+}
+
+impl Code {
+    pub const fn of(code: &'static str, class: Class, meaning: &'static str) -> Self {
+        Self {
+            code,
+            class,
+            stops_account: false,
+            meaning,
+        }
+    }
+
+    /// A code of which nothing more is sent for the account before an operator resumes it.
+    pub const fn stopping(code: &'static str, class: Class, meaning: &'static str) -> Self {
+        Self {
+            stops_account: true,
+            ..Self::of(code, class, meaning)
+        }
+    }
 }
 
 /// One account that can send: writes calls and reads replies.

@@ -289,7 +289,7 @@ fn difference(refund: &Refund, row: &FileRow) -> Option<(Bucket, String)> {
     Some((bucket, texts.join("; ")))
 }
 
-/// Stands for a refund that we do not have.
+/// The key of a row whose refund is not in the store: its number, or else the provider's.
 fn key_of(row: &FileRow) -> [u8; 16] {
     let text = match (&row.refund_no, &row.provider_refund_no) {
         (Some(number), _) => format!("number {}", number.as_str()),

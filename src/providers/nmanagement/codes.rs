@@ -12,7 +12,7 @@ pub(super) const SUCCESS: &str = "000000";
 
 /// Every listed code.
 pub(super) const CODES: &[Code] = &[
-    of(SUCCESS, Class::Done, "done"),
+    Code::of(SUCCESS, Class::Done, "done"),
     // The manual asks to check the details before anything else.
     uncertain("0130Z0100001"),
     uncertain("WLPT_Err1001"),
@@ -31,20 +31,20 @@ pub(super) const CODES: &[Code] = &[
     uncertain("WLPT_Err1018"),
     uncertain("WLPT_Err1020"),
     // The manual does not call them uncertain; their wording is that of a fault inside the bank.
-    of("0130Z0100002", Class::Unknown, "communication error"),
+    Code::of("0130Z0100002", Class::Unknown, "communication error"),
     internal("0130Z1101009"),
     internal("0130Z1101047"),
     internal("0130Z1102003"),
-    of("0130Z1102005", Class::Unknown, "try later"),
+    Code::of("0130Z1102005", Class::Unknown, "try later"),
     internal("0130Z1102201"),
-    of("0130Z1109001", Class::Unknown, "system error"),
+    Code::of("0130Z1109001", Class::Unknown, "system error"),
     internal("0130Z110B353"),
     // Before anything was executed.
-    of("0130Z1108001", Class::Later, "service has not begun today"),
-    of("0130Z1108002", Class::Later, "service has ended for today"),
-    of("0130Z1108008", Class::Later, "not available now"),
-    of("0130Z1108916", Class::Later, "closed"),
-    of("WLPT_Err1006", Class::Later, "the client restarts"),
+    Code::of("0130Z1108001", Class::Later, "service has not begun today"),
+    Code::of("0130Z1108002", Class::Later, "service has ended for today"),
+    Code::of("0130Z1108008", Class::Later, "not available now"),
+    Code::of("0130Z1108916", Class::Later, "closed"),
+    Code::of("WLPT_Err1006", Class::Later, "the client restarts"),
     // Credentials and rights.
     rights("0130Z0100004"),
     rights("0130Z1101007"),
@@ -52,15 +52,16 @@ pub(super) const CODES: &[Code] = &[
     rights("0130Z1101018"),
     rights("0130Z1101019"),
     rights("0130Z1101020"),
-    stopping("0130Z1101021", "wrong password"),
+    Code::stopping("0130Z1101021", Class::Refused, "wrong password"),
     rights("0130Z1101114"),
-    stopping("0130Z1101115", "address not allowed"),
-    stopping("0130Z1108005", "certificate"),
-    stopping(
+    Code::stopping("0130Z1101115", Class::Refused, "address not allowed"),
+    Code::stopping("0130Z1108005", Class::Refused, "certificate"),
+    Code::stopping(
         "0130Z1108014",
+        Class::Refused,
         "too many failures; the operator is locked next",
     ),
-    stopping("0130Z1108015", "too many failures"),
+    Code::stopping("0130Z1108015", Class::Refused, "too many failures"),
     rights("0130Z1108908"),
     rights("0130Z1109061"),
     rights("0130Z1109062"),
@@ -68,8 +69,8 @@ pub(super) const CODES: &[Code] = &[
     rights("0130Z1109064"),
     rights("0130Z1109065"),
     rights("0130Z1109066"),
-    stopping("0130Z1109067", "no permission"),
-    stopping("0130Z110C054", "wrong password"),
+    Code::stopping("0130Z1109067", Class::Refused, "no permission"),
+    Code::stopping("0130Z110C054", Class::Refused, "wrong password"),
     rights("WLPT_Err1004"),
     // Form and limits.
     form("0130Z1101001"),
@@ -77,68 +78,50 @@ pub(super) const CODES: &[Code] = &[
     form("0130Z1101003"),
     form("0130Z1102004"),
     form("0130Z1109045"),
-    of("0130Z110W001", Class::Refused, "serial number"),
+    Code::of("0130Z110W001", Class::Refused, "serial number"),
     form("WLPT_Err1007"),
-    of("WLPT_Err1009", Class::Refused, "empty or malformed XML"),
+    Code::of("WLPT_Err1009", Class::Refused, "empty or malformed XML"),
     form("WLPT_Err1021"),
     limit("0130Z1108904"),
     limit("0130Z1108905"),
     limit("0130Z110W004"),
     limit("0130Z110W005"),
     // The bank may have it already.
-    of("0130Z110B144", Class::Known, "duplicate record"),
+    Code::of("0130Z110B144", Class::Known, "duplicate record"),
     // Of queries.
-    of("0130Z110B357", Class::NotFound, "no matching record"),
-    of("0130Z110BB22", Class::NotFound, "no record"),
-    of("0250E0200001", Class::NotFound, "no record"),
+    Code::of("0130Z110B357", Class::NotFound, "no matching record"),
+    Code::of("0130Z110BB22", Class::NotFound, "no record"),
+    Code::of("0250E0200001", Class::NotFound, "no record"),
 ];
 
 /// HTTP statuses of nManagement other than 200 and 401; what is not listed leaves the outcome open.
 pub(super) const HTTP: &[Code] = &[
-    stopping("403", "not allowed"),
-    stopping("404", "no such address"),
-    stopping("405", "wrong method"),
-    stopping("415", "wrong content type"),
-    of("429", Class::Later, "too many calls"),
+    Code::stopping("403", Class::Refused, "not allowed"),
+    Code::stopping("404", Class::Refused, "no such address"),
+    Code::stopping("405", Class::Refused, "wrong method"),
+    Code::stopping("415", Class::Refused, "wrong content type"),
+    Code::of("429", Class::Later, "too many calls"),
 ];
 
 /// Words of a 401 that no new login mends.
 pub(super) const LOCKED_OUT: [&str; 3] = ["用户不存在", "禁用", "授权已失效"];
 
-const fn of(code: &'static str, class: Class, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class,
-        stops_account: false,
-        meaning,
-    }
-}
-
 const fn uncertain(code: &'static str) -> Code {
-    of(code, Class::Unknown, "outcome uncertain, check the details")
+    Code::of(code, Class::Unknown, "outcome uncertain, check the details")
 }
 
 const fn internal(code: &'static str) -> Code {
-    of(code, Class::Unknown, "fault inside the bank")
+    Code::of(code, Class::Unknown, "fault inside the bank")
 }
 
 const fn form(code: &'static str) -> Code {
-    of(code, Class::Refused, "form of the request")
+    Code::of(code, Class::Refused, "form of the request")
 }
 
 const fn limit(code: &'static str) -> Code {
-    of(code, Class::Refused, "limit")
+    Code::of(code, Class::Refused, "limit")
 }
 
 const fn rights(code: &'static str) -> Code {
-    stopping(code, "operator, right or credential")
-}
-
-const fn stopping(code: &'static str, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class: Class::Refused,
-        stops_account: true,
-        meaning,
-    }
+    Code::stopping(code, Class::Refused, "operator, right or credential")
 }

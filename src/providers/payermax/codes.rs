@@ -13,88 +13,88 @@ pub(super) const SUCCESS_V21: &str = "0000";
 
 /// Codes of `/refund`.
 pub(super) const REFUND: &[Code] = &[
-    code(
+    Code::of(
         "REQ_TIME_OVER_TIME",
         Class::Rebuild,
         "requestTime is more than two minutes off",
     ),
-    code("TOO_MANY_REQUEST", Class::Later, "too many calls"),
-    code(
+    Code::of("TOO_MANY_REQUEST", Class::Later, "too many calls"),
+    Code::of(
         "REFUND_INSUFFICIENT_BALANCE",
         Class::Later,
         "the merchant's balance does not cover it",
     ),
-    code(
+    Code::of(
         "BALANCE_INSUFFICIENT",
         Class::Later,
         "the merchant's balance does not cover it",
     ),
-    code("ORDER_REPEAT", Class::Known, "the number was used before"),
-    code("SYSTEM_ERROR", Class::Unknown, "an error inside PayerMax"),
-    code("REQUEST_TIMEOUT", Class::Unknown, "no result in time"),
-    code(
+    Code::of("ORDER_REPEAT", Class::Known, "the number was used before"),
+    Code::of("SYSTEM_ERROR", Class::Unknown, "an error inside PayerMax"),
+    Code::of("REQUEST_TIMEOUT", Class::Unknown, "no result in time"),
+    Code::of(
         "UNEXPECTED_ERROR",
         Class::Unknown,
         "an error inside PayerMax",
     ),
-    code("PAYMENT_PROCESSING", Class::Unknown, "still in work"),
-    code(
+    Code::of("PAYMENT_PROCESSING", Class::Unknown, "still in work"),
+    Code::of(
         "PAYMENT_FAILED",
         Class::Unknown,
         "failed at the channel; the query tells",
     ),
-    code(
+    Code::of(
         "REFUND_FAILED",
         Class::Unknown,
         "failed at the channel; the query tells",
     ),
-    stopping(
+    Code::stopping(
         "SIGN_VERIFY_FAILED",
         Class::Refused,
         "our signature does not verify",
     ),
-    stopping("MERCHANT_INVALID", Class::Refused, "no such merchant"),
-    stopping(
+    Code::stopping("MERCHANT_INVALID", Class::Refused, "no such merchant"),
+    Code::stopping(
         "MERCHANT_APP_INVALID",
         Class::Refused,
         "no such app, or no key for it",
     ),
-    stopping("CONTRACT_INVALID", Class::Refused, "no contract for this"),
-    stopping(
+    Code::stopping("CONTRACT_INVALID", Class::Refused, "no contract for this"),
+    Code::stopping(
         "ONBOARD_ERROR",
         Class::Refused,
         "the merchant is not set up",
     ),
-    stopping("AUTHENTICATE_FAILED", Class::Refused, "not authenticated"),
-    code("PARAMS_INVALID", Class::Refused, "a member is wrong"),
-    code("AMOUNT_INVALID", Class::Refused, "the amount is wrong"),
-    code(
+    Code::stopping("AUTHENTICATE_FAILED", Class::Refused, "not authenticated"),
+    Code::of("PARAMS_INVALID", Class::Refused, "a member is wrong"),
+    Code::of("AMOUNT_INVALID", Class::Refused, "the amount is wrong"),
+    Code::of(
         "AMOUNT_LIMIT",
         Class::Refused,
         "the payment method does not take the amount",
     ),
-    code(
+    Code::of(
         "AMOUNT_LIMIT_MINIMUM",
         Class::Refused,
         "below the least amount",
     ),
-    code(
+    Code::of(
         "AMOUNT_LIMIT_MAXIMUM",
         Class::Refused,
         "above the largest amount",
     ),
-    code("CURRENCY_INVALID", Class::Refused, "the currency is wrong"),
-    code("COUNTRY_INVALID", Class::Refused, "the country is wrong"),
-    code("ORDER_NOT_EXIST", Class::Refused, "no such payment"),
-    code("ORDER_CLOSED", Class::Refused, "the payment is closed"),
-    code(
+    Code::of("CURRENCY_INVALID", Class::Refused, "the currency is wrong"),
+    Code::of("COUNTRY_INVALID", Class::Refused, "the country is wrong"),
+    Code::of("ORDER_NOT_EXIST", Class::Refused, "no such payment"),
+    Code::of("ORDER_CLOSED", Class::Refused, "the payment is closed"),
+    Code::of(
         "REFUND_NO_INVALID",
         Class::Refused,
         "the refund number is wrong",
     ),
-    code("ACCOUNT_BLOCKED", Class::Refused, "the account is blocked"),
-    code("PAYMENT_REJECTED", Class::Refused, "rejected"),
-    code(
+    Code::of("ACCOUNT_BLOCKED", Class::Refused, "the account is blocked"),
+    Code::of("PAYMENT_REJECTED", Class::Refused, "rejected"),
+    Code::of(
         "ISSUER_PAYMENT_REJECTED",
         Class::Refused,
         "rejected by the issuer",
@@ -109,48 +109,30 @@ pub(super) const HOURLY: [&str; 2] = ["REFUND_INSUFFICIENT_BALANCE", "BALANCE_IN
 
 /// Codes of `/refundQuery`.
 pub(super) const QUERY: &[Code] = &[
-    code("ORDER_NOT_EXIST", Class::NotFound, "no such refund"),
-    code("REFUND_NO_INVALID", Class::NotFound, "no such refund"),
-    code("TOO_MANY_REQUEST", Class::Later, "too many calls"),
-    code(
+    Code::of("ORDER_NOT_EXIST", Class::NotFound, "no such refund"),
+    Code::of("REFUND_NO_INVALID", Class::NotFound, "no such refund"),
+    Code::of("TOO_MANY_REQUEST", Class::Later, "too many calls"),
+    Code::of(
         "REQ_TIME_OVER_TIME",
         Class::Rebuild,
         "requestTime is more than two minutes off",
     ),
-    stopping(
+    Code::stopping(
         "SIGN_VERIFY_FAILED",
         Class::Unknown,
         "our signature does not verify",
     ),
-    stopping("MERCHANT_INVALID", Class::Unknown, "no such merchant"),
-    stopping(
+    Code::stopping("MERCHANT_INVALID", Class::Unknown, "no such merchant"),
+    Code::stopping(
         "MERCHANT_APP_INVALID",
         Class::Unknown,
         "no such app, or no key for it",
     ),
-    stopping("CONTRACT_INVALID", Class::Unknown, "no contract for this"),
-    stopping(
+    Code::stopping("CONTRACT_INVALID", Class::Unknown, "no contract for this"),
+    Code::stopping(
         "ONBOARD_ERROR",
         Class::Unknown,
         "the merchant is not set up",
     ),
-    stopping("AUTHENTICATE_FAILED", Class::Unknown, "not authenticated"),
+    Code::stopping("AUTHENTICATE_FAILED", Class::Unknown, "not authenticated"),
 ];
-
-const fn code(code: &'static str, class: Class, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class,
-        stops_account: false,
-        meaning,
-    }
-}
-
-const fn stopping(code: &'static str, class: Class, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class,
-        stops_account: true,
-        meaning,
-    }
-}

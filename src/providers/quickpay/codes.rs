@@ -11,42 +11,24 @@ pub(super) const SUCCESS: &str = "SUCCESS";
 
 /// `transaction_status` under that `code`; any other word leaves the outcome open.
 pub(super) const STATUSES: &[Code] = &[
-    status("REFUNDED", Class::Done, "refunded"),
-    status(
+    Code::of("REFUNDED", Class::Done, "refunded"),
+    Code::of(
         "REFUNDFAILED",
         Class::Failed,
         "failed; the same number may be sent again",
     ),
-    status("CREATE", Class::Accepted, "made"),
-    status("PAYING", Class::Accepted, "in work"),
-    status("UNKNOWN", Class::Accepted, "not known yet"),
+    Code::of("CREATE", Class::Accepted, "made"),
+    Code::of("PAYING", Class::Accepted, "in work"),
+    Code::of("UNKNOWN", Class::Accepted, "not known yet"),
 ];
 
 /// HTTP statuses of the refund call other than 200; what is not listed leaves the outcome open.
 pub(super) const HTTP: &[Code] = &[
-    status("400", Class::Refused, "a member was not taken"),
-    stopping("401", "no or wrong credential"),
-    stopping("403", "not allowed"),
-    stopping("404", "no such address"),
-    stopping("405", "wrong method"),
-    stopping("415", "wrong content type"),
-    status("429", Class::Later, "too many calls"),
+    Code::of("400", Class::Refused, "a member was not taken"),
+    Code::stopping("401", Class::Refused, "no or wrong credential"),
+    Code::stopping("403", Class::Refused, "not allowed"),
+    Code::stopping("404", Class::Refused, "no such address"),
+    Code::stopping("405", Class::Refused, "wrong method"),
+    Code::stopping("415", Class::Refused, "wrong content type"),
+    Code::of("429", Class::Later, "too many calls"),
 ];
-
-const fn status(code: &'static str, class: Class, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class,
-        stops_account: false,
-        meaning,
-    }
-}
-
-const fn stopping(code: &'static str, meaning: &'static str) -> Code {
-    Code {
-        code,
-        class: Class::Refused,
-        stops_account: true,
-        meaning,
-    }
-}

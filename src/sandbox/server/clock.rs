@@ -16,7 +16,7 @@ pub enum Pace {
     Real,
     /// 60 times as fast.
     Fast,
-    /// Stands still but for `POST /sandbox/clock`.
+    /// Moves only by `POST /sandbox/clock`.
     Manual,
 }
 
