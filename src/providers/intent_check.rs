@@ -117,10 +117,6 @@ impl<'a> IntentCheck<'a> {
     /// The provider's own members: these texts of at most so many characters, and no others.
     pub(super) fn fields(&mut self, known: &[(&str, usize)]) {
         for (name, value) in &self.intent.provider_fields {
-            let pointer = format!(
-                "/provider_fields/{}",
-                name.replace('~', "~0").replace('/', "~1")
-            );
             let entry = known.iter().find(|(known, _)| known == name);
             let Some((_, chars_max)) = entry else {
                 let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
@@ -128,7 +124,8 @@ impl<'a> IntentCheck<'a> {
                     [] => "is not known; this account takes none".to_owned(),
                     names => format!("is not known; there is {}", names.join(", ")),
                 };
-                self.errors.push(FieldError::new(pointer, detail));
+                self.errors
+                    .push(FieldError::of_provider_field(name, detail));
                 continue;
             };
             let fits = value
@@ -136,7 +133,8 @@ impl<'a> IntentCheck<'a> {
                 .is_some_and(|text| ExternalId::read(text, *chars_max).is_ok());
             if !fits {
                 let detail = format!("must be a text of 1 to {chars_max} visible characters");
-                self.errors.push(FieldError::new(pointer, detail));
+                self.errors
+                    .push(FieldError::of_provider_field(name, detail));
             }
         }
     }

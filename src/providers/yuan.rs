@@ -38,12 +38,11 @@ pub(super) fn check(intent: &Intent, provider: &str, fields: &[&str]) -> Vec<Fie
     }
     let known = |name: &String| fields.contains(&name.as_str());
     for name in intent.provider_fields.keys().filter(|name| !known(name)) {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
         let what = match fields {
             [] => format!("{provider} has no members of its own"),
             _ => format!("{provider} has {} alone", fields.join(", ")),
         };
-        errors.push(FieldError::new(format!("/provider_fields/{escaped}"), what));
+        errors.push(FieldError::of_provider_field(name, what));
     }
     errors
 }

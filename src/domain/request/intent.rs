@@ -58,4 +58,17 @@ impl FieldError {
             detail: detail.into(),
         }
     }
+
+    /// Of a member of `provider_fields`.
+    pub fn of_provider_field(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(
+            format!("/provider_fields/{}", reference_token(name)),
+            detail,
+        )
+    }
+}
+
+/// A name as it stands in a JSON pointer (RFC 6901 §3).
+pub fn reference_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::codes::{HTTP, LOCKED_OUT};
 use crate::domain::request::Class;
+use crate::providers::body::percent_encoded;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::shown;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Preparation, Reply};
@@ -58,10 +59,10 @@ impl Login {
         let url = |name: &str, password: &str| {
             format!("{base_url}/api/Login/JWTToken3.0?name={name}&pass={password}")
         };
-        let name = encoded(&self.name);
+        let name = percent_encoded(&self.name);
         Call {
             method: Method::Get,
-            url: url(&name, &encoded(self.password.expose_secret())),
+            url: url(&name, &percent_encoded(self.password.expose_secret())),
             shown_url: url(&name, "******"),
             headers: vec![(
                 "accept".to_owned(),
@@ -173,13 +174,6 @@ fn token_of(reply: &Reply, now: jiff::Timestamp) -> Result<Token, Box<Answer>> {
         text: text.to_owned().into(),
         renew_at: now + jiff::SignedDuration::from_secs(usable),
     })
-}
-
-/// Percent-encoded as a value of a query.
-fn encoded(text: &str) -> String {
-    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // A + of the text is %2B by now.
-    encoded.replace('+', "%20")
 }
 
 #[cfg(test)]

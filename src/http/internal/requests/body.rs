@@ -11,7 +11,9 @@ use crate::domain::ids::ExternalId;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
 use crate::domain::request::Mode;
-use crate::domain::request::intent::{FieldError, Intent, METADATA_CHARS_MAX, METADATA_MAX};
+use crate::domain::request::intent::{
+    FieldError, Intent, METADATA_CHARS_MAX, METADATA_MAX, reference_token,
+};
 use crate::domain::text::is_deceptive;
 use crate::domain::time::Timestamp;
 use crate::http::internal::problem::ApiError;
@@ -241,7 +243,7 @@ impl Members {
                 }
                 _ => {
                     let what = format!("must be a text of at most {METADATA_CHARS_MAX} characters");
-                    self.fail::<()>(&format!("metadata/{}", escaped(&name)), what);
+                    self.fail::<()>(&format!("metadata/{}", reference_token(&name)), what);
                 }
             }
         }
@@ -260,14 +262,9 @@ impl Members {
     }
 
     fn reject_unknown(&mut self) {
-        let unknown: Vec<_> = self.body.keys().map(|name| escaped(name)).collect();
+        let unknown: Vec<_> = self.body.keys().map(|name| reference_token(name)).collect();
         for name in unknown {
             self.fail::<()>(&name, "is no member of this call");
         }
     }
-}
-
-/// A name inside a JSON pointer.
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
