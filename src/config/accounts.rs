@@ -83,8 +83,7 @@ impl Checker {
             return None;
         };
         let client = build(&mut settings);
-        let currency = account.currency.as_deref();
-        let api = settings.finish(client, currency.and_then(|code| code.parse().ok()))?;
+        let api = settings.finish(client)?;
         let roots = api.ca_pem.as_deref().map(CaCertificates::parse);
         if let Some(Err(error)) = roots {
             context.note("api.ca_file", error.to_string());

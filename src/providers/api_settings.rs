@@ -10,12 +10,13 @@ use serde::Deserialize;
 use super::outgoing::{ApiAccount, Client};
 use super::settings::{AccountSection, Context, Text};
 use crate::crypto::{RequestKey, VerifyingKey};
-use crate::domain::money::Currency;
 
 /// Longest list of a timetable.
 const TIMETABLE_MAX: usize = 32;
 /// Bounds of an offset.
 const OFFSET_MAX: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// Longest URL of a callback, at every provider that is told one.
+const CALLBACK_URL_CHARS_MAX: usize = 256;
 /// Static headers of an account.
 const HEADERS_MAX: usize = 8;
 
@@ -207,6 +208,12 @@ impl ApiSettings<'_> {
             let secret = self.context.secret("path_secret", text)?;
             url = format!("{url}/{}", secret.expose_secret());
         }
+        if url.len() > CALLBACK_URL_CHARS_MAX {
+            let what =
+                format!("makes a callback URL of more than {CALLBACK_URL_CHARS_MAX} characters");
+            self.note("callback_base_url", what);
+            return None;
+        }
         Some(url)
     }
 
@@ -240,22 +247,24 @@ impl ApiSettings<'_> {
         let mut read = Vec::new();
         for (name, text) in headers {
             let member = format!("headers.{name}");
-            let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-            if name.is_empty() || !name.bytes().all(is_token) {
-                self.note(&member, "is no name of a header");
-                return None;
-            }
-            read.push((name.to_ascii_lowercase(), self.secret(&member, text)?));
+            let name = self.header_name(&member, name)?;
+            read.push((name, self.secret(&member, text)?));
         }
         Some(read)
     }
 
+    /// The name of a header, in lower case; `member` is the one that holds it.
+    pub fn header_name(&mut self, member: &str, name: &str) -> Option<String> {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            self.note(member, "is no name of a header");
+            return None;
+        }
+        Some(name.to_ascii_lowercase())
+    }
+
     /// Reads what all providers have in common, and puts the client into it.
-    pub fn finish(
-        &mut self,
-        client: Option<Box<dyn Client>>,
-        currency: Option<Currency>,
-    ) -> Option<ApiAccount> {
+    pub fn finish(&mut self, client: Option<Box<dyn Client>>) -> Option<ApiAccount> {
         // Without a client its problems are noted already, that of the address among them.
         let base_url = client.as_ref().and_then(|_| self.base_url());
         let timetable = self.timetable();
@@ -275,7 +284,6 @@ impl ApiSettings<'_> {
             max_per_second,
             timetable: timetable?,
             is_sandbox: self.account.sandbox.is_some_and(|flag| flag.0),
-            currency,
         })
     }
 

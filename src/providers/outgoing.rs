@@ -313,8 +313,6 @@ pub struct ApiAccount {
     pub timetable: Option<Vec<Duration>>,
     /// Whether it speaks to a sandbox alone.
     pub is_sandbox: bool,
-    /// The currency that the account has, where its provider has one for all.
-    pub currency: Option<crate::domain::money::Currency>,
 }
 
 impl ApiAccount {

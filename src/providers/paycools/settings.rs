@@ -40,8 +40,6 @@ const FORMS: [&str; 2] = ["open-api", "flat"];
 /// Units of a request's time, the default first: the table says milliseconds, the published exchange has
 /// seconds.
 const TIMESTAMP_UNITS: [&str; 2] = ["s", "ms"];
-/// Longest URL of a callback.
-const CALLBACK_URL_CHARS_MAX: usize = 256;
 
 /// Whether a part of a path could be the secret of an account, or begins with one.
 pub fn could_be_path_secret(part: &str) -> bool {
@@ -118,7 +116,7 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
     let app_id = app_id(api);
     let key = api.private_key();
     let base_url = api.base_url();
-    let callback_url = callback_url(api);
+    let callback_url = api.callback_url();
     let form = if is_flat { flat(api) } else { open_api(api) };
     let callback_url = callback_url?;
     // A secret path is a credential.
@@ -151,16 +149,6 @@ fn app_id(api: &mut ApiSettings<'_>) -> Option<String> {
     }
     let given = of_api.as_ref().or(of_account.as_ref());
     api.required("app_id", given)
-}
-
-fn callback_url(api: &mut ApiSettings<'_>) -> Option<String> {
-    let url = api.callback_url()?;
-    if url.len() > CALLBACK_URL_CHARS_MAX {
-        let what = format!("makes a callback URL of more than {CALLBACK_URL_CHARS_MAX} characters");
-        api.note("callback_base_url", what);
-        return None;
-    }
-    Some(url)
 }
 
 fn open_api(api: &mut ApiSettings<'_>) -> Option<Form> {

@@ -20,8 +20,6 @@ const VERSION: &str = "1.5";
 const KEY_VERSION: &str = "1";
 /// The header of a software vendor's token, as the Java SDK spells it; the others write `merchantAuthToken`.
 const AUTH_TOKEN_HEADER: &str = "merchant_auth_token";
-/// Longest URL of a callback.
-const CALLBACK_URL_CHARS_MAX: usize = 256;
 
 /// Builds an account from its section.
 pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
@@ -79,7 +77,7 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
     let generation = if is_new { new_api(api) } else { old_api(api) };
     let base_url = api.base_url();
     let callback_url = match api.section.callback_base_url {
-        Some(_) => Some(callback_url(api)?),
+        Some(_) => Some(api.callback_url()?),
         None => None,
     };
     Some(Box::new(PayermaxClient {
@@ -90,16 +88,6 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
         callback_url,
         generation: generation?,
     }))
-}
-
-fn callback_url(api: &mut ApiSettings<'_>) -> Option<String> {
-    let url = api.callback_url()?;
-    if url.len() > CALLBACK_URL_CHARS_MAX {
-        let what = format!("makes a callback URL of more than {CALLBACK_URL_CHARS_MAX} characters");
-        api.note("callback_base_url", what);
-        return None;
-    }
-    Some(url)
 }
 
 fn new_api(api: &mut ApiSettings<'_>) -> Option<Generation> {
@@ -141,12 +129,7 @@ fn new_api(api: &mut ApiSettings<'_>) -> Option<Generation> {
 fn auth_token_header(api: &mut ApiSettings<'_>) -> Option<String> {
     let name = api.section.merchant_auth_token_header.as_deref();
     let name = name.unwrap_or(AUTH_TOKEN_HEADER);
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        api.note("merchant_auth_token_header", "is no name of a header");
-        return None;
-    }
-    Some(name.to_ascii_lowercase())
+    api.header_name("merchant_auth_token_header", name)
 }
 
 fn old_api(api: &mut ApiSettings<'_>) -> Option<Generation> {
