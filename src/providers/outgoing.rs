@@ -67,6 +67,10 @@ pub enum HeaderValue {
 }
 
 impl HeaderValue {
+    fn json() -> Self {
+        Self::Plain("application/json".to_owned())
+    }
+
     pub fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -89,6 +93,39 @@ pub struct Call {
     pub body: Vec<u8>,
     /// The bytes as they are stored: secrets masked. `None`: the same.
     pub shown_body: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// Without headers. `url` and `body` are stored as they are: what may not be is set apart.
+    pub fn new(method: Method, url: String, body: Vec<u8>) -> Self {
+        Self {
+            method,
+            shown_url: url.clone(),
+            url,
+            headers: Vec::new(),
+            body,
+            shown_body: None,
+        }
+    }
+
+    /// Asks for JSON.
+    pub fn get_json(url: String) -> Self {
+        Self::new(Method::Get, url, Vec::new()).with_header("accept", HeaderValue::json())
+    }
+
+    /// Sends JSON and asks for it.
+    pub fn post_json(url: String, body: Vec<u8>) -> Self {
+        Self::new(Method::Post, url, body)
+            .with_header("content-type", HeaderValue::json())
+            .with_header("accept", HeaderValue::json())
+    }
+
+    /// With a header; the name is in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: HeaderValue) -> Self {
+        self.headers.push((name.to_owned(), value));
+        self
+    }
 }
 
 /// A whole reply as received, at most 64 KiB.

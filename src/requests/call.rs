@@ -184,14 +184,7 @@ impl Requests {
 
 /// A call that asks for nothing: what answers, and what time it is there.
 fn probe(channel: &Channel) -> Call {
-    Call {
-        method: Method::Get,
-        url: channel.api.base_url.clone(),
-        shown_url: channel.api.base_url.clone(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        shown_body: None,
-    }
+    Call::new(Method::Get, channel.api.base_url.clone(), Vec::new())
 }
 
 /// A reply of a sandbox to an account of none, and the other way round, says nothing.

@@ -127,13 +127,11 @@ impl BankClient {
             [b"requestXml=", &*bytes].concat()
         };
         let form = "application/x-www-form-urlencoded".to_owned();
+        let bytes = body(self.password.expose_secret());
+        let call = Call::new(Method::Post, self.url.clone(), bytes);
         Call {
-            method: Method::Post,
-            url: self.url.clone(),
-            shown_url: self.url.clone(),
-            headers: vec![("content-type".to_owned(), HeaderValue::Plain(form))],
-            body: body(self.password.expose_secret()),
             shown_body: Some(body("******")),
+            ..call.with_header("content-type", HeaderValue::Plain(form))
         }
     }
 

@@ -19,7 +19,7 @@ use crate::domain::request::timetable::{NotFoundRule, Timetable, When, hours, mi
 use crate::providers::json::{Object, Value};
 use crate::providers::member::shown;
 use crate::providers::outgoing::{
-    Answer, Call, Client, HeaderValue, Method, Outgoing, Preparation, Purpose, Reply, Step,
+    Answer, Call, Client, Outgoing, Preparation, Purpose, Reply, Step,
 };
 use crate::providers::{VerifiedClaim, yuan};
 
@@ -116,19 +116,8 @@ impl Client for NmanagementClient {
             refund_code: outgoing.refund_no,
         };
         let url = format!("{}/api/Pay/PayRefund", self.base_url);
-        let json = || HeaderValue::Plain("application/json".to_owned());
-        Call {
-            method: Method::Post,
-            shown_url: url.clone(),
-            url,
-            headers: vec![
-                ("content-type".to_owned(), json()),
-                ("accept".to_owned(), json()),
-                ("authorization".to_owned(), self.credential.header()),
-            ],
-            body: serde_json::to_vec(&body).unwrap_or_default(),
-            shown_body: None,
-        }
+        Call::post_json(url, serde_json::to_vec(&body).unwrap_or_default())
+            .with_header("authorization", self.credential.header())
     }
 
     fn read_refund(&self, outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {

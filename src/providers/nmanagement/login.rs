@@ -11,7 +11,7 @@ use crate::domain::request::Class;
 use crate::providers::body::percent_encoded;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::shown;
-use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Preparation, Reply};
+use crate::providers::outgoing::{Answer, Call, HeaderValue, Preparation, Reply};
 use crate::providers::yuan;
 
 /// Seconds before its end at which a token is not used any more.
@@ -60,16 +60,10 @@ impl Login {
             format!("{base_url}/api/Login/JWTToken3.0?name={name}&pass={password}")
         };
         let name = percent_encoded(&self.name);
+        let password = percent_encoded(self.password.expose_secret());
         Call {
-            method: Method::Get,
-            url: url(&name, &percent_encoded(self.password.expose_secret())),
-            shown_url: url(&name, "******"),
-            headers: vec![(
-                "accept".to_owned(),
-                HeaderValue::Plain("application/json".to_owned()),
-            )],
-            body: Vec::new(),
-            shown_body: None,
+            url: url(&name, &password),
+            ..Call::get_json(url(&name, "******"))
         }
     }
 }
@@ -179,6 +173,7 @@ fn token_of(reply: &Reply, now: jiff::Timestamp) -> Result<Token, Box<Answer>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::outgoing::Method;
 
     const GOOD: &str = r#"{"status":200,"success":true,"msg":"获取成功","msgDev":null,"response":{"success":true,"token":"eyJ.a.b","expires_in":3600.0,"token_type":"Bearer"}}"#;
     const BAD: &str =

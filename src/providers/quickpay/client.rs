@@ -19,9 +19,7 @@ use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
 use crate::providers::json::{Object, Value};
 use crate::providers::member::shown;
-use crate::providers::outgoing::{
-    Answer, Call, Client, HeaderValue, Method, Outgoing, Reply, Step,
-};
+use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
 use crate::providers::{VerifiedClaim, yuan};
 
 /// Members of `provider_fields`.
@@ -209,24 +207,11 @@ impl QuickpayClient {
 
     fn call(&self, path: &str, info: &impl Serialize) -> Call {
         let url = format!("{}/{path}", self.base_url);
-        let plain = |name: &str| (name.to_owned(), json_type());
-        let mut headers = vec![plain("content-type"), plain("accept")];
-        let secret = self.headers.iter();
-        headers
-            .extend(secret.map(|(name, value)| (name.clone(), HeaderValue::Secret(value.clone()))));
-        Call {
-            method: Method::Post,
-            shown_url: url.clone(),
-            url,
-            headers,
-            body: serde_json::to_vec(info).unwrap_or_default(),
-            shown_body: None,
-        }
+        let call = Call::post_json(url, serde_json::to_vec(info).unwrap_or_default());
+        self.headers.iter().fold(call, |call, (name, value)| {
+            call.with_header(name, HeaderValue::Secret(value.clone()))
+        })
     }
-}
-
-fn json_type() -> HeaderValue {
-    HeaderValue::Plain("application/json".to_owned())
 }
 
 /// The request's own member, or the account's.

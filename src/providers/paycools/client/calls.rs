@@ -11,7 +11,7 @@ use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::{Decimal, Spelling};
 use crate::providers::body::{JsonText, percent_encoded};
-use crate::providers::outgoing::{Call, HeaderValue, Method, Outgoing};
+use crate::providers::outgoing::{Call, Outgoing};
 use crate::providers::paycools::wire::REFUND_NO;
 
 /// The member of an intent that one installation requires.
@@ -106,14 +106,7 @@ impl PaycoolsClient {
             "{}/api/refund/payments?{app_id}&{number}&sign={sign}",
             self.base_url
         );
-        Call {
-            method: Method::Get,
-            shown_url: url.clone(),
-            url,
-            headers: headers(&["accept"]),
-            body: Vec::new(),
-            shown_body: None,
-        }
+        Call::get_json(url)
     }
 
     fn flat_sign(&self, secret: Option<&SecretString>, pairs: &[Pair<'_>]) -> String {
@@ -130,12 +123,8 @@ impl PaycoolsClient {
         let is_secret = self.shown_callback_url != self.callback_url;
         let shown = is_secret.then(|| body.replace(&self.callback_url, &self.shown_callback_url));
         Call {
-            method: Method::Post,
-            shown_url: url.clone(),
-            url,
-            headers: headers(&["content-type", "accept"]),
-            body: body.into_bytes(),
             shown_body: shown.map(String::into_bytes),
+            ..Call::post_json(url, body.into_bytes())
         }
     }
 
@@ -165,12 +154,4 @@ fn timestamp(unit: TimestampUnit, now: jiff::Timestamp) -> String {
         TimestampUnit::Seconds => now.as_second().to_string(),
         TimestampUnit::Millis => now.as_millisecond().to_string(),
     }
-}
-
-fn headers(names: &[&str]) -> Vec<(String, HeaderValue)> {
-    let json = || HeaderValue::Plain("application/json".to_owned());
-    names
-        .iter()
-        .map(|name| ((*name).to_owned(), json()))
-        .collect()
 }

@@ -16,9 +16,7 @@ use crate::crypto::{KeyRing, RequestKey};
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
-use crate::providers::outgoing::{
-    Answer, Call, Client, HeaderValue, Method, Outgoing, Reply, Step,
-};
+use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
 
 pub(super) use v2::NewApi;
 pub(super) use v21::{CommentMembers, OldApi};
@@ -52,25 +50,14 @@ impl PayermaxClient {
     fn call(&self, path: &str, body: String) -> Call {
         let body = body.into_bytes();
         let sign = self.key.sign_sha256_base64(&body);
-        let plain = |text: &str| HeaderValue::Plain(text.to_owned());
-        let mut headers = vec![
-            ("content-type".to_owned(), plain("application/json")),
-            ("accept".to_owned(), plain("application/json")),
-            (super::SIGN_HEADER.to_owned(), HeaderValue::Plain(sign)),
-        ];
-        if let Generation::New(api) = &self.generation
-            && let Some((name, token)) = &api.auth_token
-        {
-            headers.push((name.clone(), HeaderValue::Secret(token.clone())));
-        }
-        let url = format!("{}{path}", self.base_url);
-        Call {
-            method: Method::Post,
-            shown_url: url.clone(),
-            url,
-            headers,
-            body,
-            shown_body: None,
+        let call = Call::post_json(format!("{}{path}", self.base_url), body)
+            .with_header(super::SIGN_HEADER, HeaderValue::Plain(sign));
+        match &self.generation {
+            Generation::New(NewApi {
+                auth_token: Some((name, token)),
+                ..
+            }) => call.with_header(name, HeaderValue::Secret(token.clone())),
+            Generation::New(_) | Generation::Old(_) => call,
         }
     }
 }

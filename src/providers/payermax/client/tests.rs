@@ -8,6 +8,7 @@ use super::*;
 use crate::crypto::{RingKey, SigningKey, VerifyingKey, hex, sha256};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::money::{Amount, Money};
+use crate::providers::outgoing::Method;
 
 const NOW: &str = "2022-01-17T09:20:54.047Z";
 const REFUND_NO: &str = "R1642411016202";
