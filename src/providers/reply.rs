@@ -4,7 +4,7 @@
 use super::VerifiedClaim;
 use super::json::Value;
 use super::member::shown;
-use super::outgoing::{Answer, Code, Outgoing, Reply};
+use super::outgoing::{Answer, Code, Outgoing, Reply, Step};
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
 use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::money::{Amount, Currency, Money};
@@ -45,20 +45,25 @@ impl Words {
     }
 }
 
-/// The entry of a code.
+/// The entry of exactly this code.
 pub(super) fn find<'c>(codes: &'c [Code], code: Option<&str>) -> Option<&'c Code> {
     codes.iter().find(|entry| Some(entry.code) == code)
 }
 
-/// By the table; a code that is not in it leaves the outcome open.
-pub(super) fn by_table(codes: &[Code], words: &Words, reply: &Reply) -> Answer {
-    let entry = find(codes, words.code.as_deref());
-    let answer = words.answer(entry.map_or(Class::Unknown, |entry| entry.class));
-    let answer = answer.after(reply.retry_after());
+/// The answer of an entry of the table; a code that has none leaves the outcome open.
+pub(super) fn by_table(entry: Option<&Code>, words: &Words, reply: &Reply) -> Answer {
+    let class = entry.map_or(Class::Unknown, |entry| entry.class);
+    let answer = words.answer(class).after(reply.retry_after());
     match entry {
         Some(entry) if entry.stops_account => answer.stopping_the_account(),
         _ => answer,
     }
+}
+
+/// The end of a query that is one call.
+pub(super) fn of_one_call(replies: &[Reply], read: impl FnOnce(&Reply) -> Answer) -> Step {
+    let no_reply = || Answer::of(Class::Unknown, None, None);
+    Step::Answer(Box::new(replies.last().map_or_else(no_reply, read)))
 }
 
 /// Another HTTP status than 200: what answered may not have been the provider's own code.

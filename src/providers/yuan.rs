@@ -4,6 +4,7 @@
 use super::json::Object;
 use super::member::shown;
 use super::outgoing::{Answer, Code, Reply};
+use super::reply::{Words, by_table};
 use crate::domain::claim::Reason;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::request::Class;
@@ -66,25 +67,14 @@ pub(super) fn find(codes: &'static [Code], code: &str) -> Option<&'static Code> 
         .find(|known| known.code.eq_ignore_ascii_case(code))
 }
 
-/// An answer of the class that the table has for the code; what is not listed leaves the outcome open.
-pub(super) fn by_table(
-    entry: Option<&Code>,
-    code: Option<&str>,
-    message: Option<&str>,
-    reply: &Reply,
-) -> Answer {
-    let class = entry.map_or(Class::Unknown, |entry| entry.class);
-    let mut answer = Answer::of(class, code, message).after(reply.retry_after());
-    answer.stops_account = entry.is_some_and(|entry| entry.stops_account);
-    answer
-}
-
 /// An answer of another HTTP status than 200.
 pub(super) fn by_http(codes: &'static [Code], reply: &Reply) -> Answer {
     let status = reply.status.to_string();
-    let message = message(reply);
-    let code = format!("HTTP {status}");
-    by_table(find(codes, &status), Some(&code), message.as_deref(), reply)
+    let words = Words {
+        code: Some(format!("HTTP {status}")),
+        message: message(reply),
+    };
+    by_table(find(codes, &status), &words, reply)
 }
 
 /// The text of a reply that has one: `Message` of ASP.NET, or `msg`.

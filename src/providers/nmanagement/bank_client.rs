@@ -16,6 +16,7 @@ use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Outgoing, Reply, Step};
+use crate::providers::reply::{TLS, Words, by_table};
 use crate::providers::text::printable;
 use crate::providers::{VerifiedClaim, yuan};
 
@@ -210,9 +211,11 @@ fn listing(reply: &Reply) -> Result<BankReply, Box<Answer>> {
             ..BankReply::default()
         }),
         class => {
-            let message = parsed.head.get("RETURN_MSG").map(|text| printable(text));
-            let mut answer =
-                yuan::by_table(entry, Some(&printable(code)), message.as_deref(), reply);
+            let words = Words {
+                code: Some(printable(code)),
+                message: parsed.head.get("RETURN_MSG").map(|text| printable(text)),
+            };
+            let mut answer = by_table(entry, &words, reply);
             // The code is about the query; of the refund it says nothing.
             if class != Some(Class::Later) {
                 answer.class = Class::Unknown;
@@ -291,6 +294,6 @@ fn answer(outgoing: &Outgoing<'_>, entry: &Members, reply: &Reply) -> Answer {
         }
         _ => {}
     }
-    let claim = VerifiedClaim::of_reply(claim, "tls", &reply.body);
+    let claim = VerifiedClaim::of_reply(claim, TLS, &reply.body);
     Answer::of(class, Some(&status), None).with_claim(claim)
 }

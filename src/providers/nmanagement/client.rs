@@ -21,6 +21,7 @@ use crate::providers::member::shown;
 use crate::providers::outgoing::{
     Answer, Call, Client, Outgoing, Preparation, Purpose, Reply, Step,
 };
+use crate::providers::reply::{TLS, Words, by_table};
 use crate::providers::{VerifiedClaim, yuan};
 
 /// Widths of the bank's members.
@@ -165,16 +166,17 @@ fn answer(outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
     };
     let response = response.unwrap_or_default();
-    let code = shown(&response.get("RETURN_CODE"));
-    let message = shown(&response.get("RETURN_MSG")).or_else(|| shown(&object.get("msg")));
-    let (code, message) = (code.as_deref(), message.as_deref());
-    let unknown = || Answer::of(Class::Unknown, code, message);
+    let words = Words {
+        code: shown(&response.get("RETURN_CODE")),
+        message: shown(&response.get("RETURN_MSG")).or_else(|| shown(&object.get("msg"))),
+    };
+    let code = words.code.as_deref();
     match (object.get("success"), code) {
         (Value::Bool(true), Some(SUCCESS)) => {}
         (Value::Bool(false), Some(said)) if said != SUCCESS => {
-            return yuan::by_table(yuan::find(CODES, said), code, message, reply);
+            return by_table(yuan::find(CODES, said), &words, reply);
         }
-        _ => return unknown(),
+        _ => return words.answer(Class::Unknown),
     }
     let Ok(refund_no) = outgoing.refund_no.parse::<ExternalId>() else {
         return yuan::mismatch(code);
@@ -185,9 +187,9 @@ fn answer(outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {
     }
     let class = match claim.outcome {
         Outcome::Reported(Status::Succeeded) => Class::Done,
-        Outcome::Unclear(Reason::OutcomeUnknown) => return unknown(),
+        Outcome::Unclear(Reason::OutcomeUnknown) => return words.answer(Class::Unknown),
         Outcome::Reported(_) | Outcome::Unclear(_) => Class::Unknown,
     };
-    let claim = VerifiedClaim::of_reply(claim, "tls", &reply.body);
-    Answer::of(class, code, message).with_claim(claim)
+    let claim = VerifiedClaim::of_reply(claim, TLS, &reply.body);
+    words.answer(class).with_claim(claim)
 }

@@ -20,6 +20,7 @@ use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes}
 use crate::providers::json::{Object, Value};
 use crate::providers::member::shown;
 use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
+use crate::providers::reply::{TLS, Words, of_one_call};
 use crate::providers::{VerifiedClaim, yuan};
 
 /// Members of `provider_fields`.
@@ -181,22 +182,18 @@ impl Client for QuickpayClient {
     }
 
     fn read_query(&self, outgoing: &Outgoing<'_>, replies: &[Reply]) -> Step {
-        let answer = match replies.last() {
-            None => yuan::unreadable("no reply"),
-            Some(reply) if reply.status == 200 => {
-                not_found(reply).unwrap_or_else(|| answer(outgoing, reply))
+        of_one_call(replies, |reply| {
+            if reply.status == 200 {
+                return not_found(reply).unwrap_or_else(|| answer(outgoing, reply));
             }
-            Some(reply) => {
-                let mut answer = yuan::by_http(HTTP, reply);
-                if answer.class == Class::Refused {
-                    // About the query, not about the refund. Its address is not sure, so a 404 stops nothing.
-                    answer.class = Class::Unknown;
-                    answer.stops_account = matches!(reply.status, 401 | 403);
-                }
-                answer
+            let mut answer = yuan::by_http(HTTP, reply);
+            if answer.class == Class::Refused {
+                // About the query, not about the refund. Its address is not sure, so a 404 stops nothing.
+                answer.class = Class::Unknown;
+                answer.stops_account = matches!(reply.status, 401 | 403);
             }
-        };
-        Step::Answer(Box::new(answer))
+            answer
+        })
     }
 }
 
@@ -229,11 +226,10 @@ fn answer(outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {
     let Ok(object) = Object::parse(&reply.body) else {
         return yuan::unreadable("the reply is no JSON object");
     };
-    let message = shown(&object.get("msg"));
     let code = object.get("code");
+    let words = Words::of(&code, &object.get("msg"));
     if code.text() != Some(SUCCESS) {
-        let code = shown(&code);
-        return Answer::of(Class::Unknown, code.as_deref(), message.as_deref());
+        return words.answer(Class::Unknown);
     }
     let Ok(refund_no) = outgoing.refund_no.parse::<ExternalId>() else {
         return yuan::mismatch(None);
@@ -257,11 +253,11 @@ fn answer(outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {
         .failure
         .as_ref()
         .and_then(|failure| failure.message.clone());
-    let answer = Answer::of(class, word.as_deref(), why.or(message).as_deref());
+    let answer = Answer::of(class, word.as_deref(), why.or(words.message).as_deref());
     if says_nothing {
         return answer;
     }
-    answer.with_claim(VerifiedClaim::of_reply(claim, "tls", &reply.body))
+    answer.with_claim(VerifiedClaim::of_reply(claim, TLS, &reply.body))
 }
 
 /// A member that the framework could not bind, before anything was done.

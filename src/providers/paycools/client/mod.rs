@@ -18,6 +18,7 @@ use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
 use crate::providers::outgoing::{Answer, Call, Client, Outgoing, Reply, Step};
+use crate::providers::reply::of_one_call;
 
 /// The pause of a limit that lasts.
 const LIMIT_PAUSE: Duration = Duration::from_secs(60 * 60);
@@ -129,11 +130,7 @@ impl Client for PaycoolsClient {
     }
 
     fn read_query(&self, outgoing: &Outgoing<'_>, replies: &[Reply]) -> Step {
-        let answer = match replies.last() {
-            Some(reply) => self.query_answer(outgoing, reply),
-            None => Answer::of(Class::Unknown, None, None),
-        };
-        Step::Answer(Box::new(answer))
+        of_one_call(replies, |reply| self.query_answer(outgoing, reply))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::providers::outgoing::{Answer, Code, Outgoing, Reply};
 use crate::providers::paycools::codes;
 use crate::providers::paycools::wire::{REFUND_NO, status_of, time};
 use crate::providers::reply::{
-    Said, TLS, Words, by_table, concluded, not_json, not_ok, provider_number,
+    Said, TLS, Words, by_table, concluded, find, not_json, not_ok, provider_number,
 };
 
 impl PaycoolsClient {
@@ -59,7 +59,8 @@ impl PaycoolsClient {
             Form::Flat { .. } => codes::SUCCESS_FLAT,
         };
         if code.text_or_digits() != Some(success) {
-            return by_table(codes, &words, reply);
+            let entry = find(codes, words.code.as_deref());
+            return by_table(entry, &words, reply);
         }
         match body.get("data") {
             Value::Nested(data) => read(&words, data),

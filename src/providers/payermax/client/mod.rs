@@ -17,6 +17,7 @@ use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
 use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
+use crate::providers::reply::of_one_call;
 
 pub(super) use v2::NewApi;
 pub(super) use v21::{CommentMembers, OldApi};
@@ -161,11 +162,7 @@ impl Client for PayermaxClient {
             Generation::New(_) => codes::QUERY,
             Generation::Old(_) => &[],
         };
-        let answer = match replies.last() {
-            Some(reply) => self.read(outgoing, reply, codes),
-            None => Answer::of(Class::Unknown, None, None),
-        };
-        Step::Answer(Box::new(answer))
+        of_one_call(replies, |reply| self.read(outgoing, reply, codes))
     }
 }
 

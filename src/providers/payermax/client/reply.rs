@@ -9,7 +9,7 @@ use crate::providers::member::{Members, NumberRule, failure, shown};
 use crate::providers::outgoing::{Answer, Code, Outgoing, Reply};
 use crate::providers::payermax::{SIGN_HEADER, codes, wire};
 use crate::providers::reply::{
-    Said, Words, by_table, concluded, not_json, not_ok, provider_number,
+    Said, Words, by_table, concluded, find, not_json, not_ok, provider_number,
 };
 
 /// The names of one generation.
@@ -76,7 +76,8 @@ impl PayermaxClient {
             return unproven();
         };
         if body.get(names.code).text_or_digits() != Some(names.success) {
-            return by_table(codes, &words, reply);
+            let entry = find(codes, words.code.as_deref());
+            return by_table(entry, &words, reply);
         }
         // Errors may be unsigned; a success never is.
         let Some(key_id) = key_id else {
