@@ -71,7 +71,19 @@ impl<'a, 'd> Applying<'a, 'd> {
         Ok(Some(applying.with_request(Some(request))))
     }
 
-    /// The same with the request that belongs to it.
+    /// The same for the worker that has leased the request; `None` where another one has it by now.
+    pub fn of_leased(
+        tx: &'a mut Tx<'d>,
+        clock: &'a dyn Clock,
+        id: RefundId,
+        fence: i64,
+    ) -> Result<Option<Self>, StoreError> {
+        let applying = Self::of_request(tx, clock, id)?;
+        let is_ours = |request: &Request| request.fence == fence;
+        Ok(applying.filter(|applying| applying.request().is_some_and(is_ours)))
+    }
+
+    /// With the request that belongs to the refund.
     #[must_use]
     pub fn with_request(mut self, request: Option<Request>) -> Self {
         self.request = request;

@@ -26,7 +26,8 @@ pub struct Outgoing<'a> {
     pub provider_refund_no: Option<&'a ExternalId>,
     /// For members that carry a time.
     pub now: jiff::Timestamp,
-    /// Never used before by this store: for providers that number each call (`CCB`).
+    /// Never used before by this store, in queries of a client that [numbers its calls](Client::numbers_calls);
+    /// else 0.
     pub serial: u64,
 }
 
@@ -306,6 +307,16 @@ pub trait Client: Send + Sync {
     /// Limit of one call, from the first byte to the last.
     fn time_limit(&self) -> Duration {
         Duration::from_secs(30)
+    }
+
+    /// Whether a call is refused whose time differs from the provider's by minutes.
+    fn needs_right_clock(&self) -> bool {
+        false
+    }
+
+    /// Whether each query needs an [`Outgoing::serial`] of its own.
+    fn numbers_calls(&self) -> bool {
+        false
     }
 
     fn timetable(&self) -> Timetable;

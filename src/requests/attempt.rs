@@ -86,7 +86,7 @@ impl Requests {
             return self.not_begun(channel, request, *answer).await;
         }
         let known = self.provider_number(&request).await?;
-        let serial = self.serial(&channel.account).await?;
+        let serial = self.serial(channel).await?;
         let now = self.clock.now();
         let asked = outgoing(&request, known.as_ref(), now, serial);
         let Some(call) = channel.api.client.query(&asked) else {
@@ -139,18 +139,18 @@ impl Requests {
         let attempt = self.new_attempt(request, call, false, now)?;
         let one_at_a_time = channel.api.client.takes_one_at_a_time();
         let lease_end = now.plus(lease(channel));
-        let (clock, leased) = (Arc::clone(&self.clock), request.fence);
+        let (clock, fence) = (Arc::clone(&self.clock), request.fence);
         let id = request.refund_id;
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         self.store
             .write("begin to send", lane, move |tx| {
-                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(None);
                 };
                 let Some(known) = applying.request().cloned() else {
                     return Ok(None);
                 };
-                if known.fence != leased || known.machine.state != State::Queued {
+                if known.machine.state != State::Queued {
                     return Ok(None);
                 }
                 if applying.tx().snapshot().is_stopped(&known.account)? {
@@ -196,9 +196,7 @@ impl Requests {
                 let Some(mut request) = tx.lock_request(id)? else {
                     return Ok(None);
                 };
-                let state = request.machine.state;
-                let is_open = matches!(state, State::Unknown | State::Accepted);
-                if request.fence != leased || !is_open {
+                if request.fence != leased || !request.machine.state.is_open() {
                     return Ok(None);
                 }
                 request.fence += 1;
@@ -260,11 +258,11 @@ impl Requests {
     }
 
     /// A number for a call, where the provider wants one that was never used.
-    async fn serial(&self, account: &Account) -> Result<u64, StoreError> {
-        if account.provider != "nmanagement" {
+    async fn serial(&self, channel: &Channel) -> Result<u64, StoreError> {
+        if !channel.api.client.numbers_calls() {
             return Ok(0);
         }
-        let account = account.clone();
+        let account = channel.account.clone();
         let serial = self.store.write("number call", Lane::SHARED, move |tx| {
             tx.next_serial(&account)
         });

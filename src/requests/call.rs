@@ -66,11 +66,11 @@ impl Requests {
         prepared
     }
 
-    /// PayerMax refuses what a wrong clock dates. Replies alone tell the difference, and while nothing is sent there
-    /// are none: so the clocks are compared again before a request is held back.
+    /// Some providers refuse what a wrong clock dates. Replies alone tell the difference, and while nothing is sent
+    /// there are none: so the clocks are compared again before a request is held back.
     async fn check_clock(&self, channel: &Channel) -> Result<(), Box<Answer>> {
         let health = self.health(&channel.account, &channel.api);
-        if channel.account.provider != "payermax" || !health.is_clock_off() {
+        if !channel.api.client.needs_right_clock() || !health.is_clock_off() {
             return Ok(());
         }
         let probe = probe(channel);

@@ -54,7 +54,7 @@ impl Requests {
         }
         self.act("ask now", id, |applying, now| {
             let (_, request) = applying.request_mut()?;
-            let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
+            let is_open = request.machine.state.is_open();
             is_open.then(|| {
                 request.progress.is_urgent = true;
                 request.next_at = Some(now);
@@ -67,7 +67,7 @@ impl Requests {
     /// A reader looks at an open refund: the next ask comes forward, where half of the time to it has passed. At
     /// most one a second of an account.
     pub fn ask_on_read(self: &Arc<Self>, request: &Request) {
-        let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
+        let is_open = request.machine.state.is_open();
         let (Some(next), Some(last)) = (request.next_at, request.last_attempt_at) else {
             return;
         };

@@ -7,7 +7,7 @@ use super::Requests;
 use super::attempt::{Begun, Channel};
 use super::call::headers_text;
 use super::worker::plan;
-use crate::domain::claim::Reason;
+use crate::domain::claim::{Account, Reason};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::refund::Refund;
@@ -91,26 +91,21 @@ impl Requests {
         answer: Answer,
     ) -> Result<(), StoreError> {
         let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
-        let (id, leased) = (request.refund_id, request.fence);
+        let (id, fence) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         let stop = answer.stops_account.then(|| stop_reason(&answer));
         let channel = channel.clone();
         self.store
             .write("put off request", lane, move |tx| {
-                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                if let Some(reason) = &stop {
+                    stop_account(tx, &channel.account, reason, now)?;
+                }
+                let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };
-                if let Some(reason) = &stop {
-                    applying
-                        .tx()
-                        .stop_account(&channel.account, reason, None, now)?;
-                }
                 let Some((refund, request)) = applying.request_mut() else {
                     return Ok(());
                 };
-                if request.fence != leased {
-                    return Ok(());
-                }
                 request.last_reply = Some(answer.last_reply());
                 if request.machine.state == State::Queued {
                     request.put_off(refund, answer.retry_after, now);
@@ -147,18 +142,15 @@ impl Ending {
     ) -> Result<(), StoreError> {
         tx.end_attempt(self.attempt, &self.end)?;
         if let Some(reason) = &self.stop {
-            self.stop_account(tx, reason, now)?;
+            stop_account(tx, &self.channel.account, reason, now)?;
         }
-        let Some(mut applying) = Applying::of_request(tx, clock, id)? else {
+        // Another worker took over: what was replied is stored, and moves nothing by itself.
+        let Some(mut applying) = Applying::of_leased(tx, clock, id, self.fence)? else {
             return Ok(());
         };
         let Some((refund, request)) = applying.request_mut() else {
             return Ok(());
         };
-        // Another worker took over: what was replied is stored, and moves nothing by itself.
-        if request.fence != self.fence {
-            return Ok(());
-        }
         let class = self.last_reply.class;
         request.last_reply = Some(self.last_reply.clone());
         let mut stops = false;
@@ -181,29 +173,10 @@ impl Ending {
         }
         if stops {
             let reason = stop_reason_of(&self.last_reply);
-            self.stop_account(applying.tx(), &reason, now)?;
+            stop_account(applying.tx(), &self.channel.account, &reason, now)?;
         }
         let told: Vec<EventKind> = event.into_iter().collect();
         applying.finish(told).map(drop)
-    }
-
-    fn stop_account(
-        &self,
-        tx: &mut Tx<'_>,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let account = &self.channel.account;
-        if tx.stop_account(account, reason, None, now)? {
-            let (provider, account) = (&account.provider, &account.name);
-            tracing::error!(
-                provider,
-                account,
-                reason,
-                "the account is stopped until an operator resumes it"
-            );
-        }
-        Ok(())
     }
 
     fn asked(
@@ -230,7 +203,7 @@ impl Ending {
                 .and_then(|moved| moved.event);
         }
         let state = request.machine.state;
-        if matches!(state, State::Unknown | State::Accepted) {
+        if state.is_open() {
             self.channel
                 .timetable
                 .skip_missed(state, &mut request.progress, now);
@@ -240,6 +213,24 @@ impl Ending {
         }
         event
     }
+}
+
+fn stop_account(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if tx.stop_account(account, reason, None, now)? {
+        let (provider, account) = (&account.provider, &account.name);
+        tracing::error!(
+            provider,
+            account,
+            reason,
+            "the account is stopped until an operator resumes it"
+        );
+    }
+    Ok(())
 }
 
 fn stop_reason(answer: &Answer) -> String {

@@ -221,19 +221,16 @@ impl Requests {
 
     async fn abandon(&self, request: Request) -> Result<(), StoreError> {
         let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
-        let (id, leased) = (request.refund_id, request.fence);
+        let (id, fence) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         self.store
             .write("abandon attempt", lane, move |tx| {
-                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };
                 let Some((refund, request)) = applying.request_mut() else {
                     return Ok(());
                 };
-                if request.fence != leased {
-                    return Ok(());
-                }
                 if request.apply(refund, Event::Abandoned, None, now).is_some() {
                     request.fence += 1;
                     applying.tx().end_abandoned_attempts(id, now)?;
@@ -246,23 +243,18 @@ impl Requests {
     /// Sets when an open request is due again, and raises the question of one that is overdue.
     async fn plan_next(&self, channel: &Channel, request: Request) -> Result<(), StoreError> {
         let (clock, now) = (Arc::clone(&self.clock), self.clock.now());
-        let (id, leased) = (request.refund_id, request.fence);
+        let (id, fence) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         let channel = channel.clone();
         self.store
             .write("plan request", lane, move |tx| {
-                let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
+                let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };
                 let Some((refund, request)) = applying.request_mut() else {
                     return Ok(());
                 };
-                if request.fence != leased {
-                    return Ok(());
-                }
-                let is_overdue = now >= channel.timetable.overdue_at(request.requested_at);
-                let is_open = matches!(request.machine.state, State::Unknown | State::Accepted);
-                if is_open && is_overdue && !request.progress.is_overdue {
+                if request.machine.state.is_open() && is_newly_overdue(request, &channel, now) {
                     request.progress.is_overdue = true;
                     refund.raise(Reason::OutcomeOverdue, None, now);
                     refund.updated_at = now;
@@ -298,7 +290,7 @@ fn next_ask(request: &Request, channel: &Channel, now: Timestamp) -> Option<Time
 
 /// When a worker has to see the request again: to ask, or to say that it is overdue.
 pub(super) fn plan(request: &Request, channel: &Channel, now: Timestamp) -> Option<Timestamp> {
-    if !matches!(request.machine.state, State::Unknown | State::Accepted) {
+    if !request.machine.state.is_open() {
         return match request.machine.state {
             State::Queued | State::Sending => request.next_at,
             _ => None,

@@ -103,9 +103,14 @@ impl State {
         )
     }
 
+    /// Whether it was sent and the provider can be asked what became of it.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Unknown | Self::Accepted)
+    }
+
     /// Whether the provider may be working on it: no second request of the payment where it takes one at a time.
     pub const fn is_under_way(self) -> bool {
-        matches!(self, Self::Sending | Self::Unknown | Self::Accepted)
+        self.is_open() || matches!(self, Self::Sending)
     }
 
     /// Whether its amount counts against what was paid.

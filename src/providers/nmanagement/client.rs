@@ -86,6 +86,10 @@ impl Client for NmanagementClient {
         Duration::from_secs(120)
     }
 
+    fn numbers_calls(&self) -> bool {
+        true
+    }
+
     fn timetable(&self) -> Timetable {
         if self.bank.is_none() {
             return Timetable::of_seconds(&[], &[], (0, 0), NotFoundRule::NeverProves);

@@ -88,6 +88,10 @@ impl Client for PayermaxClient {
         true
     }
 
+    fn needs_right_clock(&self) -> bool {
+        true
+    }
+
     fn timetable(&self) -> Timetable {
         let tail = hours(13) + minutes(30);
         match &self.generation {
