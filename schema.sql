@@ -34,8 +34,6 @@ CREATE TABLE callbacks (
   settled_at       INTEGER,                    -- when transaction 2 committed
   settle_after     INTEGER NOT NULL,           -- when the resume worker may take it over
   settle_attempts  INTEGER NOT NULL DEFAULT 0, -- failed attempts to apply it
-  -- immutable: the attempt of ours whose reply it is; NULL: the provider or a relay sent it
-  attempt_id       BLOB,
   CHECK ((settled_at IS NULL) = (verdict IS NULL))
 ) STRICT;
 -- Recognises a repeat (dedup), and lists the callbacks of one refund.
@@ -192,6 +190,13 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE INDEX attempts_refund ON attempts (refund_id, id);
 CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL;
+
+-- Callbacks that are replies to attempts; all others a provider or a relay sent. A table of its own, because a column
+-- of callbacks could not be added while they are written.
+CREATE TABLE replies (
+  callback_id BLOB NOT NULL PRIMARY KEY CHECK (length(callback_id) = 16),
+  attempt_id  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Idempotency keys of callers: the same key and body get the same answer.
 CREATE TABLE idempotency_keys (

@@ -14,7 +14,7 @@ use crate::crypto::sha256;
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AttemptId, CallbackId, ExternalId, RefundId};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
@@ -191,8 +191,6 @@ pub(super) struct DueCallback {
     pub(super) account: Account,
     claim: Option<(Claim, String)>,
     received_at: Timestamp,
-    /// The attempt of ours whose reply it is.
-    pub(super) attempt_id: Option<AttemptId>,
 }
 
 /// What applying needs besides the store.
@@ -220,7 +218,6 @@ impl From<AcceptedCallback> for DueCallback {
             account: accepted.account,
             claim: accepted.claim.zip(accepted.claim_json),
             received_at: accepted.received_at,
-            attempt_id: None,
         }
     }
 }
@@ -236,7 +233,6 @@ impl TryFrom<PendingCallback> for DueCallback {
             account: row.account,
             claim: claim.transpose()?,
             received_at: row.received_at,
-            attempt_id: row.attempt_id,
         })
     }
 }
@@ -385,7 +381,7 @@ fn further<'a, 'd>(
         && let Some(request) = &request
         && request.machine.state.is_final()
     {
-        let source = source(tx, due)?;
+        let source = source(tx, due.id)?;
         context.outcomes.count(&due.account.provider, source);
     }
     // The same contradiction in other bytes is a duplicate.

@@ -1,6 +1,5 @@
 //! A claim about a refund that we submit or watch: it moves the request, too.
 
-use super::apply::DueCallback;
 use crate::domain::claim::{Claim, Outcome, Status};
 use crate::domain::ids::CallbackId;
 use crate::domain::refund::{Refund, Verdict};
@@ -44,13 +43,10 @@ pub(super) fn apply_claim(
 }
 
 /// What brought a callback.
-pub(super) fn source(tx: &mut Tx<'_>, due: &DueCallback) -> Result<&'static str, StoreError> {
-    let Some(attempt_id) = due.attempt_id else {
-        return Ok("callback");
-    };
-    let attempt = tx.snapshot().attempt(attempt_id)?;
-    Ok(match attempt {
-        Some(attempt) if attempt.is_ask => "ask",
-        Some(_) | None => "reply",
+pub(super) fn source(tx: &mut Tx<'_>, id: CallbackId) -> Result<&'static str, StoreError> {
+    Ok(match tx.snapshot().is_reply_to_ask(id)? {
+        None => "callback",
+        Some(true) => "ask",
+        Some(false) => "reply",
     })
 }

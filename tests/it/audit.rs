@@ -208,7 +208,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("an application told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund_application.handled'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an order told to be closed twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'order.closed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an application told of another batch", Sql("UPDATE events SET data = replace(data, '\"B-1\"', '\"B-9\"') WHERE type = 'refund_application.handled'"), "I3"),
-    ("one delivery stored twice", OfFile("DROP INDEX callbacks_delivery; INSERT INTO callbacks SELECT refund_id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, deliveries, last_received_at, refund_id, 'repeat', settled_at, settle_after, settle_attempts, attempt_id FROM callbacks WHERE refund_no = 'R-3'"), "I3"),
+    ("one delivery stored twice", OfFile("DROP INDEX callbacks_delivery; INSERT INTO callbacks SELECT refund_id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, deliveries, last_received_at, refund_id, 'repeat', settled_at, settle_after, settle_attempts FROM callbacks WHERE refund_no = 'R-3'"), "I3"),
     ("a relay's message that brought something else", Sql("UPDATE relay_messages SET callback_id = (SELECT id FROM callbacks WHERE refund_no = 'R-3')"), "I3"),
     ("a question told before the refund", Sql("UPDATE events SET type = 'refund.attention' WHERE sequence = 1"), "I3"),
 
@@ -224,7 +224,7 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("half a close-out: not its own row", Sql("UPDATE close_outs SET state = 'parked', errcode = 4 WHERE batchno = 'B-1'"), "I4"),
 
     ("a request of no refund", request!("(SELECT id FROM callbacks ORDER BY id LIMIT 1)", "done", ""), "I4"),
-    ("a reply that is none", Sql("UPDATE callbacks SET attempt_id = id WHERE refund_no = 'R-3'"), "I1"),
+    ("a reply that is none", Sql("INSERT INTO replies (callback_id, attempt_id) SELECT id, id FROM callbacks WHERE refund_no = 'R-3'"), "I1"),
 
     ("a request that is never due", request!("id", "unknown", "UPDATE refunds SET attention = '[]' WHERE refund_no = 'R-3'"), "I5"),
     ("an earlier attempt without an end", request!("id", "done", "INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash) SELECT refund_id, refund_id, 'send', 1, 1, 'POST', 'https://p', '{}', delivery_key, delivery_key FROM callbacks WHERE refund_no = 'R-3' LIMIT 1"), "I5"),

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::keys::{other_key, provider_key};
+use crate::harness::over::Over;
 use crate::harness::payermax::{ACK, MAIN, Notice, SAMPLE};
 use crate::harness::reader::text;
 use crate::harness::server::PROGRAM;
@@ -225,15 +225,16 @@ fn too_few_files_stop_the_start() {
 fn a_flood_of_bad_signatures_waits_and_good_ones_do_not() {
     let server = Server::usual(Engine::Sqlite);
     let address = address(&server);
-    let is_over = AtomicBool::new(false);
+    let over = Over::default();
     let bad = bad_signature();
     let (floods, quickest) = std::thread::scope(|scope| {
+        let flooded = over.until_dropped();
         let flooders: Vec<_> = (0..FLOODERS)
-            .map(|_| scope.spawn(|| flood(&bad, address, &is_over)))
+            .map(|_| scope.spawn(|| flood(&bad, address, &over)))
             .collect();
         wait_for("the first refusal to be late", || {
             promptly(&server, "R-during");
-            (counted(&server, "late_refusals_total ") > 0).then_some(())
+            (counted(&server, "rejected_requests_delayed_total ") > 0).then_some(())
         });
         let took = (0..20).map(|number| {
             let good = Bent::notice(&format!("R-{number}")).host().length();
@@ -246,7 +247,7 @@ fn a_flood_of_bad_signatures_waits_and_good_ones_do_not() {
             asked.elapsed()
         });
         let quickest = took.min();
-        is_over.store(true, Ordering::Relaxed);
+        drop(flooded);
         let floods = flooders
             .into_iter()
             .map(|flooder| flooder.join().expect("no flooder panicked"))
@@ -256,9 +257,9 @@ fn a_flood_of_bad_signatures_waits_and_good_ones_do_not() {
     let refused: usize = floods.iter().map(|(refused, _)| refused).sum();
     let waited: usize = floods.iter().map(|(_, waited)| waited).sum();
     assert!(quickest < Some(PENALTY), "the quickest took {quickest:?}");
-    let reason = "refusals_total{reason=\"unauthorized\"} ";
+    let reason = "rejected_requests_total{reason=\"unauthorized\"} ";
     assert_eq!(counted(&server, reason), refused);
-    let late = counted(&server, "late_refusals_total ");
+    let late = counted(&server, "rejected_requests_delayed_total ");
     assert!(
         late <= waited,
         "{late} were late, but only {waited} s were waited"
@@ -283,14 +284,15 @@ fn bad_signature() -> Vec<u8> {
 }
 
 /// Sends until it is over, and returns how many were rejected and the whole seconds waited for them.
-fn flood(bad: &[u8], to: SocketAddr, is_over: &AtomicBool) -> (usize, usize) {
+fn flood(bad: &[u8], to: SocketAddr, over: &Over) -> (usize, usize) {
     let mut wire = connect_from("127.0.0.2", to);
+    let bad = bad.repeat(AT_ONCE);
     let (mut sent, mut waited) = (0, 0);
-    while !is_over.load(Ordering::Relaxed) {
+    while !over.is_over() {
         sent += AT_ONCE;
         let asked = now();
-        let answers = wire.send(&bad.repeat(AT_ONCE)).answers(sent);
-        assert_eq!(answers.statuses, vec![401; sent]);
+        let answers = wire.send(&bad).next_answers(AT_ONCE);
+        assert_eq!(answers.statuses, [401; AT_ONCE]);
         waited += asked.elapsed().as_secs();
     }
     (sent, usize::try_from(waited).expect("a test ends"))
@@ -302,7 +304,9 @@ fn counted(server: &Server, name: &str) -> usize {
     let mut lines = metrics.text().lines();
     lines
         .find_map(|line| line.strip_prefix("refund_receiver_")?.strip_prefix(name))
-        .map_or(0, |number| number.parse().expect("a number"))
+        .unwrap_or_else(|| panic!("no metric {name}"))
+        .parse()
+        .expect("a number")
 }
 
 #[track_caller]

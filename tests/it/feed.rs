@@ -2,6 +2,7 @@
 //! way they read, while callbacks arrive on many connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -37,10 +38,20 @@ fn sequences(page: &Value) -> Vec<i64> {
         .collect()
 }
 
+/// No reader takes longer, whatever became of the senders.
+const READ_MAX: Duration = Duration::from_secs(120);
+
+/// Whether some are missing; they come in time.
+fn goes_on(done: &Done, started: Instant) -> bool {
+    assert!(started.elapsed() < READ_MAX, "{} of {EVENTS}", done.len());
+    done.len() < EVENTS
+}
+
 /// Follows by pages; dies after having done only a part of one.
 fn by_pages(server: &Server) -> Done {
     let (mut done, mut dice) = (Done::new(), Dice(1));
-    while done.len() < EVENTS {
+    let started = now();
+    while goes_on(&done, started) {
         let after = done.last().copied().unwrap_or(0);
         let page = server
             .get(&format!("/v1/events?after={after}&limit=20&wait=5s"))
@@ -55,7 +66,8 @@ fn by_pages(server: &Server) -> Done {
 /// Follows the stream; the connection breaks after some events.
 fn by_stream(server: &Server) -> Done {
     let (mut done, mut dice) = (Done::new(), Dice(2));
-    while done.len() < EVENTS {
+    let started = now();
+    while goes_on(&done, started) {
         let survives = usize::try_from(1 + dice.below(40)).expect("small");
         let survives = survives.min(EVENTS - done.len());
         let answer = stream_until(server, done.last().copied(), survives);
@@ -69,7 +81,8 @@ fn by_stream(server: &Server) -> Done {
 /// It dies before or after it acknowledges.
 fn by_consumer(server: &Server) -> Done {
     let (mut done, mut dice) = (Done::new(), Dice(3));
-    while done.len() < EVENTS {
+    let started = now();
+    while goes_on(&done, started) {
         let page = server
             .get("/v1/consumers/ledger/events?limit=20&wait=5s")
             .expect_json(200);

@@ -354,9 +354,11 @@ fn a_follower_of_the_feed_misses_nothing_under_concurrent_writers() {
         let mut seen = BTreeSet::new();
         let mut after = 0;
         while seen.len() < 100 {
-            let url = format!("/v1/events?after={after}&limit=10&wait=10s");
+            let url = format!("/v1/events?after={after}&limit=10&wait=30s");
             let page = server.get(&url).expect_json(200);
-            for event in page["data"].as_array().expect("a list") {
+            let events = page["data"].as_array().expect("a list");
+            assert!(!events.is_empty(), "only {after} events");
+            for event in events {
                 after += 1;
                 assert_eq!(event["sequence"], after, "no number is skipped");
                 assert!(

@@ -2,9 +2,10 @@
 //! every callback is answered in time whatever the store does, and `/readyz` reports the stall.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::harness::over::Over;
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::postgres::Database;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server, comes_true, now, wait_for};
@@ -72,12 +73,13 @@ impl Seen {
 
 /// Sends callbacks and probes `/readyz` while `harm` is done.
 fn under_load(server: &Server, name: &str, harm: impl FnOnce()) -> Seen {
-    let (ended, number) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (over, number) = (Over::default(), AtomicUsize::new(0));
     let mut seen = Seen::default();
     std::thread::scope(|scope| {
+        let loaded = over.until_dropped();
         let send = || {
             let mut answers = Vec::new();
-            while !ended.load(Ordering::SeqCst) {
+            while !over.is_over() {
                 let number = number.fetch_add(1, Ordering::SeqCst);
                 let refund_no = format!("R-{name}-{number}");
                 let notice = Notice::new(&refund_no, "REFUND_SUCCESS");
@@ -91,7 +93,7 @@ fn under_load(server: &Server, name: &str, harm: impl FnOnce()) -> Seen {
         let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();
         let probe = scope.spawn(|| {
             let mut probes = Vec::new();
-            while !ended.load(Ordering::SeqCst) {
+            while !over.is_over() {
                 let started = now();
                 let reply = server.get_with("/readyz", &[]);
                 probes.push((reply.status, started.elapsed(), reply.text().to_owned()));
@@ -100,7 +102,7 @@ fn under_load(server: &Server, name: &str, harm: impl FnOnce()) -> Seen {
             probes
         });
         harm();
-        ended.store(true, Ordering::SeqCst);
+        drop(loaded);
         for sender in senders {
             seen.answers.extend(sender.join().expect("no panic"));
         }

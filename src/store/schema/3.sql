@@ -1,5 +1,5 @@
--- What version 3 adds to version 2: tables, which wait for no lock on a table in use, and two columns without a
--- default or a condition, so that no row is read or written for them. Indexes come from schema.sql, one by one, without
+-- What version 3 adds to version 2: tables, which wait for no lock on a table in use, and a column without a
+-- default or a condition, so that no row is read or written for it. Indexes come from schema.sql, one by one, without
 -- blocking writes where the engine can.
 
 -- Versions whose additions are there, before what they replace is taken away (docs/upgrade.md).
@@ -92,6 +92,13 @@ CREATE TABLE attempts (
   CHECK ((ended_at IS NULL) = (class IS NULL))
 ) STRICT;
 
+-- Callbacks that are replies to attempts; all others a provider or a relay sent. A table of its own, because a column
+-- of callbacks could not be added while they are written.
+CREATE TABLE replies (
+  callback_id BLOB NOT NULL PRIMARY KEY CHECK (length(callback_id) = 16),
+  attempt_id  BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Idempotency keys of callers: the same key and body get the same answer.
 CREATE TABLE idempotency_keys (
   reader     TEXT    NOT NULL,
@@ -115,8 +122,6 @@ CREATE TABLE account_states (
   CHECK ((stopped_at IS NULL) = (stop_reason IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- Last: on PostgreSQL these need the lock of a table in use. The refund that an event is about; NULL: stored by
--- version 2. The attempt whose reply a callback is; NULL: none of ours.
--- In the order in which a transaction of the service takes the tables, so that none waits for the other.
-ALTER TABLE callbacks ADD COLUMN attempt_id BLOB;
+-- Last: on PostgreSQL this needs the lock of a table in use. The refund that an event is about; NULL: stored by
+-- version 2.
 ALTER TABLE events ADD COLUMN refund_id BLOB;

@@ -139,7 +139,7 @@ pub(super) fn prepare_shared(postgres: &mut Postgres, making: Making) -> Result<
 fn step_up_shared(postgres: &mut Postgres, making: Making) -> Result<(), StoreError> {
     postgres.begin()?;
     let result = postgres::lock_for_schema(postgres)
-        .and_then(|()| postgres.run_script("SET LOCAL lock_timeout = '1s'"))
+        .and_then(|()| postgres.run_script("SET LOCAL lock_timeout = '100ms'"))
         .and_then(|()| step_up(postgres, making))
         .and_then(|()| postgres.commit());
     if result.is_err() {

@@ -99,16 +99,27 @@ pub struct CallbackClaim {
 
 columns!(callback_columns, CallbackColumns: callbacks {
     id, provider, account, refund_no, delivery_key, key_id, headers, body, claim, received_at, last_received_at,
-    deliveries, refund_id, verdict, settled_at, settle_attempts, attempt_id,
+    deliveries, refund_id, verdict, settled_at, settle_attempts,
 });
+columns!(reply_columns, ReplyColumns: replies { attempt_id });
+
+/// What follows the columns of both.
+macro_rules! from_callbacks {
+    () => {
+        " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id"
+    };
+}
 pub(super) use callback_columns;
+pub(super) use from_callbacks;
+pub(super) use reply_columns;
 
 columns!(claim_columns, ClaimColumns: callbacks {
     id, refund_id, delivery_key, claim, received_at, verdict, settled_at,
 });
 
-/// Column of an answer that follows those of a callback.
-pub(super) const AFTER_CALLBACK: usize = CallbackColumns::up_to(0).1;
+const REPLY: ReplyColumns = ReplyColumns::from(CallbackColumns::up_to(0).1);
+/// Column of an answer that follows those of a callback and its attempt.
+pub(super) const AFTER_CALLBACK: usize = ReplyColumns::up_to(CallbackColumns::up_to(0).1).1;
 
 impl Snapshot<'_> {
     /// A page of the callbacks of a refund after one of them, or from the first, oldest first: at most
@@ -144,8 +155,10 @@ impl Snapshot<'_> {
             "-- callbacks_of_refund
             SELECT ",
             callback_columns!(),
-            " FROM callbacks
-            WHERE refund_id = $1 AND id > $2
+            ", ",
+            reply_columns!(),
+            from_callbacks!(),
+            " WHERE refund_id = $1 AND id > $2
             ORDER BY id LIMIT $3"
         );
         // No callback has this id, and each comes after it.
@@ -165,7 +178,10 @@ impl Snapshot<'_> {
             "-- callback
             SELECT ",
             callback_columns!(),
-            " FROM callbacks WHERE id = $1"
+            ", ",
+            reply_columns!(),
+            from_callbacks!(),
+            " WHERE id = $1"
         );
         self.first(SQL, &[id.as_bytes().into()], read_callback)
     }
@@ -220,8 +236,10 @@ impl Snapshot<'_> {
             "-- callbacks_under_number
             SELECT ",
             callback_columns!(),
-            " FROM callbacks
-            WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
+            ", ",
+            reply_columns!(),
+            from_callbacks!(),
+            " WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
         );
         let (provider, name) = (account.provider.as_str(), account.name.as_str());
         let params = [provider.into(), name.into(), refund_no.into()];
@@ -253,7 +271,7 @@ pub(super) fn read_callback(row: &dyn Row) -> Result<CallbackRow, StoreError> {
             .opt_integer(COLUMN.settled_at)?
             .map(Timestamp::from_millis),
         settle_attempts: row.integer(COLUMN.settle_attempts)?,
-        attempt_id: match row.opt_blob(COLUMN.attempt_id)? {
+        attempt_id: match row.opt_blob(REPLY.attempt_id)? {
             Some(bytes) => Some(AttemptId::new(uuid(bytes)?)),
             None => None,
         },

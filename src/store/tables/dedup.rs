@@ -26,43 +26,25 @@ fn locked_after_a_note() -> StoreError {
     StoreError::SerializationFailure(StoreError::Locked.to_string())
 }
 
+/// Where it has no number the unique index needs a value: NULL would never be a repeat.
+fn stored_number(callback: &NewCallback) -> &str {
+    callback.refund_no.as_ref().map_or("", RefundNo::as_str)
+}
+
 impl Tx<'_> {
     /// Stores a callback, or counts a repeat; [`StoreError::Locked`] where another transaction has locked the
     /// row that it repeats.
     pub fn store_callback(&mut self, callback: &NewCallback) -> Result<Receipt, StoreError> {
-        const SQL: &str = "-- insert_callback
-            INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
-              received_at, last_received_at, settle_after)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-            ON CONFLICT DO NOTHING";
         if let DeliveryKey::Message(message_key) = &callback.delivery_key
             && let Some(known) = self.known_message(callback, message_key)?
         {
             return Ok(known);
         }
-        // Where it has no number the unique index needs a value: NULL would never be a repeat.
-        let refund_no = callback.refund_no.as_ref().map_or("", RefundNo::as_str);
+        let refund_no = stored_number(callback);
         if let Some(known) = self.known_to_earlier_releases(callback, refund_no)? {
             return Ok(known);
         }
-        let inserted = self.execute(
-            SQL,
-            &[
-                callback.id.as_bytes().into(),
-                callback.account.provider.as_str().into(),
-                callback.account.name.as_str().into(),
-                refund_no.into(),
-                callback.delivery_key.digest().into(),
-                callback.key_id.as_str().into(),
-                callback.headers.as_str().into(),
-                callback.body.as_slice().into(),
-                callback.claim.as_deref().into(),
-                callback.received_at.as_millis().into(),
-                callback.received_at.as_millis().into(),
-                callback.settle_after.as_millis().into(),
-            ],
-        )?;
-        if inserted == 1 {
+        if self.insert_callback(callback)? {
             return Ok(Receipt::New);
         }
         let known = self.count_delivery(callback, refund_no, callback.delivery_key.digest())?;
@@ -79,26 +61,36 @@ impl Tx<'_> {
         attempt: AttemptId,
     ) -> Result<(), StoreError> {
         const SQL: &str = "-- insert_reply
+            INSERT INTO replies (callback_id, attempt_id) VALUES ($1, $2)";
+        if !self.insert_callback(callback)? {
+            return Ok(());
+        }
+        let params = [callback.id.as_bytes().into(), attempt.as_bytes().into()];
+        self.driver.expect_one(SQL, &params)
+    }
+
+    /// `false` where its key is stored already.
+    fn insert_callback(&mut self, callback: &NewCallback) -> Result<bool, StoreError> {
+        const SQL: &str = "-- insert_callback
             INSERT INTO callbacks (id, provider, account, refund_no, delivery_key, key_id, headers, body, claim,
-              received_at, last_received_at, settle_after, attempt_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)
+              received_at, last_received_at, settle_after)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT DO NOTHING";
-        let refund_no = callback.refund_no.as_ref().map_or("", RefundNo::as_str);
         let params = [
             callback.id.as_bytes().into(),
             callback.account.provider.as_str().into(),
             callback.account.name.as_str().into(),
-            refund_no.into(),
+            stored_number(callback).into(),
             callback.delivery_key.digest().into(),
             callback.key_id.as_str().into(),
             callback.headers.as_str().into(),
             callback.body.as_slice().into(),
             callback.claim.as_deref().into(),
             callback.received_at.as_millis().into(),
+            callback.received_at.as_millis().into(),
             callback.settle_after.as_millis().into(),
-            attempt.as_bytes().into(),
         ];
-        self.execute(SQL, &params).map(drop)
+        Ok(self.execute(SQL, &params)? == 1)
     }
 
     /// A repeat of what earlier releases stored under another key or number, counted.

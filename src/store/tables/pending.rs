@@ -7,7 +7,7 @@
 use super::callbacks::{refund_id, uuid};
 use super::{COUNTED_MAX, Snapshot, Tx};
 use crate::domain::claim::Account;
-use crate::domain::ids::{AttemptId, CallbackId, RefundId};
+use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Verdict;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -26,12 +26,10 @@ pub struct PendingCallback {
     pub received_at: Timestamp,
     /// Failed attempts to apply it.
     pub attempts: u32,
-    /// The attempt of ours whose reply it is.
-    pub attempt_id: Option<AttemptId>,
 }
 
 columns!(pending_columns, PendingColumns: callbacks {
-    id, provider, account, claim, received_at, settle_attempts, attempt_id,
+    id, provider, account, claim, received_at, settle_attempts,
 });
 
 impl Tx<'_> {
@@ -170,9 +168,5 @@ fn read_pending(row: &dyn Row) -> Result<PendingCallback, StoreError> {
         claim: row.opt_text(COLUMN.claim)?.map(str::to_owned),
         received_at: Timestamp::from_millis(row.integer(COLUMN.received_at)?),
         attempts: u32::try_from(row.integer(COLUMN.settle_attempts)?).unwrap_or(u32::MAX),
-        attempt_id: match row.opt_blob(COLUMN.attempt_id)? {
-            Some(bytes) => Some(AttemptId::new(uuid(bytes)?)),
-            None => None,
-        },
     })
 }

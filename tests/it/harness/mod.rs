@@ -16,6 +16,7 @@ pub mod injection;
 pub mod keys;
 pub mod ledger;
 pub mod mute;
+pub mod over;
 pub mod patroni;
 pub mod paycools;
 pub mod payermax;

@@ -61,6 +61,12 @@ impl Wire {
         })
     }
 
+    /// The same of those that follow the answers so far.
+    pub fn next_answers(&mut self, wanted: usize) -> Answers {
+        self.received.clear();
+        self.answers(wanted)
+    }
+
     /// Reads until the other side closes.
     pub fn all_answers(&mut self) -> Answers {
         self.answers(usize::MAX)

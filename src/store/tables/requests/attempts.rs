@@ -2,7 +2,7 @@
 
 use super::super::callbacks::uuid;
 use super::super::{Page, Snapshot, Tx, corrupt, rows_to_ask};
-use crate::domain::ids::{AttemptId, RefundId};
+use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::request::Class;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -146,15 +146,12 @@ impl Snapshot<'_> {
         Ok(Page::of(rows, limit))
     }
 
-    /// One attempt.
-    pub fn attempt(&mut self, id: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
-        const SQL: &str = concat!(
-            "-- attempt
-            SELECT ",
-            attempt_columns!(),
-            " FROM attempts WHERE id = $1"
-        );
-        self.first(SQL, &[id.as_bytes().into()], read_attempt)
+    /// Whether the attempt whose reply this callback is asked or sent; `None`: it is no reply.
+    pub fn is_reply_to_ask(&mut self, id: CallbackId) -> Result<Option<bool>, StoreError> {
+        const SQL: &str = "-- is_reply_to_ask
+            SELECT attempts.kind FROM replies JOIN attempts ON attempts.id = replies.attempt_id
+            WHERE replies.callback_id = $1";
+        self.first(SQL, &[id.as_bytes().into()], |row| Ok(row.text(0)? == ASK))
     }
 }
 
