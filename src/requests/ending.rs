@@ -64,7 +64,10 @@ impl Requests {
             channel: channel.clone(),
         };
         let (id, clock) = (begun.request.refund_id, Arc::clone(&self.clock));
-        let lane = Lane::of_refund(&begun.request.account, Some(&begun.request.refund_no));
+        let (account, refund_no) = (&begun.request.account, Some(&begun.request.refund_no));
+        // A callback that came before the reply takes effect before it.
+        self.intake.caught_up_with(account, refund_no).await;
+        let lane = Lane::of_refund(account, refund_no);
         let stored = claimed.clone();
         self.store
             .write("end attempt", lane, move |tx| {

@@ -2,8 +2,7 @@
 //! read is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
 
 use super::callbacks::{
-    AFTER_CALLBACK, CallbackRow, callback_columns, from_callbacks, read_callback, refund_id,
-    reply_columns, uuid,
+    AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, reply_columns, uuid,
 };
 use super::close_outs::{close_out_columns, order_state, read_close_out};
 use super::refunds::{RefundRow, read_row, refund_columns};
@@ -69,8 +68,8 @@ impl Snapshot<'_> {
             reply_columns!(),
             ", ",
             number_columns!(),
-            from_callbacks!(),
-            " LEFT JOIN refunds ON refunds.id = callbacks.refund_id
+            " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id
+            LEFT JOIN refunds ON refunds.id = callbacks.refund_id
             WHERE callbacks.id > $1 ORDER BY callbacks.id LIMIT $2"
         );
         let after = after.as_ref().map_or(FIRST, |id| id.as_bytes());

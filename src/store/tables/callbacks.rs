@@ -103,14 +103,7 @@ columns!(callback_columns, CallbackColumns: callbacks {
 });
 columns!(reply_columns, ReplyColumns: replies { attempt_id });
 
-/// What follows the columns of both.
-macro_rules! from_callbacks {
-    () => {
-        " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id"
-    };
-}
 pub(super) use callback_columns;
-pub(super) use from_callbacks;
 pub(super) use reply_columns;
 
 columns!(claim_columns, ClaimColumns: callbacks {
@@ -157,8 +150,8 @@ impl Snapshot<'_> {
             callback_columns!(),
             ", ",
             reply_columns!(),
-            from_callbacks!(),
-            " WHERE refund_id = $1 AND id > $2
+            " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id
+            WHERE refund_id = $1 AND id > $2
             ORDER BY id LIMIT $3"
         );
         // No callback has this id, and each comes after it.
@@ -180,8 +173,8 @@ impl Snapshot<'_> {
             callback_columns!(),
             ", ",
             reply_columns!(),
-            from_callbacks!(),
-            " WHERE id = $1"
+            " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id
+            WHERE id = $1"
         );
         self.first(SQL, &[id.as_bytes().into()], read_callback)
     }
@@ -238,8 +231,8 @@ impl Snapshot<'_> {
             callback_columns!(),
             ", ",
             reply_columns!(),
-            from_callbacks!(),
-            " WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
+            " FROM callbacks LEFT JOIN replies ON replies.callback_id = callbacks.id
+            WHERE provider = $1 AND account = $2 AND refund_no = $3 ORDER BY id"
         );
         let (provider, name) = (account.provider.as_str(), account.name.as_str());
         let params = [provider.into(), name.into(), refund_no.into()];
