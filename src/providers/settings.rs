@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use super::Adapter;
-use super::api_settings::ApiSection;
 use super::network::Network;
+use super::outgoing::settings::ApiSection;
 use super::relay::{RelayAccount, RelayedProvider};
 use crate::crypto::{
     KeyRing, PUBLISHED_TEST_KEY, RingKey, VerifyingKey, WebhookSecret, WebhookSecrets, sha256,

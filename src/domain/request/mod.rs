@@ -1,6 +1,6 @@
 //! An outgoing refund: what is to be refunded (the intent) and how far the request has come.
 //!
-//! The transitions are one pure function, [`Machine::next`]; `explore_test.rs` searches every interleaving of two
+//! The transitions are one pure function, [`Machine::next`]; `explore` searches every interleaving of two
 //! workers, a provider, lost replies, crashes and callbacks over that very function. When a request is due
 //! again is `timetable.rs`.
 
@@ -239,5 +239,4 @@ pub struct Request {
 }
 
 #[cfg(test)]
-#[path = "explore_test.rs"]
 mod explore;

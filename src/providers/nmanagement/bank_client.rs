@@ -15,10 +15,11 @@ use crate::domain::ids::ExternalId;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
+use crate::providers::VerifiedClaim;
+use crate::providers::outgoing::reply::{TLS, Words, by_table};
+use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Outgoing, Reply, Step};
-use crate::providers::reply::{TLS, Words, by_table};
 use crate::providers::text::printable;
-use crate::providers::{VerifiedClaim, yuan};
 
 const TX_CODE: &str = "5W1003";
 /// Most calls of one query; a number of the bank's is kept free for each.

@@ -7,8 +7,8 @@ use super::bank_client::BankClient;
 use super::client::NmanagementClient;
 use super::login::{Credential, Login};
 use crate::providers::Adapter;
-use crate::providers::api_settings::{ApiSettings, BankClientSection};
 use crate::providers::outgoing::Client;
+use crate::providers::outgoing::settings::{ApiSettings, BankClientSection};
 use crate::providers::settings::AccountSettings;
 
 /// Widths of the bank's members.

@@ -9,7 +9,7 @@ use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
-use crate::providers::yuan;
+use crate::providers::outgoing::yuan;
 
 /// Reads the reply about the refund that the relay names. The reply itself names none:
 /// `REQUEST_SN` is the number of one try, and a second try has another.

@@ -13,8 +13,8 @@ use crate::crypto::{SuffixSecret, TokenDigest, sha256};
 use crate::domain::external_id::ExternalId;
 use crate::domain::money::Currency;
 use crate::providers::Adapter;
-use crate::providers::api_settings::ApiSettings;
 use crate::providers::outgoing::Client;
+use crate::providers::outgoing::settings::ApiSettings;
 use crate::providers::settings::{
     AccountSettings, Apart, Audience, TOKEN_CHARS_MIN, networks, read_again,
 };

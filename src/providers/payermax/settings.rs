@@ -6,8 +6,8 @@ use super::client::{CommentMembers, Generation, NewApi, OldApi, PayermaxClient};
 use super::{Audience, Payermax};
 use crate::crypto::KeyRing;
 use crate::providers::Adapter;
-use crate::providers::api_settings::ApiSettings;
 use crate::providers::outgoing::Client;
+use crate::providers::outgoing::settings::ApiSettings;
 use crate::providers::settings;
 use crate::providers::settings::{AccountSettings, Apart, read_again};
 

@@ -10,7 +10,7 @@ use super::{PaycoolsClient, TimestampUnit};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::{Decimal, Spelling};
-use crate::providers::body::{JsonText, percent_encoded};
+use crate::providers::outgoing::body::{JsonText, percent_encoded};
 use crate::providers::outgoing::{Call, Outgoing};
 use crate::providers::paycools::wire::REFUND_NO;
 

@@ -3,7 +3,7 @@
 use super::calls::SUB_ORDER;
 use super::{Form, PaycoolsClient};
 use crate::domain::request::intent::{FieldError, Intent};
-use crate::providers::intent_check::IntentCheck;
+use crate::providers::outgoing::intent_check::IntentCheck;
 
 /// Longest number of a refund or a payment.
 const NUMBER_CHARS: usize = 32;

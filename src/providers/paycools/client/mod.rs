@@ -17,8 +17,8 @@ use crate::crypto::RequestKey;
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
+use crate::providers::outgoing::reply::of_one_call;
 use crate::providers::outgoing::{Answer, Call, Client, Outgoing, Reply, Step};
-use crate::providers::reply::of_one_call;
 
 /// The pause of a limit that lasts.
 const LIMIT_PAUSE: Duration = Duration::from_secs(60 * 60);

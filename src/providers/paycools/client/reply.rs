@@ -8,12 +8,12 @@ use crate::domain::money::Amount;
 use crate::domain::request::Class;
 use crate::providers::json::{Object, Value};
 use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::outgoing::reply::{
+    Said, TLS, Words, by_table, concluded, find, not_json, not_ok, provider_number,
+};
 use crate::providers::outgoing::{Answer, Code, Outgoing, Reply};
 use crate::providers::paycools::codes;
 use crate::providers::paycools::wire::{REFUND_NO, status_of, time};
-use crate::providers::reply::{
-    Said, TLS, Words, by_table, concluded, find, not_json, not_ok, provider_number,
-};
 
 impl PaycoolsClient {
     pub(super) fn refund_answer(&self, outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {

@@ -5,7 +5,7 @@ use super::v2::TRADE_TOKEN;
 use super::v21::{EMAIL, amount};
 use crate::domain::money::Currency;
 use crate::domain::request::intent::{FieldError, Intent};
-use crate::providers::intent_check::IntentCheck;
+use crate::providers::outgoing::intent_check::IntentCheck;
 
 /// Longest number of a refund or an order.
 const NUMBER_CHARS: usize = 64;

@@ -16,8 +16,8 @@ use crate::crypto::{KeyRing, RequestKey};
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
+use crate::providers::outgoing::reply::of_one_call;
 use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
-use crate::providers::reply::of_one_call;
 
 pub(super) use v2::NewApi;
 pub(super) use v21::{CommentMembers, OldApi};

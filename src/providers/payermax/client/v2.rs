@@ -4,8 +4,8 @@ use secrecy::SecretString;
 
 use super::PayermaxClient;
 use crate::domain::ids::ExternalId;
-use crate::providers::body::JsonText;
 use crate::providers::outgoing::Outgoing;
+use crate::providers::outgoing::body::JsonText;
 
 /// The provider's own member of an intent.
 pub(super) const TRADE_TOKEN: &str = "trade_token";

@@ -4,8 +4,8 @@ use super::PayermaxClient;
 use super::check::decimals_of;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Money;
-use crate::providers::body::JsonText;
 use crate::providers::outgoing::Outgoing;
+use crate::providers::outgoing::body::JsonText;
 
 /// Of the documents.
 const VERSION: &str = "2.1";

@@ -1,20 +1,20 @@
 //! What replies of several providers have in common: a code is looked up, and what a reply says of the refund
 //! is held against the request before it becomes a claim.
 
-use super::VerifiedClaim;
-use super::json::Value;
-use super::member::shown;
-use super::outgoing::{Answer, Code, Outgoing, Reply, Step};
+use super::{Answer, Code, Outgoing, Reply, Step};
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
 use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
+use crate::providers::VerifiedClaim;
+use crate::providers::json::Value;
+use crate::providers::member::shown;
 
 /// The key id of a claim that only the TLS connection proves.
-pub(super) const TLS: &str = "tls";
+pub(in crate::providers) const TLS: &str = "tls";
 
 /// What a reply says of a refund. What it does not name agrees with the request.
-pub(super) struct Said<'a> {
+pub(in crate::providers) struct Said<'a> {
     /// Without money.
     pub claim: Claim,
     pub amount: Option<Amount>,
@@ -27,31 +27,31 @@ pub(super) struct Said<'a> {
 
 /// The provider's code and text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Words {
+pub(in crate::providers) struct Words {
     pub code: Option<String>,
     pub message: Option<String>,
 }
 
 impl Words {
-    pub(super) fn of(code: &Value<'_>, message: &Value<'_>) -> Self {
+    pub(in crate::providers) fn of(code: &Value<'_>, message: &Value<'_>) -> Self {
         Self {
             code: shown(code),
             message: shown(message),
         }
     }
 
-    pub(super) fn answer(&self, class: Class) -> Answer {
+    pub(in crate::providers) fn answer(&self, class: Class) -> Answer {
         Answer::of(class, self.code.as_deref(), self.message.as_deref())
     }
 }
 
 /// The entry of exactly this code.
-pub(super) fn find<'c>(codes: &'c [Code], code: Option<&str>) -> Option<&'c Code> {
+pub(in crate::providers) fn find<'c>(codes: &'c [Code], code: Option<&str>) -> Option<&'c Code> {
     codes.iter().find(|entry| Some(entry.code) == code)
 }
 
 /// The answer of an entry of the table; a code that has none leaves the outcome open.
-pub(super) fn by_table(entry: Option<&Code>, words: &Words, reply: &Reply) -> Answer {
+pub(in crate::providers) fn by_table(entry: Option<&Code>, words: &Words, reply: &Reply) -> Answer {
     let class = entry.map_or(Class::Unknown, |entry| entry.class);
     let answer = words.answer(class).after(reply.retry_after());
     match entry {
@@ -61,31 +61,34 @@ pub(super) fn by_table(entry: Option<&Code>, words: &Words, reply: &Reply) -> An
 }
 
 /// The end of a query that is one call.
-pub(super) fn of_one_call(replies: &[Reply], read: impl FnOnce(&Reply) -> Answer) -> Step {
+pub(in crate::providers) fn of_one_call(
+    replies: &[Reply],
+    read: impl FnOnce(&Reply) -> Answer,
+) -> Step {
     let no_reply = || Answer::of(Class::Unknown, None, None);
     Step::Answer(Box::new(replies.last().map_or_else(no_reply, read)))
 }
 
 /// Another HTTP status than 200: what answered may not have been the provider's own code.
-pub(super) fn not_ok(reply: &Reply) -> Answer {
+pub(in crate::providers) fn not_ok(reply: &Reply) -> Answer {
     let code = format!("http_{}", reply.status);
     Answer::of(Class::Unknown, Some(&code), None).after(reply.retry_after())
 }
 
 /// No JSON object, or one that is ambiguous.
-pub(super) fn not_json() -> Answer {
+pub(in crate::providers) fn not_json() -> Answer {
     Answer::of(Class::Unknown, Some("not_json"), None)
 }
 
 /// The provider's number of a refund; one that cannot be read is left out, as no outcome needs it.
-pub(super) fn provider_number(value: &Value<'_>) -> Option<ExternalId> {
+pub(in crate::providers) fn provider_number(value: &Value<'_>) -> Option<ExternalId> {
     let text = value.text_or_digits()?;
     ExternalId::read(text, CHARS_MAX_UNDOCUMENTED).ok()
 }
 
 /// The answer of a reply that says what became of the refund, proven by `key_id`. `payment` is what the
 /// request names the payment by.
-pub(super) fn concluded(
+pub(in crate::providers) fn concluded(
     outgoing: &Outgoing<'_>,
     payment: Option<&ExternalId>,
     said: Said<'_>,

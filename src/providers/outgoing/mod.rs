@@ -5,6 +5,12 @@
 //! Each reply is mapped to one [`Class`] by the provider's code table, which is data in its `codes.rs`. A reply
 //! that says what became of the refund comes with a claim, which is accepted and applied as a callback is.
 
+pub(super) mod body;
+pub(super) mod intent_check;
+pub(super) mod reply;
+pub mod settings;
+pub(super) mod yuan;
+
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};

@@ -1,20 +1,24 @@
 //! What the two providers that refund yuan by plain JSON have in common: rules of an intent, and answers that
 //! are no answers of the provider's own.
 
-use super::json::Object;
-use super::member::shown;
-use super::outgoing::{Answer, Code, Reply};
 use super::reply::{Words, by_table};
+use super::{Answer, Code, Reply};
 use crate::domain::claim::Reason;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
+use crate::providers::json::Object;
+use crate::providers::member::shown;
 
 /// Decimals of a yuan.
 const DIGITS: u8 = 2;
 
 /// Rules of an intent that both have; `fields` are the provider's own members.
-pub(super) fn check(intent: &Intent, provider: &str, fields: &[&str]) -> Vec<FieldError> {
+pub(in crate::providers) fn check(
+    intent: &Intent,
+    provider: &str,
+    fields: &[&str],
+) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if intent.money.currency != Currency::CNY {
         let what = format!("{provider} refunds CNY alone");
@@ -49,26 +53,26 @@ pub(super) fn check(intent: &Intent, provider: &str, fields: &[&str]) -> Vec<Fie
 }
 
 /// Whole fen; `None` where the amount is finer.
-pub(super) fn fen(amount: Amount) -> Option<u64> {
+pub(in crate::providers) fn fen(amount: Amount) -> Option<u64> {
     let yuan = amount.to_text(DIGITS);
     let is_whole = amount.decimals() <= DIGITS;
     is_whole.then(|| yuan.replace('.', "").parse().ok())?
 }
 
 /// Yuan with two decimals.
-pub(super) fn yuan(amount: Amount) -> String {
+pub(in crate::providers) fn yuan(amount: Amount) -> String {
     amount.to_text(DIGITS)
 }
 
 /// The entry of a code, whatever the case of its letters.
-pub(super) fn find(codes: &'static [Code], code: &str) -> Option<&'static Code> {
+pub(in crate::providers) fn find(codes: &'static [Code], code: &str) -> Option<&'static Code> {
     codes
         .iter()
         .find(|known| known.code.eq_ignore_ascii_case(code))
 }
 
 /// An answer of another HTTP status than 200.
-pub(super) fn by_http(codes: &'static [Code], reply: &Reply) -> Answer {
+pub(in crate::providers) fn by_http(codes: &'static [Code], reply: &Reply) -> Answer {
     let status = reply.status.to_string();
     let words = Words {
         code: Some(format!("HTTP {status}")),
@@ -78,20 +82,20 @@ pub(super) fn by_http(codes: &'static [Code], reply: &Reply) -> Answer {
 }
 
 /// The text of a reply that has one: `Message` of ASP.NET, or `msg`.
-pub(super) fn message(reply: &Reply) -> Option<String> {
+pub(in crate::providers) fn message(reply: &Reply) -> Option<String> {
     let object = Object::parse(&reply.body).ok()?;
     let texts = ["Message", "msg", "message"].map(|name| shown(&object.get(name)));
     texts.into_iter().flatten().next()
 }
 
 /// An answer about something else than what was asked: nothing in it counts.
-pub(super) fn mismatch(code: Option<&str>) -> Answer {
+pub(in crate::providers) fn mismatch(code: Option<&str>) -> Answer {
     let what = "the reply names another refund, order or amount than the request";
     Answer::of(Class::Unknown, code, Some(what)).asking(Reason::ReplyMismatch)
 }
 
 /// An answer that cannot be read.
-pub(super) fn unreadable(what: &str) -> Answer {
+pub(in crate::providers) fn unreadable(what: &str) -> Answer {
     Answer::of(Class::Unknown, None, Some(what))
 }
 

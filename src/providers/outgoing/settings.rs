@@ -7,9 +7,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::outgoing::{ApiAccount, Client};
-use super::settings::{AccountSection, Context, Text};
+use super::{ApiAccount, Client};
 use crate::crypto::{RequestKey, VerifyingKey};
+use crate::providers::settings::{AccountSection, Context, Text};
 
 /// Longest list of a timetable.
 const TIMETABLE_MAX: usize = 32;

@@ -4,23 +4,23 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A compact JSON object. Names are plain and given once.
-pub(super) struct JsonText(String);
+pub(in crate::providers) struct JsonText(String);
 
 impl JsonText {
-    pub(super) fn new() -> Self {
+    pub(in crate::providers) fn new() -> Self {
         Self("{".to_owned())
     }
 
     /// A string, escaped.
     #[must_use]
-    pub(super) fn text(self, name: &str, value: &str) -> Self {
+    pub(in crate::providers) fn text(self, name: &str, value: &str) -> Self {
         let escaped = serde_json::Value::from(value).to_string();
         self.literal(name, &escaped)
     }
 
     /// The same where there is one.
     #[must_use]
-    pub(super) fn optional(self, name: &str, value: Option<&str>) -> Self {
+    pub(in crate::providers) fn optional(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(name, value),
             None => self,
@@ -29,7 +29,7 @@ impl JsonText {
 
     /// A value that is JSON already: a number, or an object.
     #[must_use]
-    pub(super) fn literal(mut self, name: &str, json: &str) -> Self {
+    pub(in crate::providers) fn literal(mut self, name: &str, json: &str) -> Self {
         if !self.0.ends_with('{') {
             self.0.push(',');
         }
@@ -39,7 +39,7 @@ impl JsonText {
         self
     }
 
-    pub(super) fn end(mut self) -> String {
+    pub(in crate::providers) fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }
@@ -53,7 +53,7 @@ const NOT_IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// A value of a query, percent-encoded.
-pub(super) fn percent_encoded(text: &str) -> String {
+pub(in crate::providers) fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, NOT_IN_QUERY).to_string()
 }
 

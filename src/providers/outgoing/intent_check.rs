@@ -10,14 +10,14 @@ use crate::domain::time::Timestamp;
 const DAY_HOURS: i64 = 24;
 
 /// Collects what is wrong with an intent.
-pub(super) struct IntentCheck<'a> {
+pub(in crate::providers) struct IntentCheck<'a> {
     intent: &'a Intent,
     errors: Vec<FieldError>,
 }
 
 impl<'a> IntentCheck<'a> {
     /// Begins with the rules that all have: an amount above zero, and not above what was paid.
-    pub(super) fn of(intent: &'a Intent) -> Self {
+    pub(in crate::providers) fn of(intent: &'a Intent) -> Self {
         let mut check = Self {
             intent,
             errors: Vec::new(),
@@ -32,12 +32,12 @@ impl<'a> IntentCheck<'a> {
         check
     }
 
-    pub(super) fn note(&mut self, pointer: &str, detail: impl Into<String>) {
+    pub(in crate::providers) fn note(&mut self, pointer: &str, detail: impl Into<String>) {
         self.errors.push(FieldError::new(pointer, detail));
     }
 
     /// A refund number of so many of these characters; absent: one is made that fits everywhere.
-    pub(super) fn refund_no(
+    pub(in crate::providers) fn refund_no(
         &mut self,
         number: Option<&str>,
         chars: usize,
@@ -51,7 +51,7 @@ impl<'a> IntentCheck<'a> {
     }
 
     /// A number that has to be there.
-    pub(super) fn required_number(
+    pub(in crate::providers) fn required_number(
         &mut self,
         pointer: &str,
         number: Option<&ExternalId>,
@@ -67,14 +67,19 @@ impl<'a> IntentCheck<'a> {
     }
 
     /// A number that this provider has no member for.
-    pub(super) fn no_number(&mut self, pointer: &str, number: Option<&ExternalId>, instead: &str) {
+    pub(in crate::providers) fn no_number(
+        &mut self,
+        pointer: &str,
+        number: Option<&ExternalId>,
+        instead: &str,
+    ) {
         if number.is_some() {
             self.note(pointer, format!("is not taken by this provider; {instead}"));
         }
     }
 
     /// The most decimals that the amount may have.
-    pub(super) fn decimals(&mut self, max: u8) {
+    pub(in crate::providers) fn decimals(&mut self, max: u8) {
         let money = self.intent.money;
         if money.amount.decimals() > max {
             let code = money.currency.code();
@@ -86,7 +91,7 @@ impl<'a> IntentCheck<'a> {
     }
 
     /// The length of the reason, from 1 where it must be there and from 0 where it need not.
-    pub(super) fn reason(&mut self, chars: RangeInclusive<usize>) {
+    pub(in crate::providers) fn reason(&mut self, chars: RangeInclusive<usize>) {
         let count = self
             .intent
             .reason
@@ -103,7 +108,7 @@ impl<'a> IntentCheck<'a> {
     }
 
     /// The payment must not be older than so many days.
-    pub(super) fn paid_within(&mut self, days: i64, now: jiff::Timestamp) {
+    pub(in crate::providers) fn paid_within(&mut self, days: i64, now: jiff::Timestamp) {
         let Some(paid_at) = self.intent.paid_at.and_then(Timestamp::to_timestamp) else {
             return;
         };
@@ -115,7 +120,7 @@ impl<'a> IntentCheck<'a> {
     }
 
     /// The provider's own members: these texts of at most so many characters, and no others.
-    pub(super) fn fields(&mut self, known: &[(&str, usize)]) {
+    pub(in crate::providers) fn fields(&mut self, known: &[(&str, usize)]) {
         for (name, value) in &self.intent.provider_fields {
             let entry = known.iter().find(|(known, _)| known == name);
             let Some((_, chars_max)) = entry else {
@@ -139,7 +144,7 @@ impl<'a> IntentCheck<'a> {
         }
     }
 
-    pub(super) fn errors(self) -> Vec<FieldError> {
+    pub(in crate::providers) fn errors(self) -> Vec<FieldError> {
         self.errors
     }
 }
