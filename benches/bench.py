@@ -126,7 +126,8 @@ def get_json(url):
 
 def prepare(count=PREPARED):
     """Builds what is measured and signs so many callbacks, once; gives the public key and their file."""
-    build = ["cargo", "build", "--release", "--bin", "refund-receiver", "--example", "load", "--example", "verify_only"]
+    build = ["cargo", "build", "--bin", "refund-receiver", "--example", "load", "--example", "verify_only"]
+    build += ["--release"] if RELEASE.name == "release" else []
     subprocess.run(build, cwd=ROOT, check=True)
     KEPT.mkdir(parents=True, exist_ok=True)
     private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"requests-{count}.txt"
@@ -147,6 +148,23 @@ def load(url, *more, seconds, connections="64"):
     if done.returncode != 0:
         raise SystemExit(f"not every request was answered with success: {done.stdout}")
     return json.loads(done.stdout)["stages"]
+
+
+def cpu_seconds(pid):
+    """Processor time of a process so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Table:
+    """Rows of a markdown table, each with its target and whether it is met."""
+
+    def __init__(self):
+        print("| what | target | measured | |\n|---|---|---|---|")
+
+    def add(self, what, wanted, measured, is_met=None):
+        verdict = {None: "", True: "met", False: "**not met**"}[is_met]
+        print(f"| {what} | {wanted} | {measured} | {verdict} |", flush=True)
 
 
 def follow(internal):

@@ -48,6 +48,9 @@ pub struct StopView<'a> {
     /// The reader that stopped it; null: the service did.
     #[schema(required)]
     pub by: Option<&'a str>,
+    /// When sending goes on by itself: the balance was too small; null: an operator resumes it.
+    #[schema(required)]
+    pub until: Option<Timestamp>,
 }
 
 /// All of them.

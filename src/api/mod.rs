@@ -13,6 +13,7 @@ pub mod refund;
 pub mod reload;
 pub mod request;
 mod schema;
+pub mod settlement;
 pub mod timeline;
 
 pub use schema::AttentionFilter;

@@ -1,7 +1,7 @@
 //! Accounts: each section is checked by its provider (`providers/NAME/settings.rs`); this file reads files
 //! and secrets for it.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Checker;
 use super::KeyEnd;
@@ -10,7 +10,7 @@ use crate::providers::outgoing::ApiAccount;
 use crate::providers::outgoing::settings::ApiSettings;
 use crate::providers::settings::{AccountSection, AccountSettings, Audience, Context};
 use crate::providers::{Adapter, SYSTEMS, find};
-use crate::push::CaCertificates;
+use crate::push::{CaCertificates, ClientIdentity};
 
 /// One section while it is checked; problems go to the checker.
 pub(super) struct SectionChecker<'a> {
@@ -89,6 +89,17 @@ impl Checker {
             context.note("api.ca_file", error.to_string());
             return None;
         }
+        if let Some(pem) = &api.identity
+            && let Err(error) = ClientIdentity::parse(&pem.certificate, pem.key.expose_secret())
+        {
+            let name = if error.is_about_key() {
+                "api.client_key"
+            } else {
+                "api.client_certificate"
+            };
+            context.note(name, error.to_string());
+            return None;
+        }
         Some(api)
     }
 }
@@ -119,6 +130,11 @@ impl Context for SectionChecker<'_> {
 
     fn secret(&mut self, name: &str, text: &str) -> Option<SecretString> {
         let secret = self.checker.secret(&self.key(name), text)?;
+        Some(secret.into_inner())
+    }
+
+    fn secret_pem(&mut self, name: &str, text: &str) -> Option<SecretString> {
+        let secret = self.checker.secret_pem(&self.key(name), text)?;
         Some(secret.into_inner())
     }
 

@@ -53,6 +53,7 @@ impl Shown {
             | "token_sha256"
             | "headers"
             | "private_key"
+            | "client_key"
             | "password"
             | "token"
             | "merchant_auth_token" => Self::Masked,

@@ -316,6 +316,12 @@ impl Checker {
             .ok()
     }
 
+    fn secret_pem(&mut self, key: &str, text: &str) -> Option<Secret> {
+        Secret::resolve_pem(text, &self.folder, &self.variables)
+            .map_err(|what| self.note(key, what))
+            .ok()
+    }
+
     fn store(&mut self, section: &StoreSection) -> Option<StoreUrl> {
         let url = self.secret("store.url", &section.url)?;
         let mut store = StoreUrl::parse(url.expose(), &self.folder)

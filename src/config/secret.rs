@@ -1,11 +1,17 @@
 //! Secrets: written `env:NAME`, `file:PATH` or plainly, and never shown again.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::text::is_deceptive;
+
+/// Bits of a file that give it to every user of the machine.
+const OF_OTHERS: u32 = 0o007;
 
 /// A secret text; `Debug` and logs show `[redacted]`.
 #[derive(Clone)]
@@ -20,11 +26,7 @@ impl Secret {
         variables: &[(String, String)],
     ) -> Result<Self, String> {
         let value = if let Some(name) = text.strip_prefix("env:") {
-            variables
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-                .ok_or_else(|| format!("environment variable {name} is not set"))?
+            find(name, variables)?
         } else if let Some(path) = text.strip_prefix("file:") {
             let path = folder.join(path);
             let read = std::fs::read_to_string(&path);
@@ -33,6 +35,26 @@ impl Secret {
             text.to_owned()
         };
         Ok(Self(SecretString::from(clean(&value)?)))
+    }
+
+    /// Reads a private key or a certificate likewise: PEM has several lines. A file that others may read is
+    /// rejected, as what it holds is no secret any more.
+    pub fn resolve_pem(
+        text: &str,
+        folder: &Path,
+        variables: &[(String, String)],
+    ) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix("file:") else {
+            let lines = match text.strip_prefix("env:") {
+                Some(name) => find(name, variables)?,
+                None => text.to_owned(),
+            };
+            return Ok(Self(SecretString::from(lines)));
+        };
+        let path = folder.join(path);
+        let read = read_private(&path);
+        let lines = read.map_err(|what| format!("cannot read {}: {what}", path.display()))?;
+        Ok(Self(SecretString::from(lines)))
     }
 
     /// Whether the config only names where it is.
@@ -49,6 +71,25 @@ impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+fn find(name: &str, variables: &[(String, String)]) -> Result<String, String> {
+    let found = variables.iter().find(|(known, _)| known == name);
+    let value = found.map(|(_, value)| value.clone());
+    value.ok_or_else(|| format!("environment variable {name} is not set"))
+}
+
+/// Reads a file that no other user can read.
+fn read_private(path: &Path) -> Result<String, String> {
+    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    if metadata.permissions().mode() & OF_OTHERS != 0 {
+        return Err("every user of this machine may use it; run chmod o= on it".to_owned());
+    }
+    let mut text = String::new();
+    let read = file.read_to_string(&mut text);
+    read.map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
 /// The secret without what a file or a shell has put around it: a byte order mark before it, line breaks

@@ -29,6 +29,8 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::io::{ErrorKind, Read};
+
 pub use hmac::{
     DigestError, SuffixSecret, WebhookMessage, WebhookProof, WebhookSecret, WebhookSecretError,
     WebhookSecrets, WebhookSignatureError,
@@ -46,6 +48,25 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest.as_ref());
     out
+}
+
+/// The digest of all that is read.
+pub fn sha256_of(mut reader: impl Read) -> std::io::Result<[u8; 32]> {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        let read = match reader.read(&mut chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if read == 0 {
+            break;
+        }
+        context.update(&chunk[..read]);
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
+    Ok(out)
 }
 
 /// Lower case.

@@ -170,11 +170,21 @@ pub enum Reason {
     AcceptedAfterRefusal,
     /// The provider took a request and later did not know it.
     ProviderLostIt,
+    /// A settlement file has another status.
+    SettlementStatus,
+    /// A settlement file has another amount.
+    SettlementAmount,
+    /// A settlement file has another currency.
+    SettlementCurrency,
+    /// The settlement file of the day on which the refund became final lacks it.
+    SettlementMissing,
+    /// A settlement file has several rows of the refund.
+    SettlementDuplicate,
 }
 
 impl Reason {
     /// In the order of the contract.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Conflict,
         Self::AmountMismatch,
         Self::CurrencyMismatch,
@@ -191,6 +201,11 @@ impl Reason {
         Self::ReplyUnproven,
         Self::AcceptedAfterRefusal,
         Self::ProviderLostIt,
+        Self::SettlementStatus,
+        Self::SettlementAmount,
+        Self::SettlementCurrency,
+        Self::SettlementMissing,
+        Self::SettlementDuplicate,
     ];
 
     /// The word that readers see.
@@ -212,6 +227,11 @@ impl Reason {
             Self::ReplyUnproven => "reply_unproven",
             Self::AcceptedAfterRefusal => "accepted_after_refusal",
             Self::ProviderLostIt => "provider_lost_it",
+            Self::SettlementStatus => "settlement_status",
+            Self::SettlementAmount => "settlement_amount",
+            Self::SettlementCurrency => "settlement_currency",
+            Self::SettlementMissing => "settlement_missing",
+            Self::SettlementDuplicate => "settlement_duplicate",
         }
     }
 

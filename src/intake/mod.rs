@@ -47,6 +47,7 @@ mod outcome_source;
 mod register;
 mod request_claim;
 mod resume;
+mod settlement;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -57,6 +58,7 @@ pub use apply::Applied;
 pub use outcome::Applying;
 pub use outcome_source::OutcomeSources;
 pub use register::{Registered, Registration, RegistrationError};
+pub use settlement::{Noted, SettlementFile, SettlementRow};
 
 use crate::domain::claim::{Account, RefundNo};
 use crate::domain::close_out::RetryPolicy;

@@ -47,7 +47,7 @@ impl Client {
         reason = "a default would not show that it sets up TLS"
     )]
     pub fn new() -> Self {
-        let agent = agent::config(None)
+        let agent = agent::config(None, None)
             .timeout_global(Some(TIMEOUT))
             .build()
             .new_agent();

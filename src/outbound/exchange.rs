@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error};
 
 use super::agent;
-use super::agent::{CaCertificates, CaCertificatesError};
+use super::agent::{CaCertificates, CaCertificatesError, ClientIdentity};
 
 /// For the name lookup, and for connecting with TLS, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,9 +69,12 @@ thread_local! {
 
 impl Exchanger {
     /// Trusts these CA certificates, or the public ones.
-    pub fn new(ca_pem: Option<&str>) -> Result<Self, CaCertificatesError> {
+    pub fn new(
+        ca_pem: Option<&str>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Self, CaCertificatesError> {
         let roots = ca_pem.map(CaCertificates::parse).transpose()?;
-        let config = agent::config(roots.as_ref())
+        let config = agent::config(roots.as_ref(), identity)
             .proxy(None)
             .max_idle_connections(0)
             .timeout_resolve(Some(CONNECT_TIMEOUT))
@@ -225,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_never_left_is_told_from_what_may_have_arrived() {
-        let exchanger = Exchanger::new(None).unwrap();
+        let exchanger = Exchanger::new(None, None).unwrap();
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             format!("http://{}/", listener.local_addr().unwrap())
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn any_status_is_a_reply_and_no_redirect_is_followed() {
-        let exchanger = Exchanger::new(None).unwrap();
+        let exchanger = Exchanger::new(None, None).unwrap();
         for status in [200, 302, 307, 404, 503] {
             let reply = format!(
                 "HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\nok"

@@ -92,6 +92,8 @@ pub trait Context {
     fn warn(&mut self, warning: String);
     /// Resolves a secret; `None` with a problem noted.
     fn secret(&mut self, name: &str, text: &str) -> Option<SecretString>;
+    /// The same for one of several lines: a private key or a certificate in PEM.
+    fn secret_pem(&mut self, name: &str, text: &str) -> Option<SecretString>;
     /// Reads a file, relative to the config's folder; `None` with a problem noted.
     fn read(&mut self, name: &str, file: &str) -> Option<String>;
     /// Notes a key or secret that proves requests, by a digest of its own bytes.
@@ -320,6 +322,10 @@ impl Context for Silent<'_> {
 
     fn secret(&mut self, name: &str, text: &str) -> Option<SecretString> {
         self.0.secret(name, text)
+    }
+
+    fn secret_pem(&mut self, name: &str, text: &str) -> Option<SecretString> {
+        self.0.secret_pem(name, text)
     }
 
     fn read(&mut self, name: &str, file: &str) -> Option<String> {

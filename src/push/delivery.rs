@@ -122,7 +122,7 @@ fn next(queue: &Mutex<mpsc::Receiver<Arc<Event>>>) -> Option<Arc<Event>> {
 }
 
 fn agent_of(served: &Served) -> Agent {
-    let config = agent::config(served.endpoint.roots.as_ref())
+    let config = agent::config(served.endpoint.roots.as_ref(), None)
         // Proxy variables of the environment must not redirect events.
         .proxy(None)
         .timeout_global(Some(ATTEMPT_TIMEOUT))

@@ -42,7 +42,7 @@ use crate::feed::{Feed, SeekTo};
 use crate::store::{EndpointRow, Lane, Store, StoreError};
 
 pub use crate::outbound::address::{EndpointUrl, EndpointUrlError, shown_url};
-pub use crate::outbound::agent::{CaCertificates, CaCertificatesError};
+pub use crate::outbound::agent::{CaCertificates, CaCertificatesError, ClientIdentity};
 pub use endpoint::{Endpoint, Schedule};
 pub use headers::{HeaderError, Headers};
 

@@ -1,6 +1,7 @@
 //! A provider's settlement file compared with the store. Reads both and changes neither: a file is no proof,
-//! so it moves no refund. A row is held for as long as it is compared; of all rows only a key of 16 bytes and a
-//! line are remembered, to see a second row of the same refund and the refunds that have none.
+//! so it moves no refund. What differs may be told to the service, which leaves a question. A row is held for as
+//! long as it is compared; of all rows only a key of 16 bytes and a line are remembered, to see a second row of the
+//! same refund and the refunds that have none.
 
 mod decode;
 pub mod map;
@@ -17,9 +18,11 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use crate::crypto::sha256;
-use crate::domain::claim::{Account, RefundNo};
+use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::refund::Refund;
+use crate::domain::refund::parity::{Parity, Said};
+use crate::domain::request::State;
 use crate::domain::time::Timestamp;
 use crate::store::{Inspection, Snapshot, StoreError};
 use map::Map;
@@ -187,6 +190,9 @@ impl Comparison<'_> {
             .as_ref()
             .map_or_else(|| key_of(row), |refund| *refund.id.as_bytes());
         if let Some(first) = self.lines.get(&key) {
+            if let Some(refund) = &refund {
+                self.report.find(refund.id, Some(line), Said::Again);
+            }
             let what = format!("the same refund as in line {first}");
             return self
                 .report
@@ -203,11 +209,19 @@ impl Comparison<'_> {
             return self.report.add(of_row(Bucket::OnlyThere, line, row, what));
         };
         match difference(&refund, row) {
-            None => self.report.add_match(),
-            Some((bucket, what)) => self.report.add(Found {
-                refund_id: Some(refund.id),
-                ..of_row(bucket, line, row, what)
-            }),
+            None => {
+                if refund.has_settlement_question() {
+                    self.report.find(refund.id, Some(line), row.said());
+                }
+                self.report.add_match();
+            }
+            Some((bucket, what)) => {
+                self.report.find(refund.id, Some(line), row.said());
+                self.report.add(Found {
+                    refund_id: Some(refund.id),
+                    ..of_row(bucket, line, row, what)
+                });
+            }
         }
     }
 
@@ -229,26 +243,38 @@ impl Comparison<'_> {
         let may_come_yet = self.task.now < end.plus(DAY);
         let mut after: (Timestamp, Option<RefundId>) = (start.minus(SKEW), None);
         loop {
-            let page = inspection.look(|snapshot| snapshot.refunds_changed(after, BATCH.into()))?;
-            let Some(last) = page.last() else {
+            let (last, listed) = inspection.look(|snapshot| {
+                let mut page = snapshot.refunds_changed(after, BATCH.into())?;
+                let last = page.last().map(|last| (last.updated_at, Some(last.id)));
+                page.retain(|refund| {
+                    refund.account == *self.task.account
+                        && map.listed.contains(&refund.status)
+                        && refund.status.is_final()
+                        && (start..end).contains(&final_at(refund))
+                });
+                let mut listed = Vec::new();
+                for refund in page {
+                    if was_taken(snapshot, &refund)? {
+                        listed.push(refund);
+                    }
+                }
+                Ok((last, listed))
+            })?;
+            let Some(last) = last else {
                 return Ok(());
             };
-            after = (last.updated_at, Some(last.id));
-            for refund in page {
-                let final_at = refund.finished_at.unwrap_or(refund.updated_at);
-                let is_listed = refund.account == *self.task.account
-                    && map.listed.contains(&refund.status)
-                    && refund.status.is_final()
-                    && (start..end).contains(&final_at);
+            after = last;
+            for refund in listed {
                 // A running service may move a row behind the page, where it comes again.
-                if !is_listed || self.lines.contains_key(refund.id.as_bytes()) {
+                if self.lines.contains_key(refund.id.as_bytes()) {
                     continue;
                 }
                 self.lines.insert(*refund.id.as_bytes(), 0);
                 if may_come_yet {
                     self.report.waiting += 1;
                 } else {
-                    self.report.add(absent(&refund, final_at));
+                    self.report.find(refund.id, None, Said::Nothing);
+                    self.report.add(absent(&refund, final_at(&refund)));
                 }
             }
         }
@@ -257,36 +283,49 @@ impl Comparison<'_> {
 
 /// In which bucket a row belongs that is not a match, and everything that differs.
 fn difference(refund: &Refund, row: &FileRow) -> Option<(Bucket, String)> {
-    let mut found = Vec::new();
+    let bucket = match Parity::of(refund, row.said()) {
+        Parity::StatusDiffers => Bucket::StatusDiffers,
+        Parity::AmountDiffers => Bucket::AmountDiffers,
+        Parity::CurrencyDiffers => Bucket::CurrencyDiffers,
+        Parity::Match | Parity::Missing | Parity::Duplicate => return None,
+    };
+    let mut texts = Vec::new();
     if refund.status != row.status {
         let (ours, theirs) = (refund.status.as_str(), row.status.as_str());
-        found.push((
-            Bucket::StatusDiffers,
-            format!("status: ours {ours}, file {theirs}"),
-        ));
+        texts.push(format!("status: ours {ours}, file {theirs}"));
     }
     let theirs = row.money;
     match refund.money {
-        None => {
-            let what = format!("amount: ours unknown, file {}", theirs.amount_text());
-            found.push((Bucket::AmountDiffers, what));
-        }
+        None => texts.push(format!(
+            "amount: ours unknown, file {}",
+            theirs.amount_text()
+        )),
         Some(ours) => {
             if ours.amount != theirs.amount {
                 let (ours, theirs) = (ours.amount_text(), theirs.amount_text());
-                let what = format!("amount: ours {ours}, file {theirs}");
-                found.push((Bucket::AmountDiffers, what));
+                texts.push(format!("amount: ours {ours}, file {theirs}"));
             }
             if ours.currency != theirs.currency {
                 let (ours, theirs) = (ours.currency.code(), theirs.currency.code());
-                let what = format!("currency: ours {ours}, file {theirs}");
-                found.push((Bucket::CurrencyDiffers, what));
+                texts.push(format!("currency: ours {ours}, file {theirs}"));
             }
         }
     }
-    let bucket = found.first()?.0;
-    let texts: Vec<_> = found.into_iter().map(|(_, what)| what).collect();
     Some((bucket, texts.join("; ")))
+}
+
+fn final_at(refund: &Refund) -> Timestamp {
+    refund.finished_at.unwrap_or(refund.updated_at)
+}
+
+/// Whether the provider has it: a request that was refused or canceled is in no file.
+fn was_taken(snapshot: &mut Snapshot<'_>, refund: &Refund) -> Result<bool, StoreError> {
+    if refund.status == Status::Succeeded {
+        return Ok(true);
+    }
+    let request = snapshot.request(refund.id)?;
+    Ok(request
+        .is_none_or(|request| !matches!(request.machine.state, State::Refused | State::Canceled)))
 }
 
 /// The key of a row whose refund is not in the store: its number, or else the provider's.

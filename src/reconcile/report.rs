@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::domain::ids::RefundId;
+use crate::domain::refund::parity::Said;
 
 /// Rows of each bucket that are shown.
 pub const SHOWN_MAX: usize = 100;
@@ -59,10 +60,20 @@ pub struct Found {
     pub what: String,
 }
 
+/// What the file says of a refund of ours, where the two differ, or where an earlier file left a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub refund_id: RefundId,
+    pub line: Option<u64>,
+    pub said: Said,
+}
+
 #[derive(Debug, Default)]
 pub struct Report {
     counts: [u64; Bucket::ALL.len()],
     shown: Vec<Found>,
+    /// All of them, for the service.
+    pub findings: Vec<Finding>,
     /// Rows of the file, those of other things than refunds too.
     pub rows: u64,
     pub other_rows: u64,
@@ -91,6 +102,14 @@ impl Report {
         others
             .map(|bucket| self.count(bucket))
             .any(|count| count > 0)
+    }
+
+    pub fn find(&mut self, refund_id: RefundId, line: Option<u64>, said: Said) {
+        self.findings.push(Finding {
+            refund_id,
+            line,
+            said,
+        });
     }
 
     pub fn add_match(&mut self) {

@@ -11,6 +11,7 @@ use super::map::{Map, Names};
 use crate::domain::claim::Status;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::{Currency, Money};
+use crate::domain::refund::parity::Said;
 use crate::domain::time::Timestamp;
 
 /// What a row says about a refund.
@@ -22,6 +23,15 @@ pub struct FileRow {
     pub status: Status,
     pub money: Money,
     pub time: Option<Timestamp>,
+}
+
+impl FileRow {
+    pub fn said(&self) -> Said {
+        Said::Row {
+            status: self.status,
+            money: self.money,
+        }
+    }
 }
 
 /// A row of a file.

@@ -1,9 +1,10 @@
 //! What is known of an account that sends: its limit, its clock, whether it stopped.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -11,9 +12,10 @@ use super::{ActError, Requests};
 use crate::domain::claim::Account;
 use crate::domain::rate::{Rate, nanos};
 use crate::domain::request::Class;
+use crate::outbound::agent::ClientIdentity;
 use crate::outbound::exchange::Exchanger;
-use crate::providers::outgoing::ApiAccount;
-use crate::store::{AccountState, Lane, StoreError};
+use crate::providers::outgoing::{Answer, ApiAccount};
+use crate::store::{AccountState, AccountStop, Lane, StoreError};
 
 /// Calls of one account that may be under way at once, so that a provider that hangs holds up no other.
 const IN_FLIGHT_MAX: usize = 64;
@@ -21,6 +23,10 @@ const IN_FLIGHT_MAX: usize = 64;
 const UNKNOWN_IN_ROW_MAX: u32 = 20;
 /// Furthest that our clock may be from a provider's before nothing is sent: `PayerMax` refuses at 2 minutes.
 const SKEW_MAX: Duration = Duration::from_secs(110);
+/// Refunds in a row for which the merchant's balance was too small: they pause the account.
+const SHORT_IN_ROW_MAX: u32 = 3;
+/// How long it is paused: the providers want new income first.
+pub(super) const BALANCE_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// A skew from which an operator is told.
 const SKEW_WARN: Duration = Duration::from_secs(30);
 
@@ -32,6 +38,9 @@ pub struct AccountHealth {
     pub(super) slots: Arc<Semaphore>,
     budget: Mutex<Budget>,
     unknown_in_row: AtomicU32,
+    short_in_row: AtomicU32,
+    /// Whether a refund is under way that tries out whether a pause is over.
+    is_probing: AtomicBool,
     /// Milliseconds that the provider's clock is ahead of ours.
     skew: AtomicI64,
     /// When the sandbox was last seen to be one; for an account that speaks to a sandbox.
@@ -47,9 +56,8 @@ struct Budget {
 
 impl AccountHealth {
     pub(super) fn new(api: &ApiAccount) -> Self {
-        let exchanger = Exchanger::new(api.ca_pem.as_deref());
         Self {
-            exchanger: exchanger.ok().map(Arc::new),
+            exchanger: exchanger(api).map(Arc::new),
             slots: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             budget: Mutex::new(Budget {
                 rate: rate(api.max_per_second()),
@@ -57,6 +65,8 @@ impl AccountHealth {
                 started: Instant::now(),
             }),
             unknown_in_row: AtomicU32::new(0),
+            short_in_row: AtomicU32::new(0),
+            is_probing: AtomicBool::new(false),
             skew: AtomicI64::new(NO_SKEW),
             sandbox_seen: Mutex::new(None),
         }
@@ -91,8 +101,26 @@ impl AccountHealth {
         self.unknown_in_row.fetch_add(1, Ordering::Relaxed) + 1 >= UNKNOWN_IN_ROW_MAX
     }
 
-    pub(super) fn forget_unknowns(&self) {
+    /// Counts the answer to a refund; `true` once the account has to pause.
+    pub(super) fn note_balance(&self, answer: &Answer) -> bool {
+        if answer.lacks_balance {
+            return self.short_in_row.fetch_add(1, Ordering::Relaxed) + 1 >= SHORT_IN_ROW_MAX;
+        }
+        if answer.class.is_taken() {
+            self.short_in_row.store(0, Ordering::Relaxed);
+        }
+        false
+    }
+
+    pub(super) fn forget_counts(&self) {
         self.unknown_in_row.store(0, Ordering::Relaxed);
+        self.short_in_row.store(0, Ordering::Relaxed);
+    }
+
+    /// One refund at a time tries out whether a pause is over; `None`: one is under way.
+    pub(super) fn probe(self: &Arc<Self>) -> Option<Probe> {
+        let was_probing = self.is_probing.swap(true, Ordering::Relaxed);
+        (!was_probing).then(|| Probe(Arc::clone(self)))
     }
 
     /// Notes the time of a reply.
@@ -122,6 +150,27 @@ impl AccountHealth {
     }
 }
 
+/// Ends with the refund that tries out whether a pause is over.
+pub(super) struct Probe(Arc<AccountHealth>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.0.is_probing.store(false, Ordering::Relaxed);
+    }
+}
+
+/// `None` where its certificates cannot be used, which the config has ruled out.
+fn exchanger(api: &ApiAccount) -> Option<Exchanger> {
+    let identity = match &api.identity {
+        Some(pem) => {
+            let identity = ClientIdentity::parse(&pem.certificate, pem.key.expose_secret());
+            Some(identity.ok()?)
+        }
+        None => None,
+    };
+    Exchanger::new(api.ca_pem.as_deref(), identity.as_ref()).ok()
+}
+
 /// So many a second, and as many at once, at least one.
 fn rate(per_second: f64) -> Rate {
     let step = Duration::from_secs_f64(1.0 / per_second);
@@ -133,12 +182,20 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Requests {
-    /// Every account that is stopped.
+    /// Every account for which nothing is sent now.
+    pub async fn stopped(&self) -> Result<Vec<AccountState>, StoreError> {
+        let now = self.clock.now();
+        let mut states = self.account_states().await?;
+        states.retain(|state| state.holds(now));
+        Ok(states)
+    }
+
+    /// The same with those whose pause is over.
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path has one lifetime, the closure any"
     )]
-    pub async fn stopped(&self) -> Result<Vec<AccountState>, StoreError> {
+    pub(super) async fn account_states(&self) -> Result<Vec<AccountState>, StoreError> {
         self.store
             .read_own(|snapshot| snapshot.stopped_accounts())
             .await
@@ -150,7 +207,12 @@ impl Requests {
         let (account, reason, by) = (account.clone(), reason.to_owned(), by.to_owned());
         let now = self.clock.now();
         let stopped = self.store.write("stop account", Lane::SHARED, move |tx| {
-            tx.stop_account(&account, &reason, Some(&by), now)
+            let stop = AccountStop {
+                reason: &reason,
+                by: Some(&by),
+                until: None,
+            };
+            tx.stop_account(&account, &stop, now)
         });
         Ok(stopped.await?)
     }
@@ -158,7 +220,7 @@ impl Requests {
     /// Lets an account send again.
     pub async fn resume(&self, account: &Account) -> Result<bool, ActError> {
         let api = self.known(account)?;
-        self.health(account, &api).forget_unknowns();
+        self.health(account, &api).forget_counts();
         let (account, now) = (account.clone(), self.clock.now());
         let resumed = self.store.write("resume account", Lane::SHARED, move |tx| {
             let is_resumed = tx.resume_account(&account)?;
@@ -173,6 +235,6 @@ impl Requests {
     }
 
     fn known(&self, account: &Account) -> Result<Arc<ApiAccount>, ActError> {
-        self.api(account).ok_or(ActError::NotFound)
+        self.api(account).ok_or(ActError::NoAccount)
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Requests;
+use super::accounts::Probe;
 use super::call::{failed, method, text, trusted};
 use crate::crypto::sha256;
 use crate::domain::claim::Account;
@@ -33,6 +34,8 @@ pub(super) struct Channel {
     pub api: Arc<ApiAccount>,
     pub exchanger: Arc<Exchanger>,
     pub timetable: Arc<Timetable>,
+    /// Whether its refund tries out if a pause is over.
+    pub probe: Option<Arc<Probe>>,
 }
 
 /// An attempt that is on disk.
@@ -153,7 +156,7 @@ impl Requests {
                 if known.machine.state != State::Queued {
                     return Ok(None);
                 }
-                if applying.tx().snapshot().is_stopped(&known.account)? {
+                if applying.tx().snapshot().is_stopped(&known.account, now)? {
                     return Ok(None);
                 }
                 if one_at_a_time && is_payment_busy(applying.tx(), &known)? {

@@ -23,8 +23,13 @@ const ASK_ON_READ_EVERY: Duration = Duration::from_secs(1);
 /// Why an act was not done; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
-    #[error("there is no such refund, or it has no request")]
+    #[error("there is no such refund")]
     NotFound,
+    /// It is known from callbacks alone.
+    #[error("the refund was not requested here")]
+    NoRequest,
+    #[error("there is no account of this name that sends")]
+    NoAccount,
     #[error("the state does not allow it")]
     NotAllowed(State),
     /// Another request of the payment has taken the place of this one; with what can still be refunded.
@@ -129,11 +134,9 @@ impl Requests {
     }
 
     async fn request(&self, id: RefundId) -> Result<Request, ActError> {
-        let found = self
-            .store
-            .read(move |snapshot| snapshot.request(id))
-            .await?;
-        found.ok_or(ActError::NotFound)
+        let found = self.store.read(move |snapshot| snapshot.refund(id)).await?;
+        let refund = found.ok_or(ActError::NotFound)?;
+        refund.request.ok_or(ActError::NoRequest)
     }
 
     /// Runs an act under the locks of refund and request; it returns the event to append, or `None` where the
@@ -147,7 +150,12 @@ impl Requests {
         let clock = Arc::clone(&self.clock);
         let done = self.store.write(name, Lane::SHARED, move |tx| {
             let Some(mut applying) = Applying::of_request(tx, clock.as_ref(), id)? else {
-                return Ok(Err(ActError::NotFound));
+                let is_known = tx.snapshot().refund(id)?.is_some();
+                return Ok(Err(if is_known {
+                    ActError::NoRequest
+                } else {
+                    ActError::NotFound
+                }));
             };
             let state = |applying: &Applying<'_, '_>| {
                 applying

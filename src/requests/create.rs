@@ -15,10 +15,17 @@ use crate::domain::request::{Mode, Progress, Request, State};
 use crate::domain::time::Clock;
 use crate::failpoints::crash_point;
 use crate::intake::Applying;
+use crate::providers::outgoing::Client;
 use crate::store::{Lane, RefundRow, StoreError, Tx};
 
 /// Letters and digits of made numbers: no I, L, O and U.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// How a made number begins where the account says nothing.
+const MADE_PREFIX: &str = "RF";
+/// Shortest made number: 15 characters, which every provider takes.
+const MADE_CHARS_MIN: usize = 15;
+/// Random characters of one, at least: 65 bits.
+const RANDOM_CHARS_MIN: usize = 13;
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
@@ -77,21 +84,23 @@ impl Requests {
     pub async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
         let api = self.api(&new.account).ok_or(CreateError::CannotSubmit)?;
         let now = self.clock.now().to_timestamp().unwrap_or_default();
-        let number = new.refund_no.as_ref().map(RefundNo::as_str);
-        let errors = api.client.check(number, &new.intent, now);
+        let refund_no = match (&new.refund_no, new.mode) {
+            (Some(number), _) => Some(number.clone()),
+            (None, Mode::Submit) => Some(self.made_number(api.client.as_ref())?),
+            (None, Mode::Watch) => None,
+        };
+        // A made number obeys the provider's rules as a caller's does.
+        let number = refund_no.as_ref().map(RefundNo::as_str);
+        let mut errors = api.client.check(number, &new.intent, now);
         if !errors.is_empty() {
+            if new.refund_no.is_none() {
+                tell_that_no_number_fits(&mut errors);
+            }
             return Err(CreateError::Invalid(errors));
         }
-        if new.mode == Mode::Watch && new.refund_no.is_none() {
+        let Some(refund_no) = refund_no else {
             let what = "is required to watch a refund that another system has sent";
-            return Err(CreateError::Invalid(vec![FieldError::new(
-                "/refund_no",
-                what,
-            )]));
-        }
-        let refund_no = match &new.refund_no {
-            Some(number) => number.clone(),
-            None => self.made_number()?,
+            return Err(invalid_number(what));
         };
         for warning in api.client.warnings(refund_no.as_str(), &new.intent) {
             let (provider, account) = (&new.account.provider, &new.account.name);
@@ -129,25 +138,49 @@ impl Requests {
         }
     }
 
-    /// `RF` and 65 random bits: 15 characters, which every provider takes.
-    fn made_number(&self) -> Result<RefundNo, CreateError> {
-        let uuid = self.clock.new_uuid();
+    /// The prefix of the account's numbers, or `RF`, and random characters behind it.
+    fn made_number(&self, client: &dyn Client) -> Result<RefundNo, CreateError> {
+        let prefix = client.number_prefix().unwrap_or(MADE_PREFIX);
+        let chars = MADE_CHARS_MIN
+            .saturating_sub(prefix.chars().count())
+            .max(RANDOM_CHARS_MIN);
+        let text = format!("{prefix}{}", self.random_text(chars));
+        let number = text.parse::<ExternalId>();
+        number
+            .map(RefundNo::from)
+            .map_err(|flaw| invalid_number(flaw.to_string()))
+    }
+
+    /// At most 14 characters.
+    fn random_text(&self, chars: usize) -> String {
+        let bytes = u128::from_be_bytes(*self.clock.new_uuid().as_bytes());
         // The last 62 bits are random, and so are 12 in bytes 6 and 7.
-        let bytes = u128::from_be_bytes(*uuid.as_bytes());
-        let low = bytes & ((1 << 62) - 1);
-        let high = (bytes >> 64) & 0b111;
-        let mut bits = high << 62 | low;
-        let mut text = [0; 13];
-        for place in text.iter_mut().rev() {
-            *place = CROCKFORD[usize::try_from(bits & 31).unwrap_or(0)];
+        let mut bits = (bytes >> 64 & 0xfff) << 62 | bytes & ((1 << 62) - 1);
+        let mut text = String::with_capacity(chars);
+        for _ in 0..chars {
+            let place = usize::try_from(bits & 31).unwrap_or(0);
+            text.push(char::from(CROCKFORD[place]));
             bits >>= 5;
         }
-        let text = format!("RF{}", String::from_utf8_lossy(&text));
-        let number = text.parse::<ExternalId>();
-        number.map(RefundNo::from).map_err(|error| {
-            CreateError::Invalid(vec![FieldError::new("/refund_no", error.to_string())])
-        })
+        text
     }
+}
+
+/// The prefix of the account is too long for a made number: the caller gave none that could be wrong.
+fn tell_that_no_number_fits(errors: &mut [FieldError]) {
+    for error in errors
+        .iter_mut()
+        .filter(|error| error.pointer == "/refund_no")
+    {
+        error.detail = format!(
+            "is required: a number that is made has {RANDOM_CHARS_MIN} characters behind refund_no_prefix of the \
+             account, and that is not one that the provider takes; give one, or shorten the prefix"
+        );
+    }
+}
+
+fn invalid_number(what: impl Into<String>) -> CreateError {
+    CreateError::Invalid(vec![FieldError::new("/refund_no", what)])
 }
 
 type Outcome = Result<Created, CreateError>;
@@ -170,7 +203,13 @@ fn create(
         return row(tx, known.refund_id).map(|row| Ok(Created::SameKey(row)));
     }
     if let Some(known) = tx.lock_refund(&new.account, refund_no)? {
-        return existing(tx, new, known.refund().id, number_key, clock);
+        return existing(
+            tx,
+            new,
+            known.refund().id,
+            (number_key, body_hash.as_ref()),
+            clock,
+        );
     }
     // Equal to another number but for what the provider does not tell apart.
     if let Some(other) = tx.snapshot().request_of_number(&new.account, number_key)? {
@@ -194,7 +233,7 @@ fn create(
         ));
     }
     let refund_id = request.refund_id;
-    note_key(tx, new, body_hash.as_ref(), &request)?;
+    note_key(tx, new, body_hash.as_ref(), refund_id, clock)?;
     Applying::new(tx, clock, locked, None)
         .with_request(Some(request))
         .finish(vec![EventKind::RefundRequested])?;
@@ -205,11 +244,12 @@ fn note_key(
     tx: &mut Tx<'_>,
     new: &NewRequest,
     body_hash: Option<&[u8; 32]>,
-    request: &Request,
+    refund_id: RefundId,
+    clock: &dyn Clock,
 ) -> Result<(), StoreError> {
     if let (Some((key, _)), Some(hash)) = (&new.key, body_hash) {
         let place = (new.reader.as_str(), PATH, key.as_str());
-        let known = tx.note_key(place, hash, request.refund_id, request.requested_at)?;
+        let known = tx.note_key(place, hash, refund_id, clock.now())?;
         if known.is_some() {
             // A concurrent call with this key was first.
             return Err(StoreError::Locked);
@@ -223,17 +263,17 @@ fn existing(
     tx: &mut Tx<'_>,
     new: &NewRequest,
     id: RefundId,
-    number_key: &str,
+    (number_key, body_hash): (&str, Option<&[u8; 32]>),
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
     let known = row(tx, id)?;
     if let Some(request) = &known.request {
-        let is_same = request.mode == new.mode && request.intent == new.intent;
-        return Ok(if is_same {
-            Ok(Created::Same(known))
-        } else {
-            Err(CreateError::Exists(id))
-        });
+        if request.mode != new.mode || request.intent != new.intent {
+            return Ok(Err(CreateError::Exists(id)));
+        }
+        // From now on the key is this refund's.
+        note_key(tx, new, body_hash, id, clock)?;
+        return Ok(Ok(Created::Same(known)));
     }
     // The provider knows the number already. Its callback may have been faster than the one who watches.
     let (Mode::Watch, Some(refund_no)) = (new.mode, &known.refund.refund_no) else {
@@ -252,6 +292,7 @@ fn existing(
     if !tx.insert_request(&request, number_key)? {
         return Ok(Err(CreateError::Exists(id)));
     }
+    note_key(tx, new, body_hash, id, clock)?;
     row(tx, id).map(|row| Ok(Created::New(row)))
 }
 

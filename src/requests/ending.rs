@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Requests;
+use super::accounts::BALANCE_PAUSE;
 use super::attempt::{Begun, Channel};
 use super::call::headers_text;
 use super::worker::plan;
@@ -17,7 +18,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
 use crate::intake::Applying;
 use crate::providers::outgoing::{Answer, Reply};
-use crate::store::{AttemptEnd, Lane, StoreError, Tx};
+use crate::store::{AccountStop, AttemptEnd, Lane, StoreError, Tx};
 
 impl Requests {
     /// The end of an attempt, with the reply's claim as a pending callback; then the claim is applied.
@@ -29,6 +30,9 @@ impl Requests {
         reply: Option<Reply>,
     ) -> Result<(), StoreError> {
         let health = self.health(&channel.account, &channel.api);
+        let is_send = begun.request.machine.state == State::Sending;
+        let is_short = is_send
+            && (health.note_balance(&answer) || channel.probe.is_some() && answer.lacks_balance);
         let stops = answer.stops_account || health.note(answer.class);
         let now = self.clock.now();
         let claimed = match answer.claim.take() {
@@ -60,7 +64,9 @@ impl Requests {
             last_reply: answer.last_reply(),
             question: answer.question,
             retry_after: answer.retry_after,
+            tries_max: answer.tries_max,
             stop: stops.then(|| stop_reason(&answer)),
+            pause: is_short.then(|| stop_reason_of(&answer.last_reply())),
             channel: channel.clone(),
         };
         let (id, clock) = (begun.request.refund_id, Arc::clone(&self.clock));
@@ -131,7 +137,10 @@ struct Ending {
     last_reply: LastReply,
     question: Option<Reason>,
     retry_after: Option<Duration>,
+    tries_max: Option<u32>,
     stop: Option<String>,
+    /// Why nothing is sent for a while.
+    pause: Option<String>,
     channel: Channel,
 }
 
@@ -144,8 +153,13 @@ impl Ending {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         tx.end_attempt(self.attempt, &self.end)?;
+        let account = &self.channel.account;
         if let Some(reason) = &self.stop {
-            stop_account(tx, &self.channel.account, reason, now)?;
+            stop_account(tx, account, reason, now)?;
+        } else if let Some(reason) = &self.pause {
+            pause_account(tx, account, reason, now)?;
+        } else if self.channel.probe.is_some() && self.last_reply.class.is_taken() {
+            end_pause(tx, account)?;
         }
         // Another worker took over: what was replied is stored, and moves nothing by itself.
         let Some(mut applying) = Applying::of_leased(tx, clock, id, self.fence)? else {
@@ -164,6 +178,10 @@ impl Ending {
                 stops = class == Class::Rebuild && request.machine.state == State::Refused;
                 if matches!(class, Class::Later | Class::NotSent) {
                     request.put_off(refund, self.retry_after, now);
+                    let tries = request.progress.put_off;
+                    if self.pause.is_some() || self.tries_max.is_some_and(|max| tries >= max) {
+                        refund.raise(Reason::CannotSend, None, now);
+                    }
                 }
                 moved.and_then(|moved| moved.event)
             }
@@ -224,13 +242,56 @@ fn stop_account(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if tx.stop_account(account, reason, None, now)? {
+    let stop = AccountStop {
+        reason,
+        by: None,
+        until: None,
+    };
+    if tx.stop_account(account, &stop, now)? {
         let (provider, account) = (&account.provider, &account.name);
         tracing::error!(
             provider,
             account,
             reason,
             "the account is stopped until an operator resumes it"
+        );
+    }
+    Ok(())
+}
+
+/// The balance is too small: nothing is sent until there may be income, and then one refund tries it out.
+fn pause_account(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let until = now.plus(BALANCE_PAUSE);
+    let stop = AccountStop {
+        reason,
+        by: None,
+        until: Some(until),
+    };
+    if tx.stop_account(account, &stop, now)? {
+        let (provider, account) = (&account.provider, &account.name);
+        tracing::warn!(
+            provider,
+            account,
+            reason,
+            %until,
+            "the balance of the account is too small; nothing is sent for it until then, or until an operator resumes it"
+        );
+    }
+    Ok(())
+}
+
+fn end_pause(tx: &mut Tx<'_>, account: &Account) -> Result<(), StoreError> {
+    if tx.end_pause(account)? {
+        let (provider, account) = (&account.provider, &account.name);
+        tracing::info!(
+            provider,
+            account,
+            "a refund was taken; the pause of the account has ended"
         );
     }
     Ok(())

@@ -29,6 +29,15 @@ const LEASE_MAX: Duration = Duration::from_secs(240);
 static LOOK_FAILED: LogLimit = LogLimit::new();
 static STEP_FAILED: LogLimit = LogLimit::new();
 
+/// What of an account may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Free,
+    /// A pause is over, and no refund has shown yet that the balance suffices.
+    OneByOne,
+    Stopped,
+}
+
 impl Requests {
     /// Runs until [`Self::drain`] is called and the steps under way are done. One that is not waited for leaves an
     /// open attempt, which is asked about after the next start.
@@ -88,11 +97,16 @@ impl Requests {
         if apis.is_empty() {
             return Ok(PERIOD);
         }
-        let stopped = self.stopped().await?;
+        let (states, now) = (self.account_states().await?, self.clock.now());
         let mut pause = PERIOD;
         for (account, api) in apis.iter() {
-            let is_stopped = stopped.iter().any(|state| state.account == *account);
-            let next = self.look_at(steps, (account, api), is_stopped).await?;
+            let state = states.iter().find(|state| state.account == *account);
+            let sending = match state {
+                None => Sending::Free,
+                Some(state) if state.holds(now) => Sending::Stopped,
+                Some(_) => Sending::OneByOne,
+            };
+            let next = self.look_at(steps, (account, api), sending).await?;
             pause = pause.min(next);
         }
         Ok(pause)
@@ -102,7 +116,7 @@ impl Requests {
         self: &Arc<Self>,
         steps: &mut JoinSet<()>,
         (account, api): (&Account, &Arc<ApiAccount>),
-        is_stopped: bool,
+        sending: Sending,
     ) -> Result<Duration, StoreError> {
         let health = self.health(account, api);
         let Some(exchanger) = health.exchanger.clone() else {
@@ -121,21 +135,28 @@ impl Requests {
             let millis = u64::try_from(next.as_millis() - now.as_millis()).unwrap_or(0);
             return Ok(Duration::from_millis(millis.max(1)));
         }
-        let wanted = health.take(health.slots.available_permits());
+        let probe = match sending {
+            Sending::OneByOne => health.probe(),
+            Sending::Free | Sending::Stopped => None,
+        };
+        let asks_only = sending != Sending::Free && probe.is_none();
+        let slots = health.slots.available_permits();
+        let wanted = health.take(if probe.is_some() { slots.min(1) } else { slots });
         let Some(limit) = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0) else {
             return Ok(BUSY);
         };
-        let channel = Channel {
+        let mut channel = Channel {
             account: account.clone(),
             api: Arc::clone(api),
             exchanger,
             timetable: Arc::new(api.timetable()),
+            probe: probe.map(Arc::new),
         };
         let (of, until) = (account.clone(), now.plus(lease(&channel)));
         let leased = self
             .store
             .write("lease requests", Lane::SHARED, move |tx| {
-                tx.lease_requests(&of, (now, until), limit, is_stopped)
+                tx.lease_requests(&of, (now, until), limit, asks_only)
             })
             .await?;
         health.give_back(wanted - leased.len().min(wanted));
@@ -143,12 +164,32 @@ impl Requests {
             // Only what waits for a stopped account is due.
             return Ok(PERIOD);
         }
+        self.follow_reload(&mut channel);
+        if leased.iter().all(|it| it.machine.state != State::Queued) {
+            // An ask tells nothing of the balance.
+            channel.probe = None;
+        }
         for request in leased {
             if let Ok(slot) = Arc::clone(&health.slots).try_acquire_owned() {
                 steps.spawn(Arc::clone(self).step_once(channel.clone(), request, slot));
             }
         }
         Ok(BUSY)
+    }
+
+    /// What was requested after a reload goes out by the new settings, also where the look began before it.
+    fn follow_reload(&self, channel: &mut Channel) {
+        let Some(api) = self.api(&channel.account) else {
+            return;
+        };
+        if Arc::ptr_eq(&api, &channel.api) {
+            return;
+        }
+        if let Some(exchanger) = self.health(&channel.account, &api).exchanger.clone() {
+            channel.exchanger = exchanger;
+            channel.timetable = Arc::new(api.timetable());
+            channel.api = api;
+        }
     }
 
     async fn step_once(

@@ -59,7 +59,7 @@ impl RequestMetrics {
         let call_seconds = registered(registry, "provider_call_seconds", help);
         let help = "Outcomes of requests, by what told us first";
         let outcomes = registered(registry, "request_outcomes", help);
-        let help = "1 where nothing is sent for the account until an operator resumes it";
+        let help = "1 where nothing is sent for the account: it is stopped or paused";
         let stopped = registered(registry, "account_stopped", help);
         let help = "Time by which the provider's clock is ahead of ours";
         Self {

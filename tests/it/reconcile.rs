@@ -2,11 +2,13 @@
 
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ENGINE;
 use crate::harness::Server;
+use crate::harness::config::READER_TOKEN;
 use crate::harness::payermax::{ACK, MAIN, Notice};
+use crate::harness::reader::{attention, expect_problem};
 use crate::harness::server::PROGRAM;
 
 const HEADER: &str = "refund_no,provider_refund_no,amount,currency,status,time\n";
@@ -151,4 +153,141 @@ fn a_dry_run_tries_a_map_and_wrong_usage_is_2() {
         .output()
         .expect("the program can be started");
     assert!(said(other).contains("no account payermax/none"));
+}
+
+/// The same with `--raise`; gives what was raised.
+#[track_caller]
+fn raise(server: &Server, file: &str, more: &[&str]) -> Value {
+    let token = server.folder().write("operator.token", READER_TOKEN);
+    let token = token.to_str().expect("a path of ours");
+    let mut all = vec!["--raise", &server.internal_url, "--token-file", token];
+    all.extend_from_slice(more);
+    let (_, report) = report(server, file, &all);
+    report["raised"].clone()
+}
+
+fn asked(server: &Server, refund_no: &str) -> Vec<String> {
+    attention(&server.applied(refund_no))
+}
+
+#[test]
+fn what_differs_becomes_a_question_once_a_file_and_a_later_file_answers_it() {
+    let server = server();
+    let before = server.applied("R-3");
+    let file = format!(
+        "{HEADER}R-1,,1,USD,success,\nR-2,,125.50,USD,success,\nR-2,,125.50,USD,success,\n\
+         R-3,,125.50,USD,success,\nR-9,,1,USD,success,\n"
+    );
+    let day = ["--day", "2026-01-17"];
+    assert_eq!(
+        raise(&server, &file, &day),
+        json!({"raised": 3, "known": 0})
+    );
+    assert_eq!(asked(&server, "R-1"), ["settlement_amount"]);
+    assert_eq!(asked(&server, "R-2"), ["settlement_duplicate"]);
+    assert_eq!(asked(&server, "R-3"), ["settlement_status"]);
+    let after = server.applied("R-3");
+    assert_eq!(
+        (&after["status"], &after["amount"]),
+        (&before["status"], &before["amount"])
+    );
+    assert_eq!(server.count_events("refund.attention"), 3);
+    let open = server.refunds("attention=settlement_status&limit=10");
+    assert_eq!(open.len(), 1);
+
+    // The same file again.
+    assert_eq!(
+        raise(&server, &file, &day),
+        json!({"raised": 0, "known": 3})
+    );
+    assert_eq!(server.count_events("refund.attention"), 3);
+
+    // A later file says what is known of one, and nothing of the others.
+    let later = format!("{HEADER}R-1,,125.50,USD,success,\n");
+    assert_eq!(
+        raise(&server, &later, &day),
+        json!({"raised": 0, "known": 0})
+    );
+    assert_eq!(asked(&server, "R-1").len(), 0);
+    assert_eq!(asked(&server, "R-3"), ["settlement_status"]);
+
+    // What the file knew comes as a callback at last: the same file answers its own question.
+    server.notified(&Notice::new("R-3", "REFUND_SUCCESS"));
+    assert_eq!(server.applied("R-3")["status"], "succeeded");
+    raise(&server, &file, &day);
+    assert_eq!(asked(&server, "R-3").len(), 0);
+    // Two rows of one refund stay a question.
+    assert_eq!(asked(&server, "R-2"), ["settlement_duplicate"]);
+}
+
+#[test]
+fn a_refund_of_the_day_that_the_file_lacks_asks_and_one_that_was_never_taken_does_not() {
+    let server = server();
+    let finished = "\"refundFinishTime\":\"2026-01-17T09:33:54Z\",\"refundAmount\"";
+    let notice = Notice::new("R-4", "REFUND_SUCCESS").text();
+    let notice = notice.replace("\"refundAmount\"", finished);
+    server.notify(MAIN, notice).expect(200, ACK);
+    server.applied("R-4");
+    let file = format!("{HEADER}R-1,,125.50,USD,success,\n");
+    let raised = raise(&server, &file, &["--day", "2026-01-17"]);
+    assert_eq!(raised, json!({"raised": 1, "known": 0}));
+    assert_eq!(asked(&server, "R-4"), ["settlement_missing"]);
+}
+
+#[test]
+fn the_service_compares_with_the_refund_as_it_is_and_names_what_is_wrong_with_a_call() {
+    const PATH: &str = "/v1/accounts/payermax/main/settlement";
+    let server = server();
+    let id = server.applied("R-1")["id"].clone();
+    let hash = "0".repeat(64);
+    let row = |said: Value| json!({"file_sha256": hash, "rows": [said]});
+    // The file was right by the time that this arrives.
+    let good = json!({"refund_id": id, "line": 2, "said": "row", "status": "succeeded", "amount": "125.5",
+                      "currency": "USD"});
+    let reply = server
+        .post_as_reader(PATH, &row(good.clone()))
+        .expect_json(200);
+    assert_eq!(
+        reply,
+        json!({"raised": 0, "agree": 1, "known": 0, "not_found": 0})
+    );
+    let unknown =
+        json!({"refund_id": "rf_00000000-0000-7000-8000-000000000000", "said": "nothing"});
+    let reply = server.post_as_reader(PATH, &row(unknown)).expect_json(200);
+    assert_eq!(reply["not_found"], 1);
+    // Of another account.
+    let other = "/v1/accounts/payermax/old/settlement";
+    let reply = server
+        .post_as_reader(other, &row(good.clone()))
+        .expect_json(200);
+    assert_eq!(reply["not_found"], 1);
+    for (path, body, status) in [
+        ("/v1/accounts/payermax/none/settlement", row(good), 404),
+        (
+            PATH,
+            json!({"file_sha256": "A".repeat(64), "rows": [{"refund_id": id, "said": "nothing"}]}),
+            400,
+        ),
+        (PATH, json!({"file_sha256": hash, "rows": []}), 400),
+        (
+            PATH,
+            row(json!({"refund_id": id, "said": "row", "status": "succeeded"})),
+            400,
+        ),
+        (
+            PATH,
+            row(json!({"refund_id": id, "said": "nothing", "status": "succeeded"})),
+            400,
+        ),
+        (PATH, row(json!({"refund_id": id, "said": "maybe"})), 400),
+        (
+            PATH,
+            row(json!({"refund_id": id, "said": "nothing", "more": 1})),
+            400,
+        ),
+    ] {
+        let reply = server.post_as_reader(path, &body);
+        expect_problem(&reply, status);
+    }
+    assert_eq!(asked(&server, "R-1").len(), 0);
 }

@@ -3,10 +3,13 @@
 use super::ENGINE;
 
 mod acts;
+mod balance;
 mod callbacks;
 mod circles;
 mod crash;
 mod guards;
 mod idempotency;
+mod keys;
+mod leases;
 mod lost_replies;
 mod seen;

@@ -3,6 +3,7 @@
 //! The table is in `docs/state-machine.md`; the test below reads it. The principle: the first final status
 //! wins, and anything that contradicts it becomes a question for a person, never a silent change.
 
+pub mod parity;
 pub mod rule;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ pub struct Attention {
     pub reason: Reason,
     /// Open since.
     pub since: Timestamp,
-    /// The callback that raised it; `None`: the request of ours did, by silence or by an unproven reply.
+    /// The callback that raised it; `None`: the request of ours did, by silence or by an unproven reply, or a
+    /// settlement file.
     pub callback_id: Option<CallbackId>,
     /// Members of that callback that cannot be used; with `invalid_content` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

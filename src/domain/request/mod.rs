@@ -182,6 +182,14 @@ impl Class {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == word)
     }
+
+    /// Whether the provider has the refund.
+    pub const fn is_taken(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Accepted | Self::Failed | Self::Known
+        )
+    }
 }
 
 /// The last reply in the provider's words.

@@ -14,6 +14,7 @@ pub mod reload;
 pub mod request;
 pub mod requests;
 pub mod route;
+pub mod settlement;
 
 use actix_web::web;
 
@@ -68,6 +69,7 @@ pub static CALLS: &[Call] = &[
     call(Read, "/v1/accounts", Needs(RefundsRead), |r| r.to(accounts::list)),
     call(Post, "/v1/accounts/{provider}/{account}/stop", Needs(Operate), |r| r.to(accounts::stop)),
     call(Post, "/v1/accounts/{provider}/{account}/resume", Needs(Operate), |r| r.to(accounts::resume)),
+    call(Post, "/v1/accounts/{provider}/{account}/settlement", Needs(Operate), |r| r.to(settlement::note)),
     call(Post, "/v1/reload", Needs(Operate), |r| r.to(reload::reload)),
     call(Read, "/openapi.json", NoToken, |r| r.to(openapi::document)),
     call(Read, "/livez", NoToken, |r| r.to(health::live)),

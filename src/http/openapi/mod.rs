@@ -23,7 +23,9 @@ use super::internal::feed::{consumers, events, stream};
 use super::internal::health::metrics;
 use super::internal::requests::{accounts, changes, create, timeline};
 use super::internal::route::Verb;
-use super::internal::{CALLS, callbacks, endpoints, etag, health, orders, refunds, reload};
+use super::internal::{
+    CALLS, callbacks, endpoints, etag, health, orders, refunds, reload, settlement,
+};
 use super::openapi;
 use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};
@@ -65,6 +67,7 @@ use responses::NotModified;
         accounts::list,
         accounts::stop,
         accounts::resume,
+        settlement::note,
         events::page,
         stream::stream,
         consumers::list,

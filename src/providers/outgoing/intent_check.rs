@@ -16,18 +16,15 @@ pub(in crate::providers) struct IntentCheck<'a> {
 }
 
 impl<'a> IntentCheck<'a> {
-    /// Begins with the rules that all have: an amount above zero, and not above what was paid.
+    /// Begins with the rule that all have: an amount above zero. That it is not above what was paid, the sum of the
+    /// payment's refunds is checked for.
     pub(in crate::providers) fn of(intent: &'a Intent) -> Self {
         let mut check = Self {
             intent,
             errors: Vec::new(),
         };
-        let amount = intent.money.amount;
-        if amount.is_zero() {
+        if intent.money.amount.is_zero() {
             check.note("/amount", "must be greater than zero");
-        }
-        if intent.order_amount.is_some_and(|paid| amount > paid) {
-            check.note("/amount", "is more than order_amount");
         }
         check
     }

@@ -47,7 +47,7 @@ impl Outgoing<'_> {
         };
         let refund_no = claim.refund_no.as_ref();
         refund_no.is_some_and(|said| said.as_str() != self.refund_no)
-            || differs(claim.order_no.as_ref(), intent.order_no.as_ref())
+            || differs(claim.order_no.as_ref(), intent.payment())
             || claim.money.is_some_and(|said| said != intent.money)
     }
 }
@@ -174,6 +174,10 @@ pub struct Answer {
     pub question: Option<Reason>,
     /// Whether nothing more is to be sent for the account before an operator resumes it.
     pub stops_account: bool,
+    /// Whether the merchant's balance is too small for it: a few of these pause the account.
+    pub lacks_balance: bool,
+    /// Tries in a row that end so before a person is asked.
+    pub tries_max: Option<u32>,
     /// As the provider asks.
     pub retry_after: Option<Duration>,
 }
@@ -189,6 +193,8 @@ impl Answer {
             claim: None,
             question: None,
             stops_account: false,
+            lacks_balance: false,
+            tries_max: None,
             retry_after: None,
         }
     }
@@ -251,6 +257,8 @@ pub struct Code {
     pub code: &'static str,
     pub class: Class,
     pub stops_account: bool,
+    /// Whether the merchant's balance is too small.
+    pub lacks_balance: bool,
     /// What the provider's document says, in short.
     pub meaning: &'static str,
 }
@@ -261,7 +269,16 @@ impl Code {
             code,
             class,
             stops_account: false,
+            lacks_balance: false,
             meaning,
+        }
+    }
+
+    /// A code of a balance that is too small for the refund: sent again later.
+    pub const fn lacking_balance(code: &'static str, meaning: &'static str) -> Self {
+        Self {
+            lacks_balance: true,
+            ..Self::of(code, Class::Later, meaning)
         }
     }
 
@@ -288,6 +305,11 @@ pub trait Client: Send + Sync {
     /// Warnings about an intent that is taken all the same.
     fn warnings(&self, _refund_no: &str, _intent: &Intent) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How every refund number of the account begins, where its config says so.
+    fn number_prefix(&self) -> Option<&str> {
+        None
     }
 
     /// How two numbers are told apart: `PayerMax` does not tell case apart.
@@ -355,12 +377,21 @@ pub trait Client: Send + Sync {
     fn read_query(&self, outgoing: &Outgoing<'_>, replies: &[Reply]) -> Step;
 }
 
+/// A certificate with its chain, and the key of it; both in PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub certificate: String,
+    pub key: SecretString,
+}
+
 /// An account that can send.
 pub struct ApiAccount {
     pub client: Box<dyn Client>,
     /// Scheme, host and path of its calls, for people.
     pub base_url: String,
     pub ca_pem: Option<String>,
+    /// What it proves itself by where the provider's server asks for a certificate.
+    pub identity: Option<Identity>,
     /// Max calls a second of the config.
     pub max_per_second: Option<f64>,
     /// Offsets of the config, in place of the provider's.

@@ -53,7 +53,8 @@ pub(in crate::providers) fn find<'c>(codes: &'c [Code], code: Option<&str>) -> O
 /// The answer of an entry of the table; a code that has none leaves the outcome open.
 pub(in crate::providers) fn by_table(entry: Option<&Code>, words: &Words, reply: &Reply) -> Answer {
     let class = entry.map_or(Class::Unknown, |entry| entry.class);
-    let answer = words.answer(class).after(reply.retry_after());
+    let mut answer = words.answer(class).after(reply.retry_after());
+    answer.lacks_balance = entry.is_some_and(|entry| entry.lacks_balance);
     match entry {
         Some(entry) if entry.stops_account => answer.stopping_the_account(),
         _ => answer,

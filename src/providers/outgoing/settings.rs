@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{ApiAccount, Client};
+use super::{ApiAccount, Client, Identity};
 use crate::crypto::{RequestKey, VerifyingKey};
 use crate::providers::settings::{AccountSection, Context, Text};
 
@@ -49,6 +49,8 @@ pub struct ApiSection {
     pub operator: Option<String>,
     pub headers: Option<BTreeMap<String, String>>,
     pub refund_query_path: Option<String>,
+    pub client_certificate: Option<String>,
+    pub client_key: Option<String>,
     // nManagement
     pub login: Option<LoginSection>,
     pub token: Option<String>,
@@ -126,6 +128,8 @@ impl ApiSettings<'_> {
             ("operator", section.operator.is_some()),
             ("headers", section.headers.is_some()),
             ("refund_query_path", section.refund_query_path.is_some()),
+            ("client_certificate", section.client_certificate.is_some()),
+            ("client_key", section.client_key.is_some()),
             ("login", section.login.is_some()),
             ("token", section.token.is_some()),
             ("bank_client", section.bank_client.is_some()),
@@ -179,9 +183,8 @@ impl ApiSettings<'_> {
     /// The private key that signs requests. Where `public_key` names the one that the provider has, they must
     /// belong together.
     pub fn private_key(&mut self) -> Option<RequestKey> {
-        use secrecy::ExposeSecret as _;
         let text = self.required("private_key", self.section.private_key.as_ref())?;
-        let secret = self.secret("private_key", &text)?;
+        let secret = self.context.secret_pem("api.private_key", &text)?;
         let key = RequestKey::parse(secret.expose_secret());
         let key = key.map_err(|error| self.note("private_key", error.to_string()));
         let key = key.ok()?;
@@ -204,7 +207,6 @@ impl ApiSettings<'_> {
         let (provider, account) = (&self.account.provider, &self.account.account);
         let mut url = format!("{base}/callbacks/{provider}/{account}");
         if let Some(text) = &self.account.path_secret {
-            use secrecy::ExposeSecret as _;
             let secret = self.context.secret("path_secret", text)?;
             url = format!("{url}/{}", secret.expose_secret());
         }
@@ -272,6 +274,7 @@ impl ApiSettings<'_> {
             Some(file) => Some(self.context.read("api.ca_file", file)?),
             None => None,
         };
+        let identity = self.identity();
         let max_per_second = self.section.max_per_second.map(|rate| rate.0);
         if max_per_second.is_some_and(|rate| !(rate > 0.0 && rate <= 10_000.0)) {
             self.note("max_per_second", "must be above 0 and at most 10000");
@@ -281,10 +284,46 @@ impl ApiSettings<'_> {
             client: client?,
             base_url: base_url?,
             ca_pem,
+            identity: identity?,
             max_per_second,
             timetable: timetable?,
             is_sandbox: self.account.sandbox.is_some_and(|flag| flag.0),
         })
+    }
+
+    /// What the account proves itself by where a server asks for a certificate.
+    #[expect(
+        clippy::option_option,
+        reason = "absent and wrong are different things here"
+    )]
+    fn identity(&mut self) -> Option<Option<Identity>> {
+        let section = self.section;
+        match (&section.client_certificate, &section.client_key) {
+            (None, None) => Some(None),
+            (Some(_), None) => {
+                self.note("client_key", "is missing, and client_certificate needs it");
+                None
+            }
+            (None, Some(_)) => {
+                let what = "is missing, and client_key means nothing without it";
+                self.note("client_certificate", what);
+                None
+            }
+            (Some(certificate), Some(key)) => Some(Some(Identity {
+                certificate: self.pem("client_certificate", certificate)?,
+                key: self.context.secret_pem("api.client_key", key)?,
+            })),
+        }
+    }
+
+    /// A public text of several lines: `file:PATH`, or as `secret_pem` reads it.
+    fn pem(&mut self, name: &str, text: &str) -> Option<String> {
+        let name = format!("api.{name}");
+        if let Some(file) = text.strip_prefix("file:") {
+            return self.context.read(&name, file);
+        }
+        let pem = self.context.secret_pem(&name, text)?;
+        Some(pem.expose_secret().to_owned())
     }
 
     #[expect(

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use jiff::tz::Offset;
 use secrecy::ExposeSecret as _;
 
-use super::client::{Form, PaycoolsClient, TimestampUnit};
+use super::client::{Form, NUMBER_CHARS, PaycoolsClient, TimestampUnit};
 use super::{Guards, Locale, Paycools};
 use crate::crypto::{SuffixSecret, TokenDigest, sha256};
 use crate::domain::external_id::ExternalId;
@@ -113,6 +113,7 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
             utc_offset: utc_offset(account)?,
         })
     });
+    let prefix = number_prefix(api);
     let app_id = app_id(api);
     let key = api.private_key();
     let base_url = api.base_url();
@@ -131,9 +132,29 @@ pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
         callback_url,
         shown_callback_url,
         locale: locale?,
-        refund_no_prefix: api.account.refund_no_prefix.clone(),
+        refund_no_prefix: prefix?,
         form: form?,
     }))
+}
+
+/// How the numbers of its requests begin: only with what PayCools takes in a number. The outer `None` is a problem.
+#[expect(
+    clippy::option_option,
+    reason = "absent and wrong are different things here"
+)]
+fn number_prefix(api: &mut ApiSettings<'_>) -> Option<Option<String>> {
+    let Some(prefix) = &api.account.refund_no_prefix else {
+        return Some(None);
+    };
+    let is_good = prefix.len() < NUMBER_CHARS && prefix.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !is_good {
+        let what = format!(
+            "is no beginning of a number that can be sent: PayCools takes letters and digits, at most {NUMBER_CHARS}"
+        );
+        api.context.note("refund_no_prefix", what);
+        return None;
+    }
+    Some(Some(prefix.clone()))
 }
 
 /// Of the account, or of its section `api`.

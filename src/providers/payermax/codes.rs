@@ -19,14 +19,12 @@ pub(super) const REFUND: &[Code] = &[
         "requestTime is more than two minutes off",
     ),
     Code::of("TOO_MANY_REQUEST", Class::Later, "too many calls"),
-    Code::of(
+    Code::lacking_balance(
         "REFUND_INSUFFICIENT_BALANCE",
-        Class::Later,
         "the merchant's balance does not cover it",
     ),
-    Code::of(
+    Code::lacking_balance(
         "BALANCE_INSUFFICIENT",
-        Class::Later,
         "the merchant's balance does not cover it",
     ),
     Code::of("ORDER_REPEAT", Class::Known, "the number was used before"),
@@ -103,9 +101,6 @@ pub(super) const REFUND: &[Code] = &[
 
 /// A family of codes of `/refund`: the payment method is wrong, closed or cannot refund.
 pub(super) const PAYMENT_METHOD: &str = "PAYMENT_METHOD_";
-
-/// Codes of which the document wants new income first: tried hourly.
-pub(super) const HOURLY: [&str; 2] = ["REFUND_INSUFFICIENT_BALANCE", "BALANCE_INSUFFICIENT"];
 
 /// Codes of `/refundQuery`.
 pub(super) const QUERY: &[Code] = &[

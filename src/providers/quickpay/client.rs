@@ -94,13 +94,8 @@ impl Client for QuickpayClient {
         if is_too_large(yuan::fen(intent.money.amount)) {
             note("/amount", "is above 99999999.99".to_owned());
         }
-        if let Some(paid) = intent.order_amount {
-            if is_too_large(yuan::fen(paid)) {
-                note("/order_amount", "is above 99999999.99".to_owned());
-            }
-            if paid < intent.money.amount {
-                note("/amount", "is more than order_amount".to_owned());
-            }
+        if is_too_large(intent.order_amount.and_then(yuan::fen)) {
+            note("/order_amount", "is above 99999999.99".to_owned());
         }
         for (name, of_account, chars_max) in [
             ("store_no", &self.store_no, STORE_CHARS_MAX),

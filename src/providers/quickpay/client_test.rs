@@ -336,10 +336,6 @@ fn what_quickpay_does_not_take_is_named() {
         pointers(&|it, _| it.money.amount = amount("100000000")),
         ["/amount"]
     );
-    assert_eq!(
-        pointers(&|it, _| it.order_amount = Some(amount("12.33"))),
-        ["/amount"]
-    );
     assert_eq!(pointers(&|it, _| it.order_no = None), ["/order_no"]);
     assert_eq!(
         pointers(&|it, _| it.order_no = "9".repeat(33).parse().ok()),

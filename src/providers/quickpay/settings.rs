@@ -30,7 +30,14 @@ pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {
 
 /// Builds what sends for an account.
 pub(super) fn client(api: &mut ApiSettings<'_>) -> Option<Box<dyn Client>> {
-    api.take_only(&["store_no", "operator", "headers", "refund_query_path"]);
+    api.take_only(&[
+        "store_no",
+        "operator",
+        "headers",
+        "refund_query_path",
+        "client_certificate",
+        "client_key",
+    ]);
     let base_url = api.base_url();
     let path = refund_query_path(api);
     let store_no = text(

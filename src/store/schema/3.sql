@@ -110,13 +110,27 @@ CREATE TABLE idempotency_keys (
   PRIMARY KEY (reader, path, key)
 ) STRICT, WITHOUT ROWID;
 
+-- What settlement files said of refunds, held against the refunds: each finding once a file.
+CREATE TABLE parities (
+  refund_id BLOB    NOT NULL CHECK (length(refund_id) = 16),
+  file_hash BLOB    NOT NULL CHECK (length(file_hash) = 32), -- SHA-256 of the file
+  parity    TEXT    NOT NULL CHECK (parity IN
+    ('match', 'status_differs', 'amount_differs', 'currency_differs', 'missing', 'duplicate')),
+  day       TEXT,                              -- the file's, as it was given
+  line      INTEGER,                           -- NULL: it has no row
+  noted_by  TEXT    NOT NULL,                  -- the reader
+  noted_at  INTEGER NOT NULL,
+  PRIMARY KEY (refund_id, file_hash, parity)
+) STRICT, WITHOUT ROWID;
+
 -- What is known of an account that sends. Settings are in the config.
 CREATE TABLE account_states (
   provider    TEXT    NOT NULL,
   account     TEXT    NOT NULL,
-  stopped_at  INTEGER,                         -- nothing is sent until an operator resumes it
+  stopped_at  INTEGER,                         -- nothing is sent until it is resumed
   stop_reason TEXT,
   stopped_by  TEXT,                            -- a reader; NULL: the service itself
+  resumes_at  INTEGER,                         -- when a pause ends by itself; NULL: an operator ends it
   last_serial INTEGER NOT NULL DEFAULT 0,      -- numbers given to calls of providers that want one
   PRIMARY KEY (provider, account),
   CHECK ((stopped_at IS NULL) = (stop_reason IS NULL))

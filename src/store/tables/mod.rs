@@ -12,6 +12,7 @@ mod dedup;
 mod endpoints;
 mod events;
 mod orders;
+mod parities;
 mod pending;
 mod questions;
 mod refund_list;
@@ -32,11 +33,13 @@ pub use consumers::ConsumerRow;
 pub use dedup::Receipt;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
+pub use parities::NewParity;
 pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};
 pub use refunds::{Locked, RefundRow};
 pub use requests::{
-    AccountState, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OfPayment, OpenRequests,
+    AccountState, AccountStop, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OfPayment,
+    OpenRequests,
 };
 
 /// Some rows of a list, and whether there are more behind them.

@@ -21,6 +21,7 @@ pub mod patroni;
 pub mod paycools;
 pub mod payermax;
 pub mod postgres;
+pub mod provider;
 pub mod proxy;
 pub mod reader;
 pub mod receiver;
@@ -42,7 +43,7 @@ pub use server::Server;
 
 /// How long any condition may take before the test fails. Generous, because two slow cores may
 /// run many servers at once; a passing test never waits for it.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Pause between two looks at a condition.
 const LOOK_AGAIN: Duration = Duration::from_millis(15);

@@ -22,7 +22,7 @@ pub const CALLER_TOKEN: &str = "caller-token-of-everything-0123456789abcdef0";
 pub const QUICK: &str = r#"["200ms", "500ms", "1s", "2s", "4s", "8s", "16s", "30s"]"#;
 /// No ask within a test: what becomes known is known from a reply or a callback.
 pub const NEVER: &str = r#"["1h"]"#;
-const CALLER: &str = "[[readers]]\nname = \"caller\"\nscopes = [\"refunds:read\", \"refunds:write\", \"events:read\", \
+pub const CALLER: &str = "[[readers]]\nname = \"caller\"\nscopes = [\"refunds:read\", \"refunds:write\", \"events:read\", \
                       \"callbacks:read\", \"operate\"]\n";
 
 /// A running sandbox and its folder.

@@ -100,6 +100,11 @@ fn a_stopped_account_sends_nothing_and_others_go_on() {
     circle.switch("payermax/main", "resume");
     let reply = circle.post("/v1/accounts/payermax/none/stop", &json!({"reason": "x"}));
     assert_eq!(code(&reply, 404), "not_found");
+    assert!(
+        text(&reply.json()["detail"]).contains("account"),
+        "{}",
+        reply.text()
+    );
     let reply = circle.post("/v1/accounts/payermax/main/stop", &json!({"reason": " "}));
     assert_eq!(code(&reply, 400), "invalid_body");
 }

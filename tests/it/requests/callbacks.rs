@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::ENGINE;
 use crate::harness::payermax::{ACK, MAIN};
-use crate::harness::reader::attention;
+use crate::harness::reader::{attention, text};
 use crate::harness::sandbox::{Circle, NEVER, QUICK, body, payermax_notice};
 use crate::harness::{comes_true, wait_for};
 
@@ -196,4 +196,35 @@ fn another_amount_or_currency_than_asked_for_moves_nothing_and_asks_a_person() {
         assert!(!has_moved_here, "{account}: {:#}", circle.refund(&id));
     }
     circle.assert_agrees();
+}
+
+#[test]
+fn an_order_of_the_callers_own_is_kept_where_the_provider_names_the_payment_otherwise() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    let mut asked = body("paycools/my", "R1OK");
+    asked["order_no"] = json!("ORDER-1");
+    let id = circle.request(&asked);
+    let refund = circle.comes_to(&id, "done");
+    assert_eq!(attention(&refund).len(), 0, "{refund:#}");
+    assert_eq!(refund["order_no"], asked["provider_payment_no"]);
+    assert_eq!(circle.timeline(&id)[0]["intent"]["order_no"], "ORDER-1");
+    assert_eq!(circle.sandbox.sends("R1OK"), 1);
+}
+
+#[test]
+fn a_refund_that_only_callbacks_know_is_not_asked_about_withdrawn_or_sent_again() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    let notice = payermax_notice("R1OK", "REFUND_PENDING");
+    circle.server.notify(MAIN, &notice).expect(200, ACK);
+    let id = text(&circle.server.applied("R1OK")["id"]);
+    for (act, code) in [
+        ("ask", "nothing_to_ask"),
+        ("cancel", "already_sent"),
+        ("resend", "resend_not_allowed"),
+    ] {
+        let why = json!({"reason": "a test"});
+        let reply = circle.post(&format!("/v1/refunds/{id}/{act}"), &why);
+        assert_eq!(reply.expect_json(409)["code"], code, "{act}");
+    }
+    assert_eq!(circle.sandbox.sends("R1OK"), 0);
 }

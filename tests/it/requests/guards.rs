@@ -59,6 +59,25 @@ fn no_more_is_requested_than_was_paid_and_a_refusal_gives_its_part_back() {
 }
 
 #[test]
+fn one_refund_of_more_than_was_paid_is_over_refund_at_every_provider() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    for account in [
+        "payermax/main",
+        "paycools/my",
+        "quickpay/store-1",
+        "nmanagement/ccb",
+    ] {
+        let mut asked = body(account, "R1OK");
+        asked["order_amount"] = json!("9.00");
+        let reply = circle.post(REFUNDS, &asked);
+        assert_eq!(code(&reply, 422), "over_refund", "{account}");
+        let left = text(&reply.json()["amount_available"]);
+        assert!(left.starts_with('9'), "{account}: {left}");
+    }
+    assert_eq!(circle.sandbox.ledger().len(), 0);
+}
+
+#[test]
 fn a_caller_who_believes_in_another_rest_is_told_the_true_one() {
     let circle = Circle::start(ENGINE, "real", NEVER);
     let mut asked = part("Q1OK", "5.00");

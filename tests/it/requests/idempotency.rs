@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ENGINE;
 use crate::harness::Reply;
 use crate::harness::reader::{expect_problem, text};
-use crate::harness::sandbox::{Circle, NEVER, body};
+use crate::harness::sandbox::{Circle, NEVER, Setting, body};
 
 const REFUNDS: &str = "/v1/refunds";
 
@@ -123,6 +123,62 @@ fn without_a_number_a_key_is_required_and_a_number_is_made_that_every_provider_t
         assert_eq!(keyed(&circle, bad, &asked).status, 400, "{bad:?}");
     }
     circle.assert_agrees();
+}
+
+#[test]
+fn a_key_belongs_to_the_refund_that_it_came_with_whether_that_was_new_or_not() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    let asked = body("payermax/main", "R1OK");
+    let id = circle.request(&asked);
+    let again = keyed(&circle, "key-1", &asked).expect_json(200);
+    assert_eq!(again["id"], json!(id));
+    let other = keyed(&circle, "key-1", &body("payermax/main", "R2OK"));
+    assert_eq!(code(&other, 422), "idempotency_key_reused");
+    assert_eq!(circle.sandbox.sends("R2OK"), 0);
+}
+
+#[test]
+fn a_made_number_begins_as_the_account_says_and_fits_its_provider() {
+    let with_prefix = |prefix: &str| {
+        let setting = Setting::with(ENGINE, "real", NEVER, |accounts| {
+            let named = "account = \"my\"\n";
+            accounts.replace(named, &format!("{named}refund_no_prefix = \"{prefix}\"\n"))
+        });
+        setting.serve()
+    };
+    let mut asked = body("paycools/my", "x");
+    asked
+        .as_object_mut()
+        .expect("an object")
+        .remove("refund_no");
+    let longest = "Shop1Shop2Shop3Shop";
+    for (prefix, length) in [("M", 15), ("MY", 15), (longest, 32)] {
+        let circle = with_prefix(prefix);
+        let refund = keyed(&circle, "key-1", &asked).expect_json(202);
+        let number = text(&refund["refund_no"]);
+        let random = number.strip_prefix(prefix).expect("its prefix");
+        let is_plain = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
+        assert!(random.bytes().all(is_plain), "{number}");
+        assert_eq!(number.len(), length, "{number}");
+        circle.comes_to(&text(&refund["id"]), "done");
+        assert_eq!(circle.sandbox.moved(&number), 1);
+        if prefix != longest {
+            continue;
+        }
+        // A caller's own number has to begin so, too.
+        let other = circle.post(REFUNDS, &body("paycools/my", "Z1OK"));
+        assert_eq!(other.expect_json(422)["errors"][0]["pointer"], "/refund_no");
+    }
+    let circle = with_prefix(&format!("{longest}4"));
+    let reply = keyed(&circle, "key-1", &asked);
+    assert_eq!(code(&reply, 422), "invalid_refund");
+    let error = &reply.json()["errors"][0];
+    assert_eq!(error["pointer"], "/refund_no");
+    assert!(
+        text(&error["detail"]).contains("shorten the prefix"),
+        "{error}"
+    );
+    circle.request(&body("paycools/my", &format!("{longest}4OK")));
 }
 
 #[test]

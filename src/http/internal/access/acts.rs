@@ -158,6 +158,7 @@ pub enum Act {
     RefundResent,
     AccountStopped,
     AccountResumed,
+    SettlementNoted,
     Reload,
 }
 
@@ -175,6 +176,7 @@ impl Act {
             Self::RefundResent => "refund_resent",
             Self::AccountStopped => "account_stopped",
             Self::AccountResumed => "account_resumed",
+            Self::SettlementNoted => "settlement_noted",
             Self::Reload => "reload",
         }
     }

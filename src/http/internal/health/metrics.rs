@@ -266,7 +266,8 @@ fn show_requests(app: &App, open: &[OpenRequests], stopped: &[AccountState]) {
             provider: account.provider.clone(),
             account: account.name.clone(),
         };
-        let is_stopped = stopped.iter().any(|state| state.account == *account);
+        let state = stopped.iter().find(|state| state.account == *account);
+        let is_stopped = state.is_some_and(|state| state.holds(app.clock.now()));
         let skew = app.requests.health(account, api).skew_ms();
         metrics.show_account(&labels, is_stopped, skew);
     }

@@ -76,6 +76,7 @@ fn view<'a>(
             at: state.stopped_at,
             reason: &state.reason,
             by: state.by.as_deref(),
+            until: state.resumes_at,
         }),
         sandbox: api.is_some_and(|api| api.is_sandbox),
         clock_skew_ms: skew,

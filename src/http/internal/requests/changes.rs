@@ -18,6 +18,8 @@ use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::{Asking, Canceling, Resending};
 use crate::requests::{ActError, Acted};
 
+/// In place of the state of a refund that is known from callbacks alone.
+const NOT_OURS: &str = "one of another system";
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -68,6 +70,10 @@ pub async fn ask(
         ActError::CannotAsk => {
             ApiError::NothingToAsk("the account cannot ask its provider about a refund".into())
         }
+        ActError::NoRequest => {
+            let what = "the refund is known from callbacks alone; request it with mode watch to ask about it";
+            ApiError::NothingToAsk(what.into())
+        }
         error => other(error),
     })?;
     acts::note(&app, &reader.name, Act::RefundAsked, &id.to_string(), "");
@@ -91,6 +97,7 @@ pub async fn cancel(
     let id = parse_id(&id)?;
     app.requests.cancel(id).await.map_err(|error| match error {
         ActError::NotAllowed(state) => ApiError::AlreadySent(state.as_str()),
+        ActError::NoRequest => ApiError::AlreadySent(NOT_OURS),
         error => other(error),
     })?;
     acts::note(&app, &reader.name, Act::RefundCanceled, &id.to_string(), "");
@@ -119,6 +126,7 @@ pub async fn resend(
     let acted = app.requests.resend(id).await.map_err(|error| match error {
         ActError::NotAllowed(state) => ApiError::ResendNotAllowed(state.as_str()),
         ActError::CannotAsk => ApiError::ResendNotAllowed("of an account that cannot send"),
+        ActError::NoRequest => ApiError::ResendNotAllowed(NOT_OURS),
         error => other(error),
     })?;
     let Acted { before, after } = acted;
@@ -131,7 +139,9 @@ pub async fn resend(
 /// Problems that have no word of their own in a call.
 pub fn other(error: ActError) -> ApiError {
     match error {
-        ActError::NotFound => ApiError::NotFound("request of a refund"),
+        ActError::NotFound => ApiError::NotFound("refund"),
+        ActError::NoAccount => ApiError::NotFound("account that sends"),
+        ActError::NoRequest => ApiError::AlreadySent(NOT_OURS),
         ActError::Store(error) => error.into(),
         ActError::OverRefund(amount) => ApiError::OverRefund(amount),
         ActError::NotAllowed(state) => ApiError::AlreadySent(state.as_str()),

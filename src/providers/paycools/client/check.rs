@@ -6,14 +6,12 @@ use crate::domain::request::intent::{FieldError, Intent};
 use crate::providers::outgoing::intent_check::IntentCheck;
 
 /// Longest number of a refund or a payment.
-const NUMBER_CHARS: usize = 32;
+pub(in crate::providers::paycools) const NUMBER_CHARS: usize = 32;
 const REASON_CHARS: usize = 200;
 /// Longest number of a sub-order; no document has one.
 const SUB_ORDER_CHARS: usize = 64;
 /// Age of a payment that the flat form still refunds.
 const WINDOW_DAYS: i64 = 60;
-/// How a number begins that is made for the caller.
-const MADE_PREFIX: &str = "RF";
 
 pub(super) fn check(
     client: &PaycoolsClient,
@@ -24,10 +22,8 @@ pub(super) fn check(
     let mut check = IntentCheck::of(intent);
     let is_allowed = |b: u8| b.is_ascii_alphanumeric();
     check.refund_no(refund_no, NUMBER_CHARS, is_allowed, "letters and digits");
-    if let Some(prefix) = &client.refund_no_prefix
-        && !refund_no
-            .unwrap_or(MADE_PREFIX)
-            .starts_with(prefix.as_str())
+    if let (Some(prefix), Some(number)) = (&client.refund_no_prefix, refund_no)
+        && !number.starts_with(prefix.as_str())
     {
         let detail =
             "must begin with refund_no_prefix of the account, or its callbacks would be rejected";

@@ -8,6 +8,8 @@ mod calls;
 mod check;
 mod reply;
 
+pub(super) use check::NUMBER_CHARS;
+
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -22,6 +24,9 @@ use crate::providers::outgoing::{Answer, Call, Client, Outgoing, Reply, Step};
 
 /// The pause of a limit that lasts.
 const LIMIT_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// Tries against such a limit before a person is asked.
+const LIMIT_TRIES_MAX: u32 = 3;
 
 /// What the member `timestamp` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,10 @@ impl Client for PaycoolsClient {
         check::check(self, refund_no, intent, now)
     }
 
+    fn number_prefix(&self) -> Option<&str> {
+        self.refund_no_prefix.as_deref()
+    }
+
     fn takes_one_at_a_time(&self) -> bool {
         matches!(self.form, Form::Flat { .. })
     }
@@ -110,6 +119,7 @@ impl Client for PaycoolsClient {
             }
             if answer.class == Class::Later && codes::HOURLY.contains(&code) {
                 answer.retry_after = answer.retry_after.or(Some(LIMIT_PAUSE));
+                answer.tries_max = Some(LIMIT_TRIES_MAX);
             }
         }
         answer

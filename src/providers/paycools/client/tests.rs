@@ -393,10 +393,14 @@ fn codes_mean_what_the_tables_say() {
     }
     assert_eq!(to_refund(&open_api(), &body("21517")).class, Class::Refused);
     assert_eq!(to_refund(&flat(), &body("21517")).class, Class::Unknown);
+    let limited = to_refund(&open_api(), &body("21027"));
     assert_eq!(
-        to_refund(&open_api(), &body("21027")).retry_after,
-        Some(LIMIT_PAUSE)
+        (limited.retry_after, limited.tries_max),
+        (Some(LIMIT_PAUSE), Some(3))
     );
+    assert!(to_refund(&open_api(), &body("21014")).lacks_balance);
+    assert!(to_refund(&flat(), &body("1006")).lacks_balance);
+    assert!(!to_refund(&open_api(), &body("21020")).lacks_balance);
 }
 
 /// The pointers that a changed intent is rejected with.
@@ -459,6 +463,5 @@ fn a_number_must_begin_as_its_callbacks_must() {
     client.refund_no_prefix = Some("MY".to_owned());
     assert!(rejected(&client, "MY1", |_| ()).is_empty());
     assert_eq!(rejected(&client, "TH1", |_| ()), ["/refund_no"]);
-    let now = outgoing(&intent()).now;
-    assert_eq!(client.check(None, &intent(), now).len(), 1);
+    assert_eq!(client.number_prefix(), Some("MY"));
 }

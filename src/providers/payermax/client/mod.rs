@@ -148,7 +148,7 @@ impl Client for PayermaxClient {
         if is_unlisted && !codes.is_empty() && code.starts_with(codes::PAYMENT_METHOD) {
             answer.class = Class::Refused;
         }
-        if answer.class == Class::Later && codes::HOURLY.contains(&code) {
+        if answer.lacks_balance {
             answer.retry_after = answer.retry_after.or(Some(BALANCE_PAUSE));
         }
         answer

@@ -14,31 +14,66 @@ pub struct AccountState {
     pub reason: String,
     /// The reader that stopped it; `None`: the service itself.
     pub by: Option<String>,
+    /// When a pause ends; `None`: an operator ends the stop.
+    pub resumes_at: Option<Timestamp>,
 }
 
-columns!(stop_columns, StopColumns: account_states { provider, account, stopped_at, stop_reason, stopped_by });
+impl AccountState {
+    /// Whether nothing is sent now. A pause that is over lets one refund through at a time, until one is taken.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.resumes_at.is_none_or(|at| at > now)
+    }
+}
+
+/// What stops an account.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountStop<'a> {
+    pub reason: &'a str,
+    /// The reader; `None`: the service itself.
+    pub by: Option<&'a str>,
+    /// When it ends by itself: a pause.
+    pub until: Option<Timestamp>,
+}
+
+columns!(stop_columns, StopColumns: account_states { provider, account, stopped_at, stop_reason, stopped_by,
+    resumes_at });
 
 impl Tx<'_> {
-    /// Stops an account; `false` where it is stopped already.
+    /// Stops an account; `false` where it is stopped already. A stop takes the place of a pause, and a pause that of
+    /// one that is over.
     pub fn stop_account(
         &mut self,
         account: &Account,
-        reason: &str,
-        by: Option<&str>,
+        stop: &AccountStop<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         const SQL: &str = "-- stop_account
-            INSERT INTO account_states (provider, account, stopped_at, stop_reason, stopped_by)
-            VALUES ($1, $2, $3, $4, $5)
+            INSERT INTO account_states (provider, account, stopped_at, stop_reason, stopped_by, resumes_at)
+            VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (provider, account) DO UPDATE SET stopped_at = excluded.stopped_at,
-              stop_reason = excluded.stop_reason, stopped_by = excluded.stopped_by
-            WHERE account_states.stopped_at IS NULL";
+              stop_reason = excluded.stop_reason, stopped_by = excluded.stopped_by,
+              resumes_at = excluded.resumes_at
+            WHERE account_states.stopped_at IS NULL OR account_states.resumes_at <= excluded.stopped_at
+              OR (account_states.resumes_at IS NOT NULL AND excluded.resumes_at IS NULL)";
         let params = [
             account.provider.as_str().into(),
             account.name.as_str().into(),
             now.as_millis().into(),
-            reason.into(),
-            by.into(),
+            stop.reason.into(),
+            stop.by.into(),
+            stop.until.map(Timestamp::as_millis).into(),
+        ];
+        Ok(self.execute(SQL, &params)? == 1)
+    }
+
+    /// Ends a pause that is over: a refund was taken.
+    pub fn end_pause(&mut self, account: &Account) -> Result<bool, StoreError> {
+        const SQL: &str = "-- end_pause
+            UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL, resumes_at = NULL
+            WHERE provider = $1 AND account = $2 AND resumes_at IS NOT NULL";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
         ];
         Ok(self.execute(SQL, &params)? == 1)
     }
@@ -46,7 +81,7 @@ impl Tx<'_> {
     /// Lets an account send again; `false` where it is not stopped.
     pub fn resume_account(&mut self, account: &Account) -> Result<bool, StoreError> {
         const SQL: &str = "-- resume_account
-            UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL
+            UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL, resumes_at = NULL
             WHERE provider = $1 AND account = $2 AND stopped_at IS NOT NULL";
         let params = [
             account.provider.as_str().into(),
@@ -84,7 +119,7 @@ impl Tx<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Every account that is stopped.
+    /// Every account that is stopped or paused, also where the pause is over.
     pub fn stopped_accounts(&mut self) -> Result<Vec<AccountState>, StoreError> {
         const SQL: &str = concat!(
             "-- stopped_accounts
@@ -95,16 +130,19 @@ impl Snapshot<'_> {
         self.all(SQL, &[], read_stop)
     }
 
-    /// Whether an account is stopped.
-    pub fn is_stopped(&mut self, account: &Account) -> Result<bool, StoreError> {
+    /// Whether nothing may be sent for an account now.
+    pub fn is_stopped(&mut self, account: &Account, now: Timestamp) -> Result<bool, StoreError> {
         const SQL: &str = "-- is_stopped
-            SELECT stopped_at FROM account_states WHERE provider = $1 AND account = $2";
+            SELECT 1 FROM account_states
+            WHERE provider = $1 AND account = $2 AND stopped_at IS NOT NULL
+              AND (resumes_at IS NULL OR resumes_at > $3)";
         let params = [
             account.provider.as_str().into(),
             account.name.as_str().into(),
+            now.as_millis().into(),
         ];
-        let stopped_at = self.first(SQL, &params, |row| row.opt_integer(0))?;
-        Ok(stopped_at.flatten().is_some())
+        let found = self.first(SQL, &params, |_| Ok(()))?;
+        Ok(found.is_some())
     }
 }
 
@@ -118,5 +156,8 @@ fn read_stop(row: &dyn Row) -> Result<AccountState, StoreError> {
         stopped_at: Timestamp::from_millis(row.integer(COLUMN.stopped_at)?),
         reason: row.text(COLUMN.stop_reason)?.to_owned(),
         by: row.opt_text(COLUMN.stopped_by)?.map(str::to_owned),
+        resumes_at: row
+            .opt_integer(COLUMN.resumes_at)?
+            .map(Timestamp::from_millis),
     })
 }

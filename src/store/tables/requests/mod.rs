@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
 
-pub use account_states::AccountState;
+pub use account_states::{AccountState, AccountStop};
 pub use attempts::{AttemptEnd, AttemptRow, NewAttempt};
 pub use guards::{KnownKey, OfPayment};
 

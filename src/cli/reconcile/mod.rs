@@ -1,5 +1,7 @@
 //! `reconcile`: does a provider's settlement file say what the store says?
 
+mod raise;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,24 +14,29 @@ use serde_json::Value;
 use super::check_config::load_config;
 use super::output;
 use super::output::Format;
-use super::{STORE_REFUSED, USAGE};
+use super::{STORE_REFUSED, USAGE, secret_file};
 use crate::config::Config;
 use crate::domain::claim::Account;
 use crate::domain::time::{Clock as _, SystemClock};
+use crate::outbound::client::http_url;
 use crate::providers::epay::caller::PROVIDER;
 use crate::reconcile::map::{Map, SHIPPED, shipped_for};
 use crate::reconcile::report::{Bucket, Report};
 use crate::reconcile::{FileError, ReconcileError, Task, compare, read_only};
 use crate::store::{Inspection, StoreUrl};
+use raise::{Raised, Service};
 
 /// Compares a provider's settlement file with the store, in use or stopped; exit 0 if all rows match, 1 if not
 ///
-/// Only reads: takes no lock, may run next to the service, and changes no refund.
+/// Only reads: takes no lock, may run next to the service, and changes no refund. With --raise the service leaves a
+/// question (settlement_…) at each refund that differs; the same file raises nothing twice.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv --dry-run
   refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv \\
     --day 2026-01-31 --format payermax-columns.toml --output json
+  refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv \\
+    --raise http://127.0.0.1:8081 --token-file operator.token
 
 What each bucket says, and how to write a map of columns, is in docs/reconcile.md.")]
 pub struct Reconcile {
@@ -54,6 +61,12 @@ pub struct Reconcile {
     /// Only reads the file, to try a map: counts what can be read, and opens no store
     #[arg(long)]
     dry_run: bool,
+    /// Leaves the questions at the refunds of the service whose internal listener is here
+    #[arg(long, value_name = "URL", value_parser = http_url, requires = "token_file", conflicts_with = "dry_run")]
+    raise: Option<String>,
+    /// A reader's token with operate
+    #[arg(long, value_name = "FILE", requires = "raise")]
+    token_file: Option<PathBuf>,
     /// How to print what was found
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
@@ -82,7 +95,14 @@ impl Reconcile {
         };
         match self.report(&config.store, &account, &map) {
             Ok(report) => {
-                self.print(&report);
+                let raised = match self.raise(&account, &report) {
+                    Ok(raised) => raised,
+                    Err(error) => {
+                        self.print(&report, None);
+                        return output::fail(1, format!("{error:#}"));
+                    }
+                };
+                self.print(&report, raised);
                 if report.has_differences() {
                     ExitCode::FAILURE
                 } else {
@@ -138,16 +158,38 @@ impl Reconcile {
         }
     }
 
-    fn print(&self, report: &Report) {
+    /// `None`: nothing was to be raised.
+    fn raise(&self, account: &Account, report: &Report) -> anyhow::Result<Option<Raised>> {
+        let (Some(url), Some(file)) = (&self.raise, &self.token_file) else {
+            return Ok(None);
+        };
+        let token = secret_file::read(file)?;
+        let service = Service { url, token: &token };
+        let day = report.day.or(self.day);
+        let raised = service.raise(account, (&self.file, day), &report.findings);
+        raised.map(Some)
+    }
+
+    fn print(&self, report: &Report, raised: Option<Raised>) {
         match self.output {
             Format::Json => {
                 let mut shown = report.to_json();
                 if let Value::Object(members) = &mut shown {
                     members.insert("dry_run".to_owned(), self.dry_run.into());
+                    let raised = raised.map_or(Value::Null, Raised::to_json);
+                    members.insert("raised".to_owned(), raised);
                 }
                 output::line(shown.to_string());
             }
-            Format::Table => print_table(report, self.dry_run),
+            Format::Table => {
+                print_table(report, self.dry_run);
+                if let Some(raised) = raised {
+                    output::line(format!(
+                        "\n{} questions raised, {} known from this file",
+                        raised.raised, raised.known
+                    ));
+                }
+            }
         }
     }
 }

@@ -1,0 +1,107 @@
+//! What a provider's settlement file says of refunds: noted once a file, and a question where it differs. A file
+//! moves no refund.
+
+use std::sync::Arc;
+
+use super::{Applying, Intake};
+use crate::domain::claim::Account;
+use crate::domain::ids::RefundId;
+use crate::domain::refund::parity::{Parity, Said};
+use crate::domain::time::Clock;
+use crate::store::{Lane, NewParity, StoreError, Tx};
+
+/// A file that was compared.
+#[derive(Clone, Debug)]
+pub struct SettlementFile {
+    pub account: Account,
+    /// SHA-256 of its bytes.
+    pub hash: [u8; 32],
+    /// The day that it is for.
+    pub day: Option<String>,
+    /// The reader who compared it.
+    pub by: String,
+}
+
+/// What it says of one refund.
+#[derive(Clone, Copy, Debug)]
+pub struct SettlementRow {
+    pub refund_id: RefundId,
+    pub line: Option<u32>,
+    pub said: Said,
+}
+
+/// What came of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It asks a person.
+    Raised,
+    /// It says what is known.
+    Agrees,
+    /// The same file said so before.
+    Known,
+    /// The account has no such refund.
+    NoRefund,
+}
+
+impl Intake {
+    /// Notes what a file says of a refund as it is now, and leaves a question where the two differ. Idempotent by the
+    /// bytes of the file.
+    pub async fn note_settlement(
+        &self,
+        file: &Arc<SettlementFile>,
+        row: SettlementRow,
+    ) -> Result<Noted, StoreError> {
+        let (file, clock) = (Arc::clone(file), Arc::clone(&self.clock));
+        self.store
+            .write("note settlement", Lane::SHARED, move |tx| {
+                note(tx, &file, row, clock.as_ref())
+            })
+            .await
+    }
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    file: &SettlementFile,
+    row: SettlementRow,
+    clock: &dyn Clock,
+) -> Result<Noted, StoreError> {
+    let id = row.refund_id;
+    let Some(locked) = tx.lock_refund_by_id(id)? else {
+        return Ok(Noted::NoRefund);
+    };
+    if locked.refund().account != file.account {
+        return Ok(Noted::NoRefund);
+    }
+    let now = clock.now();
+    let parity = Parity::of(locked.refund(), row.said);
+    let new = NewParity {
+        refund_id: id,
+        file_hash: file.hash,
+        parity,
+        day: file.day.clone(),
+        line: row.line,
+        noted_by: file.by.clone(),
+    };
+    if !tx.note_parity(&new, now)? {
+        return Ok(Noted::Known);
+    }
+    let close_out = tx.snapshot().close_out(id)?;
+    let request = if locked.has_request() {
+        tx.lock_request(id)?
+    } else {
+        None
+    };
+    let mut changed = locked.refund().clone();
+    changed.note_parity(parity, now);
+    if changed != *locked.refund() {
+        changed.updated_at = now;
+        let mut applying = Applying::new(tx, clock, locked, close_out).with_request(request);
+        applying.change(changed);
+        applying.finish(Vec::new())?;
+    }
+    Ok(match parity {
+        Parity::Match => Noted::Agrees,
+        _ => Noted::Raised,
+    })
+}
