@@ -3,6 +3,7 @@
 //! long as it is compared; of all rows only a key of 16 bytes and a line are remembered, to see a second row of the
 //! same refund and the refunds that have none.
 
+pub mod archive;
 mod decode;
 pub mod map;
 pub mod report;

@@ -5,6 +5,8 @@
 mod providers;
 pub mod server;
 
+use encoding_rs::GBK;
+
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::providers::SYSTEMS;
 use crate::providers::relay::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
@@ -60,6 +62,21 @@ impl Player {
     pub fn sign(&self, sample: &Sample<'_>) -> anyhow::Result<SignedRequest> {
         self.check_outcome(sample)?;
         self.written(sample).map_err(anyhow::Error::msg)
+    }
+
+    /// The same with a member of Chinese text, written in GBK: the signature is over these bytes where it is over
+    /// the body, and they are no UTF-8.
+    pub fn sign_in_gbk(&self, sample: &Sample<'_>) -> anyhow::Result<SignedRequest> {
+        let mut request = self.sign(sample)?;
+        let text = String::from_utf8_lossy(&request.body);
+        let text = text.replacen('{', "{\"remark\":\"退款成功\",", 1);
+        request.body = GBK.encode(&text).0.into_owned();
+        if let (Write::Header { header, .. }, Key::Private(key)) = (&self.form.write, &self.key) {
+            let signature = key.sign_sha256_base64(&request.body);
+            request.headers.retain(|(name, _)| name != header);
+            request = request.with(header, signature);
+        }
+        Ok(request)
     }
 
     fn written(&self, sample: &Sample<'_>) -> Result<SignedRequest, String> {

@@ -34,6 +34,7 @@ mod power_cut;
 mod proxies;
 mod restore;
 mod sandbox;
+mod scenarios;
 mod scrapes;
 mod secrets;
 mod security_page;

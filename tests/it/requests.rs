@@ -7,6 +7,7 @@ mod balance;
 mod callbacks;
 mod circles;
 mod crash;
+mod faults;
 mod guards;
 mod idempotency;
 mod keys;

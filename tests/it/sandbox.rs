@@ -1,5 +1,8 @@
 //! The sandbox as a developer starts it: a config that `serve` takes, faults, `kill -9`, the comparison.
 
+mod files;
+mod hostile;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

@@ -22,7 +22,7 @@ use crate::outbound::client::http_url;
 use crate::providers::epay::caller::PROVIDER;
 use crate::reconcile::map::{Map, SHIPPED, shipped_for};
 use crate::reconcile::report::{Bucket, Report};
-use crate::reconcile::{FileError, ReconcileError, Task, compare, read_only};
+use crate::reconcile::{FileError, ReconcileError, Task, archive, compare, read_only};
 use crate::store::{Inspection, StoreUrl};
 use raise::{Raised, Service};
 
@@ -32,7 +32,7 @@ use raise::{Raised, Service};
 /// question (settlement_…) at each refund that differs; the same file raises nothing twice.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv --dry-run
+  refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.zip --dry-run
   refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv \\
     --day 2026-01-31 --format payermax-columns.toml --output json
   refund-receiver reconcile --config refunds.toml --provider payermax --account main --file 2026-01-31.csv \\
@@ -49,7 +49,7 @@ pub struct Reconcile {
     /// The account there
     #[arg(long, value_name = "NAME")]
     account: String,
-    /// The file, unpacked
+    /// The file; a zip with one file in it, or a gzip, is unpacked while it is read
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
     /// The day that the file is for; without it, the day of its rows if they agree
@@ -147,6 +147,7 @@ impl Reconcile {
         };
         loop {
             let file = File::open(&self.file).map_err(FileError::Open)?;
+            let file = archive::open(file).map_err(FileError::Open)?;
             if self.dry_run {
                 return Ok(read_only(file, map)?);
             }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::unreachable;
 use crate::cli::USAGE;
 use crate::cli::output;
 use crate::outbound::client::{Client, http_url};
@@ -16,11 +17,13 @@ use crate::sandbox::server::faults::Kind;
   refund-receiver sandbox arm --provider payermax --call refund --fault after-accept-cut
   refund-receiver sandbox arm --provider paycools --call callback --fault drop --times 3
   refund-receiver sandbox arm --fault code:REFUND_INSUFFICIENT_BALANCE --number R-1
+  refund-receiver sandbox arm --fault at-once --to http://127.0.0.1:18080
   refund-receiver sandbox arm --clear
 
-Faults: before-accept-500 after-accept-500 after-accept-cut after-accept-hang slow late reset half-body garbage
-wrong-content-type bom gzip redirect 429 expired skew code:XYZ bad-sign no-sign corrupt early; of callbacks: drop duplicate
-corrupt delay bad-sign no-sign.")]
+Faults of calls: before-accept-5xx after-accept-5xx after-accept-cut after-accept-hang after-accept-reset slow
+slow-log-normal late reset half-body garbage wrong-content-type bom gzip says-gzip redirect 429 expired skew early code:XYZ
+bad-sign no-sign new-key old-key corrupt; of lists of the bank: empty-list second-page status-5; of callbacks: drop
+duplicate delay reorder at-once gbk corrupt bad-sign no-sign new-key old-key. docs/sandbox.md says what each does.")]
 pub struct Arm {
     /// The fault
     #[arg(long, required_unless_present = "clear", value_parser = fault)]
@@ -28,7 +31,7 @@ pub struct Arm {
     /// Any provider if absent
     #[arg(long)]
     provider: Option<String>,
-    /// refund, query, payment, login or callback; any but callback if absent
+    /// refund, query, payment, login, file or callback; any but callback if absent
     #[arg(long)]
     call: Option<String>,
     /// Any refund number if absent
@@ -37,9 +40,12 @@ pub struct Arm {
     /// How often it fires
     #[arg(long, default_value_t = 1, value_name = "N")]
     times: u32,
-    /// Of slow, late, delay and 429 (5 if absent), and of skew (600)
+    /// Of slow, slow-log-normal, late, delay, reorder and 429 (5 if absent), and of skew (600)
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+    /// Of at-once: the public listener of the service that gets it as well
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    to: Option<String>,
     /// Disarm everything
     #[arg(long, conflicts_with = "fault")]
     clear: bool,
@@ -62,12 +68,13 @@ impl Arm {
             "fault": self.fault,
             "times": self.times,
             "seconds": self.seconds,
+            "to": self.to,
         })
         .to_string();
         let method = if self.clear { "DELETE" } else { "POST" };
         let headers = [("content-type", "application/json")];
         match Client::new().send(method, &url, &headers, body.as_bytes()) {
-            Err(error) => output::fail(1, format!("{error:#}")),
+            Err(error) => output::fail(1, unreachable(&error)),
             Ok(answer) if answer.status == 200 => {
                 output::line(answer.body);
                 ExitCode::SUCCESS

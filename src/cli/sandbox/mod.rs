@@ -2,6 +2,7 @@
 
 mod arm;
 mod check;
+mod settlement;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::sandbox::server::clock::Pace;
   refund-receiver sandbox --dir sandbox --print-config > refunds.toml
   refund-receiver sandbox --seed 7 --clock fast            the same keys each time; 60 times as fast
   refund-receiver sandbox arm --provider payermax --fault after-accept-cut
+  refund-receiver sandbox settlement --provider payermax --account main --day 2026-01-31 --to day.zip
   refund-receiver sandbox check --against http://127.0.0.1:8081 --token-file sandbox/reader.token
 
 How a refund ends is in the end of its number or reason: OK FAIL PEND LATE FLIP LOST DUP UNK AMT CUR CANCEL.
@@ -65,6 +67,7 @@ pub struct Sandbox {
 enum Command {
     Check(check::Check),
     Arm(arm::Arm),
+    Settlement(settlement::Settlement),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,11 +87,17 @@ impl From<ClockArg> for Pace {
     }
 }
 
+/// Why a running sandbox did not answer, and what to do.
+fn unreachable(error: &anyhow::Error) -> String {
+    format!("{error:#}; start it with `refund-receiver sandbox`, or say where it is with --sandbox")
+}
+
 impl Sandbox {
     pub fn run(&self) -> ExitCode {
         match &self.command {
             Some(Command::Check(check)) => return check.run(),
             Some(Command::Arm(arm)) => return arm.run(),
+            Some(Command::Settlement(settlement)) => return settlement.run(),
             None => {}
         }
         if !self.listen.ip().is_loopback() && !self.i_know {

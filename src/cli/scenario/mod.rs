@@ -4,13 +4,11 @@
 //! | file | content |
 //! |---|---|
 //! | `script` | the TOML file of a scenario; those that are shipped |
-//! | `stage` | the two processes and their folder |
+//! | `stage` | the processes and their folder |
 //! | `play` | the steps |
 //! | `soak` | `scenario run soak` |
-//! | `random` | numbers from a seed |
 
 mod play;
-mod random;
 mod script;
 mod soak;
 mod stage;
@@ -18,18 +16,23 @@ mod stage;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::USAGE;
 use super::output;
-use super::output::Format;
 use crate::domain::time::{Clock as _, SystemClock};
+use crate::sandbox::server::export::{Case, junit};
+use crate::store::StoreUrl;
 use script::Script;
+use stage::Setup;
 
 /// The name of the soak among scenarios.
 const SOAK: &str = "soak";
+/// In the URL of a store: the name and the seed of a run.
+const RUN: &str = "{run}";
 /// Scenarios at once: they wait more than they work.
 const AT_ONCE: usize = 4;
 
@@ -39,7 +42,8 @@ const AT_ONCE: usize = 4;
   refund-receiver scenario list
   refund-receiver scenario run                               every scenario that is shipped
   refund-receiver scenario run lost-callback my-story.toml   these, by name or by file
-  refund-receiver scenario run soak --seed 1..10 --refunds 200")]
+  refund-receiver scenario run soak --seed 1..10 --refunds 200
+  refund-receiver scenario run --output junit > scenarios.xml")]
 pub struct Scenario {
     #[command(subcommand)]
     command: Command,
@@ -58,8 +62,11 @@ enum Command {
 #[command(after_help = "Examples:
   refund-receiver scenario run happy lost-callback
   refund-receiver scenario run soak --seed 7 --refunds 200 --dir soak
+  refund-receiver scenario run soak --seed 1..5 --instances 2 --store postgres://refunds@127.0.0.1/{run}
+  refund-receiver scenario run --output junit > scenarios.xml
 
 Each has a service, a sandbox and a folder of its own, on free ports. The folder of one that fails stays.
+{run} in a URL becomes the name and the seed, as in soak_7; make an empty database of that name for each run.
 docs/sandbox.md has the steps of a file.")]
 struct Run {
     /// Names or TOML files; every shipped one if absent
@@ -74,9 +81,27 @@ struct Run {
     /// Keep the folders here
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// A PostgreSQL database, empty, in place of a SQLite file of each run
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Instances of the service on the one store; more than one needs PostgreSQL
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=4))]
+    instances: u8,
     /// How to print the results
     #[arg(long, value_enum, default_value = "table")]
     output: Format,
+}
+
+/// How the results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One object a line, as each run ends.
+    #[value(alias = "ndjson")]
+    Json,
+    /// For build servers, in the end.
+    Junit,
 }
 
 /// Both ends included.
@@ -149,6 +174,7 @@ impl Run {
             Err(why) => return output::fail(USAGE, why),
         };
         let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let cases = Mutex::new(Vec::new());
         // Two soaks at once would only make each other slow.
         let has_soak = jobs.iter().any(|job| matches!(job.story, Story::Soak));
         let threads = if has_soak { 1 } else { AT_ONCE.min(jobs.len()) };
@@ -160,11 +186,22 @@ impl Run {
                         if outcome.result.is_err() {
                             failed.fetch_add(1, Ordering::Relaxed);
                         }
-                        self.print(job, &outcome);
+                        match self.output {
+                            Format::Junit => {
+                                let mut cases =
+                                    cases.lock().unwrap_or_else(PoisonError::into_inner);
+                                cases.push(case(job, outcome));
+                            }
+                            _ => self.print(job, &outcome),
+                        }
                     }
                 });
             }
         });
+        if self.output == Format::Junit {
+            let cases = cases.into_inner().unwrap_or_else(PoisonError::into_inner);
+            output::line(junit("scenario", &cases).trim_end());
+        }
         ExitCode::from(u8::from(failed.into_inner() > 0))
     }
 
@@ -205,7 +242,44 @@ impl Run {
                 seed,
             }));
         }
+        self.check_store(jobs.len())?;
         Ok(jobs)
+    }
+
+    fn check_store(&self, runs: usize) -> Result<(), String> {
+        let Some(url) = &self.store else {
+            return if self.instances > 1 {
+                Err("two instances cannot share a SQLite file; add --store postgres://…".to_owned())
+            } else {
+                Ok(())
+            };
+        };
+        match StoreUrl::parse(url, Path::new(".")) {
+            Ok(StoreUrl::Postgres(_)) => {}
+            Ok(StoreUrl::Sqlite(_)) => {
+                return Err(
+                    "--store takes a URL of PostgreSQL; without it each run has a SQLite file"
+                        .to_owned(),
+                );
+            }
+            Err(error) => return Err(format!("--store: {error}")),
+        }
+        if runs > 1 && !url.contains(RUN) {
+            return Err(format!(
+                "{runs} runs need a database each; write {RUN} into the URL, as in postgres://refunds@127.0.0.1/{RUN}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn setup(&self, job: &Job) -> Setup {
+        let stem = Path::new(&job.name).file_stem().unwrap_or_default();
+        let run = format!("{}_{}", stem.to_string_lossy().replace('-', "_"), job.seed);
+        Setup {
+            seed: job.seed,
+            store: self.store.as_ref().map(|url| url.replace(RUN, &run)),
+            instances: usize::from(self.instances),
+        }
     }
 
     fn play(&self, job: &Job) -> Outcome {
@@ -218,9 +292,10 @@ impl Run {
             }
             None => std::env::temp_dir().join(format!("refund-receiver-scenario-{id}")),
         };
+        let setup = self.setup(job);
         let played = match &job.story {
-            Story::Script(script) => play::run(script, &folder, job.seed),
-            Story::Soak => soak::run(&folder, job.seed, self.refunds),
+            Story::Script(script) => play::run(script, &folder, &setup),
+            Story::Soak => soak::run(&folder, &setup, self.refunds),
         };
         let result = played.map_err(|error| format!("{error:#}"));
         let goes = self.dir.is_none() && result.is_ok();
@@ -237,16 +312,18 @@ impl Run {
     fn print(&self, job: &Job, outcome: &Outcome) {
         let is_ok = outcome.result.is_ok();
         let (Ok(words) | Err(words)) = &outcome.result;
-        let repeat = match job.story {
-            Story::Soak => format!(
-                "refund-receiver scenario run soak --seed {} --refunds {}",
-                job.seed, self.refunds
-            ),
-            Story::Script(_) => format!(
-                "refund-receiver scenario run {} --seed {}",
-                job.name, job.seed
-            ),
-        };
+        let mut repeat = vec![format!(
+            "refund-receiver scenario run {} --seed {}",
+            job.name, job.seed
+        )];
+        if matches!(job.story, Story::Soak) {
+            repeat.push(format!("--refunds {}", self.refunds));
+        }
+        if self.store.is_some() {
+            // It may hold a password.
+            repeat.push(format!("--instances {} --store URL", self.instances));
+        }
+        let repeat = repeat.join(" ");
         let folder = outcome.folder.as_ref();
         let folder = folder.map(|folder| folder.display().to_string());
         if self.output == Format::Json {
@@ -274,5 +351,18 @@ impl Run {
                 output::line(format!("        logs and data: {folder}"));
             }
         }
+    }
+}
+
+fn case(job: &Job, outcome: Outcome) -> Case {
+    let said = outcome.result.map_err(|why| match &outcome.folder {
+        Some(folder) => format!("{why}\nlogs and data: {}", folder.display()),
+        None => why,
+    });
+    Case {
+        class: "scenario".to_owned(),
+        name: format!("{} seed {}", job.name, job.seed),
+        millis: outcome.millis,
+        said,
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::script::{Script, Step, Wanted};
-use super::stage::{Stage, Which, stopwatch};
+use super::stage::{Setup, Stage, stopwatch};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -22,20 +22,16 @@ struct Play {
 }
 
 /// Plays all steps, then compares ledger and service; what was seen, in a few words.
-pub fn run(script: &Script, folder: &Path, seed: u64) -> anyhow::Result<String> {
+pub fn run(script: &Script, folder: &Path, setup: &Setup) -> anyhow::Result<String> {
     let mut play = Play {
-        stage: Stage::start(folder, seed)?,
+        stage: Stage::start(folder, setup)?,
         refunds: BTreeMap::new(),
     };
     for (number, step) in (1..).zip(&script.steps) {
         let played = play.step(step);
         played.with_context(|| format!("step {number}"))?;
     }
-    for which in [Which::Sandbox, Which::Service] {
-        if !play.stage.is_up(which) {
-            play.stage.restart(which)?;
-        }
-    }
+    play.stage.complete()?;
     play.stage.check()?;
     Ok(script.about.clone())
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::random::Random;
-use super::stage::{Stage, Which, stopwatch};
+use super::stage::{Part, Setup, Stage, stopwatch};
 use crate::domain::time::{Clock as _, SystemClock, Timestamp};
+use crate::sandbox::server::random::Random;
 
 /// Ends of numbers; most are plain.
 const ENDS: [&str; 16] = [
@@ -18,14 +18,17 @@ const ENDS: [&str; 16] = [
     "AMT", "CUR",
 ];
 const PROVIDERS: [&str; 4] = ["payermax", "paycools", "quickpay", "nmanagement"];
-const OF_CALLS: [&str; 18] = [
+const OF_CALLS: [&str; 23] = [
     "before-accept-500",
+    "before-accept-503",
     "after-accept-500",
-    "after-accept-500",
+    "after-accept-502",
     "after-accept-cut",
     "after-accept-cut",
     "after-accept-hang",
+    "after-accept-reset",
     "slow",
+    "slow-log-normal",
     "late",
     "reset",
     "half-body",
@@ -33,44 +36,63 @@ const OF_CALLS: [&str; 18] = [
     "wrong-content-type",
     "bom",
     "gzip",
+    "says-gzip",
     "redirect",
     "429",
     "bad-sign",
     "no-sign",
+    "new-key",
 ];
 /// These as well, of the call `refund`.
 const OF_REFUNDS: [&str; 3] = ["early", "expired", "skew"];
-const OF_CALLBACKS: [&str; 6] = [
+const OF_CALLBACKS: [&str; 10] = [
     "drop",
     "duplicate",
     "corrupt",
     "delay",
+    "reorder",
+    "at-once",
+    "gbk",
     "bad-sign",
     "no-sign",
+    "old-key",
 ];
+/// Of lists of the bank's client.
+const OF_LISTS: [&str; 4] = ["empty-list", "second-page", "status-5", "after-accept-cut"];
 /// Refunds between two kills, at most.
 const BETWEEN_KILLS: u64 = 24;
 /// Longest time until all is quiet after the last refund.
 const DRAIN: Duration = Duration::from_secs(100);
+/// The same on a store that instances share: what one of them was sending when it died waits for the end of its lease.
+const DRAIN_SHARED: Duration = Duration::from_secs(400);
 
 struct Soak {
     stage: Stage,
     random: Random,
     seed: u64,
+    drain: Duration,
     /// The payment of each refund, by its number.
     payments: HashMap<String, String>,
+    /// An instance is, and will be started again.
+    away: bool,
     kills: u32,
     faults: u32,
     resumed: u32,
 }
 
 /// Plays one seed; what was seen, in a few words.
-pub fn run(folder: &Path, seed: u64, refunds: u32) -> anyhow::Result<String> {
+pub fn run(folder: &Path, setup: &Setup, refunds: u32) -> anyhow::Result<String> {
     let mut soak = Soak {
-        stage: Stage::start(folder, seed)?,
-        random: Random::new(seed),
-        seed,
+        stage: Stage::start(folder, setup)?,
+        random: Random::new(setup.seed),
+        seed: setup.seed,
+        drain: if setup.store.is_some() {
+            DRAIN_SHARED
+        } else {
+            DRAIN
+        },
         payments: HashMap::new(),
+        away: false,
         kills: 0,
         faults: 0,
         resumed: 0,
@@ -84,8 +106,13 @@ pub fn run(folder: &Path, seed: u64, refunds: u32) -> anyhow::Result<String> {
         }
         let pause = soak.random.below(120);
         std::thread::sleep(Duration::from_millis(pause));
+        if soak.away && soak.random.percent(40) {
+            soak.stage.complete()?;
+            soak.away = false;
+        }
         until_kill -= 1;
         if until_kill == 0 {
+            soak.stage.complete()?;
             soak.kill()?;
             until_kill = 1 + soak.random.below(BETWEEN_KILLS);
         }
@@ -95,6 +122,7 @@ pub fn run(folder: &Path, seed: u64, refunds: u32) -> anyhow::Result<String> {
     }
     // Once more, while nothing new comes.
     soak.kill()?;
+    soak.stage.complete()?;
     let asked = soak.drain()?;
     soak.stage.check()?;
     let Soak {
@@ -177,36 +205,53 @@ impl Soak {
         let calls = ["refund", "refund", "query", "callback"];
         let call = self.random.pick(&calls).copied().unwrap_or_default();
         let of_refund = call == "refund" && self.random.percent(15);
+        // nManagement is asked through the bank's client.
+        let is_bank = provider == "nmanagement" && call == "query";
         let faults = match call {
             "callback" => &OF_CALLBACKS[..],
+            _ if is_bank => &OF_LISTS[..],
             _ if of_refund => &OF_REFUNDS[..],
             _ => &OF_CALLS[..],
         };
         let fault = self.random.pick(faults).copied().unwrap_or_default();
+        let provider = if is_bank { "ccb" } else { provider };
         let seconds = if fault == "skew" { 600 } else { 1 };
         let times = 1 + self.random.below(2);
-        let body = json!({"provider": provider, "call": call, "fault": fault, "times": times, "seconds": seconds});
+        let mut body = json!({"provider": provider, "call": call, "fault": fault, "times": times,
+                              "seconds": seconds});
+        if fault == "at-once" {
+            body["to"] = json!(self.stage.public_url(self.stage.instances() - 1));
+        }
         self.stage.sandbox("POST", "/sandbox/faults", Some(&body))?;
         self.faults += 1;
         Ok(())
     }
 
-    /// Kills one of the two, or both, and starts them again.
+    /// Kills an instance of the service, the sandbox, or all, and starts them again.
     fn kill(&mut self) -> anyhow::Result<()> {
-        let both = [Which::Service, Which::Sandbox];
-        let which = match self.random.below(5) {
-            0..=1 => &both[..1],
-            2..=3 => &both[1..],
-            _ => &both[..],
+        let instances = self.stage.instances();
+        let one = usize::try_from(self.random.below(instances as u64)).unwrap_or(0);
+        let parts = match self.random.below(5) {
+            0..=1 => vec![Part::Instance(one)],
+            2..=3 => vec![Part::Sandbox],
+            _ => {
+                let all = (0..instances).map(Part::Instance);
+                all.chain([Part::Sandbox]).collect()
+            }
         };
-        for which in which {
-            self.stage.kill(*which);
+        for part in &parts {
+            self.stage.kill_part(*part);
             self.kills += 1;
+        }
+        if instances > 1 && parts.len() == 1 && parts[0] != Part::Sandbox {
+            // Callers go on with the other one.
+            self.away = true;
+            return Ok(());
         }
         let away = self.random.below(800);
         std::thread::sleep(Duration::from_millis(away));
-        for which in which.iter().rev() {
-            self.stage.restart(*which)?;
+        for part in parts.iter().rev() {
+            self.stage.start_part(*part)?;
         }
         Ok(())
     }
@@ -237,7 +282,7 @@ impl Soak {
     fn drain(&mut self) -> anyhow::Result<String> {
         self.stage.sandbox("DELETE", "/sandbox/faults", None)?;
         let began = stopwatch();
-        let end = SystemClock.now().plus(DRAIN);
+        let end = SystemClock.now().plus(self.drain);
         // All that the providers will ever do by themselves.
         std::thread::sleep(Duration::from_secs(2));
         self.stage.advance("15h")?;
@@ -250,7 +295,7 @@ impl Soak {
             let Some((refund, why)) = open.first() else {
                 return Ok(summary(&refunds, &ledger));
             };
-            if began.elapsed() > DRAIN {
+            if began.elapsed() > self.drain {
                 let all = open.len();
                 anyhow::bail!(
                     "{all} are not as they have to be in the end; the first {why}: {refund}"

@@ -1,5 +1,7 @@
-//! The service and the sandbox as child processes of this very program, with one folder and ports of their own.
+//! The service, in one or more instances, and the sandbox as child processes of this very program, with one folder
+//! and ports of their own.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -12,11 +14,11 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::random::Random;
 use crate::cli::folder;
 use crate::config::ENV_PREFIX;
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::outbound::client::Client;
+use crate::sandbox::server::random::Random;
 
 /// Longest time until a process is ready.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -30,40 +32,66 @@ const TIMETABLE: &str = r#"timetable = ["1s", "2s", "3s", "5s", "8s", "12s", "20
 max_per_second = 100
 "#;
 
-/// One of the two processes.
+/// One side of the circle, as a step names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
+    /// Every instance of it.
     Service,
     Sandbox,
 }
 
-impl Which {
-    pub const fn word(self) -> &'static str {
+/// One process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Instance(usize),
+    Sandbox,
+}
+
+impl Part {
+    /// As its log is called.
+    fn word(self) -> String {
         match self {
-            Self::Service => "service",
-            Self::Sandbox => "sandbox",
+            Self::Instance(0) => "service".to_owned(),
+            Self::Instance(index) => format!("service-{}", index + 1),
+            Self::Sandbox => "sandbox".to_owned(),
         }
     }
 
     const fn ready(self) -> &'static str {
         match self {
-            Self::Service => "ready",
+            Self::Instance(_) => "ready",
             Self::Sandbox => "sandbox ready on ",
         }
     }
+}
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub seed: u64,
+    /// An empty database; `None`: SQLite in the folder.
+    pub store: Option<String>,
+    pub instances: usize,
 }
 
 pub struct Stage {
     dir: PathBuf,
     seed: u64,
     sandbox_port: u16,
-    public_port: u16,
-    internal_port: u16,
     authorization: String,
-    service: Option<Process>,
+    instances: Vec<Instance>,
     sandbox: Option<Process>,
     client: Client,
+    /// The instance that is asked next.
+    turn: Cell<usize>,
+}
+
+/// One instance of the service.
+struct Instance {
+    public_port: u16,
+    internal_port: u16,
+    process: Option<Process>,
 }
 
 /// A child process; killed when dropped.
@@ -78,94 +106,162 @@ impl Drop for Process {
 }
 
 impl Stage {
-    /// Starts both in an empty or missing folder.
-    pub fn start(dir: &Path, seed: u64) -> anyhow::Result<Self> {
+    /// Starts all in an empty or missing folder.
+    pub fn start(dir: &Path, setup: &Setup) -> anyhow::Result<Self> {
         let shown = || dir.display().to_string();
         folder::make(dir, true).with_context(shown)?;
         let is_used = std::fs::read_dir(dir).with_context(shown)?.next().is_some();
         anyhow::ensure!(!is_used, "{} is not empty; choose another --dir", shown());
-        let ports = [free_port()?, free_port()?, free_port()?];
+        // Held until all are found.
+        let mut held = Vec::new();
+        let mut port = || -> anyhow::Result<u16> {
+            let (listener, port) = free_port()?;
+            held.push(listener);
+            Ok(port)
+        };
+        let sandbox_port = port()?;
+        let mut instances = Vec::new();
+        for _ in 0..setup.instances.max(1) {
+            instances.push(Instance {
+                public_port: port()?,
+                internal_port: port()?,
+                process: None,
+            });
+        }
+        drop(held);
         let mut stage = Self {
             dir: std::path::absolute(dir).with_context(shown)?,
-            seed,
-            sandbox_port: ports[0].1,
-            public_port: ports[1].1,
-            internal_port: ports[2].1,
+            seed: setup.seed,
+            sandbox_port,
             authorization: String::new(),
-            service: None,
+            instances,
             sandbox: None,
             client: Client::new(),
+            turn: Cell::new(0),
         };
-        drop(ports);
         stage.restart(Which::Sandbox)?;
         let token = std::fs::read_to_string(stage.token_file()).context("the reader's token")?;
         stage.authorization = format!("Bearer {}", token.trim());
-        let (_, config) = stage.text("GET", &stage.sandbox_url("/sandbox/config"), None)?;
-        let config = config
-            .replace(
-                "127.0.0.1:8080",
-                &format!("127.0.0.1:{}", stage.public_port),
-            )
-            .replace(
-                "127.0.0.1:8081",
-                &format!("127.0.0.1:{}", stage.internal_port),
-            )
-            .replace("[accounts.api]\n", &format!("[accounts.api]\n{TIMETABLE}"));
-        std::fs::write(stage.config_file(), config).context("the config")?;
+        stage.write_configs(setup)?;
         stage.restart(Which::Service)?;
+        let old = stage.refunds()?.len();
+        anyhow::ensure!(
+            old == 0,
+            "the database holds {old} refunds already; give an empty one with --store"
+        );
         Ok(stage)
     }
 
-    /// Starts one of the two, and waits until it is ready.
+    /// One config an instance. Callbacks of the accounts go to the instances in turn.
+    fn write_configs(&self, setup: &Setup) -> anyhow::Result<()> {
+        let (_, config) = self.text("GET", &self.sandbox_url("/sandbox/config"), None)?;
+        let mut config =
+            config.replace("[accounts.api]\n", &format!("[accounts.api]\n{TIMETABLE}"));
+        if let Some(url) = &setup.store {
+            let url = toml::Value::String(url.clone());
+            config = config.replace("\"sqlite:refunds.db\"", &url.to_string());
+        }
+        let first = format!("callback_base_url = \"{}\"", self.public_url(0));
+        let mut parts = config.split(&first);
+        let mut spread = parts.next().unwrap_or_default().to_owned();
+        for (part, index) in parts.zip((0..self.instances.len()).cycle()) {
+            let url = self.public_url(index);
+            spread += &["callback_base_url = \"", &url, "\"", part].concat();
+        }
+        for (index, instance) in self.instances.iter().enumerate() {
+            let (public, internal) = (instance.public_port, instance.internal_port);
+            let text = spread
+                .replace("127.0.0.1:8080", &format!("127.0.0.1:{public}"))
+                .replace("127.0.0.1:8081", &format!("127.0.0.1:{internal}"));
+            std::fs::write(self.config_file(index), text).context("the config")?;
+        }
+        Ok(())
+    }
+
+    pub const fn instances(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// Where an instance takes callbacks.
+    pub fn public_url(&self, index: usize) -> String {
+        format!("http://127.0.0.1:{}", self.instances[index].public_port)
+    }
+
+    fn parts(&self, which: Which) -> Vec<Part> {
+        match which {
+            Which::Service => (0..self.instances.len()).map(Part::Instance).collect(),
+            Which::Sandbox => vec![Part::Sandbox],
+        }
+    }
+
+    /// Starts one side, and waits until it is ready.
     pub fn restart(&mut self, which: Which) -> anyhow::Result<()> {
+        let mut parts = self.parts(which).into_iter();
+        parts.try_for_each(|part| self.start_part(part))
+    }
+
+    /// The same with one process.
+    pub fn start_part(&mut self, part: Part) -> anyhow::Result<()> {
         let mut tries = 1;
         let process = loop {
-            match self.spawn(which) {
+            match self.spawn(part) {
                 Ok(process) => break process,
                 Err(error) if tries >= STARTS_MAX => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(200)),
             }
             tries += 1;
         };
-        *self.slot(which) = Some(process);
+        *self.slot(part) = Some(process);
         Ok(())
     }
 
     /// SIGKILL: no handler of the process runs.
     pub fn kill(&mut self, which: Which) {
-        drop(self.slot(which).take());
-    }
-
-    pub fn is_up(&self, which: Which) -> bool {
-        match which {
-            Which::Service => self.service.is_some(),
-            Which::Sandbox => self.sandbox.is_some(),
+        for part in self.parts(which) {
+            self.kill_part(part);
         }
     }
 
-    fn slot(&mut self, which: Which) -> &mut Option<Process> {
-        match which {
-            Which::Service => &mut self.service,
-            Which::Sandbox => &mut self.sandbox,
-        }
+    pub fn kill_part(&mut self, part: Part) {
+        drop(self.slot(part).take());
     }
 
-    fn spawn(&self, which: Which) -> anyhow::Result<Process> {
-        let mut command = program()?;
-        match which {
-            Which::Service => {
-                command.arg("serve").arg("--config").arg(self.config_file());
+    /// Starts what is not up.
+    pub fn complete(&mut self) -> anyhow::Result<()> {
+        let parts = [self.parts(Which::Sandbox), self.parts(Which::Service)];
+        for part in parts.concat() {
+            if self.slot(part).is_none() {
+                self.start_part(part)?;
             }
-            Which::Sandbox => {
-                let (listen, public) = (self.sandbox_port, self.public_port);
+        }
+        Ok(())
+    }
+
+    fn slot(&mut self, part: Part) -> &mut Option<Process> {
+        match part {
+            Part::Instance(index) => &mut self.instances[index].process,
+            Part::Sandbox => &mut self.sandbox,
+        }
+    }
+
+    fn spawn(&self, part: Part) -> anyhow::Result<Process> {
+        let mut command = program()?;
+        match part {
+            Part::Instance(index) => {
+                command
+                    .arg("serve")
+                    .arg("--config")
+                    .arg(self.config_file(index));
+            }
+            Part::Sandbox => {
                 command.args(["sandbox", "--clock", "fast", "--listen"]);
-                command.arg(format!("127.0.0.1:{listen}"));
+                command.arg(format!("127.0.0.1:{}", self.sandbox_port));
                 command.args(["--seed", &self.seed.to_string(), "--callbacks"]);
-                command.arg(format!("http://127.0.0.1:{public}"));
+                command.arg(self.public_url(0));
                 command.arg("--dir").arg(self.dir.join("sandbox"));
             }
         }
-        let path = self.dir.join(format!("{}.log", which.word()));
+        let path = self.dir.join(format!("{}.log", part.word()));
         let log = File::options().create(true).append(true).open(&path);
         let child = command
             .current_dir(&self.dir)
@@ -180,26 +276,36 @@ impl Stage {
         std::thread::spawn(move || {
             // Reads on, so that the process never waits for a full pipe.
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.starts_with(which.ready()) {
+                if line.starts_with(part.ready()) {
                     sender.send(()).ok();
                 }
             }
         });
         ready.recv_timeout(START_TIMEOUT).with_context(|| {
             let log = path.display();
-            format!("the {} did not become ready; see {log}", which.word())
+            format!("the {} did not become ready; see {log}", part.word())
         })?;
         Ok(process)
     }
 
-    /// A call of the service's API; the error is one of the connection.
+    /// A call of the service's API, to its instances in turn; the error is one of the connection.
     pub fn api(
         &self,
         method: &str,
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<(u16, Value)> {
-        let url = format!("http://127.0.0.1:{}{path}", self.internal_port);
+        let turn = self.turn.get();
+        self.turn.set(turn.wrapping_add(1));
+        // As a load balancer: not to one that is known to be away.
+        let up: Vec<_> = self
+            .instances
+            .iter()
+            .filter(|one| one.process.is_some())
+            .collect();
+        anyhow::ensure!(!up.is_empty(), "no instance is up");
+        let port = up[turn % up.len()].internal_port;
+        let url = format!("http://127.0.0.1:{port}{path}");
         let (status, text) = self.text(method, &url, body)?;
         Ok((status, serde_json::from_str(&text).unwrap_or_default()))
     }
@@ -267,27 +373,37 @@ impl Stage {
             &self.sandbox_url(""),
             "--against",
         ]);
-        check.arg(format!("http://127.0.0.1:{}", self.internal_port));
+        check.arg(format!(
+            "http://127.0.0.1:{}",
+            self.instances[0].internal_port
+        ));
         check.arg("--token-file").arg(self.token_file());
         passed("sandbox check", &check.output().context("sandbox check")?)?;
         let mut audit = program()?;
-        audit.arg("audit").arg("--config").arg(self.config_file());
+        audit.arg("audit").arg("--config").arg(self.config_file(0));
         passed("audit", &audit.output().context("audit")?)
     }
 
     /// Edits the config; takes effect when the service starts again.
     pub fn edit_config(&self, replace: &str, with: &str) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(self.config_file()).context("the config")?;
-        anyhow::ensure!(text.contains(replace), "the config has no {replace:?}");
-        std::fs::write(self.config_file(), text.replace(replace, with)).context("the config")
+        for index in 0..self.instances.len() {
+            let file = self.config_file(index);
+            let text = std::fs::read_to_string(&file).context("the config")?;
+            anyhow::ensure!(text.contains(replace), "the config has no {replace:?}");
+            std::fs::write(file, text.replace(replace, with)).context("the config")?;
+        }
+        Ok(())
     }
 
     fn sandbox_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.sandbox_port)
     }
 
-    fn config_file(&self) -> PathBuf {
-        self.dir.join("refunds.toml")
+    fn config_file(&self, index: usize) -> PathBuf {
+        match index {
+            0 => self.dir.join("refunds.toml"),
+            _ => self.dir.join(format!("refunds-{}.toml", index + 1)),
+        }
     }
 
     fn token_file(&self) -> PathBuf {

@@ -1,15 +1,19 @@
 //! The request side of each provider: which call a path is, what the provider's rules say, what it answers.
 //! What no document says is a guess, and is marked so (`docs/sandbox.md`).
 
+mod bank;
 mod ccb;
 mod nmanagement;
 mod paycools;
 mod payermax;
 mod quickpay;
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::server::World;
+use super::server::faults::Kind;
 use super::server::http::{Reply, Request};
 use super::server::journal::Hashed;
 use super::server::keys::Keys;
@@ -19,6 +23,8 @@ use crate::domain::money::Amount;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+pub use bank::Bank;
+
 /// A payment that is mentioned first is this many times the refund.
 const FIRST_MENTION: usize = 10;
 
@@ -26,7 +32,7 @@ const FIRST_MENTION: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     pub provider: &'static str,
-    /// `refund`, `query`, `payment`, `login`.
+    /// `refund`, `query`, `payment`, `login`, `file`.
     pub call: &'static str,
     /// Which of the provider's forms; its own word.
     form: &'static str,
@@ -42,6 +48,10 @@ pub struct Exchange<'a> {
     /// The machine's clock, which the service has too; off where a fault says so.
     pub wall: i64,
     pub request: &'a Request,
+    /// What goes wrong inside of the provider.
+    pub fault: Option<&'a Kind>,
+    /// Where files go, if any are kept.
+    pub dir: Option<&'a Path>,
 }
 
 /// What came of it.
@@ -50,6 +60,8 @@ pub struct Handled {
     pub number: Option<String>,
     pub verdict: String,
     pub hashed: Option<Hashed>,
+    /// The provider's rules turned it down.
+    pub is_refused: bool,
 }
 
 impl Handled {
@@ -59,7 +71,21 @@ impl Handled {
             number: None,
             verdict: verdict.into(),
             hashed: None,
+            is_refused: false,
         }
+    }
+
+    fn refused(reply: Reply, verdict: impl Into<String>) -> Self {
+        Self {
+            is_refused: true,
+            ..Self::new(reply, verdict)
+        }
+    }
+
+    /// A no that answers a question, and turns nothing down.
+    fn no_blame(mut self) -> Self {
+        self.is_refused = false;
+        self
     }
 
     fn about(mut self, number: &str) -> Self {

@@ -2,27 +2,22 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Exchange, FIRST_MENTION, Handled, Look, broken};
+use super::bank::{self, NUMBER_MAX, ORDER_MAX, Taken};
+use super::{Exchange, Handled, Look, broken};
 use crate::crypto::{hex, sha256};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::providers::json::Object;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{LOGIN_NAME, NMANAGEMENT};
-use crate::sandbox::server::ledger::{Accepted, Refund, State};
-use crate::sandbox::server::outcome::{Outcome, Way};
+use crate::sandbox::server::ledger::Refund;
 
-pub const NAME: &str = "nmanagement";
+pub const NAME: &str = bank::PROVIDER;
 const PREFIX: &str = "/nmanagement/api/";
 /// Life of a token in seconds, and the skew that is forgiven.
 const LIFE: i64 = 3_600;
 const SKEW: i64 = 30;
-const CURRENCY: &str = "CNY";
 const DONE: &str = "000000";
-/// A code that says for certain that nothing was done.
-const REFUSED: &str = "0130Z1101001";
-/// A limit of the bank; which code a refund above the rest of the payment has is a guess.
-const EXCEEDS: &str = "0130Z110W005";
 
 pub fn look(request: &Request) -> Option<Look> {
     let (call, form) = match request.path.strip_prefix(PREFIX)? {
@@ -72,7 +67,7 @@ fn login(exchange: &Exchange<'_>) -> Handled {
         && request.parameter("pass") == Some(exchange.keys.login_password.clone());
     if !is_known {
         let body = message(500, false, "认证失败", &Json::Null);
-        return Handled::new(Reply::json(200, body), "wrong name or password");
+        return Handled::refused(Reply::json(200, body), "wrong name or password");
     }
     granted(exchange)
 }
@@ -194,7 +189,7 @@ fn pay_refund(exchange: &mut Exchange<'_>) -> Handled {
         return no("0130Z1101002", "MONEY is not in yuan with two decimals");
     };
     let number = text(&body, "REFUND_CODE").unwrap_or_default();
-    if number.len() > 15 || order.len() > 30 {
+    if number.len() > NUMBER_MAX || order.len() > ORDER_MAX {
         return no(
             "0130Z1101002",
             "REFUND_CODE has up to 15 characters, ORDER up to 30",
@@ -204,67 +199,22 @@ fn pay_refund(exchange: &mut Exchange<'_>) -> Handled {
 }
 
 fn no(code: &str, text: &str) -> Handled {
-    Handled::new(refusal(code, text), format!("{code}: {text}"))
+    Handled::refused(refusal(code, text), format!("{code}: {text}"))
 }
 
-/// The bank does not compare `REFUND_CODE` with earlier ones: a call that is repeated moves money again.
 fn refund(exchange: &mut Exchange<'_>, order: &str, number: &str, amount: Amount) -> Handled {
-    let payment = match exchange.payment(NAME, order, CURRENCY, amount, FIRST_MENTION) {
-        Ok(payment) => payment,
-        Err(why) => return broken(&why),
-    };
-    // Without a number no query could find it again; the ledger makes one up.
-    let count = exchange.world.ledger.of_payment(NAME, order).len();
-    let number = if number.is_empty() {
-        format!("{order}#{count}")
-    } else {
-        number.to_owned()
-    };
-    let known = exchange.known(NAME, &number);
-    if let Some(known) = &known {
-        exchange.repeat(known, order, amount, CURRENCY);
-    }
-    let ledger = &exchange.world.ledger;
-    if !ledger.covers(&payment, amount) || !ledger.balance_covers(NAME, amount) {
-        return no(EXCEEDS, "more than the rest of the payment");
-    }
-    let outcome = match Outcome::of(&number, None) {
-        // A reply is all there is: what is never told gets lost here.
-        Outcome::Cancel => Outcome::Fail,
-        other => other,
-    };
-    let accepted = exchange.accept(Accepted {
-        provider: NAME,
-        account: NMANAGEMENT.account,
-        form: "",
-        key: number.clone(),
-        number,
-        payment: order.to_owned(),
-        order_no: order.to_owned(),
-        amount,
-        currency: CURRENCY.to_owned(),
-        outcome,
-        way: Way::ReplyOnly,
-        can_cancel: false,
-        callback_url: None,
-    });
-    let refund = match accepted {
-        Ok(refund) => refund,
-        Err(why) => return broken(&why),
-    };
-    match (refund.state, refund.outcome) {
-        (State::Pending, _) => service_error("taken, still open; answered as a service error"),
-        (_, Outcome::Lost) => service_error("done; answered as a service error"),
-        (State::Odd, _) => no("0130Z110XXXX", "a code that no document lists"),
-        (State::Failed | State::Canceled, _) => no(REFUSED, "the bank refused"),
-        (State::Succeeded, _) => {
+    match bank::take(exchange, order, number, amount) {
+        Taken::Broken(why) => broken(&why),
+        Taken::Refused(code, why) => no(code, why),
+        Taken::Failed(code, why) => no(code, why).no_blame(),
+        Taken::Silent(what) => service_error(&format!("{what}; answered as a service error")),
+        Taken::Done {
+            refund,
+            paid,
+            verdict,
+        } => {
             let serial = format!("{:016}", refund.serial);
-            let response = response(Some((&refund, payment.amount)), Some(DONE), "", &serial);
-            let verdict = if refund.moved > 1 {
-                "done AGAIN: money moved twice"
-            } else {
-                "done"
-            };
+            let response = response(Some((&refund, paid)), Some(DONE), "", &serial);
             Handled::new(
                 Reply::json(200, message(200, true, "退款成功", &response)),
                 verdict,

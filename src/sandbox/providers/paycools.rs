@@ -115,7 +115,7 @@ const FLAT: Form = Form {
 
 fn no(code: &str, message: impl AsRef<str>) -> Handled {
     let message = message.as_ref();
-    Handled::new(refusal(code, message), format!("{code}: {message}"))
+    Handled::refused(refusal(code, message), format!("{code}: {message}"))
 }
 
 pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {

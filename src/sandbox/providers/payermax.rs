@@ -96,7 +96,7 @@ pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
         } else {
             OLD_SIGN
         };
-        Handled::new(refusal(look.form, code, &why), why)
+        Handled::refused(refusal(look.form, code, &why), why)
     } else if is_new {
         new(exchange, look)
     } else {
@@ -112,7 +112,7 @@ pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
 /// A refusal with the same text in the journal.
 fn no(form: &str, code: &str, message: impl AsRef<str>) -> Handled {
     let message = message.as_ref();
-    Handled::new(refusal(form, code, message), format!("{code}: {message}"))
+    Handled::refused(refusal(form, code, message), format!("{code}: {message}"))
 }
 
 fn signed(exchange: &Exchange<'_>, body: String, verdict: &str) -> Handled {
@@ -242,7 +242,7 @@ fn new_query(exchange: &Exchange<'_>, data: &Object<'_>) -> Handled {
         .known(NAME, &number)
         .filter(|refund| refund.account == PAYERMAX.account)
     else {
-        return no("v2", "ORDER_NOT_EXIST", "no refund has this number");
+        return no("v2", "ORDER_NOT_EXIST", "no refund has this number").no_blame();
     };
     let status = match refund.state {
         State::Pending => "REFUND_PENDING",

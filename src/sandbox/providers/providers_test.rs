@@ -1,9 +1,5 @@
 //! Each provider answers by its own rules, and names the bytes that it hashed.
 
-use std::collections::BTreeSet;
-
-use crate::sandbox::server::faults::Faults;
-use crate::sandbox::server::journal::Journal;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -24,13 +20,8 @@ fn keys() -> &'static Keys {
 }
 
 fn world() -> World {
-    World {
-        ledger: Ledger::default(),
-        faults: Faults::default(),
-        journal: Journal::default(),
-        clock: SandboxClock::new(Pace::Manual, None),
-        serials: BTreeSet::default(),
-    }
+    let clock = SandboxClock::new(Pace::Manual, None);
+    World::new(Ledger::default(), clock, 7)
 }
 
 fn ask(world: &mut World, request: &Request) -> (u16, Value, Handled) {
@@ -43,6 +34,8 @@ fn ask(world: &mut World, request: &Request) -> (u16, Value, Handled) {
         now,
         wall: crate::sandbox::server::clock::wall_millis(),
         request,
+        fault: None,
+        dir: None,
     };
     let handled = handle(&mut exchange, &look);
     let body = serde_json::from_slice(&handled.reply.body).unwrap_or_default();

@@ -51,7 +51,7 @@ pub fn refusal(code: &str, message: &str) -> Reply {
 }
 
 fn no(code: &str, message: &str) -> Handled {
-    Handled::new(refusal(code, message), format!("{code}: {message}"))
+    Handled::refused(refusal(code, message), format!("{code}: {message}"))
 }
 
 /// As the framework answers what it cannot bind.
@@ -59,7 +59,7 @@ fn unbound(member: &str, message: &str) -> Handled {
     let mut state = serde_json::Map::new();
     state.insert(format!("refundInfo.{member}"), json!([message]));
     let body = json!({"Message": "The request is invalid.", "ModelState": state});
-    Handled::new(
+    Handled::refused(
         Reply::json(400, body.to_string()),
         format!("{member}: {message}"),
     )
@@ -73,7 +73,7 @@ pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
     } else if request.header(QUICKPAY_HEADER) != Some(exchange.keys.quickpay_token.as_str()) {
         let body = r#"{"Message":"Authorization has been denied for this request."}"#;
         let verdict = format!("the header {QUICKPAY_HEADER} is not that of the config");
-        Handled::new(Reply::json(401, body), verdict)
+        Handled::refused(Reply::json(401, body), verdict)
     } else if let Ok(body) = Object::parse(&request.body) {
         match look.call {
             "refund" => refund(exchange, &body),
@@ -222,7 +222,7 @@ fn query(exchange: &Exchange<'_>, body: &Object<'_>) -> Handled {
     let known = known.filter(|refund| Some(&refund.order_no) == text(body, "order_no").as_ref());
     match known {
         Some(refund) => shown(&refund, "answered"),
-        None => no("REFUND_NOT_EXIST", "no such refund"),
+        None => no("REFUND_NOT_EXIST", "no such refund").no_blame(),
     }
 }
 
@@ -231,7 +231,7 @@ fn payment(exchange: &Exchange<'_>, body: &Object<'_>) -> Handled {
         return unbound("order_no", "The order_no field is required.");
     };
     let Some(paid) = exchange.world.ledger.payment(NAME, &order) else {
-        return no("ORDER_NOT_EXIST", "no such order");
+        return no("ORDER_NOT_EXIST", "no such order").no_blame();
     };
     let units = minor(paid.amount);
     let body = json!({

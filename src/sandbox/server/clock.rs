@@ -10,6 +10,9 @@ const FAST: i64 = 60;
 /// Longest step of a clock that is moved by hand.
 const ADVANCE_MAX: i64 = 400 * 24 * 3_600_000;
 
+/// The end of the year 9999: no time after it can be written.
+const END: i64 = 253_402_300_799_000;
+
 /// How the clock runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -72,7 +75,10 @@ impl SandboxClock {
         let millis = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
         match self.pace {
             Pace::Real => Err("the clock is the machine's; start with --clock manual".to_owned()),
-            _ if millis > ADVANCE_MAX => Err("more than 400 days at once".to_owned()),
+            _ if millis > ADVANCE_MAX => Err("more than 400 days at once; say less".to_owned()),
+            _ if self.now().saturating_add(millis) > END => {
+                Err("the year 9999 would be over; start with a new --dir".to_owned())
+            }
             Pace::Fast | Pace::Manual => {
                 self.base = self.base.saturating_add(millis);
                 Ok(())
@@ -135,6 +141,9 @@ mod tests {
         clock.advance(hours.0).unwrap();
         assert_eq!(clock.now(), start + 13 * 3_600_000);
         assert_eq!(clock.wait(start), Some(Duration::ZERO));
+        let year: Span = "366d".parse().unwrap();
+        let years = (0..9_000).take_while(|_| clock.advance(year.0).is_ok());
+        assert!((7_000..8_000).contains(&years.count()));
         assert!(
             SandboxClock::new(Pace::Real, None)
                 .advance(hours.0)

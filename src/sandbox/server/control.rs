@@ -1,4 +1,4 @@
-//! `/sandbox/…`: faults, payments, clock, ledger, journal. For the machine that it runs on, so without a token.
+//! `/sandbox/…`: faults, payments, clock, ledger, journal, files. For the machine that it runs on, so without a token.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,8 +9,9 @@ use super::http::{Reply, Request};
 use super::keys::ACCOUNTS;
 use super::ledger::{Payment, Refund};
 use super::log::Record;
-use super::{Shared, World, time_text};
-use crate::domain::money::Amount;
+use super::{Shared, World, export, settlement, time_text};
+use crate::domain::money::{Amount, Currency};
+use crate::outbound::client::http_url;
 
 /// Pause of a fault that names none, in seconds.
 const SECONDS: u64 = 5;
@@ -28,6 +29,7 @@ struct FaultBody {
     fault: String,
     times: Option<u32>,
     seconds: Option<u64>,
+    to: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,61 +56,126 @@ struct ClockBody {
     advance: String,
 }
 
-/// Answers a request to the sandbox itself.
-pub fn answer(shared: &Shared, request: &Request) -> Reply {
-    let answered = match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/sandbox/ledger") => Ok(ledger(&shared.world())),
-        ("GET", "/sandbox/journal") => Ok(journal(&shared.world(), request)),
-        ("GET", "/sandbox/faults") => Ok(json!({ "data": shared.world().faults.armed() })),
-        ("POST", "/sandbox/faults") => read(request).and_then(|body| arm(shared, body)),
-        ("DELETE", "/sandbox/faults") => {
-            shared.world().faults.clear();
-            Ok(json!({ "data": [] }))
-        }
-        ("GET", "/sandbox/payments") => {
-            let world = shared.world();
-            let payments: Vec<_> = world.ledger.payments().collect();
-            Ok(json!({ "data": payments }))
-        }
-        ("POST", "/sandbox/payments") => read(request).and_then(|body| pay(shared, body)),
-        ("POST", "/sandbox/balances") => read(request).and_then(|body: BalanceBody| {
-            let amount = Amount::parse(&body.amount).map_err(|why| format!("amount {why}"))?;
-            shared.world().ledger.put_balance(&body.provider, amount)?;
-            Ok(json!({ "provider": body.provider, "amount": amount }))
-        }),
-        ("GET", "/sandbox/clock") => Ok(clock(&shared.world())),
-        ("POST", "/sandbox/clock") => read(request).and_then(|body| advance(shared, &body)),
-        ("GET", "/sandbox/config") => {
-            return Reply::new(200, "application/toml", shared.config());
-        }
-        ("GET", "/sandbox/health") => Ok(json!({ "status": "up" })),
-        _ => return Reply::json(404, r#"{"error":"the sandbox has no such call"}"#),
-    };
-    match answered {
-        Ok(value) => Reply::json(200, value.to_string()),
-        Err(why) => Reply::json(422, json!({ "error": why }).to_string()),
+/// Why a call is turned down.
+struct No(u16, String);
+
+impl From<String> for No {
+    fn from(why: String) -> Self {
+        Self(422, why)
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, String> {
-    serde_json::from_slice(&request.body).map_err(|error| error.to_string())
+impl From<&str> for No {
+    fn from(why: &str) -> Self {
+        Self(422, why.to_owned())
+    }
+}
+
+/// The paths, each with its methods.
+const CALLS: [(&str, &str); 10] = [
+    ("/sandbox/ledger", "GET"),
+    ("/sandbox/journal", "GET"),
+    ("/sandbox/settlement", "GET"),
+    ("/sandbox/faults", "GET, POST, DELETE"),
+    ("/sandbox/payments", "GET, POST"),
+    ("/sandbox/balances", "POST"),
+    ("/sandbox/clock", "GET, POST"),
+    ("/sandbox/config", "GET"),
+    ("/sandbox/keys", "GET"),
+    ("/sandbox/health", "GET"),
+];
+
+/// Answers a request to the sandbox itself.
+pub fn answer(shared: &Shared, request: &Request) -> Reply {
+    let (method, path) = (request.method.as_str(), request.path.as_str());
+    let Some((_, methods)) = CALLS.iter().find(|(known, _)| *known == path) else {
+        let known = CALLS.map(|(path, _)| path).join(", ");
+        return said(
+            404,
+            &format!("the sandbox has no such call; there are {known}"),
+        );
+    };
+    if !methods.split(", ").any(|known| known == method) {
+        return said(405, &format!("{path} takes {methods}")).with("Allow", *methods);
+    }
+    match called(shared, request, method, path) {
+        Ok(reply) => reply,
+        Err(No(status, why)) => said(status, &why),
+    }
+}
+
+fn said(status: u16, why: &str) -> Reply {
+    Reply::json(status, json!({ "error": why }).to_string())
+}
+
+fn called(shared: &Shared, request: &Request, method: &str, path: &str) -> Result<Reply, No> {
+    let value = match (method, path) {
+        (_, "/sandbox/ledger") => ledger(&shared.world()),
+        (_, "/sandbox/journal") => return journal(&shared.world(), request),
+        (_, "/sandbox/settlement") => return file_of_day(&shared.world(), request),
+        ("GET", "/sandbox/faults") => json!({ "data": shared.world().faults.armed() }),
+        ("DELETE", "/sandbox/faults") => {
+            shared.world().disarm();
+            json!({ "data": [] })
+        }
+        (_, "/sandbox/faults") => arm(shared, read(request)?)?,
+        ("GET", "/sandbox/payments") => {
+            let world = shared.world();
+            let payments: Vec<_> = world.ledger.payments().collect();
+            json!({ "data": payments })
+        }
+        (_, "/sandbox/payments") => pay(shared, read(request)?)?,
+        (_, "/sandbox/balances") => balance(shared, &read(request)?)?,
+        ("GET", "/sandbox/clock") => clock(&shared.world()),
+        (_, "/sandbox/clock") => advance(shared, &read(request)?)?,
+        (_, "/sandbox/config") => {
+            return Ok(Reply::new(200, "application/toml", shared.config()));
+        }
+        (_, "/sandbox/keys") => shared.keys.public(),
+        _ => json!({ "status": "up" }),
+    };
+    Ok(Reply::json(200, value.to_string()))
+}
+
+fn read<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, No> {
+    let body = std::str::from_utf8(&request.body);
+    let body = body.map_err(|_| No(400, "the body is not UTF-8; send a JSON object".to_owned()))?;
+    serde_json::from_str(body).map_err(|error| {
+        let status = if error.is_data() { 422 } else { 400 };
+        No(status, format!("{error}; docs/sandbox.md has the members"))
+    })
+}
+
+fn check_provider(provider: &str) -> Result<(), String> {
+    let mut known: Vec<_> = ACCOUNTS.iter().map(|account| account.provider).collect();
+    known.dedup();
+    if known.contains(&provider) {
+        return Ok(());
+    }
+    Err(format!(
+        "{provider:?} is no provider; there are {}",
+        known.join(", ")
+    ))
 }
 
 fn arm(shared: &Shared, body: FaultBody) -> Result<Value, String> {
     let fault: Kind = body.fault.parse()?;
     if let Some(provider) = &body.provider
-        && !ACCOUNTS.iter().any(|account| account.provider == provider)
         && provider != "ccb"
     {
-        return Err(format!("{provider:?} is no provider"));
+        check_provider(provider).map_err(|why| why + ", and ccb for the bank's client")?;
     }
-    let calls = ["refund", "query", "payment", "login", "callback"];
-    if body
-        .call
-        .as_deref()
-        .is_some_and(|call| !calls.contains(&call))
+    let calls = ["refund", "query", "payment", "login", "file", "callback"];
+    if let Some(call) = body.call.as_deref()
+        && !calls.contains(&call)
     {
-        return Err(format!("call is one of {}", calls.join(", ")));
+        return Err(format!(
+            "{call:?} is no call; there are {}",
+            calls.join(", ")
+        ));
+    }
+    if let Some(to) = &body.to {
+        http_url(to).map_err(|why| format!("to: {why}"))?;
     }
     let seconds = if fault == Kind::Skew {
         SKEW_SECONDS
@@ -123,11 +190,26 @@ fn arm(shared: &Shared, body: FaultBody) -> Result<Value, String> {
         fault,
         times: body.times.unwrap_or(1),
         seconds: body.seconds.unwrap_or(seconds),
+        to: body.to,
     })?;
     Ok(json!({ "data": world.faults.armed() }))
 }
 
+fn balance(shared: &Shared, body: &BalanceBody) -> Result<Value, String> {
+    check_provider(&body.provider)?;
+    let amount = Amount::parse(&body.amount).map_err(|why| format!("amount {why}"))?;
+    shared.world().ledger.put_balance(&body.provider, amount)?;
+    Ok(json!({ "provider": body.provider, "amount": amount }))
+}
+
 fn pay(shared: &Shared, body: PaymentBody) -> Result<Value, String> {
+    check_provider(&body.provider)?;
+    let is_plain = |b: u8| b.is_ascii_graphic();
+    if !(1..=64).contains(&body.payment.len()) || !body.payment.bytes().all(is_plain) {
+        return Err("payment needs 1 to 64 characters of ASCII without spaces".to_owned());
+    }
+    let currency: Result<Currency, _> = body.currency.parse();
+    currency.map_err(|_| format!("currency {:?} is no code such as CNY", body.currency))?;
     let amount = Amount::parse(&body.amount).map_err(|why| format!("amount {why}"))?;
     let mut world = shared.world();
     let paid_at = match &body.paid_at {
@@ -169,20 +251,51 @@ fn advance(shared: &Shared, body: &ClockBody) -> Result<Value, String> {
     Ok(shown)
 }
 
-fn journal(world: &World, request: &Request) -> Value {
-    let number = |name: &str| {
-        request
-            .parameter(name)
-            .and_then(|text| text.parse::<u64>().ok())
+fn journal(world: &World, request: &Request) -> Result<Reply, No> {
+    let number = |name: &str| match request.parameter(name) {
+        None => Ok(None),
+        Some(text) => match text.parse::<u64>() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(format!("{name} {text:?} is no number")),
+        },
     };
-    let limit = number("limit").and_then(|limit| usize::try_from(limit).ok());
+    let limit = number("limit")?.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(JOURNAL_LIMIT).min(JOURNAL_LIMIT);
     let refund = request.parameter("number");
-    let newer = world.journal.after(number("after").unwrap_or(0), limit);
+    let newer = world.journal.after(number("after")?.unwrap_or(0), limit);
     let wanted = newer
         .into_iter()
         .filter(|entry| refund.is_none() || entry.number == refund);
-    json!({ "data": wanted.collect::<Vec<_>>() })
+    match request.parameter("format").as_deref() {
+        None | Some("json") => {
+            let shown = json!({ "data": wanted.collect::<Vec<_>>() });
+            Ok(Reply::json(200, shown.to_string()))
+        }
+        Some("ndjson") => {
+            let lines = export::journal_ndjson(wanted);
+            Ok(Reply::new(200, "application/x-ndjson", lines))
+        }
+        Some("junit") => Ok(Reply::new(
+            200,
+            "application/xml",
+            export::journal_junit(wanted),
+        )),
+        Some(other) => Err(format!("format {other:?} is none of json, ndjson, junit").into()),
+    }
+}
+
+fn file_of_day(world: &World, request: &Request) -> Result<Reply, No> {
+    let needed = |name: &str| {
+        let value = request.parameter(name);
+        value.ok_or_else(|| format!("{name} is missing; say provider, account and day"))
+    };
+    let day = needed("day")?;
+    let day = day
+        .parse::<jiff::civil::Date>()
+        .map_err(|_| format!("day {day:?} is no day such as 2026-01-31"))?;
+    let file = settlement::file(world, &needed("provider")?, &needed("account")?, day)?;
+    let attached = format!("attachment; filename=\"{}\"", file.name);
+    Ok(Reply::new(200, file.content_type, file.bytes).with("Content-Disposition", attached))
 }
 
 /// What every provider believes.

@@ -1,8 +1,11 @@
 //! Faults that are armed for the next calls or callbacks. An armed fault beats what the number asks for.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Serialize;
+
+use super::random::Random;
 
 /// Armed at once.
 const ARMED_MAX: usize = 10_000;
@@ -11,16 +14,20 @@ const SECONDS_MAX: u64 = 3_600;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// 500, and nothing was done.
-    BeforeAccept500,
-    /// 500, though it was done.
-    AfterAccept500,
+    /// This status, and nothing was done.
+    BeforeAccept(u16),
+    /// This status, though it was done.
+    AfterAccept(u16),
     /// It is done, and the connection closes without a byte.
     AfterAcceptCut,
     /// It is done, and no answer ever comes.
     AfterAcceptHang,
+    /// It is done, and the connection is reset in place of an answer.
+    AfterAcceptReset,
     /// It is done at once and answered late.
     Slow,
+    /// The same; how late is drawn from a log-normal distribution.
+    SlowLogNormal,
     /// It is done late: the request was long on its way.
     Late,
     /// The connection is reset, and nothing was done.
@@ -30,8 +37,10 @@ pub enum Kind {
     Garbage,
     WrongContentType,
     Bom,
-    /// A body that says it is compressed, and is not.
+    /// The body is compressed, though the service asked for `identity`.
     Gzip,
+    /// A body that says it is compressed, and is not.
+    SaysGzip,
     Redirect,
     TooMany,
     /// 401, as for a token that is over; nothing was done.
@@ -42,43 +51,92 @@ pub enum Kind {
     Code(String),
     BadSign,
     NoSign,
-    /// Of a callback: it is never sent.
-    Drop,
-    /// Of a callback: it is sent twice.
-    Duplicate,
+    /// Signed by a key that the config does not have yet.
+    NewKey,
+    /// Signed by a key that was taken back.
+    OldKey,
     /// One byte differs.
     Corrupt,
-    /// Of a callback: it is sent later.
-    Delay,
     /// The callback comes before the reply.
     Early,
+    /// 5W1003 finds nothing.
+    EmptyList,
+    /// 5W1003 has ten other rows first: what is looked for is on the second page, from now on.
+    SecondPage,
+    /// 5W1003 says status 5: the bank is at it.
+    StatusFive,
+    /// It is never sent.
+    Drop,
+    /// It is sent twice, one after the other.
+    Duplicate,
+    /// It is sent later.
+    Delay,
+    /// It is sent after the next callback of the provider, at last after `seconds`.
+    Reorder,
+    /// It is sent twice at the same time, to the service at `to` as well.
+    AtOnce,
+    /// It holds Chinese text and is written in GBK.
+    Gbk,
 }
 
-const WORDS: [(&str, Kind); 23] = [
-    ("before-accept-500", Kind::BeforeAccept500),
-    ("after-accept-500", Kind::AfterAccept500),
-    ("after-accept-cut", Kind::AfterAcceptCut),
-    ("after-accept-hang", Kind::AfterAcceptHang),
-    ("slow", Kind::Slow),
-    ("late", Kind::Late),
-    ("reset", Kind::Reset),
-    ("half-body", Kind::HalfBody),
-    ("garbage", Kind::Garbage),
-    ("wrong-content-type", Kind::WrongContentType),
-    ("bom", Kind::Bom),
-    ("gzip", Kind::Gzip),
-    ("redirect", Kind::Redirect),
-    ("429", Kind::TooMany),
-    ("expired", Kind::Expired),
-    ("skew", Kind::Skew),
-    ("bad-sign", Kind::BadSign),
-    ("no-sign", Kind::NoSign),
-    ("drop", Kind::Drop),
-    ("duplicate", Kind::Duplicate),
-    ("corrupt", Kind::Corrupt),
-    ("delay", Kind::Delay),
-    ("early", Kind::Early),
+/// What a fault can happen to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Calls,
+    Callbacks,
+    Both,
+    /// Lists of the bank's client.
+    Lists,
+}
+
+const WORDS: [(&str, Kind, To); 31] = [
+    ("after-accept-cut", Kind::AfterAcceptCut, To::Calls),
+    ("after-accept-hang", Kind::AfterAcceptHang, To::Calls),
+    ("after-accept-reset", Kind::AfterAcceptReset, To::Calls),
+    ("slow", Kind::Slow, To::Calls),
+    ("slow-log-normal", Kind::SlowLogNormal, To::Calls),
+    ("late", Kind::Late, To::Calls),
+    ("reset", Kind::Reset, To::Calls),
+    ("half-body", Kind::HalfBody, To::Calls),
+    ("garbage", Kind::Garbage, To::Calls),
+    ("wrong-content-type", Kind::WrongContentType, To::Calls),
+    ("bom", Kind::Bom, To::Calls),
+    ("gzip", Kind::Gzip, To::Calls),
+    ("says-gzip", Kind::SaysGzip, To::Calls),
+    ("redirect", Kind::Redirect, To::Calls),
+    ("429", Kind::TooMany, To::Calls),
+    ("expired", Kind::Expired, To::Calls),
+    ("skew", Kind::Skew, To::Calls),
+    ("early", Kind::Early, To::Calls),
+    ("empty-list", Kind::EmptyList, To::Lists),
+    ("second-page", Kind::SecondPage, To::Lists),
+    ("status-5", Kind::StatusFive, To::Lists),
+    ("bad-sign", Kind::BadSign, To::Both),
+    ("no-sign", Kind::NoSign, To::Both),
+    ("new-key", Kind::NewKey, To::Both),
+    ("old-key", Kind::OldKey, To::Both),
+    ("corrupt", Kind::Corrupt, To::Both),
+    ("drop", Kind::Drop, To::Callbacks),
+    ("duplicate", Kind::Duplicate, To::Callbacks),
+    ("delay", Kind::Delay, To::Callbacks),
+    ("reorder", Kind::Reorder, To::Callbacks),
+    ("gbk", Kind::Gbk, To::Callbacks),
 ];
+/// Needs to know where else to go, so it is no plain word.
+const AT_ONCE: &str = "at-once";
+const BEFORE: &str = "before-accept-";
+const AFTER: &str = "after-accept-";
+/// The call of callbacks.
+pub const CALLBACK: &str = "callback";
+
+/// Every fault, for people.
+pub fn words() -> String {
+    let words: Vec<_> = WORDS.iter().map(|(word, ..)| *word).collect();
+    format!(
+        "before-accept-5xx after-accept-5xx {} {AT_ONCE} code:XYZ",
+        words.join(" ")
+    )
+}
 
 impl FromStr for Kind {
     type Err = String;
@@ -90,14 +148,23 @@ impl FromStr for Kind {
                 .then(|| Self::Code(code.to_owned()))
                 .ok_or_else(|| "code: needs a code of 1 to 64 characters".to_owned());
         }
-        let found = WORDS.iter().find(|(word, _)| *word == text);
-        found.map(|(_, kind)| kind.clone()).ok_or_else(|| {
-            let words: Vec<_> = WORDS.iter().map(|(word, _)| *word).collect();
-            format!(
-                "{text:?} is no fault; there are code:XYZ, {}",
-                words.join(", ")
-            )
-        })
+        let status = |prefix| {
+            let status = text.strip_prefix(prefix)?.parse::<u16>().ok()?;
+            (500..600).contains(&status).then_some(status)
+        };
+        if let Some(status) = status(BEFORE) {
+            return Ok(Self::BeforeAccept(status));
+        }
+        if let Some(status) = status(AFTER) {
+            return Ok(Self::AfterAccept(status));
+        }
+        if text == AT_ONCE {
+            return Ok(Self::AtOnce);
+        }
+        let found = WORDS.iter().find(|(word, ..)| *word == text);
+        found
+            .map(|(_, kind, _)| kind.clone())
+            .ok_or_else(|| format!("{text:?} is no fault; there are {}", words()))
     }
 }
 
@@ -105,10 +172,21 @@ impl Kind {
     pub fn to_text(&self) -> String {
         match self {
             Self::Code(code) => format!("code:{code}"),
+            Self::BeforeAccept(status) => format!("{BEFORE}{status}"),
+            Self::AfterAccept(status) => format!("{AFTER}{status}"),
+            Self::AtOnce => AT_ONCE.to_owned(),
             other => {
-                let found = WORDS.iter().find(|(_, kind)| kind == other);
-                found.map_or("", |(word, _)| word).to_owned()
+                let found = WORDS.iter().find(|(_, kind, _)| kind == other);
+                found.map_or("", |(word, ..)| word).to_owned()
             }
+        }
+    }
+
+    fn to(&self) -> To {
+        let found = WORDS.iter().find(|(_, kind, _)| kind == self);
+        match self {
+            Self::AtOnce => To::Callbacks,
+            _ => found.map_or(To::Calls, |(.., to)| *to),
         }
     }
 }
@@ -123,6 +201,46 @@ pub struct Armed {
     pub fault: Kind,
     pub times: u32,
     pub seconds: u64,
+    /// Of `at-once`: the beginning of the other URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl Armed {
+    /// Fills in what the fault alone can happen to; the error says where it cannot.
+    fn placed(mut self) -> Result<Self, String> {
+        let word = self.fault.to_text();
+        let call = self.call.as_deref();
+        match self.fault.to() {
+            To::Callbacks if call.is_none() => self.call = Some(CALLBACK.to_owned()),
+            To::Callbacks if call != Some(CALLBACK) => {
+                return Err(format!(
+                    "{word} happens to callbacks alone; say call callback"
+                ));
+            }
+            To::Calls if call == Some(CALLBACK) => {
+                return Err(format!(
+                    "{word} never happens to a callback; leave out call"
+                ));
+            }
+            To::Lists => {
+                let is_bank = self.provider.as_deref().is_none_or(|name| name == "ccb");
+                if !is_bank || call.is_some_and(|call| call != "query") {
+                    return Err(format!(
+                        "{word} happens to lists of the bank alone; say provider ccb, call query"
+                    ));
+                }
+                (self.provider, self.call) = (Some("ccb".to_owned()), Some("query".to_owned()));
+            }
+            _ => {}
+        }
+        if (self.fault == Kind::AtOnce) != self.to.is_some() {
+            return Err(format!(
+                "to is the other service's public URL: {AT_ONCE} needs it, and nothing else takes it"
+            ));
+        }
+        Ok(self)
+    }
 }
 
 fn as_text<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
@@ -133,24 +251,36 @@ fn as_text<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S:
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     pub kind: Kind,
-    /// Of `slow`, `late` (real time), `delay` (the sandbox's), `skew` and `429`.
-    pub seconds: u64,
+    /// Of `slow`, `late` (real time), `delay`, `reorder` (the sandbox's), `skew` and `429`.
+    pub time: Duration,
+    pub to: Option<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Faults {
     armed: Vec<Armed>,
+    random: Random,
 }
 
 impl Faults {
+    /// What is random in faults is the same for the same seed.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            armed: Vec::new(),
+            random: Random::new(seed),
+        }
+    }
+
     pub fn arm(&mut self, fault: Armed) -> Result<(), String> {
         if self.armed.len() >= ARMED_MAX {
-            return Err(format!("{ARMED_MAX} faults are armed already"));
+            return Err(format!(
+                "{ARMED_MAX} faults are armed already; DELETE /sandbox/faults disarms them"
+            ));
         }
         if fault.seconds > SECONDS_MAX || fault.times == 0 {
             return Err(format!("seconds go up to {SECONDS_MAX}, times from 1"));
         }
-        self.armed.push(fault);
+        self.armed.push(fault.placed()?);
         Ok(())
     }
 
@@ -172,14 +302,20 @@ impl Faults {
                 // A fault of callbacks never hits a call, nor the other way round.
                 && match &armed.call {
                     Some(wanted) => wanted == call,
-                    None => call != "callback",
+                    None => call != CALLBACK,
                 }
                 && fits(&armed.number, number)
         })?;
         let armed = &mut self.armed[found];
+        let time = Duration::from_secs(armed.seconds);
         let fired = Fired {
             kind: armed.fault.clone(),
-            seconds: armed.seconds,
+            time: if armed.fault == Kind::SlowLogNormal {
+                self.random.log_normal(time)
+            } else {
+                time
+            },
+            to: armed.to.clone(),
         };
         armed.times -= 1;
         if armed.times == 0 {
@@ -193,18 +329,28 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn armed(call: Option<&str>, fault: &str) -> Armed {
+        Armed {
+            provider: None,
+            call: call.map(str::to_owned),
+            number: None,
+            fault: fault.parse().unwrap(),
+            times: 1,
+            seconds: 5,
+            to: None,
+        }
+    }
+
     #[test]
     fn a_fault_fires_as_often_as_it_was_armed_and_only_where_it_fits() {
-        let mut faults = Faults::default();
-        let armed = Armed {
+        let mut faults = Faults::new(1);
+        let wanted = Armed {
             provider: Some("payermax".to_owned()),
-            call: Some("refund".to_owned()),
             number: Some("R1".to_owned()),
-            fault: "after-accept-cut".parse().unwrap(),
             times: 2,
-            seconds: 5,
+            ..armed(Some("refund"), "after-accept-cut")
         };
-        faults.arm(armed).unwrap();
+        faults.arm(wanted).unwrap();
         assert_eq!(faults.fire("payermax", "query", Some("R1")), None);
         assert_eq!(faults.fire("payermax", "refund", Some("R2")), None);
         assert_eq!(faults.fire("paycools", "refund", Some("R1")), None);
@@ -216,12 +362,67 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_is_armed_only_where_it_can_happen() {
+        let mut faults = Faults::new(1);
+        for (call, fault) in [
+            (Some("callback"), "after-accept-cut"),
+            (Some("callback"), "before-accept-500"),
+            (Some("refund"), "drop"),
+            (Some("query"), "gbk"),
+            (Some("refund"), "empty-list"),
+            (Some("callback"), "code:1"),
+            (None, "at-once"),
+        ] {
+            assert!(faults.arm(armed(call, fault)).is_err(), "{call:?} {fault}");
+        }
+        faults.arm(armed(None, "drop")).unwrap();
+        assert_eq!(faults.fire("payermax", "refund", None), None);
+        assert!(faults.fire("payermax", CALLBACK, None).is_some());
+        faults.arm(armed(None, "status-5")).unwrap();
+        assert_eq!(faults.fire("payermax", "query", None), None);
+        assert!(faults.fire("ccb", "query", None).is_some());
+    }
+
+    #[test]
     fn every_word_reads_back() {
-        for (word, kind) in WORDS {
+        for (word, kind, _) in WORDS {
             assert_eq!(word.parse(), Ok(kind.clone()));
             assert_eq!(kind.to_text(), word);
         }
-        assert_eq!("code:21007".parse(), Ok(Kind::Code("21007".to_owned())));
-        assert!("boom".parse::<Kind>().is_err());
+        for word in [
+            "before-accept-502",
+            "after-accept-599",
+            "code:21007",
+            "at-once",
+        ] {
+            assert_eq!(word.parse::<Kind>().unwrap().to_text(), word);
+        }
+        for bad in [
+            "boom",
+            "before-accept-499",
+            "after-accept-600",
+            "before-accept-",
+            "code:",
+        ] {
+            assert!(bad.parse::<Kind>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_log_normal_pause_differs_and_is_the_same_for_a_seed() {
+        let pauses = |seed| {
+            let mut faults = Faults::new(seed);
+            let mut wanted = armed(None, "slow-log-normal");
+            wanted.times = 20;
+            faults.arm(wanted).unwrap();
+            let fire = |_| faults.fire("payermax", "refund", None).unwrap().time;
+            (0..20).map(fire).collect::<Vec<_>>()
+        };
+        let first = pauses(1);
+        assert_eq!(first, pauses(1));
+        assert_ne!(first, pauses(2));
+        assert!(first.iter().all(|pause| *pause <= Duration::from_secs(50)));
+        assert!(first.iter().any(|pause| *pause < Duration::from_secs(5)));
+        assert!(first.iter().any(|pause| *pause > Duration::from_secs(5)));
     }
 }

@@ -104,6 +104,7 @@ fn reason(status: u16) -> &'static str {
         302 => "Found",
         400 => "Bad Request",
         401 => "Unauthorized",
+        422 => "Unprocessable Content",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",

@@ -49,6 +49,8 @@ pub struct Entry {
     pub status: Option<u16>,
     pub fault: Option<String>,
     pub verdict: String,
+    /// The provider turned the request down by its rules, or the service the callback.
+    pub refused: bool,
     pub request: String,
     pub reply: String,
     pub hashed: Option<Hashed>,

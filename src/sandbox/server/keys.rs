@@ -1,6 +1,7 @@
 //! The sandbox's accounts: their keys and secrets, from a seed or a folder, and the config that fits them.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -94,6 +95,43 @@ pub struct Keys {
     players: Vec<Player>,
     payermax_provider: SigningKey,
     paycools_provider: SigningKey,
+    seed: u64,
+    /// Made when it is needed first: it takes a second.
+    other: OnceLock<Option<Other>>,
+}
+
+/// A key of the providers that the printed config does not have: the next one, or one that was taken back.
+pub struct Other {
+    pub signer: SigningKey,
+    players: Vec<Player>,
+}
+
+impl Other {
+    fn from_seed(seed: u64) -> Option<Self> {
+        let bytes = sha256(format!("{seed} provider-other").as_bytes());
+        let signer = SigningKey::from_seed(bytes).ok()?;
+        let again = || SigningKey::from_pem(signer.to_pem()).ok();
+        let secret = hex(&sha256(format!("{seed} paycools-other").as_bytes()));
+        let players = players([again()?, again()?, again()?], &secret)?;
+        Some(Self { signer, players })
+    }
+
+    pub fn player(&self, form: &str) -> Option<&Player> {
+        self.players.iter().find(|player| player.form.name == form)
+    }
+}
+
+/// Who writes the callbacks: a key for each form that has one, and the secret of the flat form.
+fn players([new, old, open]: [SigningKey; 3], secret: &str) -> Option<Vec<Player>> {
+    let flat = Key::Shared(SuffixSecret::new(secret));
+    let players = [
+        ("payermax", Key::Private(Box::new(new))),
+        ("payermax-v21", Key::Private(Box::new(old))),
+        ("paycools", Key::Private(Box::new(open))),
+        ("paycools-flat", flat),
+    ];
+    let players = players.into_iter();
+    players.map(|(form, key)| Player::find(form, key)).collect()
 }
 
 const PAIRS: [&str; 4] = [
@@ -158,17 +196,7 @@ impl Keys {
             format!("whsec_{}", STANDARD.encode(bytes))
         };
         let paycools_secret = secret("paycools");
-        let flat = Key::Shared(SuffixSecret::new(&paycools_secret));
-        let players = [
-            ("payermax", Key::Private(Box::new(pair(1)?))),
-            ("payermax-v21", Key::Private(Box::new(pair(1)?))),
-            ("paycools", Key::Private(Box::new(pair(3)?))),
-            ("paycools-flat", flat),
-        ];
-        let players: Option<Vec<_>> = players
-            .into_iter()
-            .map(|(form, key)| Player::find(form, key))
-            .collect();
+        let players = players([pair(1)?, pair(1)?, pair(3)?], &paycools_secret);
         Ok(Self {
             payermax_merchant: pair(0)?,
             payermax_provider: pair(1)?,
@@ -182,6 +210,23 @@ impl Keys {
             relay_secrets: [relay("quickpay"), relay("nmanagement")],
             reader_token: secret("reader"),
             players: players.context("a form is missing")?,
+            seed,
+            other: OnceLock::new(),
+        })
+    }
+
+    /// `None` only where a key cannot be made.
+    pub fn other(&self) -> Option<&Other> {
+        let made = self.other.get_or_init(|| Other::from_seed(self.seed));
+        made.as_ref()
+    }
+
+    /// The public keys of the providers, as `public_keys` takes their values.
+    pub fn public(&self) -> serde_json::Value {
+        let other = self.other().map(|other| other.signer.public_base64_der());
+        serde_json::json!({
+            "payermax": {"current": self.payermax_provider.public_base64_der(), "other": other},
+            "paycools": {"current": self.paycools_provider.public_base64_der(), "other": other},
         })
     }
 

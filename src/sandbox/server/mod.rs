@@ -5,9 +5,10 @@
 //! | `ledger` | payments, refunds, how often money moved; what is due when |
 //! | `log` | the same on disk |
 //! | `outcome` | what a number or a reason asks for |
-//! | `faults` | what goes wrong for the next calls |
-//! | `journal` | the last exchanges |
-//! | `clock` | real, fast, by hand |
+//! | `faults`, `play` | what goes wrong for the next calls, and how |
+//! | `journal`, `export` | the last exchanges; the same as lines and as `JUnit` |
+//! | `settlement` | the ledger as the files that providers make of it |
+//! | `clock`, `random` | real, fast, by hand; numbers from a seed |
 //! | `callbacks` | callbacks going out |
 //! | `keys` | the accounts and their config |
 //! | `http` | sockets, with replies that are lost on purpose |
@@ -17,6 +18,7 @@
 mod callbacks;
 pub mod clock;
 mod control;
+pub mod export;
 pub mod faults;
 pub mod http;
 pub mod journal;
@@ -24,6 +26,9 @@ pub mod keys;
 pub mod ledger;
 mod log;
 pub mod outcome;
+mod play;
+pub mod random;
+pub mod settlement;
 
 use std::fs::DirBuilder;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,8 +41,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use self::clock::{Pace, SandboxClock, wall_millis};
-use self::faults::{Faults, Fired, Kind};
+use self::clock::{Pace, SandboxClock};
+use self::faults::Faults;
 use self::http::{Outgoing, Reply, Request, Wire};
 use self::journal::{Entry, Journal, shown};
 use self::keys::Keys;
@@ -45,7 +50,7 @@ use self::ledger::{Key, Ledger};
 use self::log::{Log, Record};
 use crate::domain::time::Timestamp;
 use crate::outbound::client::Client;
-use crate::sandbox::providers::{self, Exchange, Handled};
+use crate::sandbox::providers;
 
 /// Connections at once, each with a thread.
 const CONNECTIONS_MAX: usize = 512;
@@ -75,8 +80,28 @@ pub struct World {
     pub faults: Faults,
     pub journal: Journal,
     pub clock: SandboxClock,
-    /// Numbers of calls that the bank's client has seen.
-    pub serials: std::collections::BTreeSet<String>,
+    /// Callbacks that wait for the next one of their provider.
+    held: Vec<callbacks::Held>,
+    pub bank: providers::Bank,
+}
+
+impl World {
+    pub fn new(ledger: Ledger, clock: SandboxClock, seed: u64) -> Self {
+        Self {
+            ledger,
+            faults: Faults::new(seed),
+            journal: Journal::default(),
+            clock,
+            held: Vec::new(),
+            bank: providers::Bank::default(),
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    fn disarm(&mut self) {
+        self.faults.clear();
+        self.bank.forget();
+    }
 }
 
 /// What all threads have.
@@ -86,11 +111,22 @@ pub struct Shared {
     pub keys: Keys,
     pub address: SocketAddr,
     callbacks: String,
+    /// Where files of the bank's client go.
+    dir: Option<PathBuf>,
     scopes: Vec<&'static str>,
     stops: AtomicBool,
     connections: AtomicUsize,
     /// Calls back ahead of a reply.
     client: Client,
+}
+
+/// One of the connections, counted until it ends, be it by a panic.
+struct Connection(Arc<Shared>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -176,21 +212,18 @@ pub fn start(options: &Options) -> anyhow::Result<Running> {
         Record::Payment(_) | Record::Balance { .. } => None,
     });
     let clock = SandboxClock::new(options.pace, last.max());
-    let listener = TcpListener::bind(options.listen)
-        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let listener = TcpListener::bind(options.listen).with_context(|| {
+        let address = options.listen;
+        format!("cannot listen on {address}; end what does, or choose another port with --listen")
+    })?;
     let address = listener.local_addr()?;
     let shared = Arc::new(Shared {
-        world: Mutex::new(World {
-            ledger: Ledger::new(log, records),
-            faults: Faults::default(),
-            journal: Journal::default(),
-            clock,
-            serials: std::collections::BTreeSet::new(),
-        }),
+        world: Mutex::new(World::new(Ledger::new(log, records), clock, options.seed)),
         waker: Condvar::new(),
         keys,
         address,
         callbacks: options.callbacks.clone(),
+        dir: options.dir.clone(),
         scopes: options.scopes.clone(),
         stops: AtomicBool::new(false),
         connections: AtomicUsize::new(0),
@@ -264,16 +297,17 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         };
+        let connection = Connection(Arc::clone(shared));
         if shared.connections.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
-            shared.connections.fetch_sub(1, Ordering::Relaxed);
             continue;
         }
-        let shared = Arc::clone(shared);
-        std::thread::spawn(move || {
+        let serve = move || {
+            let shared = &connection.0;
             let stops = || shared.is_stopping();
-            http::serve(stream, &stops, &|request| answer(&shared, &request));
-            shared.connections.fetch_sub(1, Ordering::Relaxed);
-        });
+            http::serve(stream, &stops, &|request| answer(shared, &request));
+        };
+        // Without a thread the connection ends, and the next one may have more luck.
+        drop(std::thread::Builder::new().spawn(serve));
     }
 }
 
@@ -288,7 +322,9 @@ fn answer(shared: &Shared, request: &Request) -> Outgoing {
         return control::answer(shared, request).into();
     }
     let Some(look) = providers::look(request) else {
-        return Reply::json(404, r#"{"error":"no provider has this path"}"#).into();
+        let why =
+            r#"{"error":"no provider has this path; docs/sandbox.md lists those that are played"}"#;
+        return Reply::json(404, why).into();
     };
     let fired = {
         let mut world = shared.world();
@@ -296,7 +332,7 @@ fn answer(shared: &Shared, request: &Request) -> Outgoing {
             .faults
             .fire(look.provider, look.call, look.number.as_deref())
     };
-    let (handled, wire, pause) = play(shared, request, &look, fired.as_ref());
+    let (handled, wire, pause) = play::play(shared, request, &look, fired.as_ref());
     let mut world = shared.world();
     let now = world.clock.now();
     world.journal.push(Entry {
@@ -307,6 +343,7 @@ fn answer(shared: &Shared, request: &Request) -> Outgoing {
         status: Some(handled.reply.status).filter(|_| matches!(wire, Wire::Whole | Wire::Half)),
         fault: fired.as_ref().map(|fired| fired.kind.to_text()),
         verdict: handled.verdict,
+        refused: handled.is_refused,
         request: shown_request(request),
         reply: shown(&handled.reply.body),
         hashed: handled.hashed,
@@ -331,142 +368,6 @@ fn shown_request(request: &Request) -> String {
     let mark = if query.is_empty() { "" } else { "?" };
     let head = format!("{} {}{mark}{query}\n", request.method, request.path);
     head + &shown(&request.body)
-}
-
-/// The answer of a fault that keeps the provider from doing anything.
-fn untouched(
-    shared: &Shared,
-    look: &providers::Look,
-    kind: &Kind,
-    seconds: Duration,
-) -> Option<(Reply, Wire)> {
-    let plain = |status, text: &str| Reply::new(status, "text/plain", text);
-    let reply = match kind {
-        Kind::Reset => return Some((plain(500, ""), Wire::Reset)),
-        Kind::BeforeAccept500 => plain(500, "sandbox: 500"),
-        Kind::Redirect => {
-            let to = format!("http://{}/elsewhere", shared.address);
-            plain(302, "").with("Location", to)
-        }
-        Kind::TooMany => {
-            let pause = seconds.as_secs().to_string();
-            providers::too_many(look).with("Retry-After", pause)
-        }
-        Kind::Expired => providers::expired(look),
-        Kind::Code(code) => providers::code(look, code),
-        _ => return None,
-    };
-    Some((reply, Wire::Whole))
-}
-
-/// Handles the request with what the fault does before and after.
-fn play(
-    shared: &Shared,
-    request: &Request,
-    look: &providers::Look,
-    fired: Option<&Fired>,
-) -> (Handled, Wire, Duration) {
-    let seconds = Duration::from_secs(fired.map_or(0, |fired| fired.seconds));
-    let kind = fired.map(|fired| &fired.kind);
-    if let Some((reply, wire)) = kind.and_then(|kind| untouched(shared, look, kind, seconds)) {
-        let handled = Handled::new(reply, "not looked at");
-        return (handled, wire, Duration::ZERO);
-    }
-    if kind == Some(&Kind::Late) {
-        std::thread::sleep(seconds);
-    }
-    let is_off = kind == Some(&Kind::Skew);
-    let skew = if is_off { seconds } else { Duration::ZERO };
-    let wall = wall_millis() + i64::try_from(skew.as_millis()).unwrap_or(0);
-    let mut handled = {
-        let mut world = shared.world();
-        let now = world.clock.now();
-        // What is due is due before this request.
-        let calls = world.ledger.advance(now);
-        for (key, index) in calls {
-            world.ledger.delay(&key, index, now);
-        }
-        providers::handle(
-            &mut Exchange {
-                keys: &shared.keys,
-                world: &mut world,
-                now,
-                wall,
-                request,
-            },
-            look,
-        )
-    };
-    if is_off {
-        handled.reply = handled.reply.with("Date", http::date(wall));
-    }
-    if kind == Some(&Kind::Early)
-        && let Some(number) = &handled.number
-    {
-        call_back_first(shared, look.provider, number);
-    }
-    let wire = match kind {
-        Some(Kind::AfterAcceptCut) => Wire::Cut,
-        Some(Kind::AfterAcceptHang) => Wire::Hang,
-        Some(Kind::HalfBody) => Wire::Half,
-        _ => Wire::Whole,
-    };
-    let pause = if kind == Some(&Kind::Slow) {
-        seconds
-    } else {
-        Duration::ZERO
-    };
-    if let Some(kind) = kind {
-        spoil(&mut handled.reply, kind);
-    }
-    (handled, wire, pause)
-}
-
-/// Lets the outcome be there, and told, before the reply.
-fn call_back_first(shared: &Shared, provider: &str, number: &str) {
-    let key = (provider.to_owned(), providers::number_key(provider, number));
-    let calls = {
-        let mut world = shared.world();
-        let now = world.clock.now();
-        world.ledger.hurry(&key, now);
-        world.ledger.advance(now)
-    };
-    for (due, index) in calls {
-        if due == key {
-            callbacks::send(shared, &shared.client, &due, index);
-        } else {
-            let mut world = shared.world();
-            let now = world.clock.now();
-            world.ledger.delay(&due, index, now);
-        }
-    }
-}
-
-/// Does to a reply what the fault says.
-fn spoil(reply: &mut Reply, kind: &Kind) {
-    match kind {
-        Kind::AfterAccept500 => {
-            *reply = Reply::new(500, "text/plain", "sandbox: 500, and it was done");
-        }
-        Kind::Garbage => reply.body = b"{\"code\":\"APPLY_SUCC\xff<html>".to_vec(),
-        Kind::WrongContentType => *reply = reply.clone().with("Content-Type", "text/html"),
-        Kind::Bom => drop(reply.body.splice(0..0, *b"\xef\xbb\xbf")),
-        Kind::Gzip => *reply = reply.clone().with("Content-Encoding", "gzip"),
-        Kind::NoSign => reply.headers.retain(|(name, _)| *name != "sign"),
-        Kind::BadSign => {
-            for (name, value) in &mut reply.headers {
-                if *name == "sign" {
-                    callbacks::flip_first(value);
-                }
-            }
-        }
-        Kind::Corrupt => {
-            if let Some(byte) = reply.body.iter_mut().find(|byte| byte.is_ascii_digit()) {
-                *byte = if *byte == b'9' { b'8' } else { *byte + 1 };
-            }
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

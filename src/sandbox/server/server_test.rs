@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use super::clock::wall_millis;
 use super::*;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
@@ -93,7 +93,7 @@ impl Sandbox {
             .args(["sandbox", "--print-config", "--callbacks", callbacks])
             .args(["--listen", self.url.trim_start_matches("http://")])
             .arg("--dir")
-            .arg(self.folder.path().join("state"))
+            .arg(self.state())
             .output()
             .expect("the program can be started");
         assert!(output.status.success(), "{output:?}");
@@ -165,6 +165,16 @@ impl Sandbox {
             let fits = |entry: &Value| entry["number"] == number && entry["call"] == call;
             found.extend(page.into_iter().filter(fits));
         }
+    }
+
+    /// Where it keeps keys, state and files.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// What it has said on stderr.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("sandbox.log")).expect("its log")
     }
 
     /// Requests that reached a provider under this number, taken or not.

@@ -1,5 +1,13 @@
 //! Numbers from a seed, the same on every machine (splitmix64).
 
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+/// How far a log-normal time spreads, and how often its median it may be.
+const SPREAD: f64 = 0.8;
+const TIMES_MAX: u32 = 10;
+
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
@@ -23,6 +31,20 @@ impl Random {
     /// Whether something with this chance in a hundred happens.
     pub const fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
+    }
+
+    /// Between 0 and 1, and never 0.
+    fn fraction(&mut self) -> f64 {
+        let bits = u32::try_from(self.next() >> 33).unwrap_or(0);
+        (f64::from(bits) + 1.0) / f64::from(1u32 << 31)
+    }
+
+    /// A time around this median; now and then far above it, as networks are.
+    pub fn log_normal(&mut self, median: Duration) -> Duration {
+        let (radius, angle) = (self.fraction(), self.fraction());
+        let normal = (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos();
+        let times = (SPREAD * normal).exp().min(f64::from(TIMES_MAX));
+        median.mul_f64(times)
     }
 
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
