@@ -15,5 +15,6 @@ pub mod request;
 mod schema;
 pub mod settlement;
 pub mod timeline;
+pub mod trail;
 
 pub use schema::AttentionFilter;

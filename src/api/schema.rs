@@ -13,6 +13,7 @@ use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::refund::Attention;
 use crate::domain::request::{Class, Mode, State};
 use crate::domain::time::Timestamp;
+use crate::domain::trail::Act;
 
 /// A prefix and a UUID.
 macro_rules! id {
@@ -65,6 +66,7 @@ words!(State as "RequestState", "How far a request has come.");
 words!(Mode as "RequestMode", "Who sends the refund to the provider: we, or another system.");
 words!(Class as "ReplyClass", "What a reply means, whichever provider gave it.");
 words!(OrderState as "OrderState", "State of a pre-order (`T_SP_YD`).");
+words!(Act as "Act", "What a person or a system did on the internal listener.");
 words!(ApplicationState as "ApplicationState", "State of a refund application (`T_SP_YD_SXF`).");
 
 impl PartialSchema for Timestamp {

@@ -65,6 +65,13 @@ pub struct Entry {
     pub what: What,
 }
 
+impl What {
+    /// Whether it shows bytes of a callback, a request or a reply.
+    pub const fn has_body(&self) -> bool {
+        matches!(self, Self::Attempt(_) | Self::Ask(_) | Self::Callback(_))
+    }
+}
+
 /// `kind` tells which.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

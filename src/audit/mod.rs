@@ -17,7 +17,8 @@
 //!    bounds (I10). One page is read in one snapshot together with the newest events, so a running
 //!    service cannot make one side older than the other.
 //! 5. Every request: its refund (I4); every payment of which a refund was requested: the sum (I8).
-//! 6. Each entry of the list of acknowledged callbacks, if one is given (I7).
+//! 6. The trail of acts, entry by entry (T1).
+//! 7. Each entry of the list of acknowledged callbacks, if one is given (I7).
 //!
 //! One file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
 
@@ -32,12 +33,14 @@ mod legal;
 mod live;
 mod money;
 mod report;
+mod trail;
 mod whole;
 
 use std::path::Path;
 
 pub use acked::{Acked, AckedError, AckedList, AckedResult};
 pub use report::{Invariant, Report, RuleResult, Violation};
+pub use trail::{BrokenEntry, TrailProof, prove_trail};
 
 use crate::providers::Registry;
 use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot, StoreError};
@@ -75,6 +78,7 @@ pub fn audit(inspection: &mut Inspection, means: AuditInputs<'_>) -> Result<Repo
         walk.requests()?;
         walk.orders()?;
         walk.told_but_missing()?;
+        walk.trail()?;
         walk.files();
         walk.acked()?;
     }
@@ -279,6 +283,17 @@ impl AuditRun<'_> {
                 let gone = "has events, but no row".to_owned();
                 self.report.note(Invariant::Whole, &id, vec![gone]);
             }
+        }
+        Ok(())
+    }
+
+    fn trail(&mut self) -> Result<(), StoreError> {
+        let proof = prove_trail(self.inspection, None, &mut |_, _| {})?;
+        for sequence in 1..=proof.proven.sequence {
+            self.report.note(Invariant::Chained, &sequence, Vec::new());
+        }
+        if let Some(BrokenEntry { sequence, what }) = proof.broken {
+            self.report.note(Invariant::Chained, &sequence, vec![what]);
         }
         Ok(())
     }

@@ -35,11 +35,13 @@ pub enum Invariant {
     Bounded,
     /// The feed is gapless.
     Gapless,
+    /// The trail of acts is whole.
+    Chained,
 }
 
 impl Invariant {
     /// In the order of the report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Durable,
         Self::Authentic,
         Self::OneEffect,
@@ -51,6 +53,7 @@ impl Invariant {
         Self::Sound,
         Self::Bounded,
         Self::Gapless,
+        Self::Chained,
     ];
 
     /// Id, name and statement.
@@ -71,6 +74,7 @@ impl Invariant {
             Self::Sound => ("I9", "sound", "no damage, every row can be read"),
             Self::Bounded => ("I10", "bounded", "everything that grows has a bound"),
             Self::Gapless => ("F1", "gapless", "the feed has no gap"),
+            Self::Chained => ("T1", "chained", "each act continues the one before it"),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::output;
 use super::output::Format;
 use super::{STORE_REFUSED, USAGE};
 use crate::config::Config;
+use crate::crypto::sha256;
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::Registry;
 use crate::store;
@@ -155,7 +156,7 @@ const BY_OWN_TOOLS: &str = "the store is a PostgreSQL database, which is restore
 /// A new epoch for a store that was restored by other means.
 fn begin_history(config: &Config, format: Format) -> ExitCode {
     let begun = actix_web::rt::System::new().block_on(async {
-        let store = Store::open(&config.store, &SystemClock)?;
+        let store = Store::open(&config.store, &SystemClock, sha256)?;
         store
             .write("new epoch", Lane::SHARED, |tx| {
                 let epoch = tx.renew_epoch(SystemClock.new_uuid())?;
@@ -195,6 +196,6 @@ fn drill(backup: &Path, registry: Option<&Registry>) -> anyhow::Result<Contents>
     std::fs::copy(backup, &copy).with_context(|| format!("cannot copy into {}", copy.display()))?;
     let url = StoreUrl::Sqlite(copy.clone());
     // Locks, checks, steps up and closes in good order, as a start and a stop do.
-    drop(Store::open(&url, &SystemClock)?);
+    drop(Store::open(&url, &SystemClock, sha256)?);
     Ok(Contents::of(&copy, Depth::Audit(registry))?)
 }

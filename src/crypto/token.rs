@@ -17,6 +17,9 @@ use super::{hex, sha256};
 /// Prefix of generated tokens, so that secret scanners recognise a leaked one.
 const PREFIX: &str = "rr_";
 
+/// Bytes of the digest that name a token.
+const SHORT_ID_BYTES: usize = 6;
+
 /// SHA-256 of one bearer token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
@@ -44,6 +47,11 @@ impl TokenDigest {
     /// As in the config: 64 lower-case hexadecimal digits.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
+    }
+
+    /// Names the token in the trail, and tells no more of it.
+    pub fn short_id(&self) -> String {
+        hex(&self.0[..SHORT_ID_BYTES])
     }
 
     /// For comparing tokens with each other.

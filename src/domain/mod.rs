@@ -14,3 +14,4 @@ pub mod refund;
 pub mod request;
 pub mod text;
 pub mod time;
+pub mod trail;

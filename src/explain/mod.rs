@@ -82,6 +82,11 @@ impl Findings {
         }))
     }
 
+    /// The refund that it belongs to, once it is applied.
+    pub fn refund_id(&self) -> Option<RefundId> {
+        self.row.refund_id
+    }
+
     /// `registry` knows the form of the bytes and its acknowledgement.
     pub fn explain(&self, registry: &Registry) -> ExplainedCallback<'_> {
         let account = &self.row.account;

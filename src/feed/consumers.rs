@@ -3,13 +3,17 @@
 //! Reading does not move the cursor. Only an acknowledgement does, and only forward: at least once, what a
 //! reader did not acknowledge before it died is read again.
 
+use serde_json::{Value, json};
+
 use super::{Feed, Position};
 use crate::domain::ids::Name;
 use crate::domain::time::{Clock, Timestamp};
+use crate::domain::trail::{About, Act, Actor};
 use crate::store::{ConsumerRow, Lane, Snapshot, StoreError, Tx};
 
 /// Max consumers of one reader, so that a client that invents a name at each start gets an error.
 const CONSUMERS_MAX: i64 = 100;
+const MINUTE_MS: i64 = 60_000;
 
 /// Why a consumer is not moved, or not created.
 #[derive(Debug, thiserror::Error)]
@@ -91,11 +95,11 @@ impl Feed {
     /// Reads a consumer; on first use it is created at the beginning of the feed.
     pub async fn consumer(
         &self,
-        reader: &str,
+        by: &Actor,
         name: &Name,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
-        let key = (reader.to_owned(), name.as_str().to_owned());
+        let key = (by.reader.clone(), name.as_str().to_owned());
         let known = self
             .store
             .read(move |snapshot| snapshot.consumer(&key.0, &key.1))
@@ -103,7 +107,7 @@ impl Feed {
         match known {
             Some(consumer) => Ok(consumer),
             None => {
-                self.change(reader, name, clock, New::Made, |_, _| Ok(Ok(0)))
+                self.change(by, name, clock, Move::Use, |_, _| Ok(Ok(0)))
                     .await
             }
         }
@@ -112,13 +116,13 @@ impl Feed {
     /// Moves a consumer forward: everything up to this position is processed. Idempotent.
     pub async fn ack(
         &self,
-        reader: &str,
+        by: &Actor,
         name: &Name,
         upto: &Position,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
         let (sequence, of) = (upto.after, upto.clone());
-        self.change(reader, name, clock, New::Refused, move |tx, at| {
+        self.change(by, name, clock, Move::Ack, move |tx, at| {
             let last = tx.snapshot().last_sequence()?;
             let epoch = tx.snapshot().epoch()?;
             Ok(if !of.is_of(&epoch) {
@@ -137,24 +141,34 @@ impl Feed {
     /// Moves a consumer forward or back; on first use it is created.
     pub async fn seek(
         &self,
-        reader: &str,
+        by: &Actor,
         name: &Name,
         to: SeekTo,
         clock: &dyn Clock,
     ) -> Result<ConsumerRow, ConsumerError> {
-        self.change(reader, name, clock, New::Made, move |tx, _| {
+        self.change(by, name, clock, Move::Seek, move |tx, _| {
             let found = to.resolve(&mut tx.snapshot())?;
             Ok(found.map_err(|last| ConsumerError::BeyondLast { last }))
         })
         .await
     }
 
-    pub async fn forget_consumer(&self, reader: &str, name: &Name) -> Result<(), ConsumerError> {
-        let key = (reader.to_owned(), name.as_str().to_owned());
+    pub async fn forget_consumer(
+        &self,
+        by: &Actor,
+        name: &Name,
+        clock: &dyn Clock,
+    ) -> Result<(), ConsumerError> {
+        let (by, name, now) = (by.clone(), name.as_str().to_owned(), clock.now());
         let deleted = self
             .store
             .write("forget consumer", Lane::SHARED, move |tx| {
-                tx.delete_consumer(&key.0, &key.1)
+                let Some(known) = tx.lock_consumer(&by.reader, &name)? else {
+                    return Ok(false);
+                };
+                let entry = by.did(Act::ConsumerDeleted, About::new("consumer", &name), now);
+                tx.append_act(entry.changed(&sequence(known.acked_sequence), &Value::Null));
+                tx.delete_consumer(&by.reader, &name)
             })
             .await?;
         deleted.then_some(()).ok_or(ConsumerError::Unknown)
@@ -170,26 +184,27 @@ impl Feed {
     /// Locks a consumer and moves it to what `cursor` computes from the present one.
     async fn change(
         &self,
-        reader: &str,
+        by: &Actor,
         name: &Name,
         clock: &dyn Clock,
-        new: New,
+        how: Move,
         cursor: impl Fn(&mut Tx<'_>, i64) -> Result<Result<i64, ConsumerError>, StoreError>
         + Send
         + 'static,
     ) -> Result<ConsumerRow, ConsumerError> {
         let now = clock.now();
         let fresh = ConsumerRow {
-            reader: reader.to_owned(),
+            reader: by.reader.clone(),
             name: name.as_str().to_owned(),
             acked_sequence: 0,
             created_at: now,
             updated_at: now,
         };
+        let by = by.clone();
         let work = move |tx: &mut Tx<'_>| {
             let known = tx.lock_consumer(&fresh.reader, &fresh.name)?;
             if known.is_none() {
-                if matches!(new, New::Refused) {
+                if matches!(how, Move::Ack) {
                     return Ok(Err(ConsumerError::Unknown));
                 }
                 if tx.snapshot().count_consumers(&fresh.reader)? >= CONSUMERS_MAX {
@@ -205,9 +220,15 @@ impl Feed {
                 known
             } else {
                 tx.insert_consumer(&fresh)?;
+                let entry = by.did(Act::ConsumerMade, About::new("consumer", &fresh.name), now);
+                tx.append_act(entry.changed(&Value::Null, &sequence(0)));
                 fresh.clone()
             };
             if cursor != at {
+                if let Some(act) = how.act(&consumer, now) {
+                    let entry = by.did(act, About::new("consumer", &consumer.name), now);
+                    tx.append_act(entry.changed(&sequence(at), &sequence(cursor)));
+                }
                 consumer.acked_sequence = cursor;
                 consumer.updated_at = now;
                 tx.move_consumer(&consumer)?;
@@ -220,11 +241,32 @@ impl Feed {
     }
 }
 
-/// What to do with a name that was never used.
+fn sequence(sequence: i64) -> Value {
+    json!({ "sequence": sequence })
+}
+
+/// How a consumer is used.
 #[derive(Clone, Copy, Debug)]
-enum New {
-    /// Create a consumer at the beginning of the feed.
-    Made,
-    /// Reject it: a misspelt name must not create a consumer.
-    Refused,
+enum Move {
+    /// It is read from, and created at the beginning of the feed.
+    Use,
+    /// It is acknowledged. A misspelt name must not create one.
+    Ack,
+    /// It is moved anywhere, and created.
+    Seek,
+}
+
+impl Move {
+    /// The act of a move. Each page ends with an acknowledgement: the first of a minute is told, and where it moved
+    /// from says how far the others of the minute before had come.
+    fn act(self, consumer: &ConsumerRow, now: Timestamp) -> Option<Act> {
+        let minute = |time: Timestamp| time.as_millis() / MINUTE_MS;
+        let has_moved = consumer.updated_at > consumer.created_at;
+        match self {
+            Self::Use => None,
+            Self::Ack if has_moved && minute(consumer.updated_at) == minute(now) => None,
+            Self::Ack => Some(Act::ConsumerAcked),
+            Self::Seek => Some(Act::ConsumerMoved),
+        }
+    }
 }

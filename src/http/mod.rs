@@ -19,6 +19,7 @@ pub use crate::api::reload::Reloaded;
 pub use internal::access::acts::{RejectionLog, log_rejections};
 pub use internal::access::auth::Readers;
 pub use internal::access::slots::ConnectionSlots;
+pub use internal::access::views::Noted;
 pub use internal::health::metrics::Gauges;
 pub use internal::reload::{NotReloaded, Reload, channel as reload_channel};
 pub use public::budget::RejectionBudget;
@@ -49,6 +50,8 @@ pub struct App {
     pub evidence: Option<Evidence>,
     /// Rate limit of rejections.
     pub rejection_budget: RejectionBudget,
+    /// Views and rejections that the trail has for this minute.
+    pub noted: Noted,
     /// Rejections of readers that are not logged yet.
     pub reader_rejections: RejectionLog,
     /// Replaced by a reload.

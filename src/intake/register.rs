@@ -1,12 +1,17 @@
 //! Registers pre-orders. A registration never undoes a close-out, and it makes close-outs that waited for the
 //! order due at once.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
 use super::Intake;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Amount;
 use crate::domain::order::{
     Order, OrderState, Payment, RegisteredApplication, registered_amount, registered_state,
 };
+use crate::domain::trail::{About, Act, Actor};
 use crate::store::{Lane, Store, StoreError, Tx};
 
 /// An order as the merchant registers it.
@@ -40,6 +45,7 @@ impl Intake {
     pub async fn register(
         &self,
         registration: Registration,
+        by: Actor,
     ) -> Result<Result<Registered, RegistrationError>, StoreError> {
         let clock = self.clock.clone();
         let registered = write(&self.store, registration, move |tx, registration| {
@@ -74,6 +80,10 @@ impl Intake {
             let order = tx.snapshot().order(order_no)?;
             let order =
                 order.ok_or_else(|| StoreError::Unreadable("an order is gone".to_owned()))?;
+            if let Some((was, is)) = difference(before.as_ref(), &order) {
+                let about = About::new("order", order_no.as_str());
+                tx.append_act(by.did(Act::OrderChanged, about, now).changed(&was, &is));
+            }
             Ok(Ok((Registered { before, order }, woken)))
         })
         .await?;
@@ -83,6 +93,50 @@ impl Intake {
             }
             registered
         }))
+    }
+}
+
+/// What a registration found of what it changed, and what it left; `None` where nothing changed.
+fn difference(before: Option<&Order>, after: &Order) -> Option<(Value, Value)> {
+    let known = before.map(facts).unwrap_or_default();
+    let (mut was, mut is) = (Map::new(), Map::new());
+    for (place, now) in facts(after) {
+        let then = known.get(&place);
+        if then != Some(&now) {
+            if let Some(then) = then {
+                put(&mut was, place, then.clone());
+            }
+            put(&mut is, place, now);
+        }
+    }
+    let was = before.map_or(Value::Null, |_| Value::Object(was));
+    (!is.is_empty()).then_some((was, Value::Object(is)))
+}
+
+/// Each part of an order, by its place.
+fn facts(order: &Order) -> BTreeMap<(&'static str, &str), Value> {
+    let state = (("state", ""), order.state.as_str().into());
+    let payments = order.payments.iter().map(|payment| {
+        let place = ("payments", payment.trandeno.as_str());
+        (place, payment.amount.to_text(2).into())
+    });
+    let applications = order.applications.iter().map(|application| {
+        let (amount, state) = (application.amount.to_text(2), application.state.as_str());
+        let place = ("refund_applications", application.batchno.as_str());
+        (place, json!({"amount": amount, "state": state}))
+    });
+    std::iter::once(state)
+        .chain(payments)
+        .chain(applications)
+        .collect()
+}
+
+fn put(object: &mut Map<String, Value>, (member, name): (&str, &str), value: Value) {
+    if name.is_empty() {
+        object.insert(member.to_owned(), value);
+    } else {
+        let inner = object.entry(member).or_insert_with(|| json!({}));
+        inner[name] = value;
     }
 }
 

@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::{Applying, Intake};
+use crate::crypto::hex;
 use crate::domain::claim::Account;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::parity::{Parity, Said};
 use crate::domain::time::Clock;
+use crate::domain::trail::{About, Act, Actor};
 use crate::store::{Lane, NewParity, StoreError, Tx};
 
 /// A file that was compared.
@@ -18,8 +22,8 @@ pub struct SettlementFile {
     pub hash: [u8; 32],
     /// The day that it is for.
     pub day: Option<String>,
-    /// The reader who compared it.
-    pub by: String,
+    /// Who compared it.
+    pub by: Actor,
 }
 
 /// What it says of one refund.
@@ -81,10 +85,16 @@ fn note(
         parity,
         day: file.day.clone(),
         line: row.line,
-        noted_by: file.by.clone(),
+        noted_by: file.by.reader.clone(),
     };
     if !tx.note_parity(&new, now)? {
         return Ok(Noted::Known);
+    }
+    if parity != Parity::Match {
+        let entry = file.by.did(Act::SettlementNoted, About::refund(id), now);
+        let is =
+            json!({"file_sha256": hex(&file.hash), "line": row.line, "parity": parity.as_str()});
+        tx.append_act(entry.changed(&Value::Null, &is));
     }
     let close_out = tx.snapshot().close_out(id)?;
     let request = if locked.has_request() {

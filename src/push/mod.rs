@@ -35,11 +35,13 @@ mod worker;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::domain::time::Clock;
+use crate::domain::trail::{About, Act, Actor};
 use crate::feed::{Feed, SeekTo};
-use crate::store::{EndpointRow, Lane, Store, StoreError};
+use crate::store::{EndpointRow, Lane, Store, StoreError, Tx};
 
 pub use crate::outbound::address::{EndpointUrl, EndpointUrlError, shown_url};
 pub use crate::outbound::agent::{CaCertificates, CaCertificatesError, ClientIdentity};
@@ -168,7 +170,12 @@ impl Push {
     /// Enables a disabled endpoint and retries all parked and given-up events at once; with `since` it also
     /// replays all events after that cursor. A cursor ahead of the endpoint's own changes nothing: events that
     /// were not delivered are sent in any case.
-    pub async fn recover(&self, name: &str, since: Option<SeekTo>) -> Result<(), RecoverError> {
+    pub async fn recover(
+        &self,
+        name: &str,
+        since: Option<SeekTo>,
+        by: Actor,
+    ) -> Result<(), RecoverError> {
         let served = self.served();
         let served = served
             .iter()
@@ -184,7 +191,21 @@ impl Push {
                         Err(last) => return Ok(Err(RecoverError::BeyondLast { last })),
                     },
                 };
+                let shown = |tx: &mut Tx<'_>| {
+                    let rows = tx.snapshot().endpoints()?;
+                    let row = rows.iter().find(|row| row.name == name);
+                    Ok::<_, StoreError>(row.map_or(Value::Null, |row| {
+                        let is_disabled = row.disabled.is_some();
+                        json!({"sequence": row.pushed_sequence, "disabled": is_disabled})
+                    }))
+                };
+                let was = shown(tx)?;
                 let is_known = tx.recover_endpoint(&name, from, now)?;
+                if is_known {
+                    let entry = by.did(Act::EndpointRecovered, About::new("endpoint", &name), now);
+                    let is = shown(tx)?;
+                    tx.append_act(entry.changed(&was, &is));
+                }
                 Ok(is_known.then_some(()).ok_or(RecoverError::Unknown))
             })
             .await??;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use super::{ActError, Requests};
 use crate::domain::claim::Account;
 use crate::domain::rate::{Rate, nanos};
 use crate::domain::request::Class;
+use crate::domain::trail::{About, Act, Actor};
 use crate::outbound::agent::ClientIdentity;
 use crate::outbound::exchange::Exchanger;
 use crate::providers::outgoing::{Answer, ApiAccount};
@@ -202,30 +204,50 @@ impl Requests {
     }
 
     /// Stops an account: nothing more is sent for it; asks go on.
-    pub async fn stop(&self, account: &Account, reason: &str, by: &str) -> Result<bool, ActError> {
+    pub async fn stop(&self, account: &Account, reason: &str, by: Actor) -> Result<bool, ActError> {
         self.known(account)?;
-        let (account, reason, by) = (account.clone(), reason.to_owned(), by.to_owned());
+        let (account, reason) = (account.clone(), reason.to_owned());
         let now = self.clock.now();
         let stopped = self.store.write("stop account", Lane::SHARED, move |tx| {
             let stop = AccountStop {
                 reason: &reason,
-                by: Some(&by),
+                by: Some(&by.reader),
                 until: None,
             };
-            tx.stop_account(&account, &stop, now)
+            let is_stopped = tx.stop_account(&account, &stop, now)?;
+            if is_stopped {
+                let entry = by.did(Act::AccountStopped, About::account(&account), now);
+                let (was, is) = (json!({"stopped": false}), json!({"stopped": true}));
+                tx.append_act(entry.because(&reason).changed(&was, &is));
+            }
+            Ok(is_stopped)
         });
         Ok(stopped.await?)
     }
 
     /// Lets an account send again.
-    pub async fn resume(&self, account: &Account) -> Result<bool, ActError> {
+    pub async fn resume(
+        &self,
+        account: &Account,
+        reason: &str,
+        by: Actor,
+    ) -> Result<bool, ActError> {
         let api = self.known(account)?;
         self.health(account, &api).forget_counts();
         let (account, now) = (account.clone(), self.clock.now());
+        let reason = reason.to_owned();
         let resumed = self.store.write("resume account", Lane::SHARED, move |tx| {
+            let stops = tx.snapshot().stopped_accounts()?;
             let is_resumed = tx.resume_account(&account)?;
             if is_resumed {
                 tx.wake_account(&account, now)?;
+                let stop = stops.iter().find(|stop| stop.account == account);
+                let was = stop.map_or(json!({"stopped": true}), |stop| {
+                    json!({"stopped": true, "at": stop.stopped_at, "by": stop.by, "reason": stop.reason})
+                });
+                let entry = by.did(Act::AccountResumed, About::account(&account), now);
+                let is = json!({"stopped": false});
+                tx.append_act(entry.because(&reason).changed(&was, &is));
             }
             Ok(is_resumed)
         });

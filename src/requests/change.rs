@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Requests;
@@ -12,6 +13,7 @@ use crate::domain::ids::RefundId;
 use crate::domain::money::Amount;
 use crate::domain::request::machine::{Event, Resendable};
 use crate::domain::request::{Request, State};
+use crate::domain::trail::{About, Act, Actor};
 use crate::intake::Applying;
 use crate::store::{Lane, StoreError};
 
@@ -49,15 +51,19 @@ pub struct Acted {
     pub after: State,
 }
 
+/// Who acts, how, and why, for the trail.
+type Told = (Actor, Act, Option<String>);
+
 impl Requests {
-    /// Makes the ask of an open request due now.
-    pub async fn ask(&self, id: RefundId) -> Result<Acted, ActError> {
+    /// Makes the ask of an open request due now. One that the service makes by itself is no act of the trail.
+    pub async fn ask(&self, id: RefundId, by: Option<Actor>) -> Result<Acted, ActError> {
         let request = self.request(id).await?;
         let api = self.api(&request.account).ok_or(ActError::CannotAsk)?;
         if !api.client.can_ask() {
             return Err(ActError::CannotAsk);
         }
-        self.act("ask now", id, |applying, now| {
+        let told = by.map(|by| (by, Act::RefundAsked, None));
+        self.act("ask now", id, told, |applying, now| {
             let (_, request) = applying.request_mut()?;
             let is_open = request.machine.state.is_open();
             is_open.then(|| {
@@ -95,13 +101,14 @@ impl Requests {
         let (this, id) = (Arc::clone(self), request.refund_id);
         tokio::spawn(async move {
             // Nothing is promised: the timetable asks all the same.
-            drop(this.ask(id).await);
+            drop(this.ask(id, None).await);
         });
     }
 
     /// Withdraws a request that was never sent.
-    pub async fn cancel(&self, id: RefundId) -> Result<Acted, ActError> {
-        self.act("cancel request", id, |applying, now| {
+    pub async fn cancel(&self, id: RefundId, by: Actor) -> Result<Acted, ActError> {
+        let told = Some((by, Act::RefundCanceled, None));
+        self.act("cancel request", id, told, |applying, now| {
             let (refund, request) = applying.request_mut()?;
             let moved = request.apply(refund, Event::Cancel, None, now)?;
             Some(moved.event)
@@ -110,7 +117,7 @@ impl Requests {
     }
 
     /// Sends the same number again, by a person.
-    pub async fn resend(&self, id: RefundId) -> Result<Acted, ActError> {
+    pub async fn resend(&self, id: RefundId, reason: &str, by: Actor) -> Result<Acted, ActError> {
         let request = self.request(id).await?;
         let api = self.api(&request.account).ok_or(ActError::CannotAsk)?;
         let resendable = if api.client.resends_after_failure() {
@@ -125,7 +132,8 @@ impl Requests {
         if is_never {
             return Err(ActError::NotAllowed(State::Refused));
         }
-        self.act("resend request", id, move |applying, now| {
+        let told = Some((by, Act::RefundResent, Some(reason.to_owned())));
+        self.act("resend request", id, told, move |applying, now| {
             let (refund, request) = applying.request_mut()?;
             let moved = request.apply(refund, Event::Resend(resendable), None, now)?;
             Some(moved.event)
@@ -141,7 +149,13 @@ impl Requests {
 
     /// Runs an act under the locks of refund and request; it returns the event to append, or `None` where the
     /// state does not allow it.
-    async fn act<F>(&self, name: &'static str, id: RefundId, act: F) -> Result<Acted, ActError>
+    async fn act<F>(
+        &self,
+        name: &'static str,
+        id: RefundId,
+        told: Option<Told>,
+        act: F,
+    ) -> Result<Acted, ActError>
     where
         F: Fn(&mut Applying<'_, '_>, crate::domain::time::Timestamp) -> Option<Option<EventKind>>
             + Send
@@ -162,7 +176,7 @@ impl Requests {
                     .request()
                     .map_or(State::Canceled, |request| request.machine.state)
             };
-            let before = state(&applying);
+            let (before, was) = (state(&applying), shown(&applying));
             let Some(event) = act(&mut applying, clock.now()) else {
                 return Ok(Err(ActError::NotAllowed(before)));
             };
@@ -174,6 +188,15 @@ impl Requests {
             {
                 return Ok(Err(ActError::OverRefund(left)));
             }
+            if let Some((by, act, reason)) = &told {
+                let entry = by.did(*act, About::refund(id), clock.now());
+                let entry = entry.changed(&was, &shown(&applying));
+                let entry = match reason {
+                    Some(reason) => entry.because(reason),
+                    None => entry,
+                };
+                applying.tx().append_act(entry);
+            }
             applying.finish(event.into_iter().collect())?;
             Ok(Ok(Acted { before, after }))
         });
@@ -181,4 +204,12 @@ impl Requests {
         self.wake.notify_one();
         Ok(acted)
     }
+}
+
+/// What the trail shows of a request before and after an act.
+fn shown(applying: &Applying<'_, '_>) -> Value {
+    applying.request().map_or(Value::Null, |request| {
+        let state = request.machine.state.as_str();
+        json!({"state": state, "next_at": request.next_at})
+    })
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::Requests;
 use crate::crypto::sha256;
 use crate::domain::claim::{Account, RefundNo, Status};
@@ -13,6 +15,7 @@ use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::machine::Machine;
 use crate::domain::request::{Mode, Progress, Request, State};
 use crate::domain::time::Clock;
+use crate::domain::trail::{About, Act, Actor};
 use crate::failpoints::crash_point;
 use crate::intake::Applying;
 use crate::providers::outgoing::Client;
@@ -37,8 +40,8 @@ pub struct NewRequest {
     pub intent: Intent,
     /// What the caller believes can still be refunded of the payment.
     pub amount_available: Option<Amount>,
-    /// The reader.
-    pub reader: String,
+    /// Who asks for it.
+    pub by: Actor,
     /// The caller's idempotency key, and the body that it came with.
     pub key: Option<(String, Vec<u8>)>,
 }
@@ -195,7 +198,7 @@ fn create(
 ) -> Result<Outcome, StoreError> {
     let body_hash = new.key.as_ref().map(|(_, body)| sha256(body));
     if let Some((key, _)) = &new.key
-        && let Some(known) = tx.snapshot().known_key(&new.reader, PATH, key)?
+        && let Some(known) = tx.snapshot().known_key(&new.by.reader, PATH, key)?
     {
         if body_hash.is_none_or(|hash| known.body_hash != hash) {
             return Ok(Err(CreateError::KeyReused));
@@ -233,11 +236,34 @@ fn create(
         ));
     }
     let refund_id = request.refund_id;
+    append_act(tx, new, &request);
     note_key(tx, new, body_hash.as_ref(), refund_id, clock)?;
     Applying::new(tx, clock, locked, None)
         .with_request(Some(request))
         .finish(vec![EventKind::RefundRequested])?;
     row(tx, refund_id).map(|row| Ok(Created::New(row)))
+}
+
+fn append_act(tx: &mut Tx<'_>, new: &NewRequest, request: &Request) {
+    let (account, intent) = (&request.account, &request.intent);
+    let about = About::refund(request.refund_id);
+    let mut entry = new
+        .by
+        .did(Act::RefundRequested, about, request.requested_at);
+    if let Some(reason) = &intent.reason {
+        entry = entry.because(reason);
+    }
+    let is = json!({
+        "provider": account.provider,
+        "account": account.name,
+        "refund_no": request.refund_no.as_str(),
+        "payment": intent.payment().map(ExternalId::as_str),
+        "amount": intent.money.amount_text(),
+        "currency": intent.money.currency.code(),
+        "mode": request.mode.as_str(),
+        "state": request.machine.state.as_str(),
+    });
+    tx.append_act(entry.changed(&Value::Null, &is));
 }
 
 fn note_key(
@@ -248,7 +274,7 @@ fn note_key(
     clock: &dyn Clock,
 ) -> Result<(), StoreError> {
     if let (Some((key, _)), Some(hash)) = (&new.key, body_hash) {
-        let place = (new.reader.as_str(), PATH, key.as_str());
+        let place = (new.by.reader.as_str(), PATH, key.as_str());
         let known = tx.note_key(place, hash, refund_id, clock.now())?;
         if known.is_some() {
             // A concurrent call with this key was first.
@@ -292,6 +318,7 @@ fn existing(
     if !tx.insert_request(&request, number_key)? {
         return Ok(Err(CreateError::Exists(id)));
     }
+    append_act(tx, new, &request);
     note_key(tx, new, body_hash, id, clock)?;
     row(tx, id).map(|row| Ok(Created::New(row)))
 }
@@ -363,7 +390,7 @@ fn request(new: &NewRequest, refund_no: &RefundNo, clock: &dyn Clock) -> Request
         refund_no: refund_no.clone(),
         mode: new.mode,
         intent: new.intent.clone(),
-        requested_by: new.reader.clone(),
+        requested_by: new.by.reader.clone(),
         requested_at: now,
         machine: Machine::new(new.mode),
         progress: Progress {

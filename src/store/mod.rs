@@ -29,6 +29,7 @@ pub use backup_note::{last_backup, note_backup};
 pub use commit::lane::Lane;
 pub use commit::stats::{Stats, StatsNow};
 pub use commit::submit::ACCEPT_MAX;
+use copy::Digest;
 pub use error::StoreError;
 use feed_counter::Counter;
 pub use feed_counter::FeedKnown;
@@ -42,7 +43,7 @@ pub use tables::{
     CallbackClaim, CallbackRow, ConsumerRow, Counts, DisabledReason, EndpointRow, EventRow,
     HandledApplication, KnownKey, Locked, NewAttempt, NewCallback, NewParity, OfPayment,
     OpenRequests, Page, ParkedPush, PendingCallback, Receipt, RefundFilter, RefundPage, RefundRow,
-    Snapshot, Tx, read_claim,
+    Snapshot, TrailFilter, TrailHead, TrailRow, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;
@@ -74,8 +75,8 @@ pub struct Store {
 
 impl Store {
     /// Opens or creates a store. Checks settings and schema version, and rejects what is damaged,
-    /// foreign or newer than this program.
-    pub fn open(url: &StoreUrl, clock: &dyn Clock) -> Result<Self, StoreError> {
+    /// foreign or newer than this program. `digest` is SHA-256, by which the trail is chained.
+    pub fn open(url: &StoreUrl, clock: &dyn Clock, digest: Digest) -> Result<Self, StoreError> {
         let (stats, making) = (Arc::new(Stats::default()), Making::by(clock));
         let Opened {
             accepts,
@@ -92,6 +93,7 @@ impl Store {
             stats: Arc::clone(&stats),
             counter: counter.clone(),
             later: Arc::clone(&capacities.later),
+            digest,
         };
         let duty = if accepts.is_empty() {
             Duty::Both

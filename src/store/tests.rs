@@ -32,7 +32,7 @@ impl Folder {
     }
 
     fn open(&self) -> Result<Store, StoreError> {
-        Store::open(&self.url(), &SystemClock)
+        Store::open(&self.url(), &SystemClock, |_| [0; 32])
     }
 }
 

@@ -14,8 +14,8 @@ use crate::harness::relay::{QUICKPAY, SECRET, text as relay_secret};
 use crate::harness::{ConfigBuilder, Engine, Server};
 
 /// Every rule that there is.
-const RULES: [&str; 11] = [
-    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "F1",
+const RULES: [&str; 12] = [
+    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "F1", "T1",
 ];
 
 fn config() -> ConfigBuilder {
@@ -203,6 +203,8 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("a claim that the bytes do not make", Sql("UPDATE callbacks SET claim = replace(claim, '\"30\"', '\"31\"') WHERE refund_no = 'B-2/T-2'"), "I2"),
     ("a claim of bytes that make none", Sql("UPDATE callbacks SET claim = (SELECT claim FROM callbacks WHERE refund_no = 'R-3') WHERE claim IS NULL"), "I2"),
     ("a claim that is gone", Sql("UPDATE callbacks SET claim = NULL WHERE refund_no = 'R-3'"), "I2"),
+
+    ("an act that was changed", Sql("UPDATE trail SET reader = 'another' WHERE sequence = 1"), "T1"),
 
     ("an effect told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund.failed'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),
     ("an application told twice", Sql("INSERT INTO events (sequence, id, type, occurred_at, refund_id, data) SELECT last_sequence + 1, id, type, occurred_at, refund_id, data FROM events, feed WHERE type = 'refund_application.handled'; UPDATE feed SET last_sequence = last_sequence + 1"), "I3"),

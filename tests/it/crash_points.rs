@@ -53,6 +53,8 @@ pub const IN_REQUEST: [&str; 5] = [
     "reply-stored",
     "ask-attempted",
 ];
+/// Crash points of an act; `trail/ends.rs` uses them.
+pub const IN_TRAIL: [&str; 3] = ["act-appended", "commit-before", "commit-after"];
 /// Crash points of a start that finds a backlog.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0]),
@@ -284,6 +286,7 @@ fn every_crash_point_is_driven() {
         .chain(IN_UPGRADE)
         .chain(IN_RESTORE)
         .chain(IN_REQUEST)
+        .chain(IN_TRAIL)
         .chain(IN_GENERATION.iter().map(|(point, _)| *point))
         .map(str::to_owned)
         .collect();

@@ -17,9 +17,10 @@ const TABLES: &str = "src/store/tables";
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Tables that do not grow with the callbacks that come.
-const SMALL: [&str; 6] = [
+const SMALL: [&str; 7] = [
     "feed",       // one row
     "feed_epoch", // one row
+    "trail_head", // one row
     "consumers",  // some for each reader
     "endpoints",  // one for each of the config
     "schema_version",
@@ -65,8 +66,9 @@ pub fn statements() -> BTreeMap<String, String> {
             assert_eq!(found.insert(name, text), None, "each name is used once");
         }
     }
-    // Each statement begins with its name; one is made of the reasons that there are, and two of what is asked for.
-    let composed = ["count_attention", "refunds", "last_examined"];
+    // Each statement begins with its name; one is made of the reasons that there are, and three of what is
+    // asked for.
+    let composed = ["count_attention", "refunds", "last_examined", "trail_page"];
     let names = source.split("\"-- ").skip(1);
     let unread = names
         .filter_map(|rest| rest.lines().next())
@@ -235,6 +237,10 @@ fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
          INSERT INTO events (sequence, id, type, occurred_at, data)
          SELECT g, {callback}, 'refund.succeeded', g, '{{}}' FROM generate_series(1, {ROWS}) g;
          UPDATE feed SET last_sequence = {ROWS};
+         INSERT INTO trail (sequence, acted_at, reader, token_id, peer, act, about_kind, about, hash)
+         SELECT g, g, 'reader-' || g % 20, 'k', '127.0.0.1:9', CASE g % 1000 WHEN 0 THEN 'reload' ELSE 'order_changed' END,
+           'order', 'O-' || g, {key} FROM generate_series(1, {ROWS}) g;
+         UPDATE trail_head SET last_sequence = {ROWS};
          INSERT INTO T_SP_YD (order_no, state, created_at, updated_at)
          SELECT 'O-' || g, 'closed', g, g FROM generate_series(1, {ROWS}) g;
          INSERT INTO T_SP_YD_DSFZF (trandeno, order_no, amount)
@@ -335,6 +341,21 @@ fn every_list_has_an_index_on_postgresql() {
                         .expect_json(200);
                 }
             }
+        }
+    }
+    for filter in [
+        "",
+        "&reader=reader-3",
+        "&act=reload",
+        "&about=O-7",
+        "&reader=reader-3&act=reload",
+        "&since=1970-01-01T00:00:30Z",
+        "&until=1970-01-01T00:00:30Z&reader=reader-3",
+    ] {
+        for order in ["newest", "oldest"] {
+            server
+                .get(&format!("/v1/audit?limit=200&order={order}{filter}"))
+                .expect_json(200);
         }
     }
     let log = postgres.log();

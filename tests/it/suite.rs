@@ -44,5 +44,6 @@ mod start;
 mod states;
 mod stream;
 mod told_apart;
+mod trail;
 mod unreadable_reports;
 mod waits;

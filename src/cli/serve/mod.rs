@@ -24,13 +24,15 @@ use tokio::time::timeout;
 use super::check_config::load_config;
 use super::{STORE_REFUSED, output};
 use crate::config::Config;
+use crate::crypto::sha256;
 use crate::domain::time::corrected::CorrectedClock;
 use crate::domain::time::{Clock, SystemClock};
+use crate::domain::trail::Actor;
 use crate::feed::Feed;
 use crate::http::internal::health::metrics;
 use crate::http::{
-    App, ConnectionSlots, Gauges, RejectionBudget, RejectionLog, Reload, internal, log_rejections,
-    public, reload_channel,
+    App, ConnectionSlots, Gauges, Noted, RejectionBudget, RejectionLog, Reload, internal,
+    log_rejections, public, reload_channel,
 };
 use crate::intake::Intake;
 use crate::push::Push;
@@ -134,7 +136,7 @@ impl Service {
         clock: Arc<dyn Clock>,
         sockets: [TcpListener; 2],
     ) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store, clock.as_ref())?;
+        let store = Store::open(&config.store, clock.as_ref(), sha256)?;
         Self::start_at(config, store, clock, sockets.map(Place::Bound)).await
     }
 
@@ -180,6 +182,7 @@ impl Service {
             intake,
             evidence: open_evidence(&config),
             rejection_budget: RejectionBudget::default(),
+            noted: Noted::default(),
             reader_rejections: RejectionLog::default(),
             rules: watch::Sender::new(Arc::new(rules)),
             requests,
@@ -284,7 +287,10 @@ impl Service {
 
 /// Requests a reload of the config. A request that is queued already will read the present config, too.
 fn reload(app: &App) {
-    let by = "SIGHUP".to_owned();
+    let by = Actor {
+        from: "SIGHUP".to_owned(),
+        ..Actor::default()
+    };
     let (reply, _) = oneshot::channel();
     drop(app.reloads.try_send(Reload { by, reply }));
 }

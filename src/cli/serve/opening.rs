@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::signals::Signals;
 use crate::config::Config;
+use crate::crypto::sha256;
 use crate::domain::time::Clock;
 use crate::store::{Store, StoreError};
 
@@ -27,7 +28,7 @@ pub(in crate::cli) async fn open(
     let mut said_at: Option<Instant> = None;
     loop {
         let (url, clock) = (config.store.clone(), Arc::clone(clock));
-        let open = move || Store::open(&url, clock.as_ref());
+        let open = move || Store::open(&url, clock.as_ref(), sha256);
         let opening = rt::task::spawn_blocking(open).await;
         let error = match opening.unwrap_or(Err(StoreError::Panicked("open the store"))) {
             Ok(store) => return Ok(Some(store)),

@@ -1,18 +1,24 @@
 //! Reads the config again while the service runs, one wish after the other. Everything is checked before
 //! anything is changed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix_web::web::Data;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::systemd;
 use super::systemd::State;
 use crate::cli::check_config::environment;
 use crate::config::{Config, Fixed};
+use crate::domain::claim::Account;
+use crate::domain::trail::{About, Act, Actor, known};
 use crate::http::{App, NotReloaded, Readers, Reload, Reloaded, Rules};
+use crate::providers::relay::RelayAccount;
 use crate::requests::Apis;
+use crate::store::{Lane, StoreError, Tx};
 
 /// What reads the config of a running service again.
 pub(in crate::cli) struct Reloader {
@@ -46,21 +52,64 @@ pub(in crate::cli) fn apis_of(rules: &Rules) -> Apis {
         .collect()
 }
 
+/// Who may do what, and whose callbacks are believed: tokens and keys by their ids.
+fn access_of(rules: &Rules) -> BTreeMap<String, Value> {
+    let mut access: BTreeMap<_, _> = rules
+        .readers
+        .all()
+        .map(|reader| {
+            let scopes: Vec<_> = reader.scopes.iter().map(|scope| scope.as_str()).collect();
+            let shown = json!({"token_id": reader.token.short_id(), "scopes": scopes});
+            (format!("reader {}", reader.name), shown)
+        })
+        .collect();
+    for account in rules.registry.accounts() {
+        let Account { provider, name } = &account;
+        let keys = match rules.registry.find(provider, name) {
+            Some(callbacks) => callbacks.keys(),
+            None => rules
+                .registry
+                .find_relay(provider, name)
+                .map(RelayAccount::keys)
+                .unwrap_or_default(),
+        };
+        let keys: Vec<_> = keys.into_iter().map(|key| key.key_id).collect();
+        let can_send = rules.registry.api(provider, name).is_some();
+        let shown = json!({"keys": keys, "sends": can_send});
+        access.insert(format!("account {provider}/{name}"), shown);
+    }
+    access
+}
+
+/// What differs, before and after.
+fn difference(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> (Value, Value) {
+    let only = |these: &BTreeMap<String, Value>, others: &BTreeMap<String, Value>| {
+        let differs = |(name, value): &(&String, &Value)| others.get(*name) != Some(value);
+        let found = these.iter().filter(differs);
+        Value::Object(
+            found
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    };
+    (only(before, after), only(after, before))
+}
+
 impl Reloader {
     /// Reloads on request, until the task is dropped.
     pub(in crate::cli) async fn run(mut self) {
         while let Some(Reload { by, reply }) = self.wishes.recv().await {
             systemd::tell(State::Reloading);
-            let outcome = self.reload().await;
+            let outcome = self.reload(&by).await;
             // A rejected config leaves the old one in effect.
             systemd::tell(State::Ready);
-            self.say(&by, &outcome);
+            self.say(known(&by.reader).unwrap_or(&by.from), &outcome);
             // The caller may be gone; a signal does not wait.
             drop(reply.send(outcome));
         }
     }
 
-    async fn reload(&self) -> Result<Reloaded, NotReloaded> {
+    async fn reload(&self, by: &Actor) -> Result<Reloaded, NotReloaded> {
         let (source, now) = (self.source.clone(), self.app.clock.now());
         let now = now.to_timestamp().unwrap_or_default();
         let load = move || Config::load(&source, environment(), now);
@@ -71,16 +120,45 @@ impl Reloader {
         })?;
         // First what can fail: nothing else has changed then.
         let endpoints = std::mem::take(&mut config.endpoints);
+        let policy = config.retry;
+        let before = self.app.rules();
+        let rules = rules_of(&mut config, Some(&before));
+        self.append_act(by, &before, &rules)
+            .await
+            .map_err(NotReloaded::Store)?;
         let pushed = self.app.push.reload(endpoints).await;
         pushed.map_err(NotReloaded::Store)?;
-        self.app.intake.set_policy(config.retry);
-        let rules = rules_of(&mut config, Some(&self.app.rules()));
+        self.app.intake.set_policy(policy);
         self.app.requests.set_apis(apis_of(&rules));
         self.app.rules.send_replace(Arc::new(rules));
         Ok(Reloaded {
             needs_restart: self.needs_restart(&config.fixed),
             warnings: config.warnings,
         })
+    }
+
+    /// Before anything changes, so that no config is in effect that the trail does not know.
+    async fn append_act(
+        &self,
+        by: &Actor,
+        before: &Rules,
+        after: &Rules,
+    ) -> Result<(), StoreError> {
+        let (was, is) = difference(&access_of(before), &access_of(after));
+        let entry = by.did(
+            Act::Reload,
+            About::new("service", "config"),
+            self.app.clock.now(),
+        );
+        let entry = entry.changed(&was, &is);
+        let append = move |tx: &mut Tx<'_>| {
+            tx.append_act(entry.clone());
+            Ok(())
+        };
+        self.app
+            .store
+            .write("note reload", Lane::SHARED, append)
+            .await
     }
 
     fn needs_restart(&self, wanted: &[Fixed]) -> Vec<String> {

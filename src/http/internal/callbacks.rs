@@ -3,11 +3,13 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::access::auth::Admission;
 use super::etag;
 use super::problem::ApiError;
 use super::request::query::Query;
 use crate::api::explain::ExplainedCallback;
 use crate::domain::ids::CallbackId;
+use crate::domain::trail::About;
 use crate::explain::Findings;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, ReadingOne};
@@ -26,6 +28,7 @@ pub async fn one(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let nothing = || ApiError::NotFound("callback");
@@ -36,5 +39,10 @@ pub async fn one(
         .read(move |snapshot| Findings::read(snapshot, id))
         .await?
         .ok_or_else(nothing)?;
+    let about = match findings.refund_id() {
+        Some(id) => About::refund(id),
+        None => About::new("callback", id),
+    };
+    admission.sees_bodies_of(&app, about).await?;
     etag::with_etag(&request, &findings.explain(&app.rules().registry))
 }

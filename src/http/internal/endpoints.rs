@@ -82,19 +82,25 @@ pub async fn recover(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let body: RecoverBody = body::read(&request, payload).await?;
     let since = body.since.map(FeedCursor::seek_to).transpose()?;
-    app.push.recover(&name, since).await?;
+    app.push.recover(&name, since, admission.actor()).await?;
     let how = match since {
         None => "from where it stopped".to_owned(),
         Some(since) => format!("from {since:?}"),
     };
     let about = format!("endpoint {name}");
-    acts::note(&app, &reader.name, Act::EndpointRecovered, &about, &how);
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::EndpointRecovered,
+        &about,
+        &how,
+    );
     let status = app.push.status().await?;
     let recovered = status.iter().find(|status| status.row.name == *name);
     let recovered = recovered.ok_or(ApiError::NotFound("endpoint"))?;

@@ -15,6 +15,7 @@ pub mod request;
 pub mod requests;
 pub mod route;
 pub mod settlement;
+pub mod trail;
 
 use actix_web::web;
 
@@ -70,6 +71,7 @@ pub static CALLS: &[Call] = &[
     call(Post, "/v1/accounts/{provider}/{account}/stop", Needs(Operate), |r| r.to(accounts::stop)),
     call(Post, "/v1/accounts/{provider}/{account}/resume", Needs(Operate), |r| r.to(accounts::resume)),
     call(Post, "/v1/accounts/{provider}/{account}/settlement", Needs(Operate), |r| r.to(settlement::note)),
+    call(Read, "/v1/audit", Needs(Operate), |r| r.to(trail::page)),
     call(Post, "/v1/reload", Needs(Operate), |r| r.to(reload::reload)),
     call(Read, "/openapi.json", NoToken, |r| r.to(openapi::document)),
     call(Read, "/livez", NoToken, |r| r.to(health::live)),

@@ -14,6 +14,7 @@ use crate::api::refund::{RefundPage, RefundView};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::time::Timestamp;
+use crate::domain::trail::About;
 use crate::explain;
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, Reading, ReadingOne};
@@ -220,7 +221,7 @@ pub async fn callbacks(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["limit", "cursor"])?;
     let limit = query.limit(CALLBACKS_MAX, CALLBACKS_MAX)?;
@@ -236,11 +237,14 @@ pub async fn callbacks(
             .map(Some),
         None => Ok(None),
     };
-    let found = app.store.read_list(&reader.name, find);
+    let found = app.store.read_list(&admission.reader.name, find);
     let page = Slot::unless_gone(&request, found)
         .await
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
+    if !page.rows.is_empty() {
+        admission.sees_bodies_of(&app, About::refund(id)).await?;
+    }
     let last = page.rows.last().map(|row| row.id);
     let page = CallbackPage {
         data: page.rows.into_iter().map(explain::callback_view).collect(),

@@ -11,14 +11,15 @@ use super::access::auth::Admission;
 use super::problem::ApiError;
 use super::request::query::Query;
 use crate::api::reload::Reloaded;
+use crate::domain::trail::Actor;
 use crate::http::App;
 use crate::http::openapi::responses::Reloading;
 use crate::store::StoreError;
 
 /// A request to reload the config.
 pub struct Reload {
-    /// The name of the reader, or of the signal.
-    pub by: String,
+    /// The reader, or from which signal it came.
+    pub by: Actor,
     pub reply: oneshot::Sender<Result<Reloaded, NotReloaded>>,
 }
 
@@ -45,18 +46,22 @@ pub fn channel() -> (mpsc::Sender<Reload>, mpsc::Receiver<Reload>) {
 pub async fn reload(
     app: Data<App>,
     request: HttpRequest,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
-    let by = &reader.name;
-    let done = ask(&app.reloads, by).await?;
-    acts::note(&app, by, Act::Reload, "config", "it was read again");
+    let done = ask(&app.reloads, admission.actor()).await?;
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::Reload,
+        "config",
+        "it was read again",
+    );
     Ok(HttpResponse::Ok().json(done))
 }
 
-async fn ask(reloads: &mpsc::Sender<Reload>, by: &str) -> Result<Reloaded, ApiError> {
+async fn ask(reloads: &mpsc::Sender<Reload>, by: Actor) -> Result<Reloaded, ApiError> {
     let (reply, outcome) = oneshot::channel();
-    let by = by.to_owned();
     let closed = || ApiError::Unavailable(StoreError::Closed);
     let asked = reloads.send(Reload { by, reply }).await;
     asked.map_err(|_| closed())?;

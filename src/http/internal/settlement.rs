@@ -84,7 +84,7 @@ pub async fn note(
     app: Data<App>,
     request: HttpRequest,
     path: Path<(String, String)>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
@@ -107,7 +107,7 @@ pub async fn note(
         account,
         hash,
         day: day.map(|day| day.to_string()),
-        by: reader.name.clone(),
+        by: admission.actor(),
     });
     // Nothing that was acknowledged before is compared as if it had not come.
     app.intake.caught_up().await;
@@ -122,7 +122,13 @@ pub async fn note(
     }
     let about = format!("{}/{}", file.account.provider, file.account.name);
     let how = format!("file {}: {} raised", body.file_sha256, view.raised);
-    acts::note(&app, &reader.name, Act::SettlementNoted, &about, &how);
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::SettlementNoted,
+        &about,
+        &how,
+    );
     Ok(HttpResponse::Ok().json(view))
 }
 

@@ -24,7 +24,7 @@ use super::internal::health::metrics;
 use super::internal::requests::{accounts, changes, create, timeline};
 use super::internal::route::Verb;
 use super::internal::{
-    CALLS, callbacks, endpoints, etag, health, orders, refunds, reload, settlement,
+    CALLS, callbacks, endpoints, etag, health, orders, refunds, reload, settlement, trail,
 };
 use super::openapi;
 use super::public::error::ErrorBody;
@@ -52,6 +52,7 @@ use responses::NotModified;
         (name = "endpoints", description = "Endpoints that events are pushed to"),
         (name = "orders", description = "Pre-orders of the EPay close-out"),
         (name = "callbacks", description = "Callbacks as received, explained"),
+        (name = "audit", description = "Who did what on this listener: appended, never changed, chained by hash"),
         (name = "service", description = "Health, metrics and this document, without a token; reload of the config"),
         (name = "public", description = "Calls of providers, relays and EPay callers")
     ),
@@ -80,6 +81,7 @@ use responses::NotModified;
         orders::get,
         orders::put,
         callbacks::one,
+        trail::page,
         health::live,
         health::ready,
         metrics::metrics,

@@ -8,6 +8,7 @@ use super::job::Job;
 use super::queue;
 use super::stats::Stats;
 use crate::failpoints::crash_point;
+use crate::store::copy::Digest;
 use crate::store::driver::Driver;
 use crate::store::feed_counter::{Counter, Numbered};
 use crate::store::tables::Tx;
@@ -49,6 +50,8 @@ pub(in crate::store) struct Jobs {
     pub stats: Arc<Stats>,
     pub counter: Counter,
     pub condition: Arc<Condition>,
+    /// Chains the trail.
+    pub digest: Digest,
 }
 
 /// How each job of a batch went, in its order.
@@ -232,11 +235,13 @@ impl Jobs {
         for job in batch.urgent.iter_mut().chain(&mut batch.behind) {
             outcomes.push(run_plainly(job, &mut tx)?);
         }
-        Ok((tx.number_events(&self.counter)?, outcomes))
+        Ok((tx.number(&self.counter, self.digest)?, outcomes))
     }
 
-    /// Runs each job within a savepoint: one that fails leaves nothing behind.
+    /// Runs each job within a savepoint: one that fails leaves nothing behind. So does one whose acts cannot be
+    /// appended to the trail, because its head is locked for long or was tampered with.
     fn run_each(&mut self, batch: &mut Batch) -> Result<(Option<Numbered>, Outcomes), StoreError> {
+        let digest = self.digest;
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
         let (mut in_a_row, mut locks) = (0, 0);
@@ -246,7 +251,7 @@ impl Jobs {
                 outcomes.push(Err(StoreError::SerializationFailure(why.to_owned())));
                 continue;
             }
-            let outcome = tx.apart(|tx| job.run(tx));
+            let outcome = tx.apart(|tx| job.run(tx).and_then(|()| tx.append_acts(digest)));
             match &outcome {
                 Err(StoreError::SerializationFailure(_)) => {
                     (in_a_row, locks) = (in_a_row + 1, locks + 1);
@@ -258,7 +263,7 @@ impl Jobs {
             }
             outcomes.push(outcome);
         }
-        Ok((tx.number_events(&self.counter)?, outcomes))
+        Ok((tx.number(&self.counter, digest)?, outcomes))
     }
 }
 

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
 use super::submit::Urgency;
+use crate::store::copy::Digest;
 use crate::store::driver::Driver;
 use crate::store::feed_counter::Counter;
 use crate::store::{StoreError, monotonic};
@@ -53,6 +54,7 @@ pub(in crate::store) struct Shared {
     pub counter: Counter,
     /// Capacity of background applies.
     pub later: Arc<Capacity>,
+    pub digest: Digest,
 }
 
 /// The queue of a lane and its thread.
@@ -78,6 +80,7 @@ impl Writer {
                 stats: shared.stats,
                 counter: shared.counter,
                 condition: Arc::clone(&condition),
+                digest: shared.digest,
             },
             queue: Arc::clone(&queue),
             duty,

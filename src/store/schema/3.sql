@@ -136,6 +136,29 @@ CREATE TABLE account_states (
   CHECK ((stopped_at IS NULL) = (stop_reason IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- Who did what on the internal listener (docs/trail.md): appended, never changed.
+CREATE TABLE trail (
+  sequence     INTEGER NOT NULL PRIMARY KEY,   -- without gaps, in commit order
+  acted_at     INTEGER NOT NULL,
+  reader       TEXT    NOT NULL,               -- name in the config; empty: not known
+  token_id     TEXT    NOT NULL,               -- first digits of the token's SHA-256; empty: not known
+  peer         TEXT    NOT NULL,               -- where it came from
+  act          TEXT    NOT NULL,
+  about_kind   TEXT    NOT NULL,               -- refund, account, order, consumer, endpoint, ...
+  about        TEXT    NOT NULL,               -- its id, name or number
+  reason       TEXT,                           -- as given
+  state_before TEXT,                           -- JSON object; no secret, no body
+  state_after  TEXT,                           -- the same
+  hash         BLOB    NOT NULL CHECK (length(hash) = 32) -- SHA-256 of the hash before it and of this row
+) STRICT;
+
+-- One row: the last number of the trail and its hash; taken before the feed's.
+CREATE TABLE trail_head (
+  last_sequence INTEGER NOT NULL CHECK (last_sequence >= 0),
+  last_hash     BLOB                           -- NULL: nothing is chained yet
+) STRICT;
+INSERT INTO trail_head (last_sequence) VALUES (0);
+
 -- Last: on PostgreSQL this needs the lock of a table in use. The refund that an event is about; NULL: stored by
 -- version 2.
 ALTER TABLE events ADD COLUMN refund_id BLOB;

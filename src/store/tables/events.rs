@@ -11,6 +11,7 @@ use super::{Snapshot, Tx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
+use crate::store::copy::Digest;
 use crate::store::driver::Row;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::{StoreError, schema};
@@ -93,15 +94,26 @@ impl Tx<'_> {
         self.renew_epoch(random).map(Some)
     }
 
+    /// Numbers and stores the acts and the events of this transaction, last before its commit. The trail's head is
+    /// locked first: a writer that waits for it holds up no events.
+    pub(in crate::store) fn number(
+        &mut self,
+        counter: &Counter,
+        digest: Digest,
+    ) -> Result<Option<Numbered>, StoreError> {
+        if !self.acts.is_empty() {
+            self.driver.before_numbering()?;
+            self.append_acts(digest)?;
+        }
+        self.number_events(counter)
+    }
+
     /// Numbers and stores the events of this transaction, if there are any.
     #[expect(
         clippy::disallowed_methods,
         reason = "names a history apart from all others; no clock orders them"
     )]
-    pub(in crate::store) fn number_events(
-        &mut self,
-        counter: &Counter,
-    ) -> Result<Option<Numbered>, StoreError> {
+    fn number_events(&mut self, counter: &Counter) -> Result<Option<Numbered>, StoreError> {
         const TAKE_SEQUENCES: &str = "-- take_sequences
             UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
         const INSERT_EVENT: &str = "-- insert_event

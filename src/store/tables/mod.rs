@@ -19,6 +19,7 @@ mod refund_list;
 mod refunds;
 mod requests;
 mod settlement;
+mod trail;
 
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ use super::StoreError;
 use super::driver::{Driver, Row, Value};
 use crate::domain::ids::ExternalId;
 use crate::domain::time::Timestamp;
+use crate::domain::trail::Entry;
 
 pub use audit::{AuditedCallback, AuditedRefund, Counts, HandledApplication};
 pub use callbacks::{CallbackClaim, CallbackRow, NewCallback, read_claim};
@@ -41,6 +43,7 @@ pub use requests::{
     AccountState, AccountStop, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OfPayment,
     OpenRequests,
 };
+pub use trail::{TrailFilter, TrailHead, TrailRow};
 
 /// Some rows of a list, and whether there are more behind them.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ pub struct Snapshot<'a> {
 pub struct Tx<'a> {
     driver: &'a mut dyn Driver,
     events: Vec<events::NewEvent>,
+    /// Entries of the trail that wait for their numbers.
+    acts: Vec<Entry>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -126,6 +131,7 @@ impl<'a> Tx<'a> {
         Self {
             driver,
             events: Vec::new(),
+            acts: Vec::new(),
         }
     }
 
@@ -135,13 +141,14 @@ impl<'a> Tx<'a> {
         &mut self,
         part: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let events = self.events.len();
+        let (events, acts) = (self.events.len(), self.acts.len());
         self.driver.save_point()?;
         let result = part(self).and_then(|done| self.driver.await_sent().map(|()| done));
         match &result {
             Ok(_) => self.driver.release_save_point()?,
             Err(error) if error.blames_one_job() => {
                 self.events.truncate(events);
+                self.acts.truncate(acts);
                 self.driver.roll_back_to_save_point()?;
             }
             Err(_) => {}

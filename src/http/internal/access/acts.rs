@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Reader;
+pub use crate::domain::trail::Act;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::unread_head::UnreadHead;
@@ -141,44 +142,6 @@ pub async fn log_rejections(app: &App) {
     loop {
         tokio::time::sleep(QUIET).await;
         app.reader_rejections.log_due();
-    }
-}
-
-/// A change by a reader, for the audit log.
-#[derive(Clone, Copy, Debug)]
-pub enum Act {
-    OrderChanged,
-    ConsumerMade,
-    ConsumerMoved,
-    ConsumerDeleted,
-    EndpointRecovered,
-    RefundRequested,
-    RefundAsked,
-    RefundCanceled,
-    RefundResent,
-    AccountStopped,
-    AccountResumed,
-    SettlementNoted,
-    Reload,
-}
-
-impl Act {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::OrderChanged => "order_changed",
-            Self::ConsumerMade => "consumer_made",
-            Self::ConsumerMoved => "consumer_moved",
-            Self::ConsumerDeleted => "consumer_deleted",
-            Self::EndpointRecovered => "endpoint_recovered",
-            Self::RefundRequested => "refund_requested",
-            Self::RefundAsked => "refund_asked",
-            Self::RefundCanceled => "refund_canceled",
-            Self::RefundResent => "refund_resent",
-            Self::AccountStopped => "account_stopped",
-            Self::AccountResumed => "account_resumed",
-            Self::SettlementNoted => "settlement_noted",
-            Self::Reload => "reload",
-        }
     }
 }
 

@@ -12,8 +12,10 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use tokio::time::Instant;
 
 use super::limit::{Allowance, Limiter};
+use super::views;
 use crate::config::{RateLimit, Reader, Scope};
 use crate::domain::time::Timestamp;
+use crate::domain::trail::Actor;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::headers;
@@ -62,6 +64,11 @@ impl Readers {
         (limiter.limit() == limit).then(|| Arc::clone(limiter))
     }
 
+    /// Every reader.
+    pub fn all(&self) -> impl Iterator<Item = &Reader> {
+        self.readers.iter().map(|known| known.reader.as_ref())
+    }
+
     /// Name and expiry of each reader whose token expires.
     pub fn expiries(&self) -> impl Iterator<Item = (&str, Timestamp)> {
         self.readers.iter().filter_map(|known| {
@@ -71,7 +78,14 @@ impl Readers {
     }
 
     /// A former admission under the present config: `None` where its token or scope is gone.
-    pub fn still(&self, Admission { reader, scope }: &Admission) -> Option<Admission> {
+    pub fn still(
+        &self,
+        Admission {
+            reader,
+            scope,
+            from,
+        }: &Admission,
+    ) -> Option<Admission> {
         let same = |known: &&Known| {
             let now = &known.reader;
             now.name == reader.name && now.token == reader.token && now.scopes.contains(scope)
@@ -80,6 +94,7 @@ impl Readers {
         Some(Admission {
             reader: Arc::clone(&found.reader),
             scope: *scope,
+            from: from.clone(),
         })
     }
 
@@ -131,6 +146,19 @@ pub struct Admission {
     pub reader: Arc<Reader>,
     /// The one that the route needs.
     pub scope: Scope,
+    /// The peer's address.
+    pub from: String,
+}
+
+impl Admission {
+    /// Who acts, for the trail.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            reader: self.reader.name.clone(),
+            token_id: self.reader.token.short_id(),
+            from: self.from.clone(),
+        }
+    }
 }
 
 impl FromRequest for Admission {
@@ -176,7 +204,12 @@ fn admit(
                 let mut extensions = request.extensions_mut();
                 // The response takes it over, until its last byte is sent (`server::middleware`).
                 extensions.insert(slot);
-                extensions.insert(Admission { reader, scope });
+                let from = peer(request);
+                extensions.insert(Admission {
+                    reader,
+                    scope,
+                    from,
+                });
                 (Ok(()), allowance)
             }
             Err(problem) => {
@@ -193,9 +226,31 @@ fn admit(
 }
 
 fn note_rejection(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
-    let peer = request.peer_addr().map(|peer| peer.to_string());
+    let from = peer(request);
     let log = &app.reader_rejections;
-    log.note(app, problem, reader, peer.unwrap_or_default());
+    log.note(app, problem, reader, from.clone());
+    let code = match problem {
+        ApiError::Unauthorized(_) => "unauthorized",
+        ApiError::TokenExpired(_) => "token_expired",
+        ApiError::Forbidden(_) => "forbidden",
+        _ => return,
+    };
+    if let (false, Some(path)) = (request.method().is_safe(), request.match_pattern()) {
+        let by = Actor {
+            reader: reader.map(|reader| reader.name.clone()).unwrap_or_default(),
+            token_id: reader
+                .map(|reader| reader.token.short_id())
+                .unwrap_or_default(),
+            from,
+        };
+        let call = format!("{} {path}", request.method());
+        views::note_rejected(app, &by, &call, code);
+    }
+}
+
+fn peer(request: &HttpRequest) -> String {
+    let peer = request.peer_addr().map(|peer| peer.to_string());
+    peer.unwrap_or_default()
 }
 
 /// A rejection, with what is left of the rate limit and the reader, if known.

@@ -4,3 +4,4 @@ pub mod acts;
 pub mod auth;
 pub mod limit;
 pub mod slots;
+pub mod views;

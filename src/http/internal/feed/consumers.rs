@@ -87,7 +87,7 @@ pub async fn events(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     let query = Query::parse(request.query_string(), &["epoch", "limit", "wait"])?;
     let wanted = Wanted::of(&query)?;
@@ -95,12 +95,12 @@ pub async fn events(
     let asked_at = app.clock.now();
     let consumer = app
         .feed
-        .consumer(&reader.name, &name, app.clock.as_ref())
+        .consumer(&admission.actor(), &name, app.clock.as_ref())
         .await?;
     if consumer.created_at >= asked_at {
         note(
             &app,
-            &reader,
+            &admission.reader,
             Act::ConsumerMade,
             &name,
             "before the first event",
@@ -129,7 +129,7 @@ pub async fn ack(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let name = parse_name(&name)?;
@@ -141,7 +141,7 @@ pub async fn ack(
     };
     let moved = app
         .feed
-        .ack(&reader.name, &name, &upto, app.clock.as_ref())
+        .ack(&admission.actor(), &name, &upto, app.clock.as_ref())
         .await?;
     Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
@@ -157,7 +157,7 @@ pub async fn seek(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let name = parse_name(&name)?;
@@ -168,10 +168,10 @@ pub async fn seek(
     app.intake.caught_up().await;
     let moved = app
         .feed
-        .seek(&reader.name, &name, to, app.clock.as_ref())
+        .seek(&admission.actor(), &name, to, app.clock.as_ref())
         .await?;
     let how = format!("behind event {}", moved.acked_sequence);
-    note(&app, &reader, Act::ConsumerMoved, &name, &how);
+    note(&app, &admission.reader, Act::ConsumerMoved, &name, &how);
     Ok(HttpResponse::Ok().json(view(&moved, app.feed.last())))
 }
 
@@ -185,14 +185,15 @@ pub async fn forget(
     app: Data<App>,
     request: HttpRequest,
     name: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let name = parse_name(&name)?;
-    app.feed.forget_consumer(&reader.name, &name).await?;
+    let (by, clock) = (admission.actor(), app.clock.as_ref());
+    app.feed.forget_consumer(&by, &name, clock).await?;
     note(
         &app,
-        &reader,
+        &admission.reader,
         Act::ConsumerDeleted,
         &name,
         "deleted with its cursor",

@@ -155,7 +155,7 @@ pub async fn get(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, A
 pub async fn put(
     app: Data<App>,
     request: HttpRequest,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
@@ -163,11 +163,18 @@ pub async fn put(
         .map_err(|flaw| ApiError::InvalidParameter(format!("order_no {flaw}")))?;
     let body = body::read(&request, payload).await?;
     let registration = registration(order_no, body)?;
-    match app.intake.register(registration).await? {
+    let by = admission.actor();
+    match app.intake.register(registration, by).await? {
         Ok(Registered { before, order }) => {
             if let Some(how) = change::of(before.as_ref(), &order) {
                 let about = format!("order {}", order.order_no.as_str());
-                acts::note(&app, &reader.name, Act::OrderChanged, &about, &how);
+                acts::note(
+                    &app,
+                    &admission.reader.name,
+                    Act::OrderChanged,
+                    &about,
+                    &how,
+                );
             }
             Ok(HttpResponse::Ok().json(OrderView::from(&order)))
         }

@@ -103,13 +103,20 @@ pub async fn stop(
     app: Data<App>,
     request: HttpRequest,
     path: Path<(String, String)>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (account, reason) = account_and_reason(&request, path, payload).await?;
-    let stopped = app.requests.stop(&account, &reason, &reader.name).await;
+    let by = admission.actor();
+    let stopped = app.requests.stop(&account, &reason, by).await;
     if stopped.map_err(other)? {
-        note(&app, &reader.name, Act::AccountStopped, &account, &reason);
+        note(
+            &app,
+            &admission.reader.name,
+            Act::AccountStopped,
+            &account,
+            &reason,
+        );
     }
     list(app, request).await
 }
@@ -125,12 +132,20 @@ pub async fn resume(
     app: Data<App>,
     request: HttpRequest,
     path: Path<(String, String)>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (account, reason) = account_and_reason(&request, path, payload).await?;
-    if app.requests.resume(&account).await.map_err(other)? {
-        note(&app, &reader.name, Act::AccountResumed, &account, &reason);
+    let by = admission.actor();
+    let resumed = app.requests.resume(&account, &reason, by).await;
+    if resumed.map_err(other)? {
+        note(
+            &app,
+            &admission.reader.name,
+            Act::AccountResumed,
+            &account,
+            &reason,
+        );
     }
     list(app, request).await
 }

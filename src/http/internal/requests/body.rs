@@ -16,6 +16,7 @@ use crate::domain::request::intent::{
 };
 use crate::domain::text::is_deceptive;
 use crate::domain::time::Timestamp;
+use crate::domain::trail::Actor;
 use crate::http::internal::problem::ApiError;
 use crate::providers::json::Object;
 use crate::requests::NewRequest;
@@ -66,7 +67,7 @@ pub fn error(pointer: &str, detail: impl Into<String>) -> FieldError {
 }
 
 /// Reads the members one by one.
-pub fn read(bytes: &[u8], reader: &str) -> Result<NewRequest, ApiError> {
+pub fn read(bytes: &[u8], by: Actor) -> Result<NewRequest, ApiError> {
     // Rejects duplicate keys.
     Object::parse(bytes).map_err(|why| ApiError::InvalidBody(why.to_string()))?;
     let body: Map<String, Value> =
@@ -75,7 +76,7 @@ pub fn read(bytes: &[u8], reader: &str) -> Result<NewRequest, ApiError> {
         body,
         errors: Vec::new(),
     };
-    let new = members.request(reader);
+    let new = members.request(by);
     members.reject_unknown();
     match (new, members.errors.is_empty()) {
         (Some(new), true) => Ok(new),
@@ -90,7 +91,7 @@ struct Members {
 }
 
 impl Members {
-    fn request(&mut self, reader: &str) -> Option<NewRequest> {
+    fn request(&mut self, by: Actor) -> Option<NewRequest> {
         let provider = self.required_text("provider");
         let account = self.required_text("account");
         let refund_no = self.number("refund_no");
@@ -127,7 +128,7 @@ impl Members {
                 provider_fields,
             },
             amount_available,
-            reader: reader.to_owned(),
+            by,
             key: None,
         })
     }

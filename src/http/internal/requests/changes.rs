@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::refund::RefundView;
 use crate::domain::ids::RefundId;
+use crate::domain::text::is_deceptive;
 use crate::http::App;
 use crate::http::internal::access::acts;
 use crate::http::internal::access::acts::Act;
@@ -30,7 +31,7 @@ const REASON_CHARS_MAX: usize = 500;
 pub struct ReasonBody {
     #[schema(
         max_length = 500,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$"
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]*[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\s\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]*$"
     )]
     reason: String,
 }
@@ -38,9 +39,9 @@ pub struct ReasonBody {
 impl ReasonBody {
     pub fn checked(self) -> Result<String, ApiError> {
         let length = self.reason.trim().chars().count();
-        if !(1..=REASON_CHARS_MAX).contains(&length) || self.reason.contains(char::is_control) {
+        if !(1..=REASON_CHARS_MAX).contains(&length) || self.reason.chars().any(is_deceptive) {
             return Err(ApiError::InvalidBody(format!(
-                "reason must be 1 to {REASON_CHARS_MAX} characters in one line"
+                "reason must be 1 to {REASON_CHARS_MAX} visible characters in one line, without format and direction characters"
             )));
         }
         Ok(self.reason)
@@ -57,11 +58,11 @@ pub async fn ask(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(&id)?;
-    let acted = app.requests.ask(id).await;
+    let acted = app.requests.ask(id, Some(admission.actor())).await;
     acted.map_err(|error| match error {
         ActError::NotAllowed(state) => ApiError::NothingToAsk(format!(
             "the request is {}: there is nothing to ask about",
@@ -76,7 +77,13 @@ pub async fn ask(
         }
         error => other(error),
     })?;
-    acts::note(&app, &reader.name, Act::RefundAsked, &id.to_string(), "");
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::RefundAsked,
+        &id.to_string(),
+        "",
+    );
     let row = find(&app, id).await?;
     Ok(HttpResponse::Accepted().json(refund_view(&row)))
 }
@@ -91,16 +98,23 @@ pub async fn cancel(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(&id)?;
-    app.requests.cancel(id).await.map_err(|error| match error {
+    let canceled = app.requests.cancel(id, admission.actor()).await;
+    canceled.map_err(|error| match error {
         ActError::NotAllowed(state) => ApiError::AlreadySent(state.as_str()),
         ActError::NoRequest => ApiError::AlreadySent(NOT_OURS),
         error => other(error),
     })?;
-    acts::note(&app, &reader.name, Act::RefundCanceled, &id.to_string(), "");
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::RefundCanceled,
+        &id.to_string(),
+        "",
+    );
     let row = find(&app, id).await?;
     Ok(HttpResponse::Ok().json(refund_view(&row)))
 }
@@ -116,14 +130,15 @@ pub async fn resend(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(&id)?;
     let body: ReasonBody = body::read(&request, payload).await?;
     let reason = body.checked()?;
-    let acted = app.requests.resend(id).await.map_err(|error| match error {
+    let resent = app.requests.resend(id, &reason, admission.actor()).await;
+    let acted = resent.map_err(|error| match error {
         ActError::NotAllowed(state) => ApiError::ResendNotAllowed(state.as_str()),
         ActError::CannotAsk => ApiError::ResendNotAllowed("of an account that cannot send"),
         ActError::NoRequest => ApiError::ResendNotAllowed(NOT_OURS),
@@ -131,7 +146,13 @@ pub async fn resend(
     })?;
     let Acted { before, after } = acted;
     let how = format!("{} -> {}: {reason}", before.as_str(), after.as_str());
-    acts::note(&app, &reader.name, Act::RefundResent, &id.to_string(), &how);
+    acts::note(
+        &app,
+        &admission.reader.name,
+        Act::RefundResent,
+        &id.to_string(),
+        &how,
+    );
     let row = find(&app, id).await?;
     Ok(HttpResponse::Accepted().json(refund_view(&row)))
 }

@@ -35,13 +35,13 @@ const KEY_HEADER: &str = "idempotency-key";
 pub async fn create(
     app: Data<App>,
     request: HttpRequest,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let key = idempotency_key(&request)?;
     let bytes = bytes(&request, payload).await?;
-    let mut new = body::read(&bytes, &reader.name)?;
+    let mut new = body::read(&bytes, admission.actor())?;
     if new.refund_no.is_none() && key.is_none() {
         return Err(ApiError::InvalidRefund(vec![body::error(
             "/refund_no",
@@ -54,7 +54,13 @@ pub async fn create(
     Ok(match &created {
         Created::New(row) => {
             let about = format!("{about} {}", row.refund.id);
-            acts::note(&app, &reader.name, Act::RefundRequested, &about, "");
+            acts::note(
+                &app,
+                &admission.reader.name,
+                Act::RefundRequested,
+                &about,
+                "",
+            );
             HttpResponse::Accepted().json(refund_view(row))
         }
         // What the first call was answered.

@@ -8,6 +8,7 @@ use crate::api::timeline::{AttemptView, Entry, ReplyView, SentView, Timeline, Wh
 use crate::crypto::hex;
 use crate::domain::ids::RefundId;
 use crate::domain::request::Request;
+use crate::domain::trail::About;
 use crate::explain;
 use crate::http::App;
 use crate::http::internal::access::auth::Admission;
@@ -31,18 +32,22 @@ pub async fn timeline(
     app: Data<App>,
     request: HttpRequest,
     id: Path<String>,
-    Admission { reader, .. }: Admission,
+    admission: Admission,
 ) -> Result<HttpResponse, ApiError> {
     Query::parse(request.query_string(), &[])?;
     let id = parse_id(&id)?;
     app.intake.caught_up().await;
     let found = app
         .store
-        .read_list(&reader.name, move |snapshot| read(snapshot, id));
+        .read_list(&admission.reader.name, move |snapshot| read(snapshot, id));
     let timeline = Slot::unless_gone(&request, found)
         .await
         .ok_or(ApiError::HungUp)??
         .ok_or(ApiError::NotFound("refund"))?;
+    let mut data = timeline.data.iter();
+    if data.any(|entry| entry.what.has_body()) {
+        admission.sees_bodies_of(&app, About::refund(id)).await?;
+    }
     Ok(HttpResponse::Ok().json(timeline))
 }
 
