@@ -235,6 +235,47 @@ CREATE TABLE account_states (
   CHECK ((stopped_at IS NULL) = (stop_reason IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- Decisions of persons about open questions. A row is inserted with what it changes, and never changed.
+CREATE TABLE decisions (
+  id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16), -- its event has the same UUID
+  refund_id     BLOB    NOT NULL CHECK (length(refund_id) = 16),
+  question      TEXT    NOT NULL,              -- the reason of the question
+  callback_id   BLOB,                          -- what raised it; NULL: our request did
+  decision      TEXT    NOT NULL CHECK (decision IN
+    ('keep', 'accept', 'succeeded', 'failed', 'canceled', 'dismiss')),
+  reason        TEXT    NOT NULL,
+  decided_by    TEXT    NOT NULL,              -- the reader
+  decided_at    INTEGER NOT NULL,              -- when it took effect
+  status_before TEXT    NOT NULL,
+  status_after  TEXT    NOT NULL,
+  agreed_by     TEXT,                          -- a second reader, where one was needed
+  agreed_reason TEXT,
+  digest        BLOB    NOT NULL CHECK (length(digest) = 32), -- SHA-256 of all of it
+  CHECK ((agreed_by IS NULL) = (agreed_reason IS NULL)),
+  CHECK (agreed_by <> decided_by)
+) STRICT;
+CREATE INDEX decisions_refund ON decisions (refund_id, decided_at, id);
+
+-- Decisions that wait for a second person, and how that ended.
+CREATE TABLE proposals (
+  -- immutable
+  id             BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16), -- of the decision, once it is one
+  refund_id      BLOB    NOT NULL CHECK (length(refund_id) = 16),
+  question       TEXT    NOT NULL,
+  callback_id    BLOB,
+  decision       TEXT    NOT NULL,
+  reason         TEXT    NOT NULL,
+  proposed_by    TEXT    NOT NULL,             -- the reader
+  proposed_at    INTEGER NOT NULL,
+  -- set once, by its end
+  ended_at       INTEGER,
+  ended_by       TEXT,                         -- another reader
+  outcome        TEXT    CHECK (outcome IN ('approved', 'rejected', 'obsolete')),
+  outcome_reason TEXT,
+  CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) STRICT;
+CREATE INDEX proposals_refund ON proposals (refund_id, id);
+
 -- The feed: numbered without gaps, in commit order.
 CREATE TABLE events (
   sequence    INTEGER NOT NULL PRIMARY KEY,

@@ -12,6 +12,7 @@
 //! | [`rejected`] | rejected requests, capped, in a file of their own | domain, store |
 //! | [`intake`] | the two transactions: accept and apply | api, crypto, domain, providers, store |
 //! | [`requests`] | outgoing refunds: intent, attempts, asks | crypto, domain, intake, outbound, providers, store |
+//! | [`decisions`] | what an operator answers to open questions | crypto, domain, intake, requests, store |
 //! | [`audit`] | proves the invariants over a store; reads only | crypto, domain, providers, store |
 //! | [`reconcile`] | a provider's file compared with the store; reads only | crypto, domain, store |
 //! | [`feed`] | events in commit order, long poll, named consumers | domain, store |
@@ -31,6 +32,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod crypto;
+pub mod decisions;
 pub mod diagnosis;
 pub mod domain;
 pub mod explain;

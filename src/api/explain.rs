@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::decision::DatedDecision;
 use super::refund::RefundView;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
 use crate::domain::flaw::Unreadable;
@@ -164,6 +165,8 @@ pub struct ExplainedCallback<'a> {
     #[schema(required)]
     pub claim: Option<ClaimView<'a>>,
     pub explanation: Explanation,
+    /// What persons decided about the questions that it raised.
+    pub decisions: Vec<DatedDecision>,
     /// The present state of the refund; `null` where the bytes name none.
     #[schema(required)]
     pub refund: Option<RefundView<'a>>,

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod consumer;
+pub mod decision;
 pub mod endpoint;
 pub mod event;
 pub mod explain;

@@ -29,6 +29,13 @@ pub enum Code {
     NothingToAsk,
     AlreadySent,
     ResendNotAllowed,
+    NoSuchQuestion,
+    DecisionNotAllowed,
+    DecisionWaits,
+    DecisionEnded,
+    SamePerson,
+    NothingToCloseOut,
+    InvalidDecision,
     InvalidRefund,
     OverRefund,
     AccountCannotSubmit,
@@ -62,6 +69,12 @@ impl Code {
             | Self::NothingToAsk
             | Self::AlreadySent
             | Self::ResendNotAllowed
+            | Self::NoSuchQuestion
+            | Self::DecisionNotAllowed
+            | Self::DecisionWaits
+            | Self::DecisionEnded
+            | Self::SamePerson
+            | Self::NothingToCloseOut
             | Self::AckBackwards
             | Self::TooManyConsumers
             | Self::FeedRestarted => 409,
@@ -70,6 +83,7 @@ impl Code {
             Self::SequenceUnknown
             | Self::InvalidConfig
             | Self::InvalidRefund
+            | Self::InvalidDecision
             | Self::OverRefund
             | Self::AccountCannotSubmit
             | Self::IdempotencyKeyReused => 422,
@@ -138,7 +152,7 @@ pub struct Problem {
     #[serde(rename = "violated-policies", skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     pub violated_policies: &'static [&'static str],
-    /// What is wrong: of a config a line each, its key first; of a refund a member each.
+    /// What is wrong: of a config a line each, its key first; of a refund or a decision a member each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ProblemError>,
@@ -156,7 +170,7 @@ pub struct Problem {
 pub enum ProblemError {
     /// A line; with `invalid_config`.
     Line(String),
-    /// With `invalid_refund`.
+    /// With `invalid_refund` and `invalid_decision`.
     Member {
         /// JSON pointer (RFC 6901) into the body.
         #[schema(example = "/amount")]

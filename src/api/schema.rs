@@ -8,7 +8,8 @@ use utoipa::openapi::schema::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::claim::{Failure, Reason, Status};
-use crate::domain::ids::{AttemptId, CallbackId, EventId, RefundId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{AttemptId, CallbackId, DecisionId, EventId, RefundId};
 use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::refund::Attention;
 use crate::domain::request::{Class, Mode, State};
@@ -38,6 +39,7 @@ id!(RefundId);
 id!(CallbackId);
 id!(EventId);
 id!(AttemptId);
+id!(DecisionId);
 
 /// One word of a closed set.
 macro_rules! words {
@@ -62,6 +64,7 @@ macro_rules! words {
 
 words!(Status as "RefundStatus", "The status of a refund.");
 words!(Reason as "AttentionReason", "A question that only a person can answer.");
+words!(Decision as "DecisionWord", "What a person decides about an open question.");
 words!(State as "RequestState", "How far a request has come.");
 words!(Mode as "RequestMode", "Who sends the refund to the provider: we, or another system.");
 words!(Class as "ReplyClass", "What a reply means, whichever provider gave it.");
@@ -118,6 +121,22 @@ impl PartialSchema for Attention {
             .description(Some(
                 "Members of that callback that cannot be used; with `invalid_content` only.",
             ));
+        let approval = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "The decision about it that waits for a second person; absent where none does.",
+            ))
+            .property("id", of(DecisionId::name(), "Of the decision."))
+            .required("id")
+            .property("decision", of(Decision::name(), "What was decided."))
+            .required("decision")
+            .property(
+                "by",
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some("The reader who decided; another one has to agree.")),
+            )
+            .required("by");
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("An open question for a person."))
@@ -139,6 +158,7 @@ impl PartialSchema for Attention {
             )
             .required("callback_id")
             .property("members", members)
+            .property("approval", approval)
             .into()
     }
 }
@@ -148,6 +168,8 @@ impl ToSchema for Attention {
         schemas.push((Reason::name().into_owned(), Reason::schema()));
         schemas.push((Timestamp::name().into_owned(), Timestamp::schema()));
         schemas.push((CallbackId::name().into_owned(), CallbackId::schema()));
+        schemas.push((DecisionId::name().into_owned(), DecisionId::schema()));
+        schemas.push((Decision::name().into_owned(), Decision::schema()));
     }
 }
 

@@ -5,7 +5,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::decision::DecisionView;
 use super::explain::CallbackView;
+use crate::domain::claim::Reason;
+use crate::domain::decision::Decision;
 use crate::domain::ids::{AttemptId, EventId};
 use crate::domain::request::Class;
 use crate::domain::time::Timestamp;
@@ -25,7 +28,8 @@ pub struct Timeline {
 struct EntryView {
     at: Timestamp,
     /// `intent`: a caller asked for it. `attempt`: we sent it. `ask`: we asked about it. `callback`: the provider,
-    /// a relay or a reply of ours (`attempt_id`) told. `event`: readers were told.
+    /// a relay or a reply of ours (`attempt_id`) told. `decision`: a person answered a question. `event`: readers were
+    /// told.
     #[schema(schema_with = kind)]
     kind: String,
     /// Of an intent.
@@ -43,6 +47,14 @@ struct EntryView {
     ended_at: Option<Timestamp>,
     /// Of a callback.
     verdict: Option<String>,
+    /// Of a decision: what was asked.
+    question: Option<Reason>,
+    /// Of a decision: what was answered.
+    decision: Option<Decision>,
+    /// Of a decision: who.
+    by: Option<String>,
+    /// Of a decision: why.
+    reason: Option<String>,
     /// Of an event.
     sequence: Option<i64>,
     /// Of an event.
@@ -53,7 +65,9 @@ struct EntryView {
 fn kind() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(["intent", "attempt", "ask", "callback", "event"]))
+        .enum_values(Some([
+            "intent", "attempt", "ask", "callback", "decision", "event",
+        ]))
         .build()
 }
 
@@ -89,6 +103,8 @@ pub enum What {
     Ask(AttemptView),
     /// The provider or a relay told us, or a reply of ours did (`attempt_id`).
     Callback(Box<CallbackView>),
+    /// A person answered a question, or wants to.
+    Decision(Box<DecisionView>),
     /// Readers were told.
     Event {
         sequence: i64,

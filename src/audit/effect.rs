@@ -15,22 +15,33 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         let times = facts.said.len() - keys.len();
         problems.push(format!("{times} of its callbacks are stored twice"));
     }
+    if let Some(status) = facts.history.expected {
+        let status = status.as_str();
+        problems.push(format!("a decision made it {status}, and no event says so"));
+    }
+    let by_person = facts.decisions.iter().filter(|record| record.moved());
     if facts.refund.refund_no.is_none() {
-        if facts.history.moves() != 1 {
-            let moves = facts.history.moves();
+        let moves = facts.history.moves();
+        if usize::try_from(moves).is_ok_and(|moves| moves != 1 + by_person.count()) {
             problems.push(format!("has no number, but {moves} events of its status"));
         }
         return problems;
     }
     for status in Status::ALL {
         let said = facts.said.iter().filter(|said| has_applied(said, status));
-        let (told, said) = (usize::from(facts.history.told(status)), said.count());
+        let decided = by_person
+            .clone()
+            .filter(|record| record.status_after == status);
+        let said = said.count() + decided.count();
+        let told = usize::from(facts.history.told(status));
         // An unclear first callback makes a pending refund without being applied.
         let by_unclear = usize::from(status == Status::Pending && began_unclear(facts));
         let by_request = said..=said + by_request(facts, status);
         if told != said && told != said + by_unclear && !by_request.contains(&told) {
             let status = status.as_str();
-            problems.push(format!("{told} events say {status}, {said} callbacks do"));
+            problems.push(format!(
+                "{told} events say {status}, {said} callbacks and decisions do"
+            ));
         }
     }
     problems

@@ -4,6 +4,7 @@
 use super::feed::{Feed, History};
 use crate::domain::claim::{Claim, RefundNo};
 use crate::domain::close_out::{CloseOut, Progress};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
@@ -50,6 +51,8 @@ pub struct RefundFacts {
     pub request: Option<Request>,
     /// The fences of its attempts that have no end.
     pub open_attempts: Vec<i64>,
+    /// What persons decided about it, oldest first.
+    pub decisions: Vec<DecisionRecord>,
     /// All callbacks under its number; empty where it has none.
     pub said: Vec<Said>,
     /// Its events in the feed.
@@ -82,8 +85,22 @@ impl RefundFacts {
             Some(_) => snapshot.open_attempts(refund.id)?,
             None => Vec::new(),
         };
+        let history = feed.of_refund(refund.id);
+        // Each has an event; that there is none without one is seen where all of them are walked through.
+        let decisions = match history.decided {
+            0 => Vec::new(),
+            told => {
+                let limit = u32::from(told).saturating_mul(2);
+                match snapshot.decisions_of_refund(refund.id, limit) {
+                    // Reported where all of them are walked through.
+                    Err(StoreError::Unreadable(_)) => Vec::new(),
+                    decisions => decisions?,
+                }
+            }
+        };
         Ok(Self {
-            history: feed.of_refund(refund.id),
+            history,
+            decisions: decisions.into_iter().map(|row| row.record).collect(),
             open_attempts,
             said: said.into_iter().map(Said::from).collect(),
             refund,

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::report::{Invariant, Report};
 use crate::domain::claim::Status;
 use crate::domain::event::EventKind;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{DecisionId, RefundId};
 use crate::store::{EventRow, Snapshot, StoreError};
 
 /// Events per snapshot.
@@ -27,6 +28,10 @@ pub struct History {
     pub reopened: bool,
     /// Its `refund.requested` events.
     pub requested: u16,
+    /// Its `refund.decided` events.
+    pub decided: u16,
+    /// A decision moved it to this status, and the event that says so comes next.
+    pub expected: Option<Status>,
     /// Whether a request waits for the provider to take it, which a second `refund.pending` says.
     is_awaited: bool,
     /// Whether the audit has read the refund's row.
@@ -48,6 +53,9 @@ impl History {
         let from = self.last.replace(to);
         self.told[to as usize] = self.told[to as usize].saturating_add(1);
         let was_awaited = std::mem::take(&mut self.is_awaited);
+        if self.expected.take() == Some(to) {
+            return Ok(());
+        }
         match (from, to) {
             (None, _) => self.first = Some(to),
             (Some(Status::Pending), Status::Pending) if was_awaited => {}
@@ -56,6 +64,15 @@ impl History {
             (Some(from), _) => return Err(from),
         }
         Ok(())
+    }
+
+    /// Adds a `refund.decided`, after which the refund has this status. `Err`: another decision moved it, and no event
+    /// said so.
+    fn decide(&mut self, after: Status) -> Result<(), Status> {
+        self.decided = self.decided.saturating_add(1);
+        let missing = self.expected.take();
+        self.expected = (self.last != Some(after)).then_some(after);
+        missing.map_or(Ok(()), Err)
     }
 
     /// Adds a `refund.requested`: the intent, or the same number sent again after it failed.
@@ -77,8 +94,18 @@ impl History {
 pub struct Feed {
     last: i64,
     refunds: HashMap<RefundId, History>,
+    /// By the UUID of event and decision.
+    decided: HashMap<Uuid, ToldDecision>,
     closed: HashMap<String, u16>,
     handled: BTreeMap<(String, String), u16>,
+}
+
+/// A decision as its event tells of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldDecision {
+    pub refund_id: RefundId,
+    pub before: Option<Status>,
+    pub after: Status,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +184,11 @@ impl Feed {
             .is_some_and(|history| history.told(Status::Succeeded) > 1)
     }
 
+    /// What the event of a decision says.
+    pub fn decision(&self, id: DecisionId) -> Option<ToldDecision> {
+        self.decided.get(&id.uuid()).copied()
+    }
+
     /// Events that closed this order.
     pub fn closed(&self, order_no: &str) -> u16 {
         self.closed.get(order_no).copied().unwrap_or(0)
@@ -194,6 +226,10 @@ impl Feed {
             return Err("its row names another refund".to_owned());
         }
         let known = self.refunds.contains_key(&data.id);
+        if event.kind == EventKind::RefundDecided.as_str() {
+            self.take_of_decision(event, &data, report);
+            return Ok(());
+        }
         let is_request = event.kind == EventKind::RefundRequested.as_str();
         let status = match Status::from_word(word) {
             None if is_request => Some(Status::Pending),
@@ -223,6 +259,26 @@ impl Feed {
         }
         report.note(Invariant::Legal, &data.id, problems);
         Ok(())
+    }
+
+    fn take_of_decision(&mut self, event: &EventRow, data: &OfRefund, report: &mut Report) {
+        let history = self.refunds.entry(data.id).or_default();
+        let told = ToldDecision {
+            refund_id: data.id,
+            before: history.last,
+            after: data.status,
+        };
+        let missing = history.decide(data.status).err();
+        let missing = missing.map(|status| {
+            let status = status.as_str();
+            format!("a decision made it {status}, and no event says so")
+        });
+        self.decided.insert(event.id.uuid(), told);
+        report.note(
+            Invariant::OneEffect,
+            &data.id,
+            missing.into_iter().collect(),
+        );
     }
 
     fn take_of_order(&mut self, event: &EventRow) -> Result<(), String> {

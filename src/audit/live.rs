@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::facts::RefundFacts;
 use crate::domain::close_out::Progress;
+use crate::domain::decision::DecisionRecord;
 use crate::domain::time::Timestamp;
 use crate::store::CallbackRow;
 
@@ -38,7 +39,12 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         return problems;
     };
     let is_open = !request.machine.state.is_final();
-    if is_open && request.next_at.is_none() && facts.refund.attention.is_empty() {
+    let is_answered = facts
+        .decisions
+        .iter()
+        .any(|one| one.ruling.decision.leaves_all());
+    let is_asked = is_answered || !facts.refund.attention.is_empty();
+    if is_open && request.next_at.is_none() && !is_asked {
         let state = request.machine.state.as_str();
         problems.push(format!(
             "its request is {state}, is never due, and no question is open"
@@ -61,6 +67,12 @@ fn of_close_out(facts: &RefundFacts) -> Vec<String> {
     };
     let mut open = facts.refund.attention.iter();
     if open.any(|open| open.reason == refusal.reason()) {
+        return Vec::new();
+    }
+    let is_answered = |record: &DecisionRecord| {
+        record.ruling.question == refusal.reason() && record.ruling.decision.leaves_all()
+    };
+    if facts.decisions.iter().any(is_answered) {
         return Vec::new();
     }
     let reason = refusal.reason().as_str();

@@ -16,15 +16,17 @@
 //!    once (I3), completely (I4), a question where something waits (I5), amounts (I8),
 //!    bounds (I10). One page is read in one snapshot together with the newest events, so a running
 //!    service cannot make one side older than the other.
-//! 5. Every request: its refund (I4); every payment of which a refund was requested: the sum (I8).
-//! 6. The trail of acts, entry by entry (T1).
-//! 7. Each entry of the list of acknowledged callbacks, if one is given (I7).
+//! 5. Every decision of a person: its row (I1), its event (I3), its refund (I4); with the refund its moves (I6).
+//! 6. Every request: its refund (I4); every payment of which a refund was requested: the sum (I8).
+//! 7. The trail of acts, entry by entry (T1).
+//! 8. Each entry of the list of acknowledged callbacks, if one is given (I7).
 //!
 //! One file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
 
 mod acked;
 mod authentic;
 mod bounded;
+mod decisions;
 mod durable;
 mod effect;
 mod facts;
@@ -42,8 +44,11 @@ pub use acked::{Acked, AckedError, AckedList, AckedResult};
 pub use report::{Invariant, Report, RuleResult, Violation};
 pub use trail::{BrokenEntry, TrailProof, prove_trail};
 
+use crate::domain::claim::Status;
 use crate::providers::Registry;
-use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot, StoreError};
+use crate::store::{
+    AuditedCallback, AuditedRefund, Damage, Inspection, OfPayment, Snapshot, StoreError,
+};
 use facts::{OrderFacts, RefundFacts};
 use feed::Feed;
 
@@ -75,6 +80,7 @@ pub fn audit(inspection: &mut Inspection, means: AuditInputs<'_>) -> Result<Repo
         walk.relay_messages()?;
         walk.follow_feed()?;
         walk.refunds()?;
+        walk.decisions()?;
         walk.requests()?;
         walk.orders()?;
         walk.told_but_missing()?;
@@ -208,6 +214,34 @@ impl AuditRun<'_> {
         }
     }
 
+    fn decisions(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let (feed, report) = (&mut self.feed, &mut self.report);
+            let last = self.inspection.look(|snapshot| {
+                feed.follow_to_end(snapshot, report)?;
+                let page = snapshot.decisions_to_audit(after, PAGE)?;
+                for (id, row, has_refund) in &page {
+                    let gone = (!has_refund).then(|| "is about a refund that is gone".to_owned());
+                    report.note(Invariant::Whole, id, gone.into_iter().collect());
+                    match row {
+                        Ok(row) => {
+                            report.note(Invariant::Durable, id, decisions::digest(row));
+                            let event = decisions::event(&row.record, feed);
+                            report.note(Invariant::OneEffect, id, event);
+                        }
+                        Err(error) => report.note(Invariant::Sound, id, vec![error.to_string()]),
+                    }
+                }
+                Ok(page.last().map(|(id, _, _)| *id))
+            })?;
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
+    }
+
     fn requests(&mut self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -235,8 +269,12 @@ impl AuditRun<'_> {
                 for (account, payment, paid) in &page {
                     let requests = snapshot.requests_of_payment(account, payment)?;
                     match (paid, requests) {
-                        (Some(paid), Some(requests)) => {
-                            let problems = money::of_payment(*paid, &requests);
+                        (Some(paid), Some(mut requests)) => {
+                            let mut problems = money::of_payment(*paid, &requests);
+                            if !problems.is_empty() {
+                                forget_decided(snapshot, &mut requests)?;
+                                problems = money::of_payment(*paid, &requests);
+                            }
                             report.note(Invariant::Money, payment, problems);
                         }
                         _ => report.skip(Invariant::Money),
@@ -333,6 +371,22 @@ impl AuditRun<'_> {
     }
 }
 
+/// Leaves out refunds that a person made succeed: the money had moved, whatever was paid, and a question says so.
+fn forget_decided(
+    snapshot: &mut Snapshot<'_>,
+    requests: &mut Vec<OfPayment>,
+) -> Result<(), StoreError> {
+    let mut kept = Vec::new();
+    for one in requests.drain(..) {
+        let last = snapshot.last_move(one.refund_id)?;
+        if last.is_none_or(|last| last.status != Status::Succeeded) {
+            kept.push(one);
+        }
+    }
+    *requests = kept;
+    Ok(())
+}
+
 fn refund(
     snapshot: &mut Snapshot<'_>,
     feed: &mut Feed,
@@ -355,7 +409,9 @@ fn refund(
     report.note(Invariant::OneEffect, &id, effect::of_refund(&facts));
     report.note(Invariant::Whole, &id, whole::of_refund(&facts));
     report.note(Invariant::Live, &id, live::of_refund(&facts));
-    report.note(Invariant::Legal, &id, legal::of_refund(&facts));
+    let mut moves = legal::of_refund(&facts);
+    moves.extend(decisions::of_refund(&facts));
+    report.note(Invariant::Legal, &id, moves);
     report.note(Invariant::Money, &id, money::of_refund(&facts));
     report.note(Invariant::Bounded, &id, bounded::of_refund(&facts));
     Ok(())

@@ -3,6 +3,7 @@
 
 use super::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
+use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::store::OfPayment;
 
@@ -20,7 +21,11 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
         if !is_requested && money.is_some_and(|money| !said.any(|said| said == money)) {
             problems.push(format!("no callback names {}", shown(money)));
         }
-        let applied = facts.said.iter().filter_map(|said| said.applied()?.money);
+        // What was accepted over it took the place of what was applied before.
+        let accepts = |record: &DecisionRecord| record.ruling.decision == Decision::Accept;
+        let is_accepted = facts.decisions.iter().any(accepts);
+        let applied = facts.said.iter().filter(|_| !is_accepted);
+        let applied = applied.filter_map(|said| said.applied()?.money);
         for other in applied.filter(|said| Some(*said) != money) {
             let (other, money) = (shown(Some(other)), shown(money));
             problems.push(format!("{other} was applied, stored is {money}"));

@@ -156,10 +156,15 @@ fn cell(value: &Value) -> String {
 impl Service {
     /// Asks once, with the token of the command line; says what is wrong and gives the exit code.
     pub(super) fn ask_with_token(&self, method: &str, path: &str) -> Result<Value, ExitCode> {
+        self.call(method, path, "")
+    }
+
+    /// The same with a body.
+    pub(super) fn call(&self, method: &str, path: &str, body: &str) -> Result<Value, ExitCode> {
         let token = self
             .token()
             .map_err(|error| output::fail(USAGE, format!("--token: {error:#}")))?;
-        self.ask(&token, method, path, b"")
+        self.ask(&token, method, path, body.as_bytes())
             .map_err(|error| output::fail(1, format!("{error:#}")))
     }
 
@@ -179,7 +184,7 @@ impl Service {
         let answer = Client::new().send(method, &url, &headers, body)?;
         let json: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         anyhow::ensure!(
-            answer.status == 200,
+            matches!(answer.status, 200 | 202),
             "{url} answered {}: {}",
             answer.status,
             json["detail"].as_str().unwrap_or(&answer.body)

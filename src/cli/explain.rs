@@ -241,6 +241,7 @@ fn print_table(one: &Value) {
         ("rule", plain(&why["rule"])),
         ("why", plain(&why["why"])),
         ("status", moved),
+        ("decided", decided(&one["decisions"])),
         ("acknowledged by", plain(&why["acknowledgement"])),
         ("refund", plain(&one["refund"]["id"])),
         ("status now", plain(&one["refund"]["status"])),
@@ -249,6 +250,23 @@ fn print_table(one: &Value) {
     for (name, value) in rows {
         output::line(format!("{name:<16} {value}"));
     }
+}
+
+/// What persons decided about its questions.
+fn decided(decisions: &Value) -> String {
+    let decisions = decisions.as_array().map(Vec::as_slice).unwrap_or_default();
+    let told: Vec<_> = decisions
+        .iter()
+        .map(|one| {
+            let (decision, question) = (plain(&one["decision"]), plain(&one["question"]));
+            let (by, at, reason) = (plain(&one["by"]), plain(&one["at"]), plain(&one["reason"]));
+            format!("{question}: {decision}, by {by} at {at}: {reason}")
+        })
+        .collect();
+    if told.is_empty() {
+        return plain(&Value::Null);
+    }
+    told.join("; ")
 }
 
 /// The members that cannot be used, each with its reason.

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod check_config;
+mod decide;
 mod demo;
 mod endpoint;
 mod evidence;
@@ -64,6 +65,7 @@ enum Command {
     Sandbox(sandbox::Sandbox),
     Scenario(scenario::Scenario),
     Selftest(selftest::Selftest),
+    Decide(decide::Decide),
     Endpoint(endpoint::Endpoint),
     Reload(reload::Reload),
     Token(token::Token),
@@ -108,6 +110,7 @@ impl Command {
             Self::Sandbox(command) => command.run(),
             Self::Scenario(command) => command.run(),
             Self::Selftest(command) => command.run(),
+            Self::Decide(command) => command.run(),
             Self::Endpoint(command) => command.run(),
             Self::Reload(command) => command.run(),
             Self::Token(command) => command.run(),

@@ -24,6 +24,22 @@ pub(super) struct File {
     pub readers: Vec<ReaderSection>,
     #[serde(default)]
     pub endpoints: Vec<EndpointSection>,
+    #[serde(default)]
+    pub operate: OperateSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperateSection {
+    pub second_person_above: Option<Limits>,
+}
+
+/// One limit for every currency, or one for each.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Limits {
+    One(String),
+    Each(BTreeMap<String, String>),
 }
 
 #[derive(Debug, Deserialize)]

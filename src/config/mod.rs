@@ -8,6 +8,7 @@ mod endpoints;
 mod file;
 mod fixed;
 mod mask;
+mod operate;
 mod readers;
 mod secret;
 mod shared;
@@ -29,6 +30,7 @@ pub use sources::Effective;
 
 use crate::domain::claim::Account;
 use crate::domain::close_out::RetryPolicy;
+use crate::domain::decision::SecondPerson;
 use crate::domain::time::Timestamp;
 use crate::providers::epay::caller::EpayCallers;
 use crate::providers::epay::settings;
@@ -133,6 +135,8 @@ pub struct Config {
     pub feed: FeedSettings,
     /// Where events are pushed to.
     pub endpoints: Vec<Endpoint>,
+    /// From which amount on a decision needs a second person.
+    pub second_person: SecondPerson,
     /// The file that it was read from.
     pub source: PathBuf,
     /// What only a restart changes.
@@ -212,6 +216,7 @@ impl Checker {
         let mut registry = self.registry(file);
         let readers = self.readers(&file.readers);
         let endpoints = self.endpoints(&file.endpoints);
+        let second_person = self.second_person(&file.operate, &readers);
         self.check_shared(&file.accounts, &mut registry);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
         else {
@@ -250,6 +255,7 @@ impl Checker {
             readers,
             feed,
             endpoints,
+            second_person,
             warnings: self.warnings,
             effective: sources::with_defaults(sources::shown_as(given, &self.shown), self.defaults),
         })

@@ -8,6 +8,8 @@ pub enum EventKind {
     Refund(Status),
     /// An intent was committed; nothing is sent yet.
     RefundRequested,
+    /// A person answered a question.
+    RefundDecided,
     /// A callback contradicts the refund.
     RefundConflict,
     /// A question for a person was raised.
@@ -23,6 +25,7 @@ impl EventKind {
     pub fn all() -> impl Iterator<Item = Self> {
         Status::ALL.into_iter().map(Self::Refund).chain([
             Self::RefundRequested,
+            Self::RefundDecided,
             Self::RefundConflict,
             Self::RefundAttention,
             Self::OrderClosed,
@@ -35,6 +38,7 @@ impl EventKind {
         match self {
             Self::Refund(status) => status.event_type(),
             Self::RefundRequested => "refund.requested",
+            Self::RefundDecided => "refund.decided",
             Self::RefundConflict => "refund.conflict",
             Self::RefundAttention => "refund.attention",
             Self::OrderClosed => "order.closed",

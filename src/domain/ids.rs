@@ -26,6 +26,10 @@ macro_rules! prefixed_id {
                 Self(uuid)
             }
 
+            pub const fn uuid(&self) -> Uuid {
+                self.0
+            }
+
             /// As stored.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -84,6 +88,11 @@ prefixed_id!(
     /// One send or ask of ours.
     AttemptId,
     "at_"
+);
+prefixed_id!(
+    /// One decision of a person.
+    DecisionId,
+    "dc_"
 );
 prefixed_id!(
     /// One entry of the feed.

@@ -3,6 +3,7 @@
 
 pub mod claim;
 pub mod close_out;
+pub mod decision;
 pub mod event;
 pub mod external_id;
 pub mod flaw;

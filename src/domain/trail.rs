@@ -42,6 +42,11 @@ acts! {
     RefundAsked = "refund_asked",
     RefundCanceled = "refund_canceled",
     RefundResent = "refund_resent",
+    RefundDecided = "refund_decided",
+    /// A second person agreed to a decision.
+    DecisionApproved = "decision_approved",
+    DecisionRejected = "decision_rejected",
+    CloseOutTried = "close_out_tried",
     AccountStopped = "account_stopped",
     AccountResumed = "account_resumed",
     /// A settlement file says of a refund what is not known of it.

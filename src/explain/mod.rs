@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::api::explain::{CallbackView, ClaimView, ExplainedCallback, Explanation};
 use crate::api::refund::{RefundView, RelayAnswer};
 use crate::domain::claim::{Claim, Outcome, Status};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
@@ -46,7 +47,16 @@ pub struct Findings {
     row: CallbackRow,
     claim: Option<Claim>,
     refund: Option<RefundRow>,
-    history: Vec<(CallbackId, Claim, Timestamp)>,
+    history: Vec<Event>,
+    /// Decisions about questions that this callback raised.
+    decisions: Vec<DecisionRecord>,
+}
+
+/// What moved a refund, in the order in which it took effect.
+#[derive(Debug)]
+enum Event {
+    Callback(CallbackId, Box<Claim>, Timestamp),
+    Decision(DecisionRecord),
 }
 
 struct Step {
@@ -66,16 +76,20 @@ impl Findings {
             Some(refund_id) => snapshot.refund(refund_id)?,
             None => None,
         };
-        let history = match &refund {
-            Some(row) => snapshot.applied_claims(row.refund.id, HISTORY_MAX)?,
-            None => Vec::new(),
+        let (said, decisions) = match &refund {
+            Some(row) => (
+                snapshot.applied_claims(row.refund.id, HISTORY_MAX)?,
+                snapshot.decisions_of_refund(row.refund.id, HISTORY_MAX)?,
+            ),
+            None => (Vec::new(), Vec::new()),
         };
-        let history = history.iter().filter_map(|said: &CallbackClaim| {
-            let claim = read_claim(said.claim.as_deref()?);
-            Some(claim.map(|claim| (said.id, claim, said.received_at)))
-        });
+        let decisions: Vec<_> = decisions.into_iter().map(|row| row.record).collect();
         Ok(Some(Self {
-            history: history.collect::<Result<_, StoreError>>()?,
+            history: history(&said, &decisions)?,
+            decisions: decisions
+                .into_iter()
+                .filter(|record| record.ruling.callback_id == Some(id))
+                .collect(),
             row,
             claim,
             refund,
@@ -96,6 +110,7 @@ impl Findings {
             account: &account.name,
             claim: self.claim.as_ref().map(ClaimView::from),
             explanation: self.explanation(registry),
+            decisions: self.decisions.iter().cloned().map(Into::into).collect(),
             refund: self.refund.as_ref().map(|row| {
                 RefundView::new(&row.refund, row.close_out.as_ref(), row.request.as_ref())
             }),
@@ -168,31 +183,59 @@ fn relay_acknowledgement(refund_id: RefundId, status: Status) -> Option<String> 
     serde_json::to_string(&answer).ok()
 }
 
+/// Callbacks and decisions in the order in which they took effect.
+fn history(said: &[CallbackClaim], decisions: &[DecisionRecord]) -> Result<Vec<Event>, StoreError> {
+    let mut history = Vec::new();
+    for one in said {
+        if let Some(json) = one.claim.as_deref() {
+            let claim = Box::new(read_claim(json)?);
+            let event = Event::Callback(one.id, claim, one.received_at);
+            history.push((one.settled_at, event));
+        }
+    }
+    for record in decisions {
+        history.push((Some(record.at), Event::Decision(record.clone())));
+    }
+    // Stable: of one time the callbacks come first, which raised what was decided.
+    history.sort_by_key(|(at, _)| *at);
+    Ok(history.into_iter().map(|(_, event)| event).collect())
+}
+
 /// Replays the history up to this callback.
-fn replay(
-    row: &RefundRow,
-    history: &[(CallbackId, Claim, Timestamp)],
-    id: CallbackId,
-) -> Option<Step> {
+fn replay(row: &RefundRow, history: &[Event], id: CallbackId) -> Option<Step> {
     let refund = &row.refund;
     // The intent made the refund before any callback.
     let mut known = row.request.as_ref().map(Refund::requested);
-    for (said, claim, received_at) in history {
+    let mut last_move = None;
+    for event in history {
+        let (said, claim, received_at) = match event {
+            Event::Callback(said, claim, received_at) => (*said, claim.as_ref(), *received_at),
+            Event::Decision(record) => {
+                if let Some(refund) = &mut known {
+                    decide(refund, record, history);
+                    if !record.ruling.decision.leaves_all() {
+                        last_move = Some((record.status_after, record.at));
+                    }
+                }
+                continue;
+            }
+        };
         let before = known.as_ref().map(|refund| refund.status);
         let (rule, after) = if let Some(refund) = &mut known {
-            let rule = refund.judge(claim);
-            refund.apply(claim, *said, *received_at);
+            let claim = claim.bound_by(refund.status, last_move, row.request.as_ref());
+            let rule = refund.judge(&claim);
+            refund.apply(&claim, said, received_at);
             (rule, refund.status)
         } else {
             let account = refund.account.clone();
-            let (first, _) = Refund::first(refund.id, account, claim, *said, *received_at);
+            let (first, _) = Refund::first(refund.id, account, claim, said, received_at);
             let rule = match claim.outcome {
                 Outcome::Reported(_) => Rule::First,
                 Outcome::Unclear(reason) => Rule::Unclear(reason),
             };
             (rule, known.insert(first).status)
         };
-        if *said == id {
+        if said == id {
             return Some(Step {
                 rule,
                 before,
@@ -201,4 +244,18 @@ fn replay(
         }
     }
     None
+}
+
+/// Replays a decision.
+fn decide(refund: &mut Refund, record: &DecisionRecord, history: &[Event]) {
+    let accepted = history.iter().find_map(|event| match event {
+        Event::Callback(id, claim, _) if Some(*id) == record.ruling.callback_id => {
+            Some(claim.as_ref())
+        }
+        _ => None,
+    });
+    // What was allowed then may be no more, where the order is not known to the millisecond.
+    refund
+        .decide(None, &record.ruling, accepted, record.at)
+        .ok();
 }

@@ -25,6 +25,7 @@ pub use internal::reload::{NotReloaded, Reload, channel as reload_channel};
 pub use public::budget::RejectionBudget;
 pub use rules::Rules;
 
+use crate::decisions::Decisions;
 use crate::domain::time::Clock;
 use crate::feed::Feed;
 use crate::intake::Intake;
@@ -46,6 +47,8 @@ pub struct App {
     pub intake: Arc<Intake>,
     /// Outgoing refunds.
     pub requests: Arc<Requests>,
+    /// Operators' answers to open questions.
+    pub decisions: Arc<Decisions>,
     /// Evidence of rejections; `None` if the file could not be opened: callbacks are accepted all the same.
     pub evidence: Option<Evidence>,
     /// Rate limit of rejections.

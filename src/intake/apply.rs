@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::Intake;
 use super::accept::AcceptedCallback;
+use super::decided;
 use super::outcome::Applying;
 use super::outcome_source::OutcomeSources;
 use super::request_claim::{apply_claim, source};
-use crate::crypto::sha256;
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
@@ -376,7 +376,8 @@ fn further<'a, 'd>(
         None
     };
     let mut changed = locked.refund().clone();
-    let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), claim, due.id, clock.now());
+    let claim = decided::bound(tx, &changed, request.as_ref(), claim)?;
+    let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), &claim, due.id, clock.now());
     if moved
         && let Some(request) = &request
         && request.machine.state.is_final()
@@ -386,10 +387,8 @@ fn further<'a, 'd>(
     }
     // The same contradiction in other bytes is a duplicate.
     let refund_id = locked.refund().id;
-    let is_new_question = |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
-        let key = sha256(format!("{}\n{claim_json}", verdict.as_str()).as_bytes());
-        tx.ask(refund_id, &key, (claim_json, verdict), due.id)
-    };
+    let is_new_question =
+        |tx: &mut Tx<'_>| decided::is_new_question(tx, refund_id, (claim_json, verdict), due.id);
     let told = match verdict {
         Verdict::Applied => Some(EventKind::Refund(changed.status)),
         Verdict::Conflict if is_new_question(tx)? => Some(EventKind::RefundConflict),

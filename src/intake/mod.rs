@@ -40,6 +40,7 @@
 
 mod accept;
 mod apply;
+mod decided;
 mod in_flight;
 mod key_use;
 mod outcome;

@@ -6,13 +6,14 @@ use crate::api::refund::RefundView;
 use crate::domain::claim::Reason;
 use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CallbackId, EventId, ExternalId, RefundId};
+use crate::domain::ids::{CallbackId, DecisionId, EventId, ExternalId, RefundId};
+use crate::domain::money::Amount;
 use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund, Verdict};
 use crate::domain::request::Request;
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
-use crate::store::{Locked, StoreError, Tx};
+use crate::store::{Locked, RefundRow, StoreError, Tx};
 
 /// A refund inside a transaction, with its close-out and request; its events are appended at the end.
 pub struct Applying<'a, 'd> {
@@ -27,6 +28,8 @@ pub struct Applying<'a, 'd> {
     asked_before: Vec<Attention>,
     /// Whether the refund has to be saved.
     dirty: bool,
+    /// The decision that is being made; its event has the same UUID.
+    decision: Option<DecisionId>,
     order_events: Vec<OrderEvent>,
 }
 
@@ -51,6 +54,7 @@ impl<'a, 'd> Applying<'a, 'd> {
             close_out,
             request: None,
             dirty: false,
+            decision: None,
             order_events: Vec::new(),
         }
     }
@@ -69,6 +73,25 @@ impl<'a, 'd> Applying<'a, 'd> {
         };
         let applying = Self::new(tx, clock, locked, None);
         Ok(Some(applying.with_request(Some(request))))
+    }
+
+    /// Locks a refund, and its request if it has one; with its close-out.
+    pub fn of_refund(
+        tx: &'a mut Tx<'d>,
+        clock: &'a dyn Clock,
+        id: RefundId,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(locked) = tx.lock_refund_by_id(id)? else {
+            return Ok(None);
+        };
+        let request = if locked.has_request() {
+            tx.lock_request(id)?
+        } else {
+            None
+        };
+        let close_out = tx.snapshot().close_out(id)?;
+        let applying = Self::new(tx, clock, locked, close_out);
+        Ok(Some(applying.with_request(request)))
     }
 
     /// The same for the worker that has leased the request; `None` where another one has it by now.
@@ -94,6 +117,22 @@ impl<'a, 'd> Applying<'a, 'd> {
     pub fn request_mut(&mut self) -> Option<(&mut Refund, &mut Request)> {
         self.dirty = true;
         Some((self.locked.refund_mut(), self.request.as_mut()?))
+    }
+
+    /// The same where the refund may have no request.
+    pub fn refund_mut(&mut self) -> (&mut Refund, Option<&mut Request>) {
+        self.dirty = true;
+        (self.locked.refund_mut(), self.request.as_mut())
+    }
+
+    /// The time of everything that is written.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Names the decision whose event comes with the commit.
+    pub fn deciding(&mut self, id: DecisionId) {
+        self.decision = Some(id);
     }
 
     pub fn request(&self) -> Option<&Request> {
@@ -133,7 +172,7 @@ impl<'a, 'd> Applying<'a, 'd> {
     }
 
     /// Tries the close-out, unless it is done.
-    pub(super) fn close_out(&mut self) -> Result<(), StoreError> {
+    pub fn close_out(&mut self) -> Result<(), StoreError> {
         let Some(mut this) = self.close_out.take() else {
             return Ok(());
         };
@@ -150,6 +189,45 @@ impl<'a, 'd> Applying<'a, 'd> {
         }
         self.close_out = Some(this);
         Ok(())
+    }
+
+    /// The close-out as it is.
+    pub fn present_close_out(&self) -> Option<&CloseOut> {
+        self.close_out.as_ref()
+    }
+
+    /// Ends the tries of a close-out that is not done, until its order is registered or it is asked for again.
+    pub fn park_close_out(&mut self) -> Result<(), StoreError> {
+        if let Some(this) = &mut self.close_out
+            && let Progress::Pending(refusal) = this.progress
+        {
+            (this.progress, this.next_at) = (Progress::Parked(refusal), None);
+            self.tx.save_close_out(this, self.now)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the close-out another amount, and tries it where it is not done. `false`: it is done, and more than was
+    /// paid would have been taken back; nothing has changed.
+    pub fn restate_close_out(&mut self, amount: Amount) -> Result<bool, StoreError> {
+        let Some(this) = &mut self.close_out else {
+            return Ok(true);
+        };
+        if this.amount == amount {
+            return Ok(true);
+        }
+        if this.progress == Progress::Done {
+            let found = self.tx.close_out_facts(&this.key, this.refund_id)?;
+            let (_, facts) = found.unzip();
+            if close_out(facts.as_ref(), amount).is_err() {
+                return Ok(false);
+            }
+        }
+        this.amount = amount;
+        self.tx
+            .restate_close_out(this.refund_id, amount, self.now)?;
+        self.close_out()?;
+        Ok(true)
     }
 
     fn try_close_out(&mut self, this: &mut CloseOut) -> Result<(), StoreError> {
@@ -210,6 +288,26 @@ impl<'a, 'd> Applying<'a, 'd> {
 
     /// Saves the refund and appends its events: status, order, open questions.
     pub fn finish(mut self, told: Vec<EventKind>) -> Result<Applied, StoreError> {
+        self.write(told)?;
+        let refund = self.locked.refund();
+        Ok(Applied {
+            refund: Some((refund.id, refund.status)),
+            conflict: false,
+            close_out: self.close_out.as_ref().map(|this| this.progress),
+            order_no: self.close_out.and_then(|this| this.order_no),
+        })
+    }
+
+    /// The same, and gives the refund as it is now.
+    pub fn finish_with_row(mut self, told: Vec<EventKind>) -> Result<Box<RefundRow>, StoreError> {
+        self.write(told)?;
+        let id = self.locked.refund().id;
+        let row = self.tx.snapshot().refund(id)?;
+        row.map(Box::new)
+            .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
+    }
+
+    fn write(&mut self, told: Vec<EventKind>) -> Result<(), StoreError> {
         if self.dirty {
             self.tx.save_refund(&self.locked)?;
             if let Some(request) = &self.request {
@@ -244,13 +342,7 @@ impl<'a, 'd> Applying<'a, 'd> {
         for kind in asked {
             self.tell_of_refund(kind)?;
         }
-        let refund = self.locked.refund();
-        Ok(Applied {
-            refund: Some((refund.id, refund.status)),
-            conflict: false,
-            close_out: self.close_out.as_ref().map(|this| this.progress),
-            order_no: self.close_out.and_then(|this| this.order_no),
-        })
+        Ok(())
     }
 
     /// Whether the same callback raised this question before (a retry of its close-out).
@@ -261,7 +353,10 @@ impl<'a, 'd> Applying<'a, 'd> {
     }
 
     fn tell_of_refund(&mut self, kind: EventKind) -> Result<(), StoreError> {
-        let id = EventId::new(self.clock.new_uuid());
+        let id = match (kind, self.decision) {
+            (EventKind::RefundDecided, Some(decision)) => EventId::new(decision.uuid()),
+            _ => EventId::new(self.clock.new_uuid()),
+        };
         let refund = self.locked.refund();
         let view = RefundView::new(refund, self.close_out.as_ref(), self.request.as_ref());
         self.tx.append_event(id, kind, refund.id, &view, self.now)

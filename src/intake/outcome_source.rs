@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 pub struct OutcomeSources(Mutex<BTreeMap<(String, &'static str), u64>>);
 
 impl OutcomeSources {
-    pub(super) fn count(&self, provider: &str, source: &'static str) {
+    pub fn count(&self, provider: &str, source: &'static str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *all.entry((provider.to_owned(), source)).or_default() += 1;
     }
 
-    /// Provider, source (`callback`, `reply`, `ask`) and how often.
+    /// Provider, source (`callback`, `reply`, `ask`, `person`) and how often.
     pub fn all(&self) -> Vec<(String, &'static str, u64)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter()

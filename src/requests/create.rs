@@ -370,7 +370,7 @@ fn available(
 }
 
 /// What is left of the payment of a request that holds none of it, where that is too little for it.
-pub(super) fn too_little(tx: &mut Tx<'_>, request: &Request) -> Result<Option<Amount>, StoreError> {
+pub fn too_little(tx: &mut Tx<'_>, request: &Request) -> Result<Option<Amount>, StoreError> {
     let Some(payment) = request.intent.payment() else {
         return Ok(None);
     };

@@ -44,7 +44,7 @@ use tokio::time::Instant;
 
 pub use calls::{CallCount, CallCounts};
 pub use change::{ActError, Acted};
-pub use create::{CreateError, Created, NewRequest};
+pub use create::{CreateError, Created, NewRequest, too_little};
 
 use crate::domain::claim::Account;
 use crate::domain::time::Clock;

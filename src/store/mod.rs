@@ -39,11 +39,11 @@ pub use inspect::{Inspection, copy_file, log_of};
 pub(crate) use log_limit::LogLimit;
 pub use postgres::Replication;
 pub use tables::{
-    AccountState, AccountStop, AttemptEnd, AttemptRow, AuditedCallback, AuditedRefund,
-    CallbackClaim, CallbackRow, ConsumerRow, Counts, DisabledReason, EndpointRow, EventRow,
-    HandledApplication, KnownKey, Locked, NewAttempt, NewCallback, NewParity, OfPayment,
-    OpenRequests, Page, ParkedPush, PendingCallback, Receipt, RefundFilter, RefundPage, RefundRow,
-    Snapshot, TrailFilter, TrailHead, TrailRow, Tx, read_claim,
+    AccountState, AccountStop, AttemptEnd, AttemptRow, AuditedCallback, AuditedDecision,
+    AuditedRefund, CallbackClaim, CallbackRow, ConsumerRow, Counts, DecisionRow, DisabledReason,
+    EndpointRow, EventRow, HandledApplication, KnownKey, LastMove, Locked, NewAttempt, NewCallback,
+    NewParity, OfPayment, OpenRequests, Page, ParkedPush, PendingCallback, Receipt, RefundFilter,
+    RefundPage, RefundRow, Snapshot, TrailFilter, TrailHead, TrailRow, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

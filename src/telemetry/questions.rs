@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::registered;
+use super::{registered, set};
 
 /// Labels of what is counted for each account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,11 +24,21 @@ struct QuestionLabels {
     reason: &'static str,
 }
 
+/// Labels of decisions; both are closed sets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    question: &'static str,
+    decision: &'static str,
+}
+
 /// Open questions, and callbacks without a refund.
 pub struct QuestionMetrics {
     /// Authentic callbacks about something other than refunds.
     pub elsewhere: Family<AccountLabels, Counter>,
     attention: Family<QuestionLabels, Gauge>,
+    decisions: Family<DecisionLabels, Counter>,
+    /// Decisions that wait for a second person.
+    pub approvals_waiting: Gauge,
 }
 
 impl QuestionMetrics {
@@ -36,10 +46,22 @@ impl QuestionMetrics {
         let help = "Authentic callbacks about something other than refunds";
         let elsewhere = registered(registry, "other_callbacks", help);
         let help = "Refunds with an open question, by its reason";
+        let attention = registered(registry, "attention_refunds", help);
+        let help = "Decisions of operators that took effect, by question";
+        let decisions = registered(registry, "decisions", help);
+        let help = "Refunds with a decision that waits for a second person";
         Self {
             elsewhere,
-            attention: registered(registry, "attention_refunds", help),
+            attention,
+            decisions,
+            approvals_waiting: registered(registry, "approvals_waiting", help),
         }
+    }
+
+    /// Shows how often a question was answered so.
+    pub fn show_decisions(&self, question: &'static str, decision: &'static str, times: u64) {
+        let labels = DecisionLabels { question, decision };
+        set(&self.decisions.get_or_create(&labels), times);
     }
 
     /// Shows how many refunds have an open question of this reason.

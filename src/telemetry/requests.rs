@@ -32,7 +32,7 @@ pub struct CallLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutcomeLabels {
     pub provider: String,
-    /// `callback`, `reply` or `ask`: the last means that no callback came before.
+    /// `callback`, `reply`, `ask` or `person`: an `ask` means that no callback came before.
     pub source: &'static str,
 }
 

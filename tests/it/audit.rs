@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ENGINE;
 use crate::harness::audit::{AckedFile, audit_in, broken, run};
@@ -56,6 +56,7 @@ fn busy() -> (Server, AckedFile) {
         assert_eq!(reply.status, 200, "{}", reply.text());
         acked.add("quickpay", "store-1", "Q-1", &body);
     }
+    decided(&server);
     server.put_simple_order("1", "refund_applied", "30.00");
     assert_eq!(server.epay_errcode("B-1", "T-1", "30"), 0);
     assert_eq!(server.epay_errcode("B-2", "T-2", "30"), 2, "no such order");
@@ -67,6 +68,22 @@ fn busy() -> (Server, AckedFile) {
     );
     server.applied("R-3");
     (server, acked)
+}
+
+/// A success with another amount that a person accepts.
+fn decided(server: &Server) {
+    for (status, amount) in [("REFUND_PENDING", "125.50"), ("REFUND_SUCCESS", "99.00")] {
+        let told = Notice::new("R-4", status).amount(amount).text();
+        server.notify(MAIN, &told).expect(200, ACK);
+    }
+    let refund = server.applied("R-4");
+    let open = &refund["attention"][0];
+    let id = refund["id"].as_str().expect("an id");
+    let body = json!({
+        "question": open["reason"], "callback_id": open["callback_id"], "decision": "accept", "reason": "a fee",
+    });
+    let reply = server.post_as_reader(&format!("/v1/refunds/{id}/decisions"), &body);
+    assert_eq!(reply.expect_json(200)["status"], "succeeded");
 }
 
 /// The files of a folder with their bytes.
@@ -150,7 +167,7 @@ fn what_the_config_cannot_vouch_for_any_more_is_skipped_and_said() {
     std::fs::write(&path, config.replace("id = \"2026\"", "id = \"2027\"")).expect("writable");
     let report = server.assert_audit_is_clean(None);
     let authentic = &report["rules"][1];
-    assert_eq!(authentic["skipped"], 6, "{authentic}");
+    assert_eq!(authentic["skipped"], 8, "{authentic}");
     assert_eq!(
         report["rules"][6]["skipped"], 1,
         "no list of acknowledgements"
@@ -238,6 +255,16 @@ const PLANTS: &[(&str, Plant, &str)] = &[
     ("a final status that changed silently", Sql("UPDATE refunds SET status = 'failed' WHERE refund_no = 'R-1'"), "I6"),
     ("a move away from a final status", Sql("UPDATE events SET type = 'refund.canceled', data = replace(data, '\"pending\"', '\"canceled\"') WHERE sequence = 1"), "I6"),
     ("an event of another status than its data", Sql("UPDATE events SET type = 'refund.failed' WHERE sequence = 1"), "I6"),
+
+    ("a decision that was changed", Sql("UPDATE decisions SET reason = 'another'"), "I1"),
+    ("a decision of another person", Sql("UPDATE decisions SET decided_by = 'another'"), "I1"),
+    ("a decision that is not told", Sql("UPDATE events SET type = 'refund.attention' WHERE type = 'refund.decided'"), "I3"),
+    ("a decision whose move is not told", Sql("UPDATE events SET type = 'refund.attention' WHERE refund_id = (SELECT id FROM refunds WHERE refund_no = 'R-4') AND type = 'refund.succeeded'"), "I3"),
+    ("a decision of no refund", Sql("UPDATE decisions SET refund_id = id"), "I4"),
+    ("a decision that is gone", Sql("DELETE FROM decisions"), "I6"),
+    ("an answer that the question does not take", Sql("UPDATE decisions SET decision = 'succeeded'"), "I6"),
+    ("a decision that moved elsewhere", Sql("UPDATE decisions SET status_after = 'failed'"), "I6"),
+    ("a decision that cannot be read", Sql("UPDATE decisions SET question = 'why'"), "I9"),
 
     ("an answer of success without its bytes", Acked(r#"{"provider":"payermax","account":"main","refund_no":"R-9","sha256":"00"}"#), "I7"),
 

@@ -55,6 +55,8 @@ pub const IN_REQUEST: [&str; 5] = [
 ];
 /// Crash points of an act; `trail/ends.rs` uses them.
 pub const IN_TRAIL: [&str; 3] = ["act-appended", "commit-before", "commit-after"];
+/// Crash points of a decision; `decisions/crash.rs` uses them.
+pub const IN_DECISION: [&str; 3] = ["decision-begun", "decision-written", "decision-committed"];
 /// Crash points of a start that finds a backlog.
 const IN_RECOVERY: [(&str, &[u32]); 4] = [
     ("resume-begun", &[0]),
@@ -287,6 +289,7 @@ fn every_crash_point_is_driven() {
         .chain(IN_RESTORE)
         .chain(IN_REQUEST)
         .chain(IN_TRAIL)
+        .chain(IN_DECISION)
         .chain(IN_GENERATION.iter().map(|(point, _)| *point))
         .map(str::to_owned)
         .collect();

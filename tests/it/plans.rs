@@ -234,6 +234,12 @@ fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
          SELECT 'payermax', 'main', 'P-' || g, '1.00' FROM generate_series(1, {ROWS}) g;
          INSERT INTO idempotency_keys (reader, path, key, body_hash, refund_id, created_at)
          SELECT 'erp', '/v1/refunds', 'K-' || g, {key}, {refund}, g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO decisions (id, refund_id, question, decision, reason, decided_by, decided_at, status_before,
+           status_after, digest)
+         SELECT {callback}, {refund}, 'conflict', 'keep', 'r', 'erp', g, 'failed', 'failed', {key}
+         FROM generate_series(1, {ROWS}) g;
+         INSERT INTO proposals (id, refund_id, question, decision, reason, proposed_by, proposed_at)
+         SELECT {callback}, {refund}, 'conflict', 'keep', 'r', 'erp', g FROM generate_series(1, {ROWS}) g;
          INSERT INTO events (sequence, id, type, occurred_at, data)
          SELECT g, {callback}, 'refund.succeeded', g, '{{}}' FROM generate_series(1, {ROWS}) g;
          UPDATE feed SET last_sequence = {ROWS};

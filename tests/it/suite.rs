@@ -10,6 +10,7 @@ mod bad_inputs;
 mod commands;
 mod consumers;
 mod crash;
+mod decisions;
 mod doctor;
 mod elsewhere;
 mod epay;

@@ -25,6 +25,7 @@ use super::check_config::load_config;
 use super::{STORE_REFUSED, output};
 use crate::config::Config;
 use crate::crypto::sha256;
+use crate::decisions::Decisions;
 use crate::domain::time::corrected::CorrectedClock;
 use crate::domain::time::{Clock, SystemClock};
 use crate::domain::trail::Actor;
@@ -173,6 +174,8 @@ impl Service {
             Arc::clone(&clock),
             apis_of(&rules),
         ));
+        let rule = std::mem::take(&mut config.second_person);
+        let decisions = Decisions::new(&store, &intake, &clock, rule);
         let connections = listen::connections_of_a_listener()?;
         let (reloads, wishes) = reload_channel();
         let app = Data::new(App {
@@ -186,6 +189,7 @@ impl Service {
             reader_rejections: RejectionLog::default(),
             rules: watch::Sender::new(Arc::new(rules)),
             requests,
+            decisions: Arc::new(decisions),
             reloads,
             slots: ConnectionSlots::new(listen::slots_of_readers(connections)),
             clock,

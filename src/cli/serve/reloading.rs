@@ -121,6 +121,7 @@ impl Reloader {
         // First what can fail: nothing else has changed then.
         let endpoints = std::mem::take(&mut config.endpoints);
         let policy = config.retry;
+        let second_person = std::mem::take(&mut config.second_person);
         let before = self.app.rules();
         let rules = rules_of(&mut config, Some(&before));
         self.append_act(by, &before, &rules)
@@ -129,6 +130,7 @@ impl Reloader {
         let pushed = self.app.push.reload(endpoints).await;
         pushed.map_err(NotReloaded::Store)?;
         self.app.intake.set_policy(policy);
+        self.app.decisions.set_second_person(second_person);
         self.app.requests.set_apis(apis_of(&rules));
         self.app.rules.send_replace(Arc::new(rules));
         Ok(Reloaded {

@@ -3,16 +3,19 @@
 //! The table is in `docs/state-machine.md`; the test below reads it. The principle: the first final status
 //! wins, and anything that contradicts it becomes a question for a person, never a silent change.
 
+mod decide;
 pub mod parity;
 pub mod rule;
 
 use serde::{Deserialize, Serialize};
 
 use super::claim::{Account, Claim, Failure, Outcome, Reason, RefundNo, Status};
-use super::ids::{CallbackId, ExternalId, RefundId};
+use super::decision::Decision;
+use super::ids::{CallbackId, DecisionId, ExternalId, RefundId};
 use super::money::Money;
 use super::request::Request;
 use super::time::Timestamp;
+pub use decide::NotAllowed;
 use rule::Rule;
 
 /// Max open questions of one kind on one refund; the rest is in the callbacks.
@@ -31,6 +34,18 @@ pub struct Attention {
     /// Members of that callback that cannot be used; with `invalid_content` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
+    /// A decision about it that waits for a second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Waiting>,
+}
+
+/// A decision that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub id: DecisionId,
+    pub decision: Decision,
+    /// Who decided; another one has to agree.
+    pub by: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,9 +192,7 @@ impl Refund {
         match (verdict, claim.outcome) {
             (Verdict::Applied, Outcome::Reported(status)) => {
                 self.take(claim, status);
-                self.answer(Reason::StatusUnknown);
-                self.answer(Reason::OutcomeUnknown);
-                self.answer(Reason::InvalidContent);
+                self.answer_unclear();
                 self.raise_doubt(claim, callback_id, now);
             }
             (Verdict::Conflict, _) => self.raise(Reason::Conflict, callback_id, now),
@@ -211,6 +224,7 @@ impl Refund {
                 since,
                 callback_id,
                 members: Vec::new(),
+                approval: None,
             });
         }
     }
@@ -228,6 +242,13 @@ impl Refund {
             let members = claim.unreadable.iter().map(|one| one.member.clone());
             open.members = members.collect();
         }
+    }
+
+    /// Closes what was unclear about the outcome, which is known now.
+    fn answer_unclear(&mut self) {
+        self.answer(Reason::StatusUnknown);
+        self.answer(Reason::OutcomeUnknown);
+        self.answer(Reason::InvalidContent);
     }
 
     /// Closes every open question of this kind.

@@ -41,6 +41,8 @@ pub enum Event {
     Cancel,
     /// A person sends the same number again.
     Resend(Resendable),
+    /// A person decided how the refund stands, against what was known or where nothing was.
+    Decided(Status),
 }
 
 /// Whether "not found" proves that the provider did not take the number and will not.
@@ -98,6 +100,7 @@ impl Machine {
                 was_never_sent.then(|| self.to(State::Canceled))
             }
             Event::Resend(resendable) => self.resend(resendable),
+            Event::Decided(status) => Some(self.to(self.decided(status))),
         }
     }
 
@@ -199,6 +202,19 @@ impl Machine {
             step.machine.is_in_doubt &= self.state == State::Unknown;
             step
         })
+    }
+
+    /// The state that goes with the status of the refund, whatever the present one is.
+    const fn decided(self, status: Status) -> State {
+        match status {
+            Status::Pending if self.state.is_final() => State::Accepted,
+            Status::Pending => self.state,
+            Status::Succeeded => State::Done,
+            Status::Canceled if matches!(self.state, State::Queued) && self.sends == 0 => {
+                State::Canceled
+            }
+            Status::Failed | Status::Canceled => State::Failed,
+        }
     }
 
     const fn to(self, state: State) -> Step {

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod callbacks;
+pub mod decisions;
 pub mod endpoints;
 pub mod etag;
 pub mod feed;
@@ -55,6 +56,11 @@ pub static CALLS: &[Call] = &[
     call(Post, "/v1/refunds/{id}/ask", NeedsOneOf(&[RefundsWrite, Operate]), |r| r.to(changes::ask)),
     call(Post, "/v1/refunds/{id}/cancel", Needs(RefundsWrite), |r| r.to(changes::cancel)),
     call(Post, "/v1/refunds/{id}/resend", Needs(Operate), |r| r.to(changes::resend)),
+    call(Read, "/v1/refunds/{id}/decisions", Needs(RefundsRead), |r| r.to(decisions::list)),
+    call(Post, "/v1/refunds/{id}/decisions", Needs(Operate), |r| r.to(decisions::decide)),
+    call(Post, "/v1/refunds/{id}/decisions/{decision_id}/approve", Needs(Operate), |r| r.to(decisions::approve)),
+    call(Post, "/v1/refunds/{id}/decisions/{decision_id}/reject", Needs(Operate), |r| r.to(decisions::reject)),
+    call(Post, "/v1/refunds/{id}/close-out", Needs(Operate), |r| r.to(decisions::close_out)),
     call(Read, "/v1/refunds/{id}/timeline", Needs(CallbacksRead), |r| r.to(timeline::timeline)),
     call(Read, "/v1/refunds/{id}/callbacks", Needs(CallbacksRead), |r| r.to(refunds::callbacks)),
     call(Read, "/v1/callbacks/{id}", Needs(CallbacksRead), |r| r.to(callbacks::one)),

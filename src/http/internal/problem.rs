@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use super::access::limit;
 use crate::api::problem::{Code, Problem, ProblemError};
+use crate::decisions::DecideError;
 use crate::domain::ids::RefundId;
 use crate::domain::money::Amount;
 use crate::domain::request::intent::FieldError;
@@ -61,7 +62,10 @@ pub enum ApiError {
     /// 409: the state of the request.
     AlreadySent(&'static str),
     ResendNotAllowed(&'static str),
+    /// 409: why nothing was decided.
+    NotDecided(Code, String),
     /// 422: the members that are wrong.
+    InvalidDecision(Vec<FieldError>),
     InvalidRefund(Vec<FieldError>),
     AccountCannotSubmit(String),
     IdempotencyKeyReused,
@@ -125,6 +129,8 @@ impl ApiError {
             Self::NothingToAsk(_) => Code::NothingToAsk,
             Self::AlreadySent(_) => Code::AlreadySent,
             Self::ResendNotAllowed(_) => Code::ResendNotAllowed,
+            Self::NotDecided(code, _) => *code,
+            Self::InvalidDecision(_) => Code::InvalidDecision,
             Self::InvalidRefund(_) => Code::InvalidRefund,
             Self::AccountCannotSubmit(_) => Code::AccountCannotSubmit,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
@@ -181,7 +187,7 @@ impl ApiError {
                 "the request is {state}; the same number is sent again only where it was refused, or its \
                  outcome is unknown"
             ),
-            Self::InvalidRefund(errors) => {
+            Self::InvalidDecision(errors) | Self::InvalidRefund(errors) => {
                 let errors = errors
                     .iter()
                     .map(|error| format!("{} {}", error.pointer, error.detail));
@@ -192,6 +198,7 @@ impl ApiError {
                     .into()
             }
             Self::NothingToAsk(detail)
+            | Self::NotDecided(_, detail)
             | Self::AccountCannotSubmit(detail)
             | Self::InvalidParameter(detail)
             | Self::InvalidBody(detail)
@@ -251,7 +258,7 @@ impl ApiError {
     fn errors(&self) -> Vec<ProblemError> {
         match self {
             Self::InvalidConfig(lines) => lines.iter().cloned().map(ProblemError::Line).collect(),
-            Self::InvalidRefund(errors) => errors
+            Self::InvalidDecision(errors) | Self::InvalidRefund(errors) => errors
                 .iter()
                 .map(|error| ProblemError::Member {
                     pointer: error.pointer.clone(),
@@ -293,6 +300,8 @@ impl ApiError {
             | Self::NothingToAsk(_)
             | Self::AlreadySent(_)
             | Self::ResendNotAllowed(_)
+            | Self::NotDecided(..)
+            | Self::InvalidDecision(_)
             | Self::InvalidRefund(_)
             | Self::AccountCannotSubmit(_)
             | Self::IdempotencyKeyReused
@@ -328,6 +337,45 @@ impl From<CreateError> for ApiError {
             CreateError::AvailableMismatch(amount) => Self::AmountAvailable(amount),
             CreateError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
+        let (code, detail) = match error {
+            DecideError::NoRefund => return Self::NotFound("refund"),
+            DecideError::NoProposal => return Self::NotFound("decision that waits"),
+            DecideError::Ambiguous => {
+                let what = "is required: several questions of this kind are open";
+                return Self::InvalidDecision(vec![FieldError::new("/callback_id", what)]);
+            }
+            DecideError::KeyReused => return Self::IdempotencyKeyReused,
+            DecideError::Store(error) => return error.into(),
+            DecideError::NoSuchQuestion => (
+                Code::NoSuchQuestion,
+                "no such question is open: it was never raised, or is answered; see attention, and \
+                 GET /v1/refunds/{id}/decisions"
+                    .to_owned(),
+            ),
+            DecideError::NotAllowed(why) => (Code::DecisionNotAllowed, why.to_string()),
+            DecideError::OverRefund => (
+                Code::DecisionNotAllowed,
+                "the close-out is done, and would take back more than was paid with this amount"
+                    .to_owned(),
+            ),
+            DecideError::Waits(_) => (Code::DecisionWaits, error.to_string()),
+            DecideError::Ended(_) => (Code::DecisionEnded, error.to_string()),
+            DecideError::SamePerson => (
+                Code::SamePerson,
+                "you decided this yourself; another reader with the scope operate has to agree"
+                    .to_owned(),
+            ),
+            DecideError::NothingToCloseOut => (
+                Code::NothingToCloseOut,
+                "the refund has no close-out, or it is done; see closeout".to_owned(),
+            ),
+        };
+        Self::NotDecided(code, detail)
     }
 }
 

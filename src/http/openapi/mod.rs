@@ -24,7 +24,8 @@ use super::internal::health::metrics;
 use super::internal::requests::{accounts, changes, create, timeline};
 use super::internal::route::Verb;
 use super::internal::{
-    CALLS, callbacks, endpoints, etag, health, orders, refunds, reload, settlement, trail,
+    CALLS, callbacks, decisions, endpoints, etag, health, orders, refunds, reload, settlement,
+    trail,
 };
 use super::openapi;
 use super::public::error::ErrorBody;
@@ -47,6 +48,7 @@ use responses::NotModified;
     tags(
         (name = "refunds", description = "Refunds and their status"),
         (name = "requests", description = "Outgoing refunds: submit, ask, cancel, send again; accounts that send"),
+        (name = "decisions", description = "An operator's answers to open questions"),
         (name = "events", description = "Every change, in order"),
         (name = "consumers", description = "Cursors in the feed that the service keeps"),
         (name = "endpoints", description = "Endpoints that events are pushed to"),
@@ -65,6 +67,11 @@ use responses::NotModified;
         changes::cancel,
         changes::resend,
         timeline::timeline,
+        decisions::list,
+        decisions::decide,
+        decisions::approve,
+        decisions::reject,
+        decisions::close_out,
         accounts::list,
         accounts::stop,
         accounts::resume,

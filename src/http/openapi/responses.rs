@@ -41,6 +41,12 @@ pub enum Asking {}
 pub enum Canceling {}
 /// What a resend can answer.
 pub enum Resending {}
+/// What a decision can answer.
+pub enum Deciding {}
+/// What a second person's word can answer.
+pub enum Agreeing {}
+/// What the try of a close-out can answer.
+pub enum Closing {}
 /// What a stop or resume of an account can answer.
 pub enum Stopping {}
 
@@ -173,6 +179,44 @@ impl IntoResponses for Canceling {
 impl IntoResponses for Resending {
     fn responses() -> Responses {
         let own = [Code::NotFound, Code::ResendNotAllowed, Code::OverRefund];
+        of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Deciding {
+    fn responses() -> Responses {
+        let own = [
+            Code::NotFound,
+            Code::NoSuchQuestion,
+            Code::DecisionNotAllowed,
+            Code::DecisionWaits,
+            Code::InvalidDecision,
+            Code::IdempotencyKeyReused,
+        ];
+        of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Agreeing {
+    fn responses() -> Responses {
+        let own = [
+            Code::NotFound,
+            Code::DecisionEnded,
+            Code::DecisionNotAllowed,
+            Code::SamePerson,
+            Code::InvalidDecision,
+        ];
+        of(&[&OF_READER[..], &OF_BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for Closing {
+    fn responses() -> Responses {
+        let own = [
+            Code::NotFound,
+            Code::NothingToCloseOut,
+            Code::InvalidDecision,
+        ];
         of(&[&OF_READER[..], &OF_BODY, &own].concat())
     }
 }

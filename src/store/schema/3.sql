@@ -159,6 +159,45 @@ CREATE TABLE trail_head (
 ) STRICT;
 INSERT INTO trail_head (last_sequence) VALUES (0);
 
+-- Decisions of persons about open questions. A row is inserted with what it changes, and never changed.
+CREATE TABLE decisions (
+  id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16), -- its event has the same UUID
+  refund_id     BLOB    NOT NULL CHECK (length(refund_id) = 16),
+  question      TEXT    NOT NULL,              -- the reason of the question
+  callback_id   BLOB,                          -- what raised it; NULL: our request did
+  decision      TEXT    NOT NULL CHECK (decision IN
+    ('keep', 'accept', 'succeeded', 'failed', 'canceled', 'dismiss')),
+  reason        TEXT    NOT NULL,
+  decided_by    TEXT    NOT NULL,              -- the reader
+  decided_at    INTEGER NOT NULL,              -- when it took effect
+  status_before TEXT    NOT NULL,
+  status_after  TEXT    NOT NULL,
+  agreed_by     TEXT,                          -- a second reader, where one was needed
+  agreed_reason TEXT,
+  digest        BLOB    NOT NULL CHECK (length(digest) = 32), -- SHA-256 of all of it
+  CHECK ((agreed_by IS NULL) = (agreed_reason IS NULL)),
+  CHECK (agreed_by <> decided_by)
+) STRICT;
+
+-- Decisions that wait for a second person, and how that ended.
+CREATE TABLE proposals (
+  -- immutable
+  id             BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16), -- of the decision, once it is one
+  refund_id      BLOB    NOT NULL CHECK (length(refund_id) = 16),
+  question       TEXT    NOT NULL,
+  callback_id    BLOB,
+  decision       TEXT    NOT NULL,
+  reason         TEXT    NOT NULL,
+  proposed_by    TEXT    NOT NULL,             -- the reader
+  proposed_at    INTEGER NOT NULL,
+  -- set once, by its end
+  ended_at       INTEGER,
+  ended_by       TEXT,                         -- another reader
+  outcome        TEXT    CHECK (outcome IN ('approved', 'rejected', 'obsolete')),
+  outcome_reason TEXT,
+  CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) STRICT;
+
 -- Last: on PostgreSQL this needs the lock of a table in use. The refund that an event is about; NULL: stored by
 -- version 2.
 ALTER TABLE events ADD COLUMN refund_id BLOB;

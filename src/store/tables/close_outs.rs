@@ -78,6 +78,24 @@ impl Tx<'_> {
         )
     }
 
+    /// Saves another amount.
+    pub fn restate_close_out(
+        &mut self,
+        refund_id: RefundId,
+        amount: Amount,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "-- restate_close_out
+            UPDATE close_outs SET amount = $1, updated_at = $2 WHERE refund_id = $3";
+        let amount = amount.to_text(2);
+        let params = [
+            amount.as_str().into(),
+            now.as_millis().into(),
+            refund_id.as_bytes().into(),
+        ];
+        self.driver.expect_one(SQL, &params)
+    }
+
     /// What the close-out must know, read under the order's lock; `None` where no payment has
     /// this trade number. What `refund_id` itself took back is left out of the sums.
     pub fn close_out_facts(

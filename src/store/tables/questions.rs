@@ -11,13 +11,13 @@ const JUDGED_BY_OTHERS_MAX: i64 = 100;
 
 impl Tx<'_> {
     /// Notes a question about a refund; `false` where it was asked before. The same claim with the same
-    /// verdict is the same question.
+    /// verdict is the same question, unless a person has decided since: then only the key tells.
     pub fn ask(
         &mut self,
         refund_id: RefundId,
         question_key: &[u8; 32],
         (claim_json, verdict): (&str, Verdict),
-        by: CallbackId,
+        (by, is_decided): (CallbackId, bool),
     ) -> Result<bool, StoreError> {
         const SQL: &str = "-- insert_question
             INSERT INTO questions (refund_id, question_key, callback_id) VALUES ($1, $2, $3)
@@ -29,6 +29,9 @@ impl Tx<'_> {
         ];
         if self.execute(SQL, &params)? == 0 {
             return Ok(false);
+        }
+        if is_decided {
+            return Ok(true);
         }
         let before = self
             .snapshot()

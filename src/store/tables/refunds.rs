@@ -197,8 +197,9 @@ impl Snapshot<'_> {
         self.first(SQL, &[id.as_bytes().into()], read_row)
     }
 
-    /// How many refunds have an open question of each reason, among the first `COUNTED_MAX` with any.
-    pub fn count_attention(&mut self) -> Result<Vec<(Reason, i64)>, StoreError> {
+    /// How many refunds have an open question of each reason, and how many have a decision that waits for a second
+    /// person, among the first `COUNTED_MAX` with any.
+    pub fn count_attention(&mut self) -> Result<(Vec<(Reason, i64)>, i64), StoreError> {
         // One column for each reason, in their order.
         let columns = Reason::ALL.map(|reason| {
             let reason = reason.as_str();
@@ -206,14 +207,17 @@ impl Snapshot<'_> {
         });
         let sql = format!(
             "-- count_attention
-            SELECT {} FROM (SELECT attention FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open",
+            SELECT {}, count(CASE WHEN attention LIKE '%\"approval\":{{%' THEN 1 END)
+            FROM (SELECT attention FROM refunds WHERE attention <> '[]' ORDER BY id LIMIT $1) AS open",
             columns.join(", ")
         );
         let counts = self.first(&sql, &[COUNTED_MAX.into()], |row| {
             let reasons = Reason::ALL.into_iter().enumerate();
             let counts =
                 reasons.map(|(column, reason)| Ok((reason, row.opt_integer(column)?.unwrap_or(0))));
-            counts.collect::<Result<Vec<_>, StoreError>>()
+            let counts = counts.collect::<Result<Vec<_>, StoreError>>()?;
+            let waiting = row.opt_integer(Reason::ALL.len())?.unwrap_or(0);
+            Ok((counts, waiting))
         })?;
         Ok(counts.unwrap_or_default())
     }

@@ -216,8 +216,13 @@ async fn read(app: &App) -> Result<(), StoreError> {
     let age = oldest.map_or(0, |since| app.clock.now().as_millis() - since.as_millis());
     metrics.unapplied.set(unapplied);
     metrics.unapplied_age.set(age / 1_000);
+    let (attention, waiting) = attention;
     for (reason, refunds) in attention {
         metrics.questions.show_attention(reason.as_str(), refunds);
+    }
+    metrics.questions.approvals_waiting.set(waiting);
+    for (question, decision, times) in app.decisions.counts() {
+        metrics.questions.show_decisions(question, decision, times);
     }
     metrics.close_outs_pending.set(pending);
     metrics.close_outs_parked.set(parked);

@@ -69,7 +69,7 @@ pub async fn create(
     })
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let mut values = request.headers().get_all(KEY_HEADER);
     let Some(value) = values.next() else {
         return Ok(None);

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::value::RawValue;
 
+use crate::api::decision::DecisionList;
 use crate::api::timeline::{AttemptView, Entry, ReplyView, SentView, Timeline, What};
 use crate::crypto::hex;
 use crate::domain::ids::RefundId;
@@ -22,7 +23,7 @@ use crate::store::{AttemptRow, Snapshot, StoreError};
 /// Entries of each kind that are shown.
 const SHOWN_MAX: u32 = 500;
 
-/// Everything that happened: intent, sends and asks with request and reply, callbacks, events.
+/// Everything that happened: intent, sends and asks with request and reply, callbacks, decisions, events.
 #[utoipa::path(
     get, path = "/v1/refunds/{id}/timeline", operation_id = "refund_timeline", tag = "requests",
     params(("id" = RefundId, Path)),
@@ -59,6 +60,10 @@ fn read(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Option<Timeline>, S
     let attempts = snapshot.attempts_of_refund(id, None, SHOWN_MAX)?;
     let callbacks = snapshot.callback_page(id, None, SHOWN_MAX)?;
     let events = snapshot.events_of_refund(id, SHOWN_MAX)?;
+    let records = snapshot.decisions_of_refund(id, SHOWN_MAX)?;
+    let proposals = snapshot.proposals_of_refund(id, SHOWN_MAX)?;
+    let records = records.into_iter().map(|row| row.record).collect();
+    let decisions = DecisionList::new(&row.refund, records, proposals).data;
     let truncated = attempts.has_more
         || callbacks.has_more
         || u32::try_from(events.len()).is_ok_and(|n| n == SHOWN_MAX);
@@ -66,6 +71,10 @@ fn read(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Option<Timeline>, S
     data.extend(callbacks.rows.into_iter().map(|row| Entry {
         at: row.received_at,
         what: What::Callback(Box::new(explain::callback_view(row))),
+    }));
+    data.extend(decisions.into_iter().map(|one| Entry {
+        at: one.at,
+        what: What::Decision(Box::new(one.decision)),
     }));
     data.extend(events.into_iter().map(|event| Entry {
         at: event.occurred_at,
