@@ -13,7 +13,7 @@ use super::schema::Making;
 use super::sqlite::lock::StoreLock;
 use super::sqlite::{Sqlite, Synchronous};
 use super::sqlite::{file_mode, generation, truncated};
-use super::tables::Snapshot;
+use super::tables::{Snapshot, Tx};
 use super::{StoreError, schema};
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
@@ -68,8 +68,13 @@ pub(super) fn open_sqlite(
     if let Err(error) = lock.mark() {
         tracing::warn!(%error, "an emptied database file would not be noticed");
     }
-    // A full disk must not keep the service from starting.
-    if let Err(error) = generation::renew(&mut sqlite, path, &lock, found) {
+    // A full disk must not keep the service from starting. The number comes second: until it is noted, the next start
+    // finds the same.
+    let renewed = match found.is_replaced() {
+        true => begin_history(&mut sqlite, making),
+        false => Ok(()),
+    };
+    if let Err(error) = renewed.and_then(|()| generation::renew(&mut sqlite, path, &lock, found)) {
         tracing::warn!(%error, "a WAL of another database may not be noticed");
     }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
@@ -89,6 +94,19 @@ pub(super) fn open_sqlite(
         counter,
         hold: Hold::File { _lock: lock },
     })
+}
+
+/// Gives the feed of a file that was put in the place of another a new epoch: its readers may be further on.
+fn begin_history(sqlite: &mut Sqlite, making: Making) -> Result<(), StoreError> {
+    sqlite.begin()?;
+    let renewed = Tx::new(sqlite).renew_epoch(making.random());
+    let done = renewed.and_then(|epoch| sqlite.commit().map(|()| epoch));
+    let epoch = done.inspect_err(|_| sqlite.rollback())?;
+    tracing::warn!(
+        epoch,
+        "the database file is another than the one that was served last; its feed begins a new history"
+    );
+    Ok(())
 }
 
 /// Connects to a database of a `PostgreSQL` server, checks the server's settings, and creates or

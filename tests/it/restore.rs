@@ -128,6 +128,42 @@ fn a_file_put_back_under_the_log_of_its_successor_is_refused() {
     );
 }
 
+#[test]
+fn a_backup_put_in_place_by_hand_begins_a_new_history() {
+    let mut drill = Drill::after_a_crash();
+    drill.server.restart();
+    let old = drill.server.get("/v1/events?after=0").expect_json(200);
+    drill.server.kill9();
+    drill.copy_over();
+    for name in ["refunds.db-wal", "refunds.db-shm"] {
+        std::fs::remove_file(next_to(&drill.server, name)).expect("it is there");
+    }
+    drill.server.restart();
+    let said = drill.server.log();
+    assert!(said.contains("its feed begins a new history"), "{said}");
+    let new = drill.server.get("/v1/events?after=0").expect_json(200);
+    assert_eq!(new["next"], SAVED, "{new}");
+    assert_ne!(new["epoch"], old["epoch"]);
+    let known = old["epoch"].as_str().expect("a text");
+    let asked = format!("/v1/events?after={LOST}&epoch={known}");
+    for further in [SAVED, LOST + 5] {
+        notify(&drill.server, SAVED..further);
+        let told = drill.server.get(&asked).expect_json(409);
+        assert_eq!(told["code"], "feed_restarted", "{told}");
+    }
+    // Once, and not at each start.
+    for is_killed in [true, false] {
+        if is_killed {
+            drill.server.kill9();
+        } else {
+            assert_eq!(drill.server.terminate().code(), Some(0));
+        }
+        drill.server.restart();
+        let same = drill.server.get("/v1/events?after=0").expect_json(200);
+        assert_eq!(same["epoch"], new["epoch"]);
+    }
+}
+
 fn restore(server: &Server, from: &Path) -> Output {
     restoring(PROGRAM.as_ref(), server, from)
         .output()

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use crate::harness::payermax::Notice;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Proxy, Server, wait_for};
 
 const WAITS: &str = "the start waits for it";
@@ -73,4 +74,43 @@ fn the_wait_for_a_database_is_bounded_and_what_it_cannot_mend_is_said_at_once() 
     server.set_variable("REFUND_RECEIVER__STORE__URL", Some(&nowhere));
     let said = server.refused_start();
     assert!(!said.contains(WAITS), "{said}");
+}
+
+/// What an earlier process has left is applied while serving, if it cannot be applied, or not even be looked for,
+/// at the start.
+#[test]
+fn a_start_does_not_wait_for_what_only_applying_needs() {
+    let database = Postgres::shared().database();
+    let config = ConfigBuilder::bare(Engine::Postgres)
+        .usual_accounts()
+        .on(&database);
+    let mut server = Server::start(&config);
+    for (number, lock) in [
+        "LOCK TABLE refunds IN SHARE MODE",
+        "LOCK TABLE close_outs IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE callbacks IN ACCESS EXCLUSIVE MODE",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let (refund_no, later) = (format!("R-{number}"), format!("R-later-{number}"));
+        let mut person = database.client();
+        let mut held = person.transaction().expect("a transaction");
+        held.batch_execute("LOCK TABLE refunds IN SHARE MODE")
+            .expect("a lock");
+        server.notified(&Notice::new(&refund_no, "REFUND_SUCCESS"));
+        server.kill9();
+        held.rollback().expect("it ends");
+        // As if the lease of the killed process had ended long ago.
+        server.change_store("UPDATE callbacks SET settle_after = 1 WHERE settled_at IS NULL");
+        let mut held = person.transaction().expect("a transaction");
+        held.batch_execute(lock).expect(lock);
+        server.restart();
+        held.rollback().expect("it ends");
+        server.applied(&refund_no);
+        server.notified(&Notice::new(&later, "REFUND_SUCCESS"));
+        server.applied(&later);
+    }
+    let said = server.log();
+    assert!(said.contains("the backlog of an earlier process"), "{said}");
 }

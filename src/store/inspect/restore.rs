@@ -76,6 +76,8 @@ pub fn restore_file(
     crash_point!("restore-moved");
     rename(&copy, store)?;
     crash_point!("restore-named");
+    // Its feed has a new epoch already; a start need not give it another.
+    lock.note(&[generation::OF_NO_LOG]).map_err(at_lock)?;
     Ok(Restored {
         moved,
         epoch,

@@ -21,7 +21,7 @@ use crate::failpoints::crash_point;
 use crate::store::StoreError;
 
 /// The number of a file that no WAL belongs to.
-const OF_NO_LOG: u32 = 0;
+pub(in crate::store) const OF_NO_LOG: u32 = 0;
 /// Where `user_version` lies, <https://sqlite.org/fileformat.html#the_database_header>.
 const NUMBER_AT: u64 = 60;
 /// What a WAL begins with; the last bit is the order of bytes.
@@ -37,6 +37,16 @@ pub(in crate::store) struct Found {
     number: Option<u32>,
     /// Numbers that the file may have under the WAL that lies there.
     possible: Vec<u32>,
+    /// Whether the file is another than the one that was served last.
+    is_replaced: bool,
+}
+
+impl Found {
+    /// Whether this file was put in the place of the one that was served last: an older copy, whose feed gives numbers
+    /// again that readers have.
+    pub(in crate::store) fn is_replaced(&self) -> bool {
+        self.is_replaced
+    }
 }
 
 /// Rejects a WAL that was written for another file. To be asked before this process opens the file with
@@ -44,23 +54,27 @@ pub(in crate::store) struct Found {
 pub(in crate::store) fn check(database: &Path, noted: Vec<u32>) -> Result<Found, StoreError> {
     let log = with_suffix(database, "-wal");
     let number = read_u32(database, NUMBER_AT)?;
+    let is_replaced = number.is_some_and(|number| !noted.is_empty() && !noted.contains(&number));
     if !has_frames(&log)? {
         let possible = Vec::new();
-        return Ok(Found { number, possible });
+        return Ok(Found {
+            number,
+            possible,
+            is_replaced,
+        });
     }
     match number {
-        Some(number) if !noted.is_empty() && !noted.contains(&number) => {
-            Err(StoreError::Corrupt(format!(
-                "{log} is the WAL of another database than {database} (it was left when the file was replaced); \
+        Some(_) if is_replaced => Err(StoreError::Corrupt(format!(
+            "{log} is the WAL of another database than {database} (it was left when the file was replaced); \
                  to use {database} as it is, move {log} and its -shm away; to use the WAL, put back the file that \
                  it was written for; `refund-receiver restore --from` moves old files aside by itself",
-                log = log.display(),
-                database = database.display(),
-            )))
-        }
+            log = log.display(),
+            database = database.display(),
+        ))),
         number => Ok(Found {
             number,
             possible: noted,
+            is_replaced,
         }),
     }
 }
