@@ -76,7 +76,7 @@ impl Intake {
             for application in &registration.applications {
                 tx.put_application(order_no, application)?;
             }
-            let woken = tx.wake_close_outs(order_no, now)?;
+            let woken = tx.wake_close_outs(order_no)?;
             let order = tx.snapshot().order(order_no)?;
             let order =
                 order.ok_or_else(|| StoreError::Unreadable("an order is gone".to_owned()))?;

@@ -23,6 +23,7 @@ mod heads;
 mod health;
 mod hints;
 mod large_refund;
+mod late_orders;
 mod logs;
 mod lost;
 mod model;

@@ -147,18 +147,14 @@ impl Tx<'_> {
         Ok(Some((order_no, facts)))
     }
 
-    /// Makes every unfinished close-out of the order's payments due now; returns how many.
-    pub fn wake_close_outs(
-        &mut self,
-        order_no: &ExternalId,
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
+    /// Makes every unfinished close-out of the order's payments due, before all that only wait for their time;
+    /// returns how many.
+    pub fn wake_close_outs(&mut self, order_no: &ExternalId) -> Result<usize, StoreError> {
         const SQL: &str = "-- wake_close_outs
-            UPDATE close_outs SET state = 'pending', next_at = $1
+            UPDATE close_outs SET state = 'pending', next_at = 0
             WHERE state <> 'done'
-              AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $2)";
-        let params = [now.as_millis().into(), order_no.as_str().into()];
-        self.execute(SQL, &params)
+              AND trandeno IN (SELECT trandeno FROM T_SP_YD_DSFZF WHERE order_no = $1)";
+        self.execute(SQL, &[order_no.as_str().into()])
     }
 
     /// Takes refunds whose close-out is due; until the lease ends no other worker takes them.
