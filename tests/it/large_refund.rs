@@ -12,6 +12,8 @@ use crate::harness::{Engine, Server};
 const MANY: u32 = 100_000;
 /// The first of them, with bodies of 60 kB: 18 MiB together.
 const LARGE: u32 = 300;
+/// Attempts of the refund, with replies of 60 kB: 18 MiB together.
+const ATTEMPTS: u32 = 300;
 /// More than any call about it may take, on a machine that is busy with other tests.
 const LONG: Duration = Duration::from_secs(5);
 /// The greatest answer: a page is full with 1 MiB of bodies, one step goes beyond it, and JSON escapes.
@@ -44,6 +46,30 @@ fn multiply(server: &Server) {
     server.change_store(&sql);
 }
 
+/// As a refund is asked about for weeks, of a provider that answers at length.
+fn ask_often(server: &Server, id: &str) {
+    let hex = id.trim_start_matches("rf_").replace('-', "");
+    let (zeros, id, refund, reply) = match ENGINE {
+        Engine::Sqlite => (
+            "zeroblob(32)",
+            "unhex(printf('%032x', i))",
+            format!("X'{hex}'"),
+            "CAST(printf('%60000s', 'x') AS BLOB)",
+        ),
+        Engine::Postgres => (
+            "decode(repeat('00', 32), 'hex')",
+            "decode(lpad(to_hex(i), 32, '0'), 'hex')",
+            format!("'\\x{hex}'::bytea"),
+            "convert_to(repeat('x', 60000), 'UTF8')",
+        ),
+    };
+    server.change_store(&format!(
+        "INSERT INTO attempts (id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash, ended_at,
+           class, status, reply_body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ATTEMPTS})
+         SELECT {id}, {refund}, 'ask', i, i, 'POST', 'https://p', '{{}}', {zeros}, {zeros}, i, 'unknown', 200, {reply} FROM n"
+    ));
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long it takes is the rule")]
 #[track_caller]
 fn in_time<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -73,6 +99,7 @@ fn a_refund_with_100_000_notifications_answers_every_call() {
         .expect("an id")
         .to_owned();
     multiply(&server);
+    ask_often(&server, &id);
 
     let path = format!("/v1/refunds/{id}/callbacks");
     let first = page(&server, &path);
@@ -87,6 +114,8 @@ fn a_refund_with_100_000_notifications_answers_every_call() {
         page(&server, &format!("/v1/callbacks/{id}"));
     }
     page(&server, &format!("/v1/refunds/{id}"));
+    let timeline = page(&server, &format!("/v1/refunds/{id}/timeline"));
+    assert_eq!(timeline["truncated"], true);
 
     let before = server.memory_kib("VmHWM");
     std::thread::scope(|scope| {

@@ -9,11 +9,6 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
 
-/// Bytes of bodies, headers and claims with which a page is full; one step may go beyond it.
-const PAGE_BYTES: usize = 1024 * 1024;
-/// Rows read at once; with bodies of the greatest length 1 MiB.
-const STEP: u32 = 16;
-
 /// A callback as transaction 1 stores it.
 #[derive(Clone, Debug)]
 pub struct NewCallback {
@@ -123,18 +118,10 @@ impl Snapshot<'_> {
         after: Option<CallbackId>,
         limit: u32,
     ) -> Result<Page<CallbackRow>, StoreError> {
-        let (mut rows, mut bytes, mut after, mut left) = (Vec::new(), 0, after, limit);
-        loop {
-            let step = self.callbacks_of_refund(refund, after, left.min(STEP))?;
-            left -= left.min(STEP);
-            bytes += step.rows.iter().map(size).sum::<usize>();
-            after = step.rows.last().map(|row| row.id).or(after);
-            rows.extend(step.rows);
-            if !step.has_more || left == 0 || bytes >= PAGE_BYTES {
-                let has_more = step.has_more;
-                return Ok(Page { rows, has_more });
-            }
-        }
+        let of_row = |row: &CallbackRow| (row.id, size(row));
+        Page::in_steps(limit, after, of_row, |after, limit| {
+            self.callbacks_of_refund(refund, after, limit)
+        })
     }
 
     /// The same, bounded in rows alone.

@@ -63,7 +63,36 @@ impl<T> Page<T> {
         rows.truncate(limit as usize);
         Self { rows, has_more }
     }
+
+    /// Read step by step, and shorter where the rows are large, since several readers may ask at once. `of_row` tells
+    /// a row's id and size, `step` reads so many after an id.
+    fn in_steps<Id: Copy>(
+        limit: u32,
+        mut after: Option<Id>,
+        of_row: impl Fn(&T) -> (Id, usize),
+        mut step: impl FnMut(Option<Id>, u32) -> Result<Self, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let (mut rows, mut bytes, mut left) = (Vec::new(), 0, limit);
+        loop {
+            let next = step(after, left.min(STEP))?;
+            left -= left.min(STEP);
+            for (id, size) in next.rows.iter().map(&of_row) {
+                after = Some(id);
+                bytes += size;
+            }
+            rows.extend(next.rows);
+            if !next.has_more || left == 0 || bytes >= PAGE_BYTES {
+                let has_more = next.has_more;
+                return Ok(Self { rows, has_more });
+            }
+        }
+    }
 }
+
+/// Rows read at once by [`Page::in_steps`]; with bodies of the greatest length 1 MiB.
+const STEP: u32 = 16;
+/// Bytes with which such a page is full; one step may go beyond it.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Bound of a count that a metric shows, so that its cost is bounded.
 pub const COUNTED_MAX: i64 = 100_000;

@@ -57,7 +57,7 @@ fn read(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Option<Timeline>, S
         return Ok(None);
     };
     let mut data: Vec<_> = row.request.iter().map(intent).collect();
-    let attempts = snapshot.attempts_of_refund(id, None, SHOWN_MAX)?;
+    let attempts = snapshot.attempts_of_refund(id, SHOWN_MAX)?;
     let callbacks = snapshot.callback_page(id, None, SHOWN_MAX)?;
     let events = snapshot.events_of_refund(id, SHOWN_MAX)?;
     let records = snapshot.decisions_of_refund(id, SHOWN_MAX)?;

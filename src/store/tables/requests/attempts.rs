@@ -123,8 +123,19 @@ impl Tx<'_> {
 }
 
 impl Snapshot<'_> {
-    /// The attempts of a request after one of them, or from the first, oldest first.
+    /// The first attempts of a request, oldest first: at most `limit`, and fewer where they are large.
     pub fn attempts_of_refund(
+        &mut self,
+        refund_id: RefundId,
+        limit: u32,
+    ) -> Result<Page<AttemptRow>, StoreError> {
+        let of_row = |row: &AttemptRow| (row.id, size(row));
+        Page::in_steps(limit, None, of_row, |after, limit| {
+            self.attempts_after(refund_id, after, limit)
+        })
+    }
+
+    fn attempts_after(
         &mut self,
         refund_id: RefundId,
         after: Option<AttemptId>,
@@ -153,6 +164,11 @@ impl Snapshot<'_> {
             WHERE replies.callback_id = $1";
         self.first(SQL, &[id.as_bytes().into()], |row| Ok(row.text(0)? == ASK))
     }
+}
+
+fn size(row: &AttemptRow) -> usize {
+    let reply = row.end.as_ref().and_then(|end| end.reply_body.as_ref());
+    row.body.len() + row.headers.len() + reply.map_or(0, Vec::len)
 }
 
 fn read_attempt(row: &dyn Row) -> Result<AttemptRow, StoreError> {
