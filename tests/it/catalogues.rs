@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::harness::config::Place;
 use crate::harness::{ConfigBuilder, Engine, Server};
+use crate::plans::QUEUES;
 
 /// Table, column, type in SQLite's word, whether it must have a value, whether it is in the key.
 type Column = (String, String, String, bool, bool);
@@ -72,8 +73,18 @@ fn tables_that_are_queues_are_cleaned_by_rows_and_not_by_their_share() {
         .iter()
         .map(|row| (row.get(0), row.get(1)))
         .collect();
-    for table in ["callbacks", "close_outs", "feed"] {
-        let set = settings.get(table).expect(table);
+    // Those that wait for something, and those of which one row changes all the time.
+    let queues: BTreeSet<String> = QUEUES
+        .iter()
+        .map(|index| {
+            let sql = format!("SELECT tablename::text FROM pg_indexes WHERE indexname = '{index}'");
+            database.query(&sql)[0].get(0)
+        })
+        .collect();
+    assert!(queues.len() > 3, "{queues:?}");
+    let counters = ["feed", "account_states", "endpoints", "consumers"].map(str::to_owned);
+    for table in queues.into_iter().chain(counters) {
+        let set = settings.get(&table).unwrap_or_else(|| panic!("{table}"));
         assert!(
             set.contains("autovacuum_vacuum_scale_factor=0 "),
             "{table}: {set}"

@@ -31,7 +31,7 @@ const READS_ALL: [&str; 1] = [
     "count_rows", // a backup and an audit say how much they hold; no request waits for it
 ];
 /// Indexes of what waits to be done.
-const QUEUES: [&str; 6] = [
+pub const QUEUES: [&str; 6] = [
     "callbacks_unsettled",
     "close_outs_due",
     "close_outs_open",

@@ -18,10 +18,13 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 /// Dead rows after which a table is cleaned, and how full its pages are filled. By default a table is cleaned
 /// when a fifth of it is dead, which a large one hardly ever is, while the few rows at its end that everybody
 /// asks for pile up. Capacity in a page lets a changed row stay in it.
-const CARE: [(&str, u32, u32); 10] = [
+const CARE: [(&str, u32, u32); 13] = [
     ("callbacks", 100_000, 100),
     ("refunds", 100_000, 90),
     ("close_outs", 50_000, 85),
+    ("requests", 50_000, 85),
+    ("attempts", 50_000, 85),
+    ("account_states", 500, 50),
     ("feed", 500, 10),
     ("trail_head", 500, 10),
     ("consumers", 500, 50),
