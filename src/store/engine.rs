@@ -70,9 +70,10 @@ pub(super) fn open_sqlite(
     }
     // A full disk must not keep the service from starting. The number comes second: until it is noted, the next start
     // finds the same.
-    let renewed = match found.is_replaced() {
-        true => begin_history(&mut sqlite, making),
-        false => Ok(()),
+    let renewed = if found.is_replaced() {
+        begin_history(&mut sqlite, making)
+    } else {
+        Ok(())
     };
     if let Err(error) = renewed.and_then(|()| generation::renew(&mut sqlite, path, &lock, found)) {
         tracing::warn!(%error, "a WAL of another database may not be noticed");

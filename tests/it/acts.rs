@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::ENGINE;
 use crate::harness::config::{FEED_TOKEN, READER_TOKEN};
 use crate::harness::epay::simple_order;
+use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::{ConfigBuilder, Server, wait_for};
 
 /// Log lines with this message.
@@ -84,6 +85,24 @@ fn what_is_refused_is_counted_and_said_in_few_lines_with_the_readers_name() {
     for token in ["guess-", "token-of-", FEED_TOKEN, READER_TOKEN] {
         assert!(!log.contains(token), "{token}");
     }
+}
+
+#[test]
+fn an_endpoint_that_is_recovered_is_said_with_the_readers_name() {
+    let receiver = Receiver::start(|_| Answer::status(204));
+    let server = Server::start(&ConfigBuilder::new(ENGINE).pushing_to(&receiver.url()));
+    let since = json!({"since": "earliest"});
+    let recovered = server.post_as_reader("/v1/endpoints/erp/recover", &since);
+    assert_eq!(recovered.status, 200, "{}", recovered.text());
+    let lines = lines(&server, CHANGED);
+    let said = ["act", "reader", "about"].map(|member| lines[0][member].clone());
+    assert_eq!(
+        said,
+        ["endpoint_recovered", "all", "endpoint erp"],
+        "{lines:#?}"
+    );
+    let line = "refund_receiver_reader_acts_total{act=\"endpoint_recovered\",reader=\"all\"} 1";
+    assert!(metric(&server, line), "{line}");
 }
 
 #[test]

@@ -284,6 +284,47 @@ fn every_command_helps_with_an_example() {
     );
 }
 
+/// The commands of a help text, with those below them.
+fn commands_of(above: &[String], found: &mut Vec<(Vec<String>, String)>) {
+    let mut arguments: Vec<&str> = above.iter().map(String::as_str).collect();
+    arguments.push("--help");
+    let help = stdout(&run(&arguments));
+    let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
+    for line in listed.lines().take_while(|line| !line.is_empty()) {
+        // A text that goes on is indented further.
+        let name = line
+            .strip_prefix("  ")
+            .filter(|rest| !rest.starts_with(' '));
+        let name = name.and_then(|rest| rest.split_whitespace().next());
+        if let Some(name) = name.filter(|name| *name != "help") {
+            commands_of(&[above, &[name.to_owned()]].concat(), found);
+        }
+    }
+    found.push((above.to_vec(), help));
+}
+
+#[test]
+fn every_page_that_a_help_text_names_is_there() {
+    let mut commands = Vec::new();
+    commands_of(&[], &mut commands);
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut pages = Vec::new();
+    for (command, help) in &commands {
+        for page in help.split("docs/").skip(1) {
+            let end = |c: char| !c.is_ascii_alphanumeric() && !"-./".contains(c);
+            let page = page.split(end).next().expect("a name");
+            let page = format!("docs/{}", page.trim_end_matches('.'));
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&page);
+            assert!(path.exists(), "{command:?} names {page}");
+            pages.push((command.concat(), page));
+        }
+    }
+    for command in ["backup", "restore"] {
+        let steps = (command.to_owned(), "docs/restore.md".to_owned());
+        assert!(pages.contains(&steps), "{pages:?}");
+    }
+}
+
 #[test]
 fn wrong_usage_is_exit_2() {
     for arguments in [&["serve"][..], &["nonsense"], &["verify", "payermax"], &[]] {

@@ -12,7 +12,7 @@ use crate::harness::{Engine, Server};
 /// More than a listener has slots for.
 const CROWD: usize = 1_100;
 /// As `docs/operations.md` has it.
-const MOST_MIB: u64 = 200;
+pub const MOST_MIB: u64 = 200;
 const KIB: usize = 1024;
 
 /// Everything that a sender can make the service hold in memory, one kind per crowd.

@@ -102,7 +102,7 @@ impl Inspection {
                 found: schema::damage(&mut file.sqlite)?,
                 unread: Vec::new(),
             })),
-            Source::File(file) => damage::of_tables(&mut file.sqlite).map(Some),
+            Source::File(file) => damage::of_tables(&mut file.sqlite, damage::PIECE_MAX).map(Some),
             Source::Server(_) => Ok(None),
         }
     }

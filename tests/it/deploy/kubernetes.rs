@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{CONFIG, DATA, SECRETS, at, check_config, documents, lay_out, ports, secrets, text};
 use crate::harness::folder::Folder;
 use crate::harness::keys::provider_key;
+use crate::memory::MOST_MIB;
 
 /// The objects by kind and name.
 fn objects() -> BTreeMap<(String, String), Value> {
@@ -99,6 +100,17 @@ fn ports_and_probes_are_those_of_the_config() {
         );
         assert!(at(rule, "/from/0/namespaceSelector/matchLabels").is_object());
     }
+}
+
+/// What senders without a key may make it hold, and what readers take on top.
+#[test]
+fn the_limit_of_memory_leaves_room_for_senders_and_readers() {
+    const READERS_MIB: u64 = 128;
+    let (_, container) = pod();
+    let limit = at(&container, "/resources/limits/memory");
+    let limit = limit.as_str().and_then(|limit| limit.strip_suffix("Mi"));
+    let limit: u64 = limit.expect("in Mi").parse().expect("a number");
+    assert!(limit >= MOST_MIB + READERS_MIB, "{limit} MiB");
 }
 
 /// A rule that lets nothing out but names and the database would make every push fail.

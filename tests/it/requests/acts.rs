@@ -22,6 +22,55 @@ fn act(circle: &Circle, id: &str, act: &str) -> Reply {
     circle.post(&format!("/v1/refunds/{id}/{act}"), &json!({}))
 }
 
+/// Acts, readers and what they are about, as the log has them.
+fn said(circle: &Circle) -> Vec<[String; 3]> {
+    let log = circle.server.log();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("a reader has changed something"));
+    lines
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            ["act", "reader", "about"].map(|member| text(&line[member]))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_done_to_refunds_and_accounts_is_said_with_the_readers_name() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    circle.switch("quickpay/store-1", "stop");
+    let canceled = circle.request(&body("quickpay/store-1", "Q1OK"));
+    act(&circle, &canceled, "cancel").expect_json(200);
+    circle.switch("quickpay/store-1", "resume");
+    let asked = circle.request(&body("payermax/main", "R1PEND"));
+    circle.comes_to(&asked, "accepted");
+    circle.ask(&asked);
+    let failed = circle.request(&body("quickpay/store-1", "Q1FAIL"));
+    circle.comes_to(&failed, "failed");
+    assert_eq!(circle.resend(&failed).status, 202);
+    let expected = [
+        ("account_stopped", "quickpay/store-1"),
+        ("refund_requested", canceled.as_str()),
+        ("refund_canceled", &canceled),
+        ("account_resumed", "quickpay/store-1"),
+        ("refund_requested", &asked),
+        ("refund_asked", &asked),
+        ("refund_requested", &failed),
+        ("refund_resent", &failed),
+    ];
+    let said = said(&circle);
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for ([act, reader, about], (wanted, of)) in said.iter().zip(expected) {
+        assert_eq!(
+            (act.as_str(), reader.as_str()),
+            (wanted, "caller"),
+            "{said:#?}"
+        );
+        assert!(about.contains(of), "{about} is not about {of}");
+    }
+}
+
 #[test]
 fn a_request_is_canceled_only_before_anything_was_sent() {
     let circle = Circle::start(ENGINE, "real", NEVER);
