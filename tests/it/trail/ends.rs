@@ -73,7 +73,7 @@ fn acts_that_are_killed_in_a_storm_leave_as_many_entries_as_orders() {
         server.kill9();
         let answered: i64 = storm.join().expect("no panic");
         server.restart();
-        let (orders, entries) = (server.count_rows("T_SP_YD"), server.count_rows("trail"));
+        let (orders, entries) = (server.count_rows("t_sp_yd"), server.count_rows("trail"));
         assert_eq!(orders, entries);
         assert!(orders >= answered, "{orders} {answered}");
     });
