@@ -72,9 +72,10 @@ fn a_service_that_is_killed_before_the_reply_asks_after_its_start_and_money_move
 
 #[test]
 fn an_end_at_any_place_of_a_request_moves_money_once() {
-    for point in IN_REQUEST {
-        let mut circle = Circle::start(ENGINE, "fast", QUICK);
-        let number = format!("Z{}OK", point.len());
+    let mut circle = Circle::start(ENGINE, "fast", QUICK);
+    // The one that ends an ask comes first: no other refund is open then.
+    for point in IN_REQUEST.into_iter().rev() {
+        let number = format!("Z{}OK", point.replace('-', "").to_uppercase());
         if point == "ask-attempted" {
             circle.sandbox.arm("quickpay", "refund", "after-accept-500");
         }
