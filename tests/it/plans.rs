@@ -228,10 +228,8 @@ fn grown(postgres: &Arc<Postgres>) -> (Server, Arc<Database>) {
            CASE WHEN g % 500 > 0 THEN g END, CASE WHEN g % 500 > 0 THEN 'accepted' END
          FROM generate_series(1, {ROWS}) g;
          INSERT INTO replies (callback_id, attempt_id) SELECT {callback}, {callback} FROM generate_series(1, {ROWS}) g;
-         INSERT INTO parities (refund_id, file_hash, parity, noted_by, noted_at)
-         SELECT {refund}, {key}, 'amount_differs', 'erp', g FROM generate_series(1, {ROWS}) g;
-         INSERT INTO payments (provider, account, payment, order_amount)
-         SELECT 'payermax', 'main', 'P-' || g, '1.00' FROM generate_series(1, {ROWS}) g;
+         INSERT INTO parities (refund_id, file_hash, parity, noted_by, noted_at) SELECT {refund}, {key}, 'amount_differs', 'erp', g FROM generate_series(1, {ROWS}) g;
+         INSERT INTO payments (provider, account, payment, order_amount) SELECT 'payermax', 'main', 'P-' || g, '1.00' FROM generate_series(1, {ROWS}) g;
          INSERT INTO idempotency_keys (reader, path, key, body_hash, refund_id, created_at)
          SELECT 'erp', '/v1/refunds', 'K-' || g, {key}, {refund}, g FROM generate_series(1, {ROWS}) g;
          INSERT INTO decisions (id, refund_id, question, decision, reason, decided_by, decided_at, status_before,
