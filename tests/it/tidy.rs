@@ -141,6 +141,7 @@ const WRITES: [&str; 6] = [
 const SQL: [&str; 7] = [
     // Each statement in the method that binds it.
     "src/store/tables/",
+    "src/store/inspect/damage.rs",
     "src/store/schema/",
     // Its transactions, pragmas and catalogue.
     "src/store/sqlite/",
