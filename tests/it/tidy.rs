@@ -138,7 +138,7 @@ const WRITES: [&str; 6] = [
 ];
 
 /// Files that hold SQL.
-const SQL: [&str; 7] = [
+const SQL: [&str; 8] = [
     // Each statement in the method that binds it.
     "src/store/tables/",
     "src/store/inspect/damage.rs",
