@@ -54,7 +54,7 @@ pub const IN_REQUEST: [&str; 5] = [
     "ask-attempted",
 ];
 /// Crash points of an act; `trail/ends.rs` uses them.
-pub const IN_TRAIL: [&str; 3] = ["act-appended", "commit-before", "commit-after"];
+pub const IN_TRAIL: [&str; 2] = ["act-appended", "act-committed"];
 /// Crash points of a decision; `decisions/crash.rs` uses them.
 pub const IN_DECISION: [&str; 3] = ["decision-begun", "decision-written", "decision-committed"];
 /// Crash points of a start that finds a backlog.

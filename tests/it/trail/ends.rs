@@ -36,7 +36,7 @@ fn a_process_that_dies_leaves_the_act_and_its_entry_or_none() {
         server.use_program(program());
         server.restart();
         let is_registered = server.get("/v1/orders/YD-2").status == 200;
-        assert_eq!(is_registered, point == "commit-after", "{point}");
+        assert_eq!(is_registered, point == "act-committed", "{point}");
         let about = trail_as(&server, READER_TOKEN, "&about=YD-2");
         assert_eq!(about.len(), usize::from(is_registered), "{point}");
         server.put_simple_order("3", "paid", "1.00");

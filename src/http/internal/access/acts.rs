@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::Reader;
 pub use crate::domain::trail::Act;
+use crate::failpoints::crash_point;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::unread_head::UnreadHead;
@@ -145,8 +146,9 @@ pub async fn log_rejections(app: &App) {
     }
 }
 
-/// Logs a change by a reader: of what, and how.
+/// Logs a change by a reader that is on disk: of what, and how.
 pub fn note(app: &App, by: &str, act: Act, about: &str, how: &str) {
+    crash_point!("act-committed");
     let act = act.as_str();
     app.metrics.readers.acted(act, by);
     tracing::info!(
