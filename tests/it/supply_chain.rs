@@ -40,6 +40,9 @@ struct Ban {
     #[serde(rename = "crate")]
     spec: String,
     reason: String,
+    /// Packages that may depend on it all the same.
+    #[serde(default)]
+    wrappers: Vec<String>,
 }
 
 /// One package of `Cargo.lock`, for every platform.
@@ -49,6 +52,16 @@ struct Package {
     version: Version,
     source: Option<String>,
     checksum: Option<String>,
+    /// Each is `NAME`, or `NAME VERSION` where several versions are locked.
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+impl Package {
+    fn depends_on(&self, name: &str) -> bool {
+        let names = self.dependencies.iter().map(|with| with.split(' ').next());
+        names.flatten().any(|dependency| dependency == name)
+    }
 }
 
 fn read(file: &str) -> String {
@@ -76,6 +89,24 @@ impl Ban {
         let versions = VersionReq::parse(versions).expect("a range of versions");
         package.name == name && versions.matches(&package.version)
     }
+
+    /// Why the package must not be there, if it must not.
+    fn broken_by(&self, package: &Package, locked: &[Package]) -> Option<String> {
+        if !self.hits(package) {
+            return None;
+        }
+        let Package { name, version, .. } = package;
+        let mut users = locked.iter().filter(|user| user.depends_on(name));
+        let by = match users.find(|user| !self.wrappers.contains(&user.name)) {
+            Some(user) => format!("a dependency of {}", user.name),
+            None if self.wrappers.is_empty() => "banned".to_owned(),
+            None => return None,
+        };
+        Some(format!(
+            "{name} {version}, {by} ({}): {}",
+            self.spec, self.reason
+        ))
+    }
 }
 
 #[test]
@@ -101,13 +132,11 @@ fn every_crate_comes_from_the_one_registry_and_is_known_by_its_digest() {
 
 #[test]
 fn nothing_banned_and_nothing_below_its_floor_is_locked() {
-    let rules = rules();
+    let (rules, locked) = (rules(), locked());
     let mut broken = Vec::new();
-    for package in locked() {
-        for ban in rules.bans.deny.iter().filter(|ban| ban.hits(&package)) {
-            let Package { name, version, .. } = &package;
-            broken.push(format!("{name} {version} ({}): {}", ban.spec, ban.reason));
-        }
+    for package in &locked {
+        let bans = rules.bans.deny.iter();
+        broken.extend(bans.filter_map(|ban| ban.broken_by(package, &locked)));
     }
     assert!(
         broken.is_empty(),
@@ -116,14 +145,34 @@ fn nothing_banned_and_nothing_below_its_floor_is_locked() {
     );
 }
 
-#[test]
-fn a_ban_hits_what_it_names_and_nothing_else() {
-    let package = |name: &str, version: &str| Package {
+/// A package as `Cargo.lock` would name it.
+fn package(name: &str, version: &str, dependencies: &[&str]) -> Package {
+    Package {
         name: name.to_owned(),
         version: Version::parse(version).expect("a version"),
         source: None,
         checksum: None,
+        dependencies: dependencies.iter().copied().map(str::to_owned).collect(),
+    }
+}
+
+#[test]
+fn a_crate_that_only_our_own_code_may_use_is_rejected_as_a_dependency_of_others() {
+    let rules = rules();
+    let unpacks = package("flate2", "1.1.0", &[]);
+    let is_broken = |users: Vec<Package>| {
+        let mut bans = rules.bans.deny.iter();
+        bans.find_map(|ban| ban.broken_by(&unpacks, &users))
     };
+    let own = || package("refund-receiver", "1.0.0", &["actix-http", "flate2 1.1.0"]);
+    assert_eq!(is_broken(vec![own()]), None);
+    let other = package("actix-http", "3.18.11", &["flate2"]);
+    let why = is_broken(vec![own(), other]).expect("it is rejected");
+    assert!(why.contains("a dependency of actix-http"), "{why}");
+}
+
+#[test]
+fn a_ban_hits_what_it_names_and_nothing_else() {
     let hit = |package: &Package| rules().bans.deny.iter().any(|ban| ban.hits(package));
     for (name, version) in [
         ("h2", "0.3.27"),
@@ -131,7 +180,7 @@ fn a_ban_hits_what_it_names_and_nothing_else() {
         ("openssl", "0.10.80"),
         ("rand", "0.9.2"),
     ] {
-        assert!(hit(&package(name, version)), "{name} {version}");
+        assert!(hit(&package(name, version, &[])), "{name} {version}");
     }
     for (name, version) in [
         ("h2", "0.4.16"),
@@ -139,7 +188,7 @@ fn a_ban_hits_what_it_names_and_nothing_else() {
         ("rand", "0.8.6"),
         ("serde", "1.0.0"),
     ] {
-        assert!(!hit(&package(name, version)), "{name} {version}");
+        assert!(!hit(&package(name, version, &[])), "{name} {version}");
     }
 }
 
