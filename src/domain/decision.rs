@@ -8,9 +8,6 @@ use super::ids::{CallbackId, DecisionId, RefundId};
 use super::money::{Amount, Currency, Money};
 use super::time::Timestamp;
 
-/// Max characters of a reason (contract §6).
-pub const REASON_CHARS_MAX: usize = 500;
-
 /// What a person decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

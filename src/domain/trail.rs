@@ -5,7 +5,11 @@ use serde_json::Value;
 
 use super::claim::Account;
 use super::ids::RefundId;
+use super::text::is_deceptive;
 use super::time::Timestamp;
+
+/// Max characters of a person's reason (contract §6).
+pub const REASON_CHARS_MAX: usize = 500;
 
 /// Declares the acts with the words that are stored and shown.
 macro_rules! acts {
@@ -73,6 +77,18 @@ pub struct Actor {
     pub token_id: String,
     /// Where the act came from: the peer's address.
     pub from: String,
+}
+
+/// What is wrong with a person's reason: it is shown on one line, next to the reasons of others.
+pub fn flaw_of_reason(reason: &str) -> Option<String> {
+    if reason.trim().is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return Some(format!(
+            "must be 1 to {REASON_CHARS_MAX} characters, and not blank"
+        ));
+    }
+    reason
+        .contains(is_deceptive)
+        .then(|| "must be one line without control, format and direction characters".to_owned())
 }
 
 /// What an act is about.

@@ -5,6 +5,7 @@
 
 pub mod bodies;
 pub mod responses;
+pub mod texts;
 
 use std::sync::OnceLock;
 

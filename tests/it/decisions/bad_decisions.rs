@@ -30,6 +30,8 @@ fn each_member_that_is_wrong_is_named() {
         (with("reason", json!("x".repeat(501))), &["/reason"]),
         (with("reason", json!("two\nlines")), &["/reason"]),
         (with("reason", json!("nul\u{0}")), &["/reason"]),
+        (with("reason", json!("txet \u{202e}desrever")), &["/reason"]),
+        (with("reason", json!("in\u{200b}visible")), &["/reason"]),
         (with("reason", json!(7)), &["/reason"]),
         (with("reason", json!(null)), &["/reason"]),
         (without("question"), &["/question"]),

@@ -1,15 +1,15 @@
 //! The bodies of decisions: each member that is wrong is named, all of them at once.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::domain::claim::Reason;
-use crate::domain::decision::{Decision, REASON_CHARS_MAX, Ruling};
+use crate::domain::decision::{Decision, Ruling};
 use crate::domain::ids::CallbackId;
-use crate::domain::request::intent::{FieldError, reference_token};
+use crate::domain::trail::flaw_of_reason;
 use crate::http::internal::problem::ApiError;
-use crate::providers::json::Object;
+use crate::http::internal::request::members::Members;
+use crate::http::openapi::texts;
 
 /// A decision about one open question. Only described here: [`read`] names every member that is wrong.
 #[derive(Deserialize, ToSchema)]
@@ -21,11 +21,7 @@ pub struct DecisionBody {
     /// The callback that raised the question; needed to accept it, and where several questions of this kind are open.
     callback_id: Option<CallbackId>,
     decision: Decision,
-    #[schema(
-        max_length = 500,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$",
-        example = "PayerMax support confirms it by mail, case 4711"
-    )]
+    #[schema(schema_with = texts::reason, example = "PayerMax support confirms it by mail, case 4711")]
     reason: String,
 }
 
@@ -37,10 +33,11 @@ pub fn read(bytes: &[u8]) -> Result<(Ruling, String), ApiError> {
         &Reason::ALL.map(Reason::as_str),
         Reason::from_word,
     );
+    let names_callback = members.has("callback_id");
     let callback_id = members.callback_id();
     let words = Decision::ALL.map(Decision::as_str);
     let decision = members.word("decision", &words, Decision::from_word);
-    let reason = members.reason();
+    let reason = members.why();
     if let (Some(question), Some(decision)) = (question, decision)
         && !decision.answers(question)
     {
@@ -49,14 +46,14 @@ pub fn read(bytes: &[u8]) -> Result<(Ruling, String), ApiError> {
             .collect();
         let question = question.as_str();
         let known = known.join(", ");
-        members.fail("decision", format!("of {question} must be one of {known}"));
+        members.fail::<()>("decision", format!("of {question} must be one of {known}"));
     }
-    if decision == Some(Decision::Accept) && matches!(callback_id, Ok(None)) {
-        members.fail("callback_id", "is required to accept a callback");
+    if decision == Some(Decision::Accept) && !names_callback {
+        members.fail::<()>("callback_id", "is required to accept a callback");
     }
-    members.end()?;
-    match (question, callback_id, decision, reason) {
-        (Some(question), Ok(callback_id), Some(decision), Some(reason)) => {
+    let errors = members.errors();
+    match (question, decision, reason) {
+        (Some(question), Some(decision), Some(reason)) if errors.is_empty() => {
             let ruling = Ruling {
                 question,
                 callback_id,
@@ -64,105 +61,51 @@ pub fn read(bytes: &[u8]) -> Result<(Ruling, String), ApiError> {
             };
             Ok((ruling, reason))
         }
-        // Whatever is missing was noted.
-        _ => Err(ApiError::InvalidDecision(Vec::new())),
+        _ => Err(ApiError::InvalidDecision(errors)),
     }
 }
 
 /// A body with a reason alone.
 pub fn read_reason(bytes: &[u8]) -> Result<String, ApiError> {
     let mut members = Members::of(bytes)?;
-    let reason = members.reason();
-    members.end()?;
-    reason.ok_or(ApiError::InvalidDecision(Vec::new()))
-}
-
-/// What is wrong with a member is among the errors.
-struct Noted;
-
-struct Members {
-    /// Those that were not read yet.
-    body: Map<String, Value>,
-    errors: Vec<FieldError>,
+    let reason = members.why();
+    let errors = members.errors();
+    match reason {
+        Some(reason) if errors.is_empty() => Ok(reason),
+        _ => Err(ApiError::InvalidDecision(errors)),
+    }
 }
 
 impl Members {
-    fn of(bytes: &[u8]) -> Result<Self, ApiError> {
-        // Rejects duplicate keys.
-        Object::parse(bytes).map_err(|why| ApiError::InvalidBody(why.to_string()))?;
-        let body =
-            serde_json::from_slice(bytes).map_err(|why| ApiError::InvalidBody(why.to_string()))?;
-        Ok(Self {
-            body,
-            errors: Vec::new(),
-        })
-    }
-
-    fn end(mut self) -> Result<(), ApiError> {
-        let unknown: Vec<_> = self.body.keys().map(|name| reference_token(name)).collect();
-        for name in unknown {
-            self.fail(&name, "is no member of this call");
-        }
-        if self.errors.is_empty() {
-            return Ok(());
-        }
-        Err(ApiError::InvalidDecision(self.errors))
-    }
-
-    fn fail(&mut self, name: &str, detail: impl Into<String>) {
-        self.errors
-            .push(FieldError::new(format!("/{name}"), detail));
-    }
-
-    /// The text, unless it is absent or null, which is an error too.
-    fn text(&mut self, name: &str) -> Option<String> {
-        match self.body.remove(name) {
-            Some(Value::String(text)) => return Some(text),
-            None | Some(Value::Null) => self.fail(name, "is required"),
-            Some(_) => self.fail(name, "must be a text"),
-        }
-        None
-    }
-
     fn word<T>(
         &mut self,
         name: &str,
         known: &[&str],
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.text(name)?;
+        let text = self.required_text(name)?;
         let word = read(&text);
         if word.is_none() {
-            self.fail(name, format!("must be one of {}", known.join(", ")));
+            return self.fail(name, format!("must be one of {}", known.join(", ")));
         }
         word
     }
 
-    fn callback_id(&mut self) -> Result<Option<CallbackId>, Noted> {
-        let text = match self.body.remove("callback_id") {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(text)) => text,
-            Some(_) => {
-                self.fail("callback_id", "must be a text");
-                return Err(Noted);
-            }
-        };
-        text.parse().map(Some).map_err(|_| {
-            let what = "is no id of a callback, such as cb_0199ebf0-04d4-79de-a645-9ca09745a1a7";
-            self.fail("callback_id", what);
-            Noted
-        })
+    fn callback_id(&mut self) -> Option<CallbackId> {
+        match self.text("callback_id")?.parse() {
+            Ok(id) => Some(id),
+            Err(_) => self.fail(
+                "callback_id",
+                "is no id of a callback, such as cb_0199ebf0-04d4-79de-a645-9ca09745a1a7",
+            ),
+        }
     }
 
-    fn reason(&mut self) -> Option<String> {
-        let text = self.text("reason")?;
-        let length = text.chars().count();
-        let is_blank = text.trim().is_empty();
-        if is_blank || length > REASON_CHARS_MAX || text.contains(char::is_control) {
-            let what = format!("must be 1 to {REASON_CHARS_MAX} characters in one line");
-            self.fail("reason", what);
-            return None;
+    fn why(&mut self) -> Option<String> {
+        let reason = self.required_text("reason")?;
+        match flaw_of_reason(&reason) {
+            Some(flaw) => self.fail("reason", flaw),
+            None => Some(reason),
         }
-        Some(text)
     }
 }

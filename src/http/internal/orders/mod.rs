@@ -26,6 +26,7 @@ use crate::domain::money::decimal::Spelling;
 use crate::domain::order::{ApplicationState, OrderState, Payment, RegisteredApplication};
 use crate::http::App;
 use crate::http::openapi::responses::{NotModified, ReadingOne, Registering};
+use crate::http::openapi::texts::visible;
 use crate::http::path::last_number;
 use crate::intake::{Registered, Registration, RegistrationError};
 use crate::providers::json::FromObject;
@@ -39,8 +40,6 @@ const BATCHNO_CHARS_MAX: usize = 200;
 
 /// Decimals of an amount.
 const YUAN_DECIMALS: u8 = 2;
-/// Max characters of an amount in the document; superfluous zeros are accepted.
-const YUAN_CHARS_MAX: usize = 40;
 
 /// The body of a registration.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -93,23 +92,11 @@ fn unique(name: Cow<'_, str>) -> ArrayBuilder {
 }
 
 fn trandeno() -> Schema {
-    name_text(TRANDENO_CHARS_MAX, "")
+    visible(TRANDENO_CHARS_MAX, "")
 }
 
 fn batchno() -> Schema {
-    name_text(BATCHNO_CHARS_MAX, "/")
-}
-
-/// What [`name`] accepts: printable, not blank, none of `without`.
-fn name_text(chars_max: usize, without: &str) -> Schema {
-    let hidden = r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff";
-    let blank = r"\s\u2028\u2029";
-    let any = format!("[^{hidden}{without}]*");
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .max_length(Some(chars_max))
-        .pattern(Some(format!("^{any}[^{hidden}{without}{blank}]{any}$")))
-        .build()
+    visible(BATCHNO_CHARS_MAX, "/")
 }
 
 /// What [`yuan`] accepts.
@@ -118,7 +105,6 @@ fn yuan_text() -> Schema {
     let below_one = r"0+\.(0[1-9]|[1-9][0-9]?)0*";
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .max_length(Some(YUAN_CHARS_MAX))
         .pattern(Some(format!("^({from_one}|{below_one})$")))
         .build()
 }

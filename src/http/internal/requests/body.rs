@@ -11,18 +11,16 @@ use crate::domain::ids::ExternalId;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
 use crate::domain::request::Mode;
-use crate::domain::request::intent::{
-    FieldError, Intent, METADATA_CHARS_MAX, METADATA_MAX, reference_token,
-};
+use crate::domain::request::intent::{Intent, METADATA_CHARS_MAX, METADATA_MAX, reference_token};
 use crate::domain::text::is_deceptive;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::Actor;
 use crate::http::internal::problem::ApiError;
-use crate::providers::json::Object;
+use crate::http::internal::request::members::Members;
 use crate::requests::NewRequest;
 
 /// Longest reason of any provider.
-const REASON_CHARS_MAX: usize = 512;
+const PROVIDER_REASON_CHARS_MAX: usize = 512;
 
 /// A refund to submit or to watch. Only described here: [`read`] names every member that is wrong.
 #[derive(Deserialize, ToSchema)]
@@ -62,32 +60,15 @@ pub struct RequestBody {
     provider_fields: Option<Map<String, Value>>,
 }
 
-pub fn error(pointer: &str, detail: impl Into<String>) -> FieldError {
-    FieldError::new(pointer, detail)
-}
-
 /// Reads the members one by one.
 pub fn read(bytes: &[u8], by: Actor) -> Result<NewRequest, ApiError> {
-    // Rejects duplicate keys.
-    Object::parse(bytes).map_err(|why| ApiError::InvalidBody(why.to_string()))?;
-    let body: Map<String, Value> =
-        serde_json::from_slice(bytes).map_err(|why| ApiError::InvalidBody(why.to_string()))?;
-    let mut members = Members {
-        body,
-        errors: Vec::new(),
-    };
+    let mut members = Members::of(bytes)?;
     let new = members.request(by);
-    members.reject_unknown();
-    match (new, members.errors.is_empty()) {
-        (Some(new), true) => Ok(new),
-        _ => Err(ApiError::InvalidRefund(members.errors)),
+    let errors = members.errors();
+    match new {
+        Some(new) if errors.is_empty() => Ok(new),
+        _ => Err(ApiError::InvalidRefund(errors)),
     }
-}
-
-struct Members {
-    /// Those that were not read yet.
-    body: Map<String, Value>,
-    errors: Vec<FieldError>,
 }
 
 impl Members {
@@ -131,31 +112,6 @@ impl Members {
             by,
             key: None,
         })
-    }
-
-    fn fail<T>(&mut self, name: &str, detail: impl Into<String>) -> Option<T> {
-        self.errors.push(error(&format!("/{name}"), detail));
-        None
-    }
-
-    /// The member, unless it is absent or null.
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.body.remove(name).filter(|value| !value.is_null())
-    }
-
-    fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name)? {
-            Value::String(text) => Some(text),
-            _ => self.fail(name, "must be a text"),
-        }
-    }
-
-    fn required_text(&mut self, name: &str) -> Option<String> {
-        if self.body.get(name).is_none_or(Value::is_null) {
-            self.body.remove(name);
-            return self.fail(name, "is required");
-        }
-        self.text(name)
     }
 
     fn number(&mut self, name: &str) -> Option<ExternalId> {
@@ -203,8 +159,8 @@ impl Members {
 
     fn reason(&mut self) -> Option<String> {
         let text = self.text("reason")?;
-        if text.is_empty() || text.chars().count() > REASON_CHARS_MAX {
-            let what = format!("must be 1 to {REASON_CHARS_MAX} characters");
+        if text.is_empty() || text.chars().count() > PROVIDER_REASON_CHARS_MAX {
+            let what = format!("must be 1 to {PROVIDER_REASON_CHARS_MAX} characters");
             return self.fail("reason", what);
         }
         if text.chars().any(is_deceptive) {
@@ -259,13 +215,6 @@ impl Members {
                 self.fail::<()>("provider_fields", "must be an object");
                 BTreeMap::new()
             }
-        }
-    }
-
-    fn reject_unknown(&mut self) {
-        let unknown: Vec<_> = self.body.keys().map(|name| reference_token(name)).collect();
-        for name in unknown {
-            self.fail::<()>(&name, "is no member of this call");
         }
     }
 }

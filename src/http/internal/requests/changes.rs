@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::api::refund::RefundView;
 use crate::domain::ids::RefundId;
-use crate::domain::text::is_deceptive;
+use crate::domain::trail::flaw_of_reason;
 use crate::http::App;
 use crate::http::internal::access::acts;
 use crate::http::internal::access::acts::Act;
@@ -17,35 +17,26 @@ use crate::http::internal::refunds::{find, parse_id, refund_view};
 use crate::http::internal::request::body;
 use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::{Asking, Canceling, Resending};
+use crate::http::openapi::texts;
 use crate::requests::{ActError, Acted};
 
 /// In place of the state of a refund that is known from callbacks alone.
 const NOT_OURS: &str = "one of another system";
-/// Characters of a reason.
-const REASON_CHARS_MAX: usize = 500;
-
 /// Why a person does it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Reasoned)]
 pub struct ReasonBody {
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]*[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff\s\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\uffff]*$"
-    )]
+    #[schema(schema_with = texts::reason, example = "PayerMax support confirms it by mail, case 4711")]
     reason: String,
 }
 
 impl ReasonBody {
     pub fn checked(self) -> Result<String, ApiError> {
-        let length = self.reason.trim().chars().count();
-        if !(1..=REASON_CHARS_MAX).contains(&length) || self.reason.chars().any(is_deceptive) {
-            return Err(ApiError::InvalidBody(format!(
-                "reason must be 1 to {REASON_CHARS_MAX} visible characters in one line, without format and direction characters"
-            )));
+        match flaw_of_reason(&self.reason) {
+            Some(flaw) => Err(ApiError::InvalidBody(format!("reason {flaw}"))),
+            None => Ok(self.reason),
         }
-        Ok(self.reason)
     }
 }
 

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::body::{self, RequestBody};
 use crate::api::refund::RefundView;
+use crate::domain::request::intent::FieldError;
 use crate::http::App;
 use crate::http::internal::access::acts;
 use crate::http::internal::access::acts::Act;
@@ -43,7 +44,7 @@ pub async fn create(
     let bytes = bytes(&request, payload).await?;
     let mut new = body::read(&bytes, admission.actor())?;
     if new.refund_no.is_none() && key.is_none() {
-        return Err(ApiError::InvalidRefund(vec![body::error(
+        return Err(ApiError::InvalidRefund(vec![FieldError::new(
             "/refund_no",
             "is missing; then a header Idempotency-Key is required, or a call that is repeated would refund twice",
         )]));
