@@ -89,7 +89,7 @@ fn joined(text: &str) -> String {
 }
 
 /// Whether `said` is `expected`, in which `…` matches any text.
-fn matches(expected: &str, said: &str) -> bool {
+pub fn matches(expected: &str, said: &str) -> bool {
     let mut parts = expected.split('…');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = said.strip_prefix(first) else {

@@ -12,6 +12,7 @@ mod harness;
 
 // Once: what has no store, or is about one engine alone.
 mod backup;
+mod by_hand;
 mod catalogues;
 mod check_config;
 mod clients;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use postgres::{Client, Config, NoTls, Row};
 
 use super::wait_for;
+pub use cluster::free_port;
 use cluster::{Cluster, SUPERUSER};
 
 /// The role of the product: owns its database and nothing else.

@@ -295,7 +295,7 @@ fn version_of(folder: &Path) -> u32 {
 }
 
 /// A free port; concurrent test processes begin at different ports.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(97);
     std::iter::repeat_with(|| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))
