@@ -245,6 +245,24 @@ fn the_page_for_readers_works_in_curl_python_and_node() {
 }
 
 #[test]
+fn the_page_for_readers_names_every_kind_of_event() {
+    let read = |name: &str| std::fs::read_to_string(pages().join(name)).expect("a page");
+    let page = read("reading.md");
+    let description = value(&read("openapi.json"));
+    let kinds = &description["components"]["schemas"]["Event"]["properties"]["type"]["enum"];
+    let kinds = kinds.as_array().expect("the kinds are listed");
+    assert!(kinds.len() > 8, "{kinds:?}");
+    for kind in kinds {
+        let kind = kind.as_str().expect("a text");
+        assert!(page.contains(&format!("`{kind}`")), "{kind} is in no table");
+        assert!(
+            page.contains(&format!("\"{kind}\"")),
+            "{kind} is not listened to"
+        );
+    }
+}
+
+#[test]
 fn every_page_is_followed() {
     let mut found: Vec<String> = std::fs::read_dir(pages().join("providers"))
         .expect("a readable folder")
