@@ -6,6 +6,8 @@ COPY .cargo ./.cargo
 COPY deploy/build ./deploy/build
 COPY examples ./examples
 COPY src ./src
+COPY templates ./templates
+COPY assets ./assets
 COPY tests ./tests
 RUN deploy/build /image
 

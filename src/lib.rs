@@ -24,6 +24,7 @@
 //! | [`telemetry`] | logs and metrics | – |
 //! | [`http`] | routes, and the only place where an error becomes a status | all above but audit; config |
 //! | [`config`] | file and environment to checked values | crypto, domain, providers, push, rejected, store |
+//! | [`console`] | pages for operators; acts by the functions behind the API | http and what it may use; diagnosis |
 //! | [`cli`] | the commands; `serve` is the composition root | everything |
 //! | [`failpoints`] | crash points for tests; any module may mark one | – |
 
@@ -31,6 +32,7 @@ pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod crypto;
 pub mod decisions;
 pub mod diagnosis;

@@ -37,7 +37,7 @@ enum Command {
   refund-receiver token create --name support --scopes refunds:read,callbacks:read \\
       --expires-in 90d --rate-limit 50/s
 
-Scopes: refunds:read events:read orders:write callbacks:read operate.
+Scopes: refunds:read refunds:write events:read orders:write callbacks:read console:read operate.
 The first line is the token: give it to the reader, it is not shown again. The rest goes into the config.")]
 struct Create {
     /// The name of the reader, for logs and metrics

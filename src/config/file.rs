@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::Problem;
+use super::console::ConsoleSection;
 use crate::providers::epay::settings::EpaySection;
 pub(super) use crate::providers::settings::{AccountSection, Text};
 
@@ -26,6 +27,8 @@ pub(super) struct File {
     pub endpoints: Vec<EndpointSection>,
     #[serde(default)]
     pub operate: OperateSection,
+    #[serde(default)]
+    pub console: ConsoleSection,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -34,6 +34,8 @@ impl Checker {
                 "store.may_lose_acknowledged_callbacks",
                 may_lose.is_some_and(|may_lose| may_lose.0).to_string(),
             ),
+            // Its routes are made with the listener.
+            ("console", format!("{:?}", file.console)),
         ];
         let fixed = values.map(|(key, value)| Fixed {
             key,

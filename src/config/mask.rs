@@ -48,6 +48,7 @@ impl Shown {
             "secret"
             | "secrets"
             | "path_secret"
+            | "proxy_secret"
             | "relay_secrets"
             | "tokens"
             | "token_sha256"

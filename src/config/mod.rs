@@ -4,6 +4,7 @@
 //! Nothing that guards has a default: no key, no token, no start.
 
 mod accounts;
+mod console;
 mod endpoints;
 mod file;
 mod fixed;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::providers::paycools::could_be_path_secret;
+pub use console::{ConsoleSettings, ProxyLogin};
 pub use fixed::Fixed;
 pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, clean};
@@ -137,6 +139,8 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// From which amount on a decision needs a second person.
     pub second_person: SecondPerson,
+    /// Pages for operators; `None`: they are off.
+    pub console: Option<ConsoleSettings>,
     /// The file that it was read from.
     pub source: PathBuf,
     /// What only a restart changes.
@@ -217,6 +221,8 @@ impl Checker {
         let readers = self.readers(&file.readers);
         let endpoints = self.endpoints(&file.endpoints);
         let second_person = self.second_person(&file.operate, &readers);
+        let console = self.console(&file.console, internal_listen);
+        self.warn_if_closed(console.as_ref(), &readers);
         self.check_shared(&file.accounts, &mut registry);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)
         else {
@@ -256,9 +262,20 @@ impl Checker {
             feed,
             endpoints,
             second_person,
+            console,
             warnings: self.warnings,
             effective: sources::with_defaults(sources::shown_as(given, &self.shown), self.defaults),
         })
+    }
+
+    /// A console that no token opens.
+    fn warn_if_closed(&mut self, console: Option<&ConsoleSettings>, readers: &[Reader]) {
+        let may_see = |reader: &Reader| reader.scopes.contains(&Scope::ConsoleRead);
+        let needs_token = console.is_some_and(|console| console.proxy.is_none());
+        if needs_token && !readers.iter().any(may_see) {
+            let what = "console: no reader has the scope console:read, so no token opens it";
+            self.warnings.push(what.to_owned());
+        }
     }
 
     /// Notes a default that takes effect, for the operator to see.

@@ -33,18 +33,21 @@ pub enum Scope {
     OrdersWrite,
     /// See raw callbacks.
     CallbacksRead,
+    /// See the pages of the console.
+    ConsoleRead,
     /// Operate the service.
     Operate,
 }
 
 impl Scope {
     /// Every scope, in the order of the documents.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RefundsRead,
         Self::RefundsWrite,
         Self::EventsRead,
         Self::OrdersWrite,
         Self::CallbacksRead,
+        Self::ConsoleRead,
         Self::Operate,
     ];
 
@@ -56,6 +59,7 @@ impl Scope {
             Self::EventsRead => "events:read",
             Self::OrdersWrite => "orders:write",
             Self::CallbacksRead => "callbacks:read",
+            Self::ConsoleRead => "console:read",
             Self::Operate => "operate",
         }
     }

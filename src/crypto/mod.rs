@@ -40,7 +40,7 @@ pub use mistakes::{SignedParts, WebhookKeyForm};
 pub use pem::PemError;
 pub use request_key::{RequestKey, RequestKeyError};
 pub use sign::{SigningKey, SigningKeyError};
-pub use token::{TokenDigest, TokenDigestError};
+pub use token::{TokenDigest, TokenDigestError, random_secret};
 pub use verify::{KeyError, MAX_BITS, MIN_BITS, SignatureMismatch, VerifyingKey};
 
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -39,9 +39,7 @@ impl TokenDigest {
 
     /// A token of 256 random bits; only its digest is stored.
     pub fn generate_token() -> String {
-        let mut bytes = [0; 32];
-        OsRng.fill_bytes(&mut bytes);
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        format!("{PREFIX}{}", random_secret())
     }
 
     /// As in the config: 64 lower-case hexadecimal digits.
@@ -63,6 +61,13 @@ impl TokenDigest {
     pub fn matches(&self, bearer_token: &str) -> bool {
         verify_slices_are_equal(&self.0, &sha256(bearer_token.as_bytes())).is_ok()
     }
+}
+
+/// 256 random bits as 43 characters that need no escape in a URL or a header.
+pub fn random_secret() -> String {
+    let mut bytes = [0; 32];
+    OsRng.fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl FromStr for TokenDigest {

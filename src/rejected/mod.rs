@@ -56,6 +56,10 @@ SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, b
 WHERE received_at >= $1 AND ($2 = '' OR reason = $2) AND substr(path, 1, length($3)) = $3
 ORDER BY id DESC LIMIT $4";
 
+const COUNT_LIKE: &str = "-- count_evidence_like
+SELECT count(*) FROM evidence
+WHERE received_at >= $1 AND ($2 = '' OR reason = $2) AND substr(path, 1, length($3)) = $3";
+
 const ONE: &str = "-- one_evidence
 SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence
 WHERE id = $1";
@@ -177,13 +181,31 @@ pub fn list(
     filter: &EvidenceFilter,
     limit: u32,
 ) -> Result<Vec<StoredRequest>, StoreError> {
-    let params = [
-        filter.since.map_or(i64::MIN, Timestamp::as_millis).into(),
-        filter.reason.as_deref().unwrap_or_default().into(),
-        filter.path.as_deref().unwrap_or_default().into(),
-        i64::from(limit).into(),
-    ];
-    read(file, LIST, &params)
+    let [since, reason, path] = filter.params();
+    read(file, LIST, &[since, reason, path, i64::from(limit).into()])
+}
+
+/// How many there are of these.
+pub fn count(file: &Path, filter: &EvidenceFilter) -> Result<usize, StoreError> {
+    if !file.exists() {
+        return Ok(0);
+    }
+    let (mut sqlite, mut counted) = (Sqlite::open_read_only(file)?, 0);
+    sqlite.query(COUNT_LIKE, &filter.params(), &mut |row| {
+        counted = row.integer(0)?;
+        Ok(())
+    })?;
+    Ok(usize::try_from(counted).unwrap_or(0))
+}
+
+impl EvidenceFilter {
+    fn params(&self) -> [Value<'_>; 3] {
+        [
+            self.since.map_or(i64::MIN, Timestamp::as_millis).into(),
+            self.reason.as_deref().unwrap_or_default().into(),
+            self.path.as_deref().unwrap_or_default().into(),
+        ]
+    }
 }
 
 /// One rejected request.
@@ -242,7 +264,7 @@ impl Evidence {
         let mut sqlite = Sqlite::open_writer(path, Synchronous::Normal)?;
         sqlite.run_script(SCHEMA)?;
         let mut writer = Writer {
-            held: count(&mut sqlite)?,
+            held: held(&mut sqlite)?,
             sqlite,
             cap,
         };
@@ -390,7 +412,7 @@ impl Writer {
     }
 }
 
-fn count(sqlite: &mut Sqlite) -> Result<Cap, StoreError> {
+fn held(sqlite: &mut Sqlite) -> Result<Cap, StoreError> {
     let mut kept = Cap { rows: 0, bytes: 0 };
     sqlite.query(COUNT, &[], &mut |row| {
         kept.rows = row.integer(0)?;

@@ -40,10 +40,11 @@ pub(crate) use log_limit::LogLimit;
 pub use postgres::Replication;
 pub use tables::{
     AccountState, AccountStop, AttemptEnd, AttemptRow, AuditedCallback, AuditedDecision,
-    AuditedRefund, CallbackClaim, CallbackRow, ConsumerRow, Counts, DecisionRow, DisabledReason,
-    EndpointRow, EventRow, HandledApplication, KnownKey, LastMove, Locked, NewAttempt, NewCallback,
-    NewParity, OfPayment, OpenRequests, Page, ParkedPush, PendingCallback, Receipt, RefundFilter,
-    RefundPage, RefundRow, Snapshot, TrailFilter, TrailHead, TrailRow, Tx, read_claim,
+    AuditedRefund, CallbackClaim, CallbackLine, CallbackRow, ConsumerRow, Counts, DecisionRow,
+    DisabledReason, EndpointRow, EventRow, HandledApplication, KnownKey, LastMove, Locked,
+    NewAttempt, NewCallback, NewParity, OfPayment, OpenRequests, Page, ParkedPush, PendingCallback,
+    Receipt, RefundFilter, RefundPage, RefundRow, SessionRow, Snapshot, TrailFilter, TrailHead,
+    TrailRow, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

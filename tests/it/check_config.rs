@@ -312,3 +312,56 @@ fn a_database_on_another_machine_needs_a_word_about_who_may_read_on_the_way() {
         assert_eq!(code, Some(0), "{url}: {said}");
     }
 }
+
+/// A config with this section, and the addresses of the internal listener.
+fn with_console(internal: &str, section: &str) -> (bool, String) {
+    let folder = Folder::new();
+    let file = format!(
+        "[server]\nlisten = \"127.0.0.1:1\"\ninternal_listen = \"{internal}\"\n\
+         [store]\nurl = \"sqlite:refunds.db\"\n[console]\nenabled = true\n{section}\n"
+    );
+    folder.write("refunds.toml", file);
+    let output = check_file(&folder.path().join("refunds.toml"), &[]);
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+#[test]
+fn the_console_needs_a_cookie_that_browsers_keep() {
+    let user = "proxy_user_header = \"X-User\"\n";
+    for (internal, section, wrong) in [
+        ("127.0.0.1:2", "", ""),
+        ("[::1]:2", "", ""),
+        ("0.0.0.0:2", "", "console.allow_insecure_cookie"),
+        ("0.0.0.0:2", "allow_insecure_cookie = true", ""),
+        (
+            "0.0.0.0:2",
+            "external_url = \"https://refunds.example.com/\"",
+            "",
+        ),
+        ("0.0.0.0:2", "external_url = \"http://localhost:8081\"", ""),
+        (
+            "127.0.0.1:2",
+            "external_url = \"http://10.0.0.1:8081\"",
+            "console.allow_insecure_cookie",
+        ),
+        (
+            "127.0.0.1:2",
+            "external_url = \"https://host/path\"",
+            "console.external_url",
+        ),
+        ("127.0.0.1:2", user, "console.trusted_proxies"),
+        (
+            "127.0.0.1:2",
+            "proxy_secret = \"a-secret-of-some-length\"",
+            "console.proxy_secret",
+        ),
+    ] {
+        let (is_good, said) = with_console(internal, section);
+        assert_eq!(is_good, wrong.is_empty(), "{internal} {section}: {said}");
+        assert!(said.contains(wrong), "{internal} {section}: {said}");
+    }
+}

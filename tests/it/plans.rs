@@ -17,14 +17,15 @@ const TABLES: &str = "src/store/tables";
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Tables that do not grow with the callbacks that come.
-const SMALL: [&str; 7] = [
+const SMALL: [&str; 8] = [
     "feed",       // one row
     "feed_epoch", // one row
     "trail_head", // one row
     "consumers",  // some for each reader
     "endpoints",  // one for each of the config
     "schema_version",
-    "account_states", // one for each account of the config that sends
+    "account_states",   // one for each account of the config that sends
+    "console_sessions", // some for each operator
 ];
 /// Statements that read everything, and why.
 const READS_ALL: [&str; 1] = [

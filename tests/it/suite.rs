@@ -8,6 +8,8 @@ mod audit;
 mod authenticity;
 mod bad_inputs;
 mod commands;
+mod console;
+mod console_acts;
 mod consumers;
 mod crash;
 mod decisions;

@@ -143,6 +143,8 @@ fn print_urls([public, internal, sandbox]: [&str; 3], token: &str, config: &Path
     let curl =
         |path: &str| format!("curl -H 'Authorization: Bearer {token}' '{internal}/v1/{path}'");
     for (what, how) in [
+        ("console", format!("{internal}/console/")),
+        ("token", token.to_owned()),
         ("config", config.display().to_string()),
         ("refunds", curl("refunds")),
         ("questions", curl("refunds?attention=true")),
@@ -197,7 +199,10 @@ url = "sqlite:refunds.db"
 [[readers]]
 name = "demo"
 token_sha256 = "{digest}"
-scopes = ["refunds:read", "refunds:write", "events:read", "orders:write", "callbacks:read"]
+scopes = ["refunds:read", "refunds:write", "events:read", "orders:write", "callbacks:read", "console:read", "operate"]
+
+[console]
+enabled = true
 "#,
             sections.join("\n"),
         ),

@@ -12,7 +12,7 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App as Routes, rt};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -116,13 +116,14 @@ pub(in crate::cli) enum Place {
     Bound(TcpListener),
 }
 
-/// Opens one listener; `key` is its name in the config.
+/// Opens one listener; `key` is its name in the config, `more` adds routes to those of its side.
 pub(in crate::cli) fn listen(
     place: Place,
     key: &str,
     (workers, connections_max): (usize, usize),
     app: &Data<App>,
     side: Side,
+    more: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> anyhow::Result<Listener> {
     let connections = Connections::new(room(connections_max), LARGE_MAX);
     let builder = ServerBuilder::new()
@@ -150,6 +151,7 @@ pub(in crate::cli) fn listen(
         );
         let routes = Routes::new()
             .app_data(app)
+            .configure(&more)
             .configure(side.routes)
             .wrap(from_fn(move |request, next| {
                 middleware::guard(request, next, side.name, side.refuse)

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context as _;
 use clap::Args;
 use tokio::sync::{oneshot, watch};
@@ -23,7 +23,9 @@ use tokio::time::timeout;
 
 use super::check_config::load_config;
 use super::{STORE_REFUSED, output};
-use crate::config::Config;
+use crate::config::{Config, ConsoleSettings};
+use crate::console;
+use crate::console::Console;
 use crate::crypto::sha256;
 use crate::decisions::Decisions;
 use crate::domain::time::corrected::CorrectedClock;
@@ -155,11 +157,8 @@ impl Service {
         let applied = intake.resume_at_start().await;
         tracing::info!(applied, store = %config.store, "the store is open");
         let draining = watch::Sender::new(false);
-        let feed = Arc::new(Feed::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            draining.subscribe(),
-        ));
+        let feed = Feed::new(Arc::clone(&store), Arc::clone(&clock), draining.subscribe());
+        let feed = Arc::new(feed);
         let push = Push::start(
             Arc::clone(&store),
             Arc::clone(&feed),
@@ -205,7 +204,8 @@ impl Service {
             fixed: config.fixed,
             wishes,
         };
-        let [public, internal] = listen_on(places, connections, &app)?;
+        let [public, internal] =
+            listen_on(places, connections, &app, (config.console, config.evidence))?;
         Ok(Self {
             public: public.address,
             internal: internal.address,
@@ -332,17 +332,32 @@ fn listen_on(
     [public, internal]: [Place; 2],
     connections: usize,
     app: &Data<App>,
+    (console, evidence): (Option<ConsoleSettings>, PathBuf),
 ) -> anyhow::Result<[Listener; 2]> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let sizes = |workers| (workers, connections);
+    let console = console.map(|settings| Data::new(Console::new(settings, evidence)));
+    let pages = move |config: &mut ServiceConfig| {
+        if let Some(console) = &console {
+            console::serve(config, console);
+        }
+    };
     Ok([
-        listen::listen(public, "server.listen", sizes(workers), app, public::SIDE)?,
+        listen::listen(
+            public,
+            "server.listen",
+            sizes(workers),
+            app,
+            public::SIDE,
+            |_| {},
+        )?,
         listen::listen(
             internal,
             "server.internal_listen",
             sizes(workers.min(2)),
             app,
             internal::SIDE,
+            pages,
         )?,
     ])
 }

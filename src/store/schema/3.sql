@@ -198,6 +198,15 @@ CREATE TABLE proposals (
   CHECK ((ended_at IS NULL) = (outcome IS NULL))
 ) STRICT;
 
+-- Logins to the console. The cookie holds a secret of which only the digest is here.
+CREATE TABLE console_sessions (
+  session_hash BLOB    NOT NULL PRIMARY KEY CHECK (length(session_hash) = 32), -- SHA-256 of the cookie's secret
+  name         TEXT    NOT NULL,               -- the reader, or the user whom a proxy named
+  token_hash   BLOB    CHECK (length(token_hash) = 32), -- SHA-256 of the digest of the reader's token; NULL: a proxy named the user
+  created_at   INTEGER NOT NULL,
+  used_at      INTEGER NOT NULL                -- moves on at most once a minute
+) STRICT, WITHOUT ROWID;
+
 -- Last: on PostgreSQL this needs the lock of a table in use. The refund that an event is about; NULL: stored by
 -- version 2.
 ALTER TABLE events ADD COLUMN refund_id BLOB;

@@ -197,6 +197,23 @@ impl Snapshot<'_> {
         self.first(SQL, &[id.as_bytes().into()], read_row)
     }
 
+    /// Refunds with an open question, the oldest first.
+    pub fn oldest_questions(&mut self, limit: u32) -> Result<Vec<RefundRow>, StoreError> {
+        const SQL: &str = concat!(
+            "-- oldest_questions
+            SELECT ",
+            refund_columns!(),
+            ", ",
+            close_out_columns!(),
+            ", ",
+            request_columns!(),
+            " FROM refunds LEFT JOIN close_outs ON close_outs.refund_id = refunds.id
+            LEFT JOIN requests ON requests.refund_id = refunds.id
+            WHERE refunds.attention <> '[]' ORDER BY refunds.id LIMIT $1"
+        );
+        self.all(SQL, &[i64::from(limit).into()], read_row)
+    }
+
     /// How many refunds have an open question of each reason, and how many have a decision that waits for a second
     /// person, among the first `COUNTED_MAX` with any.
     pub fn count_attention(&mut self) -> Result<(Vec<(Reason, i64)>, i64), StoreError> {

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod console;
 pub mod disk;
 pub mod epay;
 pub mod evidence;

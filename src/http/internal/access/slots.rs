@@ -40,9 +40,18 @@ impl ConnectionSlots {
         self: &Arc<Self>,
         reader: &Reader,
     ) -> Result<ConnectionSlot, ApiError> {
-        let most = reader.max_connections.min(self.capacity.div_ceil(2));
+        self.take_for(&reader.name, reader.max_connections)
+    }
+
+    /// The same for a user of the console, by name.
+    pub(crate) fn take_for(
+        self: &Arc<Self>,
+        name: &str,
+        max_connections: usize,
+    ) -> Result<ConnectionSlot, ApiError> {
+        let most = max_connections.min(self.capacity.div_ceil(2));
         let mut in_use = self.lock();
-        let of_reader = in_use.of_reader.get(&reader.name).copied().unwrap_or(0);
+        let of_reader = in_use.of_reader.get(name).copied().unwrap_or(0);
         if of_reader >= most {
             return Err(ApiError::TooManyConnections(most));
         }
@@ -50,10 +59,10 @@ impl ConnectionSlots {
             return Err(ApiError::NoSlot);
         }
         in_use.all += 1;
-        in_use.of_reader.insert(reader.name.clone(), of_reader + 1);
+        in_use.of_reader.insert(name.to_owned(), of_reader + 1);
         Ok(ConnectionSlot {
             slots: Arc::clone(self),
-            reader: reader.name.clone(),
+            reader: name.to_owned(),
         })
     }
 

@@ -35,7 +35,8 @@ pub async fn list(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, 
     Ok(HttpResponse::Ok().json(AccountList { data }))
 }
 
-fn view<'a>(
+/// One account as it is now.
+pub(crate) fn view<'a>(
     app: &App,
     registry: &Registry,
     account: &'a Account,

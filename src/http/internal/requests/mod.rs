@@ -1,7 +1,7 @@
 //! Outgoing refunds: submit or watch one, act on it, see its timeline; accounts that send.
 
 pub mod accounts;
-mod body;
+pub(crate) mod body;
 pub mod changes;
 pub mod create;
 pub mod timeline;

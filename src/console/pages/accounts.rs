@@ -1,0 +1,109 @@
+//! Accounts of the config: what each can, its keys, whether it stopped.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use crate::api::account::{AccountView, KeyView};
+use crate::config::Scope;
+use crate::console::frame::{Frame, Section, address};
+use crate::console::text::Text;
+use crate::console::trouble::Trouble;
+use crate::console::visit::{Visit, page};
+use crate::console::when::When;
+use crate::domain::time::Timestamp;
+use crate::http::internal::requests::accounts::view;
+
+/// A clock that is off by more than this is shown as a problem.
+const SKEW_WARN_MS: i64 = 30_000;
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct AccountsPage {
+    frame: Frame,
+    accounts: Vec<AccountLine>,
+    may_act: bool,
+}
+
+struct AccountLine {
+    name: String,
+    refunds_href: String,
+    can: String,
+    sends: bool,
+    is_sandbox: bool,
+    stopped: Option<Stop>,
+    skew_ms: Option<i64>,
+    is_skewed: bool,
+    keys: Vec<KeyLine>,
+    /// Of the act that is possible.
+    act_href: String,
+}
+
+struct Stop {
+    since: When,
+    reason: String,
+    by: String,
+}
+
+struct KeyLine {
+    id: String,
+    until: Option<When>,
+    is_over: bool,
+    used: Option<When>,
+}
+
+pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let stopped = visit.app.requests.stopped().await?;
+    let rules = visit.app.rules();
+    let frame = visit.frame(Section::Accounts);
+    let accounts = rules.registry.accounts();
+    let lines = accounts.iter().map(|account| {
+        let view = view(&visit.app, &rules.registry, account, &stopped);
+        line(&frame, view)
+    });
+    page(&AccountsPage {
+        accounts: lines.collect(),
+        may_act: visit.viewer.may(Scope::Operate),
+        frame,
+    })
+}
+
+fn line(frame: &Frame, view: AccountView<'_>) -> AccountLine {
+    let name = format!("{}/{}", view.provider, view.account);
+    let act = if view.stopped.is_some() {
+        "resume"
+    } else {
+        "stop"
+    };
+    AccountLine {
+        refunds_href: address("/console/refunds", &[("account", &name)]),
+        can: view.can.join(" · "),
+        sends: view.can.contains(&"submit"),
+        is_sandbox: view.sandbox,
+        stopped: view.stopped.map(|stop| Stop {
+            since: frame.when(stop.at),
+            reason: stop.reason.to_owned(),
+            by: stop.by.unwrap_or_default().to_owned(),
+        }),
+        skew_ms: view.clock_skew_ms,
+        is_skewed: view
+            .clock_skew_ms
+            .is_some_and(|skew| skew.saturating_abs() > SKEW_WARN_MS),
+        keys: view
+            .keys
+            .into_iter()
+            .map(|key| key_line(frame, key))
+            .collect(),
+        act_href: format!("/console/accounts/{name}/{act}"),
+        name,
+    }
+}
+
+fn key_line(frame: &Frame, key: KeyView) -> KeyLine {
+    let is_over = |end: Timestamp| end <= frame.clocked.now;
+    KeyLine {
+        id: key.id,
+        is_over: key.not_after.is_some_and(is_over),
+        until: key.not_after.map(|at| frame.when(at)),
+        used: key.last_used_at.map(|at| frame.when(at)),
+    }
+}

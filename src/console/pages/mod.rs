@@ -1,0 +1,17 @@
+//! The pages: a file, a struct and a template each.
+
+pub mod accounts;
+pub mod audit;
+pub mod callback;
+pub mod callbacks;
+pub mod feed;
+pub mod health;
+mod lines;
+pub mod orders;
+pub mod push;
+mod raw;
+pub mod refund;
+pub mod refunds;
+pub mod rejected;
+pub mod requests;
+pub mod start;

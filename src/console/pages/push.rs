@@ -1,0 +1,67 @@
+//! Endpoints that events are pushed to: how far each is, and what it did not take.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use super::raw;
+use crate::config::Scope;
+use crate::console::frame::{Frame, Section};
+use crate::console::text::Text;
+use crate::console::trouble::Trouble;
+use crate::console::visit::{Visit, page};
+use crate::console::when::When;
+use crate::push::EndpointStatus;
+
+#[derive(Template)]
+#[template(path = "push.html")]
+struct PushPage {
+    frame: Frame,
+    endpoints: Vec<Line>,
+    may_act: bool,
+}
+
+struct Line {
+    name: String,
+    url: String,
+    state: Text,
+    tone: &'static str,
+    sequence: i64,
+    lag: i64,
+    parked: i64,
+    given_up: i64,
+    last_success: Option<When>,
+    last_error: String,
+    needs_recovery: bool,
+}
+
+pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let status = visit.app.push.status().await?;
+    let frame = visit.frame(Section::Push);
+    page(&PushPage {
+        endpoints: status.iter().map(|status| line(&frame, status)).collect(),
+        may_act: visit.viewer.may(Scope::Operate),
+        frame,
+    })
+}
+
+fn line(frame: &Frame, status: &EndpointStatus) -> Line {
+    let row = &status.row;
+    let (state, tone) = match (row.disabled, row.failing_since) {
+        (Some(_), _) => (Text::Disabled, "bad"),
+        (None, Some(_)) => (Text::Failing, "ask"),
+        (None, None) => (Text::Active, "ok"),
+    };
+    Line {
+        name: row.name.clone(),
+        url: status.url.clone(),
+        state,
+        tone,
+        sequence: row.pushed_sequence,
+        lag: status.lag,
+        parked: status.parked,
+        given_up: status.given_up,
+        last_success: row.last_success_at.map(|at| frame.when(at)),
+        last_error: raw::text(row.last_error.as_deref().unwrap_or_default().as_bytes()).text,
+        needs_recovery: row.disabled.is_some() || status.given_up > 0 || status.parked > 0,
+    }
+}

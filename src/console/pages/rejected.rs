@@ -1,0 +1,186 @@
+//! Rejected requests: why, and what would have to differ for each to verify.
+
+use std::collections::HashMap;
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data, Path};
+use askama::Template;
+
+use super::raw::{self, Shown};
+use crate::config::Scope;
+use crate::console::Console;
+use crate::console::frame::{Frame, Section, address};
+use crate::console::text::Text;
+use crate::console::trouble::Trouble;
+use crate::console::visit::{Visit, page};
+use crate::console::when::When;
+use crate::crypto::hex;
+use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
+use crate::domain::trail::About;
+use crate::rejected::{self, EvidenceFilter, Reason, StoredRequest};
+use crate::store::StoreError;
+
+/// Requests of the list.
+const SHOWN: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "rejected.html")]
+struct RejectedPage {
+    frame: Frame,
+    reasons: Vec<Choice>,
+    path: String,
+    rows: Vec<Line>,
+}
+
+struct Choice {
+    value: &'static str,
+    is_chosen: bool,
+}
+
+struct Line {
+    href: String,
+    when: When,
+    reason: String,
+    why: String,
+    path: String,
+    length: i64,
+}
+
+#[derive(Template)]
+#[template(path = "rejection.html")]
+struct RejectionPage {
+    frame: Frame,
+    id: i64,
+    when: When,
+    reason: String,
+    why: String,
+    path: String,
+    peer: String,
+    sha256: String,
+    length: i64,
+    says: String,
+    findings: Vec<String>,
+    headers: Vec<(String, String)>,
+    body: Shown,
+    may_see_bytes: bool,
+}
+
+pub async fn list(visit: Visit, console: Data<Console>) -> Result<HttpResponse, Trouble> {
+    let query = visit.query();
+    let reason = query.with("reason", |text| {
+        Reason::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    })?;
+    let path = query.with("path", |text| Some(text.to_owned()))?;
+    let filter = EvidenceFilter {
+        since: None,
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        path: path.clone(),
+    };
+    let file = console.evidence.clone();
+    let found = blocking(move || rejected::list(&file, &filter, SHOWN)).await?;
+    let frame = visit.frame(Section::Rejected);
+    let choices = Reason::ALL.map(|known| Choice {
+        value: known.as_str(),
+        is_chosen: reason == Some(known),
+    });
+    page(&RejectedPage {
+        reasons: choices.into(),
+        path: path.unwrap_or_default(),
+        rows: found.into_iter().map(|row| line(&frame, row)).collect(),
+        frame,
+    })
+}
+
+fn line(frame: &Frame, row: StoredRequest) -> Line {
+    Line {
+        href: address(&format!("/console/rejected/{}", row.id), &[]),
+        when: frame.when(row.received_at),
+        why: shown(&why(&row)),
+        path: shown(&row.path),
+        reason: row.reason,
+        length: row.body_length,
+    }
+}
+
+pub async fn one(
+    visit: Visit,
+    console: Data<Console>,
+    id: Path<String>,
+) -> Result<HttpResponse, Trouble> {
+    let id: i64 = id.parse().map_err(|_| Trouble::NotFound)?;
+    let (file, rules) = (console.evidence.clone(), visit.app.rules());
+    let found = blocking(move || {
+        let row = rejected::one(&file, id)?;
+        Ok(row.map(|row| {
+            let diagnosis = subject(&row).map(|subject| diagnose(&rules.registry, &subject));
+            (row, diagnosis)
+        }))
+    });
+    let (row, diagnosis) = found.await?.ok_or(Trouble::NotFound)?;
+    let may_see_bytes = visit.viewer.may(Scope::CallbacksRead);
+    if may_see_bytes {
+        visit
+            .note_view(About::new("rejected", id.to_string()))
+            .await?;
+    }
+    let frame = visit.frame(Section::Rejected);
+    let says = diagnosis.as_ref().map_or("", |diagnosis| &diagnosis.says);
+    let more = |diagnosis: &Diagnosis| {
+        let findings = diagnosis.findings.iter().skip(1);
+        findings
+            .map(|finding| shown(&finding.would_verify_if))
+            .collect()
+    };
+    let headers = raw::headers(Some(&row.headers)).into_iter();
+    page(&RejectionPage {
+        id,
+        when: frame.when(row.received_at),
+        why: shown(&why(&row)),
+        path: shown(&row.path),
+        peer: row.peer.clone(),
+        sha256: hex(&row.body_sha256),
+        length: row.body_length,
+        says: shown(says),
+        findings: diagnosis.as_ref().map(more).unwrap_or_default(),
+        headers: headers.filter(|(name, _)| name != "why").collect(),
+        body: raw::text(&row.body_head),
+        reason: row.reason,
+        may_see_bytes,
+        frame,
+    })
+}
+
+fn shown(text: &str) -> String {
+    raw::text(text.as_bytes()).text
+}
+
+fn headers(row: &StoredRequest) -> HashMap<String, String> {
+    serde_json::from_str(&row.headers).unwrap_or_default()
+}
+
+/// Its cause in one sentence, as it was logged.
+fn why(row: &StoredRequest) -> String {
+    headers(row).remove("why").unwrap_or_default()
+}
+
+/// `None` where its time is out of range.
+fn subject(row: &StoredRequest) -> Option<Subject<'_>> {
+    Some(Subject {
+        path: &row.path,
+        reason: &row.reason,
+        headers: headers(row),
+        body: &row.body_head,
+        body_length: usize::try_from(row.body_length).ok()?,
+        received_at: row.received_at.to_timestamp()?,
+    })
+}
+
+/// Reads a file, or computes, outside of the threads that answer.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = web::block(work).await;
+    Ok(done.map_err(|_| StoreError::Closed)??)
+}

@@ -1,0 +1,284 @@
+//! What is done in the console is done by the API's functions: one refund whatever is sent twice, a reason for each
+//! act, the scopes of the calls; and the login by a proxy.
+
+use serde_json::json;
+
+use super::ENGINE;
+use crate::harness::console::{
+    Browser, LOOKER_TOKEN, OPERATOR_TOKEN, config, readers, toml, value_of,
+};
+use crate::harness::payermax::Notice;
+use crate::harness::reader::text;
+use crate::harness::sandbox::{Circle, NEVER, Setting, body};
+use crate::harness::{ConfigBuilder, Server};
+
+const REASON: [(&str, &str); 1] = [("reason", "the customer called")];
+
+/// A service that sends, with the console.
+fn circle() -> Circle {
+    let mut setting = Setting::new(ENGINE, "real", NEVER);
+    setting.config = setting.config.toml(&toml());
+    setting.serve()
+}
+
+fn id_of(place: &str) -> String {
+    let id = place.trim_start_matches("/console/refunds/");
+    id.split('?').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_new_refund_is_made_in_two_steps_and_once() {
+    let circle = circle();
+    let browser = Browser::logged_in(&circle.server, OPERATOR_TOKEN);
+    let form = browser.page("/console/requests/new");
+    let key = value_of(&form, "key");
+    let mut fields = vec![
+        ("key", key.as_str()),
+        ("account", "payermax/main"),
+        ("order_no", "P-console"),
+        ("amount", "nothing"),
+        ("currency", "USD"),
+        ("reason", "returned"),
+    ];
+    let wrong = browser.submit("/console/requests/new", &fields);
+    assert_eq!(wrong.status, 422);
+    assert!(
+        wrong.text().contains("aria-invalid=\"true\""),
+        "{}",
+        wrong.text()
+    );
+    fields[3] = ("amount", "12.30");
+    let review = browser.submit("/console/requests/new", &fields);
+    assert_eq!(review.status, 200);
+    assert!(
+        review.text().contains("12.30 USD will be refunded"),
+        "{}",
+        review.text()
+    );
+    assert_eq!(value_of(review.text(), "key"), key);
+    assert_eq!(
+        circle.get("/v1/refunds")["data"].as_array().map(Vec::len),
+        Some(0)
+    );
+    fields.push(("step", "send"));
+    let [first, second] = [(); 2].map(|()| browser.submit("/console/requests/new", &fields));
+    assert_eq!(
+        (first.status, second.status),
+        (303, 303),
+        "{}",
+        first.text()
+    );
+    assert_eq!(first.header("location"), second.header("location"));
+    let id = id_of(first.header("location"));
+    assert_eq!(circle.refund(&id)["request"]["requested_by"], "operator");
+    assert_eq!(
+        circle.get("/v1/refunds")["data"].as_array().map(Vec::len),
+        Some(1)
+    );
+    fields[3] = ("amount", "12.31");
+    let other = browser.submit("/console/requests/new", &fields);
+    assert_eq!(other.status, 422, "the same key with other content");
+    let looker = Browser::logged_in(&circle.server, LOOKER_TOKEN);
+    assert_eq!(looker.get("/console/requests/new").status, 403);
+    assert_eq!(looker.submit("/console/requests/new", &fields).status, 403);
+}
+
+#[test]
+fn acts_on_a_refund_need_a_reason_and_a_state_that_allows_them() {
+    let circle = circle();
+    let browser = Browser::logged_in(&circle.server, OPERATOR_TOKEN);
+    let looker = Browser::logged_in(&circle.server, LOOKER_TOKEN);
+    let stop = "/console/accounts/payermax/main/stop";
+    assert!(browser.page(stop).contains("name=\"reason\""));
+    assert_eq!(looker.submit(stop, &REASON).status, 403);
+    assert_eq!(browser.submit(stop, &[("reason", " ")]).status, 400);
+    assert!(circle.stopped("payermax/main").is_null());
+    assert_eq!(browser.submit(stop, &REASON).status, 303);
+    assert_eq!(circle.stopped("payermax/main")["by"], "operator");
+    assert!(
+        browser
+            .page("/console/accounts")
+            .contains("the customer called")
+    );
+    assert!(browser.page("/console/").contains("Stopped accounts"));
+
+    let id = circle.request(&body("payermax/main", "R1PEND"));
+    let page = format!("/console/refunds/{id}");
+    assert!(browser.page(&page).contains("/cancel\""));
+    assert!(!looker.page(&page).contains("/cancel\""));
+    assert_eq!(browser.submit(&format!("{page}/ask"), &REASON).status, 409);
+    assert_eq!(
+        looker.submit(&format!("{page}/cancel"), &REASON).status,
+        403
+    );
+    assert!(browser.page(&format!("{page}/cancel")).contains("R1PEND"));
+    let canceled = browser.submit(&format!("{page}/cancel"), &REASON);
+    assert_eq!(canceled.header("location"), format!("{page}?done=canceled"));
+    assert!(
+        browser
+            .page(canceled.header("location"))
+            .contains("role=\"status\"")
+    );
+    assert_eq!(circle.refund(&id)["status"], "canceled");
+    assert_eq!(
+        browser.submit(&format!("{page}/cancel"), &REASON).status,
+        409
+    );
+
+    let resume = "/console/accounts/payermax/main/resume";
+    assert_eq!(browser.submit(resume, &REASON).status, 303);
+    let sent = circle.request(&body("payermax/main", "R2PEND"));
+    circle.comes_to(&sent, "accepted");
+    let page = format!("/console/refunds/{sent}");
+    assert_eq!(browser.submit(&format!("{page}/ask"), &REASON).status, 303);
+    circle.wait_for_entries(&sent, "ask", 1);
+    assert!(browser.page(&page).contains("class=\"ask\""));
+    assert!(
+        browser
+            .page("/console/requests?state=accepted")
+            .contains("R2PEND")
+    );
+}
+
+#[test]
+fn an_operator_ends_the_sessions_of_another_user() {
+    let server = Server::start(&config(ENGINE));
+    let operator = Browser::logged_in(&server, OPERATOR_TOKEN);
+    let looker = Browser::logged_in(&server, LOOKER_TOKEN);
+    let revoke = "/console/sessions/revoke?name=looker";
+    assert_eq!(looker.submit(revoke, &REASON).status, 403);
+    assert_eq!(operator.submit(revoke, &REASON).status, 303);
+    assert_eq!(looker.get("/console/").status, 303);
+    operator.page("/console/");
+}
+
+#[test]
+fn a_question_is_answered_by_a_decision_with_a_reason_and_is_in_the_trail() {
+    let server = Server::start(&config(ENGINE));
+    server.notified(&Notice::new("R-decide", "REFUND_SUCCESS"));
+    server.notified(&Notice::new("R-decide", "REFUND_FAILED"));
+    let id = text(&server.applied("R-decide")["id"]);
+    let page = format!("/console/refunds/{id}");
+    let operator = Browser::logged_in(&server, OPERATOR_TOKEN);
+    let looker = Browser::logged_in(&server, LOOKER_TOKEN);
+    let shown = operator.page(&page);
+    let link = shown
+        .split_once(&format!("href=\"{page}/decide?"))
+        .expect("a link to decide")
+        .1;
+    let query = link
+        .split('"')
+        .next()
+        .expect("its end")
+        .replace("&#38;", "&");
+    assert!(!looker.page(&page).contains("/decide?"));
+    let form = operator.page(&format!("{page}/decide?{query}"));
+    let callback = value_of(&form, "callback_id");
+    let mut fields = vec![
+        ("question", "conflict"),
+        ("callback_id", callback.as_str()),
+        ("decision", "keep"),
+        ("reason", ""),
+    ];
+    let decide = format!("{page}/decide");
+    assert_eq!(
+        operator.submit(&decide, &fields).status,
+        400,
+        "a reason is needed"
+    );
+    fields[3] = ("reason", "the provider’s portal says refunded");
+    assert_eq!(looker.submit(&decide, &fields).status, 403);
+    let decided = operator.submit(&decide, &fields);
+    assert_eq!(decided.header("location"), format!("{page}?done=decided"));
+    let refund = server.applied("R-decide");
+    assert_eq!(
+        (&refund["status"], &refund["attention"]),
+        (&json!("succeeded"), &json!([]))
+    );
+    assert!(!operator.page(&page).contains("class=\"question\""));
+    let trail = operator.page(&format!("/console/audit?about={id}"));
+    assert!(
+        trail.contains("refund_decided") && trail.contains("portal says refunded"),
+        "{trail}"
+    );
+    assert_eq!(looker.get("/console/audit").status, 403);
+    assert!(!looker.page("/console/").contains("/console/audit"));
+}
+
+/// The console behind a proxy, which is the test itself.
+fn behind_a_proxy(trusted: &str) -> (Server, Browser) {
+    let proxy = format!(
+        "[console]\nenabled = true\nexternal_url = \"https://refunds.example.com\"\n\
+         proxy_user_header = \"X-Forwarded-User\"\ntrusted_proxies = [\"{trusted}\"]\n\
+         proxy_secret_header = \"X-Console-Secret\"\nproxy_secret = \"env:PROXY_SECRET\"\n\
+         proxy_groups_header = \"X-Groups\"\nproxy_groups = {{ ops = [\"operate\"] }}\n"
+    );
+    let mut config = ConfigBuilder::new(ENGINE).toml(&readers()).toml(&proxy);
+    config.environment.push((
+        "PROXY_SECRET".to_owned(),
+        "a-secret-of-the-proxy".to_owned(),
+    ));
+    let server = Server::start(&config);
+    let mut browser = Browser::new(&server);
+    "https://refunds.example.com".clone_into(&mut browser.origin);
+    (server, browser)
+}
+
+const OF_PROXY: [(&str, &str); 2] = [
+    ("x-forwarded-user", "anna"),
+    ("x-console-secret", "a-secret-of-the-proxy"),
+];
+
+#[test]
+fn a_proxy_that_is_trusted_names_the_user_and_the_groups() {
+    let (_server, mut browser) = behind_a_proxy("127.0.0.1");
+    let first = browser.get_with("/console/health", &OF_PROXY);
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert!(first.text().contains("proxy:anna"));
+    assert!(
+        !first.text().contains("/console/sessions/revoke"),
+        "no group, no act"
+    );
+    let cookie = first.header("set-cookie");
+    assert!(cookie.starts_with("__Host-rr="), "{cookie}");
+    cookie
+        .split(';')
+        .next()
+        .expect("a pair")
+        .clone_into(&mut browser.cookie);
+    let mut in_group = OF_PROXY.to_vec();
+    in_group.push(("x-groups", "dev, ops"));
+    let page = browser.get_with("/console/health", &in_group);
+    assert_eq!(page.header("set-cookie"), "");
+    assert!(page.text().contains("/console/sessions/revoke"));
+    // The cookie alone is nothing, and neither is another user's.
+    assert_eq!(browser.get("/console/health").status, 303);
+    let other = [("x-forwarded-user", "berta"), OF_PROXY[1]];
+    let page = browser.get_with("/console/health", &other);
+    assert!(page.text().contains("proxy:berta") && !page.header("set-cookie").is_empty());
+    for headers in [
+        &OF_PROXY[..1],
+        &OF_PROXY[1..],
+        &[OF_PROXY[0], ("x-console-secret", "a-guess-of-the-secret")],
+        &[("x-forwarded-user", "an na"), OF_PROXY[1]],
+    ] {
+        let mut stranger = browser.clone();
+        stranger.cookie.clear();
+        assert_eq!(
+            stranger.get_with("/console/health", headers).status,
+            303,
+            "{headers:?}"
+        );
+    }
+    // Forms come from the address that browsers use, and from no other.
+    let reply = browser.log_in(OPERATOR_TOKEN);
+    assert_eq!(reply.status, 303);
+    browser.origin.clone_from(&browser.base);
+    assert_eq!(browser.log_in(OPERATOR_TOKEN).status, 403);
+}
+
+#[test]
+fn headers_of_a_peer_that_is_no_proxy_name_no_user() {
+    let (_server, browser) = behind_a_proxy("192.0.2.0/24");
+    assert_eq!(browser.get_with("/console/health", &OF_PROXY).status, 303);
+}
