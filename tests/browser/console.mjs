@@ -11,17 +11,30 @@ import { chromium } from "playwright-core";
 const [base, token, folder, ...paths] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"];
+/** Longest time that a page, a step or axe may take. */
+const STEP_MS = 30_000;
 const problems = [];
 const note = (where, what) => problems.push(`${where}: ${what}`);
 
+/** The promise, or an error once it took too long: a script in a page has no time limit of its own. */
+function within(promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${STEP_MS} ms`)), STEP_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  timeout: STEP_MS,
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
   args: process.getuid() === 0 ? ["--no-sandbox"] : [],
 });
 
 /** A context that is logged in, by keyboard alone: the field of the token has the focus. */
 async function context(options) {
   const made = await browser.newContext(options);
+  made.setDefaultTimeout(STEP_MS);
   const page = await made.newPage();
   await page.goto(`${base}/console/`);
   await page.locator("#token:focus").waitFor();
@@ -39,11 +52,9 @@ async function look(page, path, where, hasScript) {
   if (answer.status() !== 200) note(where, `status ${answer.status()}`);
   if (!hasScript) return;
   try {
-    await page.evaluate(axe);
-    const result = await page.evaluate(
-      (rules) => window.axe.run(document, { runOnly: { type: "tag", values: rules } }),
-      RULES,
-    );
+    await within(page.evaluate(axe), "axe");
+    const run = (rules) => window.axe.run(document, { runOnly: { type: "tag", values: rules } });
+    const result = await within(page.evaluate(run, RULES), "axe");
     for (const violation of result.violations)
       for (const node of violation.nodes) note(where, `${violation.id}: ${node.html.slice(0, 160)}`);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
