@@ -68,11 +68,9 @@ impl<'a, 'd> Applying<'a, 'd> {
         let Some(locked) = tx.lock_refund_by_id(id)? else {
             return Ok(None);
         };
-        let Some(request) = tx.lock_request(id)? else {
-            return Ok(None);
-        };
-        let applying = Self::new(tx, clock, locked, None);
-        Ok(Some(applying.with_request(Some(request))))
+        let request = tx.lock_request(id)?;
+        let applying = Self::new(tx, clock, locked, None).with_request(request);
+        Ok(applying.request.is_some().then_some(applying))
     }
 
     /// Locks a refund, and its request if it has one; with its close-out.

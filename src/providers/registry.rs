@@ -259,9 +259,9 @@ mod tests {
             let so_far = [&one, &other].map(|asked| asked.load(Ordering::Relaxed));
             assert_eq!(so_far, counts, "{provider}/{account}");
         }
-        let nobody = Registry::default()
+        let empty = Registry::default()
             .verify("one", "main", &Arrival::default(), &request)
             .map(drop);
-        assert_eq!(nobody.unwrap_err(), unknown);
+        assert_eq!(empty.unwrap_err(), unknown);
     }
 }

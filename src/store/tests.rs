@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use futures_util::future::join3;
 use uuid::Uuid;
 
 use super::driver::Driver as _;
+use super::inspect::damage::{PIECE_MAX, of_tables};
 use super::sqlite::{Sqlite, Synchronous};
 use super::*;
 use crate::domain::event::EventKind;
@@ -176,4 +178,23 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
         assert!(is_right, "{name}: {refused}");
         assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
     }
+}
+
+#[test]
+fn a_table_that_takes_too_long_is_given_up_and_the_others_are_checked() {
+    let mut sqlite = Sqlite::in_memory().unwrap();
+    sqlite
+        .run_script(
+            "CREATE TABLE large (x); CREATE TABLE small (x);
+             INSERT INTO large WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+             SELECT i FROM n;",
+        )
+        .unwrap();
+    let checked = of_tables(&mut sqlite, Duration::ZERO).unwrap();
+    assert_eq!(
+        (checked.unread, checked.found.len()),
+        (vec!["large".to_owned()], 0)
+    );
+    let checked = of_tables(&mut sqlite, PIECE_MAX).unwrap();
+    assert_eq!((checked.unread.len(), checked.found.len()), (0, 0));
 }

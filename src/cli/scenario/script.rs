@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::stage::Which;
-use crate::sandbox::server::clock::Span;
+use crate::domain::time::span::Span;
 
 /// In the order of `scenario list`.
 pub const SHIPPED: [&str; 12] = [

@@ -41,7 +41,7 @@ pub enum Event {
     Cancel,
     /// A person sends the same number again.
     Resend(Resendable),
-    /// A person decided how the refund stands, against what was known or where nothing was.
+    /// A person decided how the refund ended, against what was known or where nothing was.
     Decided(Status),
 }
 

@@ -1,6 +1,7 @@
 //! Time and random ids come from [`Clock`], so that tests can control both.
 
 pub mod corrected;
+pub mod span;
 
 use std::fmt;
 use std::str::FromStr;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{ApiAccount, Client, Identity};
 use crate::crypto::{RequestKey, VerifyingKey};
+use crate::domain::time::span::Span;
 use crate::providers::settings::{AccountSection, Context, Text};
 
 /// Longest list of a timetable.
@@ -348,20 +349,9 @@ impl ApiSettings<'_> {
     }
 }
 
-/// `20s`, `5m`, `3h`, `2d`; `250ms` for tests.
+/// A span that no timetable is longer than.
 fn offset(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    let number: u64 = number.parse().ok()?;
-    let offset = Duration::from_millis(number.checked_mul(millis)?);
+    let Span(offset) = text.parse().ok()?;
     (offset <= OFFSET_MAX).then_some(offset)
 }
 

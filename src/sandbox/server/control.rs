@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::clock::Span;
 use super::faults::{Armed, Kind};
 use super::http::{Reply, Request};
 use super::keys::ACCOUNTS;
@@ -11,6 +10,7 @@ use super::ledger::{Payment, Refund};
 use super::log::Record;
 use super::{Shared, World, export, settlement, time_text};
 use crate::domain::money::{Amount, Currency};
+use crate::domain::time::span::Span;
 use crate::outbound::client::http_url;
 
 /// Pause of a fault that names none, in seconds.

@@ -4,7 +4,7 @@ use super::super::{Snapshot, Tx};
 use crate::domain::claim::Account;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::driver::{Row, Value};
 
 /// A stop of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,11 +71,7 @@ impl Tx<'_> {
         const SQL: &str = "-- end_pause
             UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL, resumes_at = NULL
             WHERE provider = $1 AND account = $2 AND resumes_at IS NOT NULL";
-        let params = [
-            account.provider.as_str().into(),
-            account.name.as_str().into(),
-        ];
-        Ok(self.execute(SQL, &params)? == 1)
+        Ok(self.execute(SQL, &named(account))? == 1)
     }
 
     /// Lets an account send again; `false` where it is not stopped.
@@ -83,11 +79,7 @@ impl Tx<'_> {
         const SQL: &str = "-- resume_account
             UPDATE account_states SET stopped_at = NULL, stop_reason = NULL, stopped_by = NULL, resumes_at = NULL
             WHERE provider = $1 AND account = $2 AND stopped_at IS NOT NULL";
-        let params = [
-            account.provider.as_str().into(),
-            account.name.as_str().into(),
-        ];
-        Ok(self.execute(SQL, &params)? == 1)
+        Ok(self.execute(SQL, &named(account))? == 1)
     }
 
     /// Makes the requests of an account that wait to be sent due now.
@@ -109,11 +101,9 @@ impl Tx<'_> {
             INSERT INTO account_states (provider, account, last_serial) VALUES ($1, $2, 1)
             ON CONFLICT (provider, account) DO UPDATE SET last_serial = account_states.last_serial + 1
             RETURNING last_serial";
-        let params = [
-            account.provider.as_str().into(),
-            account.name.as_str().into(),
-        ];
-        let serial = self.snapshot().first(SQL, &params, |row| row.integer(0))?;
+        let serial = self
+            .snapshot()
+            .first(SQL, &named(account), |row| row.integer(0))?;
         serial.ok_or(StoreError::Superseded)
     }
 }
@@ -144,6 +134,14 @@ impl Snapshot<'_> {
         let found = self.first(SQL, &params, |_| Ok(()))?;
         Ok(found.is_some())
     }
+}
+
+/// The account as the first two parameters.
+fn named(account: &Account) -> [Value<'_>; 2] {
+    [
+        account.provider.as_str().into(),
+        account.name.as_str().into(),
+    ]
 }
 
 fn read_stop(row: &dyn Row) -> Result<AccountState, StoreError> {
