@@ -24,13 +24,14 @@ pub enum Section {
     Orders,
     Feed,
     Push,
+    Reconcile,
     Health,
     Audit,
 }
 
 /// The navigation, in its order.
 #[rustfmt::skip]
-const SECTIONS: [(Section, &str, Text); 11] = [
+const SECTIONS: [(Section, &str, Text); 12] = [
     (Section::Start, "/console/", Text::Start),
     (Section::Refunds, "/console/refunds", Text::Refunds),
     (Section::Requests, "/console/requests", Text::Requests),
@@ -40,13 +41,14 @@ const SECTIONS: [(Section, &str, Text); 11] = [
     (Section::Orders, "/console/orders", Text::Orders),
     (Section::Feed, "/console/feed", Text::Feed),
     (Section::Push, "/console/push", Text::Push),
+    (Section::Reconcile, "/console/reconcile", Text::Reconcile),
     (Section::Health, "/console/health", Text::Health),
     (Section::Audit, "/console/audit", Text::Audit),
 ];
 
 /// What was just done, by the word in the address of the page that says so.
 #[rustfmt::skip]
-const DONE: [(&str, Text); 12] = [
+const DONE: [(&str, Text); 13] = [
     ("asked", Text::AskedNow),
     ("canceled", Text::Canceled),
     ("resent", Text::Resent),
@@ -59,6 +61,7 @@ const DONE: [(&str, Text); 12] = [
     ("waits", Text::DecisionWaits),
     ("dropped", Text::DecisionRejected),
     ("tried", Text::CloseOutTried),
+    ("reviewed", Text::Reviewed),
 ];
 
 /// The word for the address.

@@ -13,6 +13,7 @@ use askama::Template;
 use super::form::{self, Fields};
 use super::frame::{Frame, address};
 use super::lang::Lang;
+use super::session::{Viewer, peer_text};
 use super::text::Text;
 use super::trouble::Trouble;
 use super::visit::{Entered, html};
@@ -20,7 +21,10 @@ use super::when::Clocked;
 use super::{Console, cookies, session};
 use crate::config::Scope;
 use crate::crypto::TokenDigest;
+use crate::domain::trail::Actor;
 use crate::http::App;
+use crate::http::internal::access::limit::Allowance;
+use crate::http::internal::access::views;
 use crate::http::server::body;
 use crate::http::server::headers::{only, single_header};
 use crate::store::LogLimit;
@@ -55,9 +59,19 @@ pub enum Needs {
     Scope(Scope),
 }
 
+/// What the response carries besides the page.
+#[derive(Default)]
+struct Admitted {
+    /// Of a session that has just begun.
+    cookie: Option<String>,
+    allowance: Option<Allowance>,
+}
+
 /// Why a request does not reach its handler.
 enum Turned {
     Trouble(Trouble),
+    /// Beyond the rate limit of the reader.
+    Limited(Allowance),
     /// To the login.
     LogIn,
     /// A link of another site: browsers hold the cookie back once.
@@ -92,17 +106,23 @@ pub async fn enter(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
+    let mut allowance = None;
     let entered = admit(needs, &mut request).await;
     let mut response = match entered {
-        Ok(cookie) => {
+        Ok(admitted) => {
             let mut response = next.call(request).await?;
+            let cookie = admitted.cookie;
             let cookie = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok());
             if let Some(cookie) = cookie {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
+            allowance = admitted.allowance;
             response
         }
         Err(turned) => {
+            if let Turned::Limited(exceeded) = turned {
+                allowance = Some(exceeded);
+            }
             let response = turned_away(request.request(), turned);
             request.into_response(response)
         }
@@ -112,12 +132,15 @@ pub async fn enter(
         let page = trouble_page(response.request(), trouble);
         response = response.into_response(page);
     }
+    if let Some(allowance) = allowance {
+        allowance.show(response.headers_mut());
+    }
     protect(response.headers_mut());
     Ok(response)
 }
 
-/// Checks everything; gives the cookie of a session that has just begun.
-async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Option<String>, Turned> {
+/// Checks everything.
+async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Admitted, Turned> {
     let (Some(app), Some(console)) = (
         request.app_data::<Data<App>>().cloned(),
         request.app_data::<Data<Console>>().cloned(),
@@ -126,6 +149,7 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Option<Stri
     };
     let is_form = *request.method() == Method::POST;
     if is_form && !is_own_form(request.request(), &console) {
+        note_rejected(&app, request.request(), None, "foreign_form");
         return Err(Trouble::ForeignForm.into());
     }
     let fields = if is_form {
@@ -133,7 +157,7 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Option<Stri
     } else {
         None
     };
-    let mut cookie = None;
+    let mut admitted = Admitted::default();
     if let Needs::Scope(scope) = needs {
         let found = session::find(&app, &console, request.request());
         let found = found.await.map_err(Trouble::from)?;
@@ -147,7 +171,16 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Option<Stri
         {
             return Err(Trouble::StaleForm.into());
         }
+        if let Some(taken) = app.rules().readers.take(&viewer.name) {
+            admitted.allowance = Some(taken.map_err(|exceeded| {
+                app.metrics.limited(&viewer.name);
+                Turned::Limited(exceeded)
+            })?);
+        }
         if !viewer.may(scope) {
+            if is_form {
+                note_rejected(&app, request.request(), Some(&viewer), "forbidden");
+            }
             return Err(Trouble::Forbidden(scope).into());
         }
         let slot = app.slots.take_for(&viewer.name, viewer.max_connections);
@@ -161,12 +194,29 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Option<Stri
             viewer,
             clocked,
         });
-        cookie = begun;
+        admitted.cookie = begun;
     }
     if let Some(fields) = fields {
         request.extensions_mut().insert(fields);
     }
-    Ok(cookie)
+    Ok(admitted)
+}
+
+/// Adds a form that was not taken to the trail, once a minute of each kind.
+pub fn note_rejected(
+    app: &App,
+    request: &HttpRequest,
+    viewer: Option<&Viewer>,
+    code: &'static str,
+) {
+    let by = Actor {
+        reader: viewer.map_or_else(String::new, |viewer| viewer.name.clone()),
+        token_id: viewer.map_or_else(String::new, |viewer| viewer.token_id.clone()),
+        from: peer_text(request),
+    };
+    // The pattern, not the path: no part of it is the client's.
+    let page = request.match_pattern().unwrap_or_default();
+    views::note_rejected(app, &by, &format!("{} {page}", request.method()), code);
 }
 
 fn without_session(request: &HttpRequest, is_form: bool) -> Turned {
@@ -218,6 +268,10 @@ fn turned_away(request: &HttpRequest, turned: Turned) -> HttpResponse {
     let here = here.map_or_else(String::new, ToString::to_string);
     match turned {
         Turned::Trouble(trouble) => trouble_page(request, &trouble),
+        Turned::Limited(allowance) => {
+            let seconds = allowance.retry_after_seconds;
+            trouble_page(request, &Trouble::RateLimited(seconds))
+        }
         Turned::LogIn => HttpResponse::SeeOther()
             .insert_header((
                 header::LOCATION,
@@ -246,6 +300,10 @@ fn trouble_page(request: &HttpRequest, trouble: &Trouble) -> HttpResponse {
     });
     if page.status() == StatusCode::OK {
         *page.status_mut() = status;
+    }
+    if let Trouble::RateLimited(seconds) = trouble {
+        page.headers_mut()
+            .insert(header::RETRY_AFTER, (*seconds).into());
     }
     page
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::form::Fields;
 use super::frame::{Frame, Section, own_page};
-use super::guard::bare_frame;
+use super::guard::{self, bare_frame};
 use super::lang::Lang;
 use super::text::Text;
 use super::trouble::Trouble;
@@ -66,7 +66,7 @@ pub async fn log_in(
     }
     let token = fields.get("token").trim();
     let found = if token.len() <= TOKEN_CHARS_MAX {
-        session::log_in(&app, token).await?
+        session::log_in(&app, token, session::peer_text(&request)).await?
     } else {
         None
     };
@@ -75,6 +75,7 @@ pub async fn log_in(
             console.failures.note_failure(peer, Instant::now());
         }
         app.metrics.readers.refused("console_login", "");
+        guard::note_rejected(&app, &request, None, "forbidden");
         let frame = bare_frame(&request);
         let failure = frame.t(Text::LogInFailed).to_owned();
         return Ok(rejection(frame, next, failure, StatusCode::FORBIDDEN));
@@ -111,7 +112,7 @@ pub async fn log_out(
     fields: Fields,
 ) -> Result<HttpResponse, Trouble> {
     let everywhere = fields.get("where") == "everywhere";
-    session::log_out(&visit.app, &visit.viewer, everywhere).await?;
+    session::log_out(&visit.app, &visit.viewer, visit.actor(), everywhere).await?;
     let name = &visit.viewer.name;
     tracing::info!(
         reader = name,

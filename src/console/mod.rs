@@ -7,6 +7,7 @@
 //! | `guard` | what every request passes: own forms only, session, scope, headers of the response |
 //! | `session`, `login`, `proxy`, `throttle` | who is there |
 //! | `visit`, `frame` | what a page knows of its reader, and what surrounds each page |
+//! | `chart` | bars as SVG |
 //! | `text`, `words`, `lang`, `when` | languages and times |
 //! | `pages/` | a file, a struct and a template each |
 //! | `acts/` | forms that change something |
@@ -15,6 +16,7 @@
 
 mod acts;
 mod assets;
+mod chart;
 mod cookies;
 mod form;
 mod frame;

@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, Route, guard as method};
 use super::acts;
 use super::guard::{Needs, enter};
 use super::pages::{
-    accounts, audit, callback, callbacks, feed, health, orders, push, refund, refunds, rejected,
-    requests, start,
+    accounts, audit, callback, callbacks, feed, health, orders, push, reconcile, refund, refunds,
+    rejected, requests, start,
 };
 use super::trouble::Trouble;
 use super::{Console, assets, login};
@@ -50,6 +50,8 @@ static PAGES: &[Page] = &[
     act("/console/requests/new", RefundsWrite, |r| r.to(acts::create::act)),
     see("/console/rejected", ConsoleRead, |r| r.to(rejected::list)),
     see("/console/rejected/{id}", ConsoleRead, |r| r.to(rejected::one)),
+    see("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::ask)),
+    act("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::act)),
     see("/console/accounts", ConsoleRead, |r| r.to(accounts::show)),
     see("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::ask)),
     act("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::act)),
@@ -58,6 +60,7 @@ static PAGES: &[Page] = &[
     see("/console/push", ConsoleRead, |r| r.to(push::show)),
     see("/console/push/{name}/recover", Operate, |r| r.to(acts::endpoint::ask)),
     act("/console/push/{name}/recover", Operate, |r| r.to(acts::endpoint::act)),
+    see("/console/reconcile", ConsoleRead, |r| r.to(reconcile::show)),
     see("/console/health", ConsoleRead, |r| r.to(health::show)),
     see("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::ask)),
     act("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::act)),

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use serde_json::{Value, json};
 
 use super::proxy::Named;
+use super::trouble::Trouble;
 use super::{Console, cookies};
 use crate::config::{Reader, Scope};
 use crate::crypto::{hex, random_secret, sha256};
 use crate::domain::time::Timestamp;
+use crate::domain::trail::{About, Act, Actor};
 use crate::http::App;
 use crate::store::{Lane, SessionRow, StoreError};
 
@@ -22,6 +25,8 @@ const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 /// Requests that a user of a proxy may have under way.
 const CONNECTIONS: usize = 16;
+/// Bytes of a session's hash that name it in the trail; they open nothing.
+const NAMED_BYTES: usize = 6;
 /// Before the secret, when the token of its forms is made of it.
 const OF_FORM: &str = "form token of ";
 
@@ -96,7 +101,12 @@ pub async fn find(
     let Some(named) = named else {
         return Ok(None);
     };
-    let secret = begin(app, &named.name, None).await?;
+    let by = Actor {
+        reader: named.name.clone(),
+        token_id: String::new(),
+        from: peer_text(request),
+    };
+    let secret = begin(app, by, None).await?;
     let cookie = cookies::set_session(&console.settings, &secret);
     let viewer = Viewer::new(&secret, named.name, named.scopes, CONNECTIONS);
     Ok(Some((viewer, Some(cookie))))
@@ -148,8 +158,18 @@ fn note_use(app: &Data<App>, row: &SessionRow, now: Timestamp) {
     });
 }
 
-/// Logs a token's reader in; the secret for the cookie, or `None` where the token opens nothing.
-pub async fn log_in(app: &App, token: &str) -> Result<Option<(String, String)>, StoreError> {
+/// The address of the peer, for the trail.
+pub fn peer_text(request: &HttpRequest) -> String {
+    let peer = request.peer_addr();
+    peer.map_or_else(String::new, |peer| peer.to_string())
+}
+
+/// Logs a token's reader in; the secret for the cookie and the name, or `None` where the token opens nothing.
+pub async fn log_in(
+    app: &App,
+    token: &str,
+    from: String,
+) -> Result<Option<(String, String)>, Trouble> {
     let (rules, now) = (app.rules(), app.clock.now());
     let reader = rules
         .readers
@@ -158,45 +178,78 @@ pub async fn log_in(app: &App, token: &str) -> Result<Option<(String, String)>, 
     let Some(reader) = reader.filter(|reader| is_valid(reader, now)) else {
         return Ok(None);
     };
-    let secret = begin(app, &reader.name, Some(hash_of(reader))).await?;
+    if let Some(Err(allowance)) = rules.readers.take(&reader.name) {
+        app.metrics.limited(&reader.name);
+        return Err(Trouble::RateLimited(allowance.retry_after_seconds));
+    }
+    let by = Actor {
+        reader: reader.name.clone(),
+        token_id: reader.token.short_id(),
+        from,
+    };
+    let secret = begin(app, by, Some(hash_of(reader))).await?;
     Ok(Some((secret, reader.name.clone())))
 }
 
-/// Stores a new session, and removes those that have ended.
-async fn begin(app: &App, name: &str, token_hash: Option<[u8; 32]>) -> Result<String, StoreError> {
+/// Stores a new session with its entry in the trail, and removes those that have ended.
+async fn begin(app: &App, by: Actor, token_hash: Option<[u8; 32]>) -> Result<String, StoreError> {
     let (secret, now) = (random_secret(), app.clock.now());
     let row = SessionRow {
         session_hash: sha256(secret.as_bytes()),
-        name: name.to_owned(),
+        name: by.reader.clone(),
         token_hash,
         created_at: now,
         used_at: now,
     };
     let begun = app.store.write("begin session", Lane::SHARED, move |tx| {
         tx.delete_ended_sessions(now.minus(IDLE), now.minus(LONGEST))?;
-        tx.insert_session(&row)
+        tx.insert_session(&row)?;
+        tx.append_act(by.did(Act::ConsoleLogin, about(&row.session_hash), now));
+        Ok(())
     });
     begun.await?;
     Ok(secret)
 }
 
+/// What the trail calls a session: the first digits of its hash.
+fn about(session_hash: &[u8; 32]) -> About {
+    About::new("session", hex(&session_hash[..NAMED_BYTES]))
+}
+
 /// Ends this session, or all of the same user.
-pub async fn log_out(app: &App, viewer: &Viewer, everywhere: bool) -> Result<(), StoreError> {
-    let (hash, name) = (viewer.session_hash, viewer.name.clone());
+pub async fn log_out(
+    app: &App,
+    viewer: &Viewer,
+    by: Actor,
+    everywhere: bool,
+) -> Result<(), StoreError> {
+    let (hash, name, now) = (viewer.session_hash, viewer.name.clone(), app.clock.now());
     let ended = app.store.write("end session", Lane::SHARED, move |tx| {
-        if everywhere {
-            tx.delete_sessions_of(&name)?;
-        }
-        tx.delete_session(&hash)
+        let ended = if everywhere {
+            tx.delete_sessions_of(&name)?
+        } else {
+            tx.delete_session(&hash)?
+        };
+        let entry = by.did(Act::ConsoleLogout, about(&hash), now);
+        tx.append_act(entry.changed(&Value::Null, &json!({ "sessions_ended": ended })));
+        Ok(())
     });
     ended.await
 }
 
 /// Ends every session of a user; gives how many there were.
-pub async fn revoke(app: &App, name: &str) -> Result<usize, StoreError> {
-    let name = name.to_owned();
+pub async fn revoke(app: &App, name: &str, reason: &str, by: Actor) -> Result<usize, StoreError> {
+    let (name, reason, now) = (name.to_owned(), reason.to_owned(), app.clock.now());
     let revoked = app.store.write("revoke sessions", Lane::SHARED, move |tx| {
-        tx.delete_sessions_of(&name)
+        let ended = tx.delete_sessions_of(&name)?;
+        let entry = by.did(
+            Act::SessionsEnded,
+            About::new("sessions", name.as_str()),
+            now,
+        );
+        let entry = entry.because(&reason);
+        tx.append_act(entry.changed(&Value::Null, &json!({ "sessions_ended": ended })));
+        Ok(ended)
     });
     revoked.await
 }

@@ -74,6 +74,7 @@ texts! {
     Orders: "Orders", "订单";
     Feed: "Feed", "事件流";
     Push: "Push", "推送";
+    Reconcile: "Settlement", "对账";
     Health: "Health", "健康";
     Audit: "Acts", "操作记录";
 
@@ -103,12 +104,15 @@ texts! {
     NotDoneAdvice: "Nothing was changed, because the state does not allow it:", "当前状态不允许，没有任何更改：";
     TryAgain: "The service cannot answer at the moment", "服务暂时无法响应";
     TryAgainAdvice: "Try again in a few seconds. The page of health and the log say more.", "请几秒后重试。健康页面和日志中有更多信息。";
+    RateLimited: "Your token asks too often", "您的令牌请求过于频繁";
+    RateLimitedAdvice: "The config limits how often this reader may ask, here and by the API. Nothing was changed. Try again in", "配置限制了该读者的请求频率（控制台与 API 合计）。没有任何更改。请在此时间后重试：";
     BackToStart: "Back to the start page", "返回首页";
 
     // Start page.
     NeedsPerson: "Needs a person", "需要人工处理";
     NothingNeedsPerson: "Nothing needs a person.", "没有需要人工处理的事项。";
     OldestFirst: "Oldest first", "最早的在前";
+    AllOfThem: "all {}", "全部 {}";
     OpenRequests: "Open requests", "进行中的请求";
     NoRequests: "No request is in this state.", "没有处于此状态的请求。";
     OldestIs: "oldest {}", "最早 {}";
@@ -120,11 +124,11 @@ texts! {
     StoppedAccounts: "Stopped accounts", "已停止的账户";
     StoppedAccountsAdvice: "Nothing is sent for them. The account’s page says why; mend it, then resume.", "不再为其发送。账户页面说明了原因；修复后请恢复。";
     ParkedCloseOuts: "Parked close-outs", "搁置的结单";
-    ParkedCloseOutsAdvice: "The order side of a refund could not be finished. Correct the order; it is tried again.", "退款的订单侧未能完成。请更正订单，之后会重试。";
+    ParkedCloseOutsAdvice: "The order side of a refund could not be finished. Correct the order and try it again, or answer its question: then nothing is closed.", "退款的订单侧未能完成。请更正订单后重试，或裁定其问题：则不再结单。";
     DisabledEndpoints: "Endpoints that take nothing", "停用的推送端点";
     DisabledEndpointsAdvice: "Readers behind them are not told of anything new. Recover the endpoint.", "其后的读者收不到新事件。请恢复该端点。";
     RejectedSignatures: "Rejected signatures in 24 h", "24 小时内被拒的签名";
-    RejectedSignaturesAdvice: "A key, a path or a proxy is wrong somewhere. Each has a diagnosis.", "可能是密钥、路径或代理有误。每条均有诊断。";
+    RejectedSignaturesAdvice: "A key, a path or a proxy is wrong somewhere. Each has a diagnosis; once it is cleared up, mark it as reviewed.", "可能是密钥、路径或代理有误。每条均有诊断；处理后请标记为已查看。";
     Never: "never", "从未";
     None: "none", "无";
 
@@ -148,6 +152,8 @@ texts! {
     Status: "Status", "状态";
     Amount: "Amount", "金额";
     Currency: "Currency", "币种";
+    AmountFrom: "Amount from", "金额不低于";
+    AmountTo: "up to", "不高于";
     Updated: "Updated", "更新时间";
     Received: "Received", "接收时间";
     Question: "Question", "问题";
@@ -230,6 +236,9 @@ texts! {
     TryCloseOut: "Try the close-out again", "重试结单";
     TryCloseOutWhat: "The order side of the refund is tried again at once. No money moves by it.", "立即重试退款的订单侧处理，不产生资金变动。";
     CloseOutTried: "The close-out was tried; its state is below.", "已重试结单，状态见下。";
+    MarkReviewed: "Reviewed", "已查看";
+    ReviewedWhat: "This rejected signature and all before it leave the start page. Nothing is deleted, and the list keeps them. Say what was wrong and what was done.", "此条及之前所有被拒签名将从首页移除。不会删除任何内容，列表中仍保留。请说明问题所在及处理方式。";
+    Reviewed: "It is noted that they were reviewed.", "已记录为已查看。";
     ActDone: "Act", "操作";
     About: "About", "对象";
     NewRefund: "New refund", "新建退款";
@@ -277,6 +286,13 @@ texts! {
     Parked: "Retried", "重试中";
     GivenUp: "Given up", "已放弃";
     LastSuccess: "Last success", "最近成功";
+
+    ReconcileAdvice: "What settlement files say that is not what is known here, newest first. Files are compared by", "对账文件与此处记录的差异，最新的在前。比较命令：";
+    Findings: "Findings", "差异";
+    FileSays: "The file", "文件";
+    LineNo: "Line", "行";
+    ChartsAreCut: "The charts show the newest 5000 callbacks.", "图表仅包含最新的 5000 条回调。";
+    CallbacksOfDay: "Callbacks in 24 h: {}; with a question: {}", "24 小时内回调：{}；有问题：{}";
 
     // Health.
     Accepting: "Accepting", "接收";

@@ -25,6 +25,8 @@ pub enum Trouble {
     Conflict(String),
     /// So many requests of this user are under way.
     TooMany,
+    /// Beyond the rate limit of the reader; seconds until the next is taken.
+    RateLimited(u64),
     /// The browser has gone.
     HungUp,
     /// The page cannot be written; memory takes all of it, so this is hardly ever seen.
@@ -41,6 +43,7 @@ impl Trouble {
             Self::ForeignForm | Self::StaleForm => Text::FormNotTaken,
             Self::Invalid(_) => Text::CannotRead,
             Self::Conflict(_) => Text::NotDone,
+            Self::RateLimited(_) => Text::RateLimited,
             Self::TooMany | Self::HungUp | Self::Unwritten | Self::Store(_) => Text::TryAgain,
         }
     }
@@ -54,6 +57,7 @@ impl Trouble {
             Self::StaleForm => Text::StaleFormAdvice,
             Self::Invalid(_) => Text::CannotReadAdvice,
             Self::Conflict(_) => Text::NotDoneAdvice,
+            Self::RateLimited(_) => Text::RateLimitedAdvice,
             Self::TooMany | Self::HungUp | Self::Unwritten | Self::Store(_) => Text::TryAgainAdvice,
         }
     }
@@ -63,6 +67,7 @@ impl Trouble {
         match self {
             Self::Forbidden(scope) => scope.as_str().to_owned(),
             Self::Invalid(what) | Self::Conflict(what) => what.clone(),
+            Self::RateLimited(seconds) => format!("{seconds} s"),
             _ => String::new(),
         }
     }
@@ -81,7 +86,7 @@ impl ResponseError for Trouble {
             Self::Forbidden(_) | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unwritten => StatusCode::INTERNAL_SERVER_ERROR,
             Self::HungUp | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, Respon
 use askama::Template;
 
 use super::frame::{Frame, Section};
-use super::session::Viewer;
+use super::session::{Viewer, peer_text};
 use super::trouble::Trouble;
 use super::when::Clocked;
 use crate::domain::trail::{About, Actor};
@@ -62,11 +62,10 @@ impl Visit {
 
     /// Who acts, for the trail.
     pub fn actor(&self) -> Actor {
-        let from = self.request.peer_addr().map(|peer| peer.to_string());
         Actor {
             reader: self.viewer.name.clone(),
             token_id: self.viewer.token_id.clone(),
-            from: from.unwrap_or_default(),
+            from: peer_text(&self.request),
         }
     }
 

@@ -55,7 +55,15 @@ acts! {
     AccountResumed = "account_resumed",
     /// A settlement file says of a refund what is not known of it.
     SettlementNoted = "settlement_noted",
+    /// Rejected requests up to this one were looked at.
+    RejectionsReviewed = "rejections_reviewed",
     Reload = "reload",
+    /// A session of the console began.
+    ConsoleLogin = "console_login",
+    /// Its user ended it, or all of theirs.
+    ConsoleLogout = "console_logout",
+    /// An operator ended all sessions of a user.
+    SessionsEnded = "sessions_ended",
     /// Raw bytes of a callback, a request or a reply were shown.
     BodiesViewed = "bodies_viewed",
     /// A call that would change something was answered 401 or 403.

@@ -42,9 +42,9 @@ pub use tables::{
     AccountState, AccountStop, AttemptEnd, AttemptRow, AuditedCallback, AuditedDecision,
     AuditedRefund, CallbackClaim, CallbackLine, CallbackRow, ConsumerRow, Counts, DecisionRow,
     DisabledReason, EndpointRow, EventRow, HandledApplication, KnownKey, LastMove, Locked,
-    NewAttempt, NewCallback, NewParity, OfPayment, OpenRequests, Page, ParkedPush, PendingCallback,
-    Receipt, RefundFilter, RefundPage, RefundRow, SessionRow, Snapshot, TrailFilter, TrailHead,
-    TrailRow, Tx, read_claim,
+    NewAttempt, NewCallback, NewParity, OfPayment, OpenRequests, Outcome, Page, ParkedPush,
+    PendingCallback, Receipt, RefundFilter, RefundPage, RefundRow, SessionRow, Snapshot,
+    TrailFilter, TrailHead, TrailRow, Tx, read_claim,
 };
 
 pub use schema::upgrade::upgrade;

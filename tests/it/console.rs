@@ -1,13 +1,15 @@
 //! The console over HTTP: login, sessions, forms of other sites, headers, scopes, escape, languages.
 
-use std::time::Duration;
+mod acts;
+mod needs;
+mod sessions;
 
 use super::ENGINE;
 use crate::harness::config::READER_TOKEN;
 use crate::harness::console::{Browser, LOOKER_TOKEN, OPERATOR_TOKEN, config};
 use crate::harness::payermax::{MAIN, Notice};
 use crate::harness::reader::text;
-use crate::harness::{ConfigBuilder, Server, comes_true};
+use crate::harness::{ConfigBuilder, Server};
 
 /// Pages that need no id.
 const PAGES: [&str; 3] = ["/console/", "/console/refunds", "/console/logout"];
@@ -167,69 +169,6 @@ fn a_form_is_taken_from_a_page_of_this_session_alone() {
 }
 
 #[test]
-fn a_logout_everywhere_ends_every_session_of_the_reader() {
-    let server = Server::start(&config(ENGINE));
-    let browser = Browser::logged_in(&server, OPERATOR_TOKEN);
-    let other = Browser::logged_in(&server, OPERATOR_TOKEN);
-    let looker = Browser::logged_in(&server, LOOKER_TOKEN);
-    let reply = browser.submit("/console/logout", &[("where", "everywhere")]);
-    assert_eq!(reply.status, 303);
-    assert_eq!(other.get("/console/").status, 303);
-    looker.page("/console/");
-}
-
-#[test]
-fn a_session_ends_by_itself_and_with_its_token() {
-    let server = Server::start(&config(ENGINE));
-    let minute = 60_000;
-    let sessions =
-        |change: String| server.change_store(&format!("UPDATE console_sessions SET {change}"));
-    for (still, over) in [
-        (
-            format!("used_at = used_at - {}", 29 * minute),
-            format!("used_at = used_at - {}", 31 * minute),
-        ),
-        (
-            format!("created_at = created_at - {}", 719 * minute),
-            format!("created_at = created_at - {}", 721 * minute),
-        ),
-    ] {
-        let browser = Browser::logged_in(&server, OPERATOR_TOKEN);
-        sessions(still);
-        browser.page("/console/");
-        let browser = Browser::logged_in(&server, OPERATOR_TOKEN);
-        sessions(over);
-        assert_eq!(browser.get("/console/").status, 303);
-    }
-    let browser = Browser::logged_in(&server, OPERATOR_TOKEN);
-    let path = server.config_path();
-    let text = std::fs::read_to_string(&path).expect("the config");
-    let reloaded = |text: &str| {
-        std::fs::write(&path, text).expect("it can be written");
-        server.signal("HUP");
-    };
-    reloaded(&text.replace("\"console:read\", \"callbacks:read\"", "\"callbacks:read\""));
-    let ended = comes_true(Duration::from_secs(20), || {
-        browser.get("/console/").status == 303
-    });
-    assert!(ended, "without the scope there is no session");
-    reloaded(&text);
-    let is_back = comes_true(Duration::from_secs(20), || {
-        browser.get("/console/").status == 200
-    });
-    assert!(is_back, "nothing else has changed");
-    let mark = "[[readers]]\nname = \"operator\"\n";
-    reloaded(&text.replace(
-        mark,
-        &format!("{mark}expires_at = \"2026-01-01T00:00:00Z\"\n"),
-    ));
-    let ended = comes_true(Duration::from_secs(20), || {
-        browser.get("/console/").status == 303
-    });
-    assert!(ended, "an expired token ends its session");
-}
-
-#[test]
 fn what_came_from_outside_is_text_and_nothing_else() {
     let server = Server::start(&config(ENGINE));
     let browser = Browser::logged_in(&server, OPERATOR_TOKEN);
@@ -358,6 +297,12 @@ fn a_list_is_narrowed_by_its_address_and_can_be_taken_along() {
         ("?attention=true", [false, false]),
         ("?attention=&status=&since=2020-01-01", [true, true]),
         ("?since=2999-01-01", [false, false]),
+        ("?currency=usd&from=125.5&to=125.50", [true, true]),
+        ("?currency=IDR", [false, false]),
+        ("?from=125.51", [false, false]),
+        ("?to=125.49&status=failed", [false, false]),
+        ("?status=failed&from=1", [false, true]),
+        ("?state=queued", [false, false]),
     ] {
         let page = browser.page(&format!("/console/refunds{query}"));
         assert_eq!(
@@ -366,8 +311,17 @@ fn a_list_is_narrowed_by_its_address_and_can_be_taken_along() {
             "{query}"
         );
     }
-    assert_eq!(browser.get("/console/refunds?status=gone").status, 400);
-    let csv = browser.get("/console/refunds.csv?status=failed");
+    for bad in [
+        "status=gone",
+        "state=gone",
+        "currency=XYZ",
+        "from=1e3",
+        "to=-1",
+    ] {
+        let reply = browser.get(&format!("/console/refunds?{bad}"));
+        assert_eq!(reply.status, 400, "{bad}");
+    }
+    let csv = browser.get("/console/refunds.csv?status=failed&currency=USD&to=126");
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     let lines: Vec<_> = csv.text().lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");

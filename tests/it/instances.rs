@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::harness::config::{Place, READER_TOKEN};
+use crate::harness::console::{self, Browser, LOOKER_TOKEN, OPERATOR_TOKEN};
 use crate::harness::epay::{order_no, simple_order};
 use crate::harness::ledger::{Answer, Ledger, mixed, register_orders};
 use crate::harness::payermax::Notice;
@@ -96,6 +97,47 @@ fn an_event_that_one_commits_wakes_a_reader_who_waits_at_the_other() {
         took < Duration::from_secs(4),
         "it was woken, not timed out: {took:?}"
     );
+}
+
+#[test]
+fn a_session_of_the_console_is_one_at_both_and_ends_at_both() {
+    let config = console::config(Engine::Postgres);
+    let (one, other) = (Server::start(&config), Server::start(&config));
+    let at_other = |browser: &Browser| {
+        let mut same = Browser::new(&other);
+        same.cookie.clone_from(&browser.cookie);
+        same
+    };
+    let at_one = Browser::logged_in(&one, OPERATOR_TOKEN);
+    let same = at_other(&at_one);
+    assert!(same.page("/console/health").contains("operator"));
+    assert_eq!(
+        at_one.form_token(),
+        same.form_token(),
+        "a form of one is taken by the other"
+    );
+    let looker = Browser::logged_in(&one, LOOKER_TOKEN);
+    let reason = [("reason", "left the company")];
+    let revoked = same.submit("/console/sessions/revoke?name=looker", &reason);
+    assert_eq!(revoked.status, 303);
+    assert_eq!(
+        looker.get("/console/").status,
+        303,
+        "ended at the other, gone at the one"
+    );
+    assert_eq!(same.submit("/console/logout", &[]).status, 303);
+    assert_eq!(at_one.get("/console/").status, 303);
+    // Nothing that one of them remembers lets a session through that the store no longer has.
+    let at_one = Browser::logged_in(&one, OPERATOR_TOKEN);
+    let same = at_other(&at_one);
+    same.page("/console/");
+    assert_eq!(
+        at_one
+            .submit("/console/logout", &[("where", "everywhere")])
+            .status,
+        303
+    );
+    assert_eq!(same.get("/console/").status, 303);
 }
 
 #[test]

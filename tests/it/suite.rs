@@ -9,7 +9,6 @@ mod authenticity;
 mod bad_inputs;
 mod commands;
 mod console;
-mod console_acts;
 mod consumers;
 mod crash;
 mod decisions;

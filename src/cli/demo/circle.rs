@@ -44,7 +44,7 @@ struct Case {
     stored: &'static str,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         what: "submitted",
         account: PAYCOOLS,
@@ -120,6 +120,20 @@ const CASES: [Case; 7] = [
         arranged: None,
         path: "sent: done",
         stored: "succeeded 30.00 CNY, request done",
+    },
+    // The last one: its account sends nothing more.
+    Case {
+        what: "submitted; our key is rejected",
+        account: PAYCOOLS,
+        refund_no: "DEMO8",
+        money: ("30.00", "MYR"),
+        more: &[("provider_payment_no", "DEMOPAY8")],
+        arranged: Some((
+            "/sandbox/faults",
+            r#"{"provider":"paycools","call":"refund","number":"DEMO8","fault":"code:21001"}"#,
+        )),
+        path: "sent: refused",
+        stored: "failed 30.00 MYR, request refused",
     },
 ];
 

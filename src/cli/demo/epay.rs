@@ -16,8 +16,10 @@ const DENIED: &str = r#"401 {"Message":"Authorization has been denied for this r
 pub fn play(caller: &Player, stage: &mut Stage) -> anyhow::Result<()> {
     stage.register("DEMO-ORDER-A", "refund_applied", "A")?;
     stage.register("DEMO-ORDER-B", "delivered", "B")?;
+    stage.register("DEMO-ORDER-M", "refund_applied", "M")?;
     let delivered = "succeeded 30.00 CNY, close-out done, order delivered";
     let waits = "succeeded 30.00 CNY, close-out pending, asks: order_unknown";
+    let parked = "succeeded 100.01 CNY, close-out parked, order refund_applied, asks: over_refund";
     let conflict = format!("{CLOSED}, asks: conflict");
     let json = MediaType::ApplicationJson;
     for (what, name, money, errcode, stored) in [
@@ -26,6 +28,7 @@ pub fn play(caller: &Player, stage: &mut Stage) -> anyhow::Result<()> {
         ("the same with another amount", "A", "29.00", 5, &conflict),
         ("order already delivered", "B", "30.00", 0, delivered),
         ("payment unknown", "C", "30.00", 2, waits),
+        ("more than was paid", "M", "100.01", 6, parked),
     ] {
         let expected = Seen::new(format!("200 errcode {errcode}, application/json"), stored);
         report(stage, caller, (what, name, money), json, expected)?;

@@ -6,6 +6,7 @@ use actix_web::web::Path;
 use super::{ActPage, done, reason};
 use crate::console::form::Fields;
 use crate::console::frame::Section;
+use crate::console::pages::raw;
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
@@ -27,8 +28,12 @@ pub async fn ask(visit: Visit, place: Place) -> Result<HttpResponse, Trouble> {
     };
     let account = Account { provider, name };
     visit.app.requests.api(&account).ok_or(Trouble::NotFound)?;
+    let stopped = visit.app.requests.stopped().await?;
+    let stop = stopped.iter().find(|stop| stop.account == account);
+    let reason = stop.map_or("", |stop| stop.reason.as_str());
     let about = format!("{}/{}", account.provider, account.name);
     page(&ActPage {
+        detail: raw::text(reason.as_bytes()).text,
         frame: visit.frame(Section::Accounts),
         title,
         what,

@@ -32,6 +32,8 @@ struct DecidePage {
     advice: &'static str,
     since: When,
     choices: Vec<Choice>,
+    /// One of them is chosen already.
+    is_chosen: bool,
 }
 
 /// A decision that the question takes.
@@ -39,6 +41,16 @@ struct Choice {
     word: &'static str,
     title: &'static str,
     what: &'static str,
+    is_chosen: bool,
+}
+
+/// The decisions that a question takes; what only a callback can say needs one.
+pub fn choices(
+    question: Reason,
+    callback_id: Option<CallbackId>,
+) -> impl Iterator<Item = Decision> {
+    let fits = move |one: &Decision| *one != Decision::Accept || callback_id.is_some();
+    Decision::of_question(question).filter(fits)
 }
 
 pub async fn ask(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble> {
@@ -47,6 +59,7 @@ pub async fn ask(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble
     let question = query.with("question", Reason::from_word)?;
     let question = question.ok_or(Trouble::NotFound)?;
     let callback_id: Option<CallbackId> = query.parsed("callback")?;
+    let chosen = query.with("decision", Decision::from_word)?;
     visit.app.intake.caught_up().await;
     let row = visit.read(move |snapshot| snapshot.refund(id)).await?;
     let row = row.ok_or(Trouble::NotFound)?;
@@ -55,9 +68,7 @@ pub async fn ask(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble
     let open = open.ok_or(Trouble::NotFound)?;
     let frame = visit.frame(Section::Refunds);
     let lang = frame.lang();
-    let decisions = Decision::of_question(question);
-    // What only a callback can say needs one.
-    let fits = |one: &Decision| *one != Decision::Accept || callback_id.is_some();
+    let decisions: Vec<_> = choices(question, callback_id).collect();
     let number = row.refund.refund_no.as_ref().map(RefundNo::as_str);
     page(&DecidePage {
         number: number.map_or_else(|| id.to_string(), str::to_owned),
@@ -68,14 +79,16 @@ pub async fn ask(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble
         callback_id: callback_id.map_or_else(String::new, |id| id.to_string()),
         advice: words::advice(lang, question),
         since: frame.when(open.since),
+        is_chosen: chosen.is_some_and(|chosen| decisions.contains(&chosen)),
         choices: decisions
-            .filter(fits)
+            .into_iter()
             .map(|decision| {
                 let (title, what) = words::decision(lang, decision);
                 Choice {
                     word: decision.as_str(),
                     title,
                     what,
+                    is_chosen: chosen == Some(decision),
                 }
             })
             .collect(),
@@ -141,6 +154,7 @@ pub async fn ask_second(visit: Visit, place: OfDecision) -> Result<HttpResponse,
         _ => return Err(Trouble::NotFound),
     };
     page(&ActPage {
+        detail: String::new(),
         frame: visit.frame(Section::Refunds),
         title,
         what,
@@ -190,6 +204,7 @@ pub async fn second(
 pub async fn ask_close_out(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble> {
     let id: RefundId = id.parse().map_err(|_| Trouble::NotFound)?;
     page(&ActPage {
+        detail: String::new(),
         frame: visit.frame(Section::Orders),
         title: Text::TryCloseOut,
         what: Text::TryCloseOutWhat,

@@ -18,6 +18,7 @@ pub async fn ask(visit: Visit, name: Path<String>) -> Result<HttpResponse, Troub
         return Err(Trouble::NotFound);
     }
     page(&ActPage {
+        detail: String::new(),
         frame: visit.frame(Section::Push),
         title: Text::Recover,
         what: Text::RecoverWhat,

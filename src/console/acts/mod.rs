@@ -6,6 +6,7 @@ pub mod create;
 pub mod decide;
 pub mod endpoint;
 pub mod refund;
+pub mod review;
 pub mod sessions;
 
 use actix_web::HttpResponse;
@@ -16,10 +17,8 @@ use super::form::Fields;
 use super::frame::Frame;
 use super::text::Text;
 use super::trouble::Trouble;
+use crate::domain::trail::flaw_of_reason;
 use crate::requests::ActError;
-
-/// Characters of a reason, as in the API.
-const REASON_CHARS_MAX: usize = 500;
 
 /// The page before an act.
 #[derive(Template)]
@@ -29,6 +28,8 @@ pub struct ActPage {
     pub title: Text,
     /// What will happen.
     pub what: Text,
+    /// What is known of it; empty where nothing helps.
+    pub detail: String,
     /// What it is done to.
     pub about: String,
     /// Where the form goes.
@@ -42,11 +43,10 @@ pub struct ActPage {
 /// The reason of a form: in one line, as the API takes it.
 pub fn reason(fields: &Fields) -> Result<String, Trouble> {
     let reason = fields.get("reason").trim();
-    let length = reason.chars().count();
-    if !(1..=REASON_CHARS_MAX).contains(&length) || reason.contains(char::is_control) {
-        return Err(Trouble::Invalid(format!("reason: 1–{REASON_CHARS_MAX}")));
+    match flaw_of_reason(reason) {
+        Some(flaw) => Err(Trouble::Invalid(format!("reason {flaw}"))),
+        None => Ok(reason.to_owned()),
     }
-    Ok(reason.to_owned())
 }
 
 /// To the page that shows what was done.

@@ -93,6 +93,7 @@ pub async fn ask(visit: Visit, path: Path<(String, String)>) -> Result<HttpRespo
     let row = row.ok_or(Trouble::NotFound)?;
     let number = row.refund.refund_no.as_ref().map(RefundNo::as_str);
     page(&ActPage {
+        detail: String::new(),
         frame: visit.frame(Section::Refunds),
         title: act.title(),
         what: act.what(),

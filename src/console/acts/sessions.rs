@@ -14,6 +14,7 @@ pub async fn ask(visit: Visit) -> Result<HttpResponse, Trouble> {
     let query = visit.query();
     let name = query.text("name").ok_or(Trouble::NotFound)?.to_owned();
     page(&ActPage {
+        detail: String::new(),
         frame: visit.frame(Section::Health),
         title: Text::Revoke,
         what: Text::RevokeWhat,
@@ -31,7 +32,7 @@ pub async fn act(visit: Visit, fields: Fields) -> Result<HttpResponse, Trouble> 
         .text("name")
         .ok_or(Trouble::NotFound)?
         .to_owned();
-    let ended = session::revoke(&visit.app, &name).await?;
+    let ended = session::revoke(&visit.app, &name, &reason, visit.actor()).await?;
     let by = &visit.viewer.name;
     tracing::info!(
         by,

@@ -5,6 +5,7 @@ use askama::Template;
 
 use crate::api::account::{AccountView, KeyView};
 use crate::config::Scope;
+use crate::console::chart::{self, Chart};
 use crate::console::frame::{Frame, Section, address};
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
@@ -12,9 +13,12 @@ use crate::console::visit::{Visit, page};
 use crate::console::when::When;
 use crate::domain::time::Timestamp;
 use crate::http::internal::requests::accounts::view;
+use crate::store::{Outcome, Snapshot};
 
 /// A clock that is off by more than this is shown as a problem.
 const SKEW_WARN_MS: i64 = 30_000;
+/// Newest callbacks of all accounts that the charts show.
+const COUNTED_MAX: u32 = 5_000;
 
 #[derive(Template)]
 #[template(path = "accounts.html")]
@@ -22,6 +26,8 @@ struct AccountsPage {
     frame: Frame,
     accounts: Vec<AccountLine>,
     may_act: bool,
+    /// There are more callbacks than the charts show.
+    is_cut: bool,
 }
 
 struct AccountLine {
@@ -34,6 +40,7 @@ struct AccountLine {
     skew_ms: Option<i64>,
     is_skewed: bool,
     keys: Vec<KeyLine>,
+    chart: Option<Chart>,
     /// Of the act that is possible.
     act_href: String,
 }
@@ -53,21 +60,25 @@ struct KeyLine {
 
 pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     let stopped = visit.app.requests.stopped().await?;
+    let since = visit.clocked.now.minus(chart::SPAN);
+    let read = move |snapshot: &mut Snapshot<'_>| snapshot.newest_outcomes(since, COUNTED_MAX);
+    let outcomes = visit.read_list(read).await?;
     let rules = visit.app.rules();
     let frame = visit.frame(Section::Accounts);
     let accounts = rules.registry.accounts();
     let lines = accounts.iter().map(|account| {
         let view = view(&visit.app, &rules.registry, account, &stopped);
-        line(&frame, view)
+        line(&frame, view, &outcomes)
     });
     page(&AccountsPage {
         accounts: lines.collect(),
         may_act: visit.viewer.may(Scope::Operate),
+        is_cut: outcomes.len() >= COUNTED_MAX as usize,
         frame,
     })
 }
 
-fn line(frame: &Frame, view: AccountView<'_>) -> AccountLine {
+fn line(frame: &Frame, view: AccountView<'_>, outcomes: &[Outcome]) -> AccountLine {
     let name = format!("{}/{}", view.provider, view.account);
     let act = if view.stopped.is_some() {
         "resume"
@@ -93,6 +104,7 @@ fn line(frame: &Frame, view: AccountView<'_>) -> AccountLine {
             .into_iter()
             .map(|key| key_line(frame, key))
             .collect(),
+        chart: chart::of_account(frame, outcomes, &name),
         act_href: format!("/console/accounts/{name}/{act}"),
         name,
     }

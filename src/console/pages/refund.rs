@@ -7,6 +7,7 @@ use askama::Template;
 use super::lines::RefundLine;
 use super::raw::{self, Shown};
 use crate::config::Scope;
+use crate::console::acts::decide::choices;
 use crate::console::acts::refund::RefundAct;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::text::Text;
@@ -14,6 +15,7 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::console::when::When;
 use crate::console::words::{self, Badge};
+use crate::domain::decision::Decision;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::Attention;
 use crate::domain::request::Request;
@@ -55,8 +57,8 @@ struct Question {
     members: String,
     /// To the callback that raised it.
     href: Option<String>,
-    /// To the form of a decision.
-    decide_href: String,
+    /// Each decision that it takes, with the address of its form.
+    choices: Vec<(&'static str, String)>,
     /// A decision that waits for a second person.
     waiting: Option<WaitingLine>,
 }
@@ -211,9 +213,17 @@ fn question(frame: &Frame, id: RefundId, open: &Attention) -> Question {
     let callback = open
         .callback_id
         .map_or_else(String::new, |id| id.to_string());
-    let of_question = [("question", open.reason.as_str()), ("callback", &callback)];
+    let choice = |decision: Decision| {
+        let of_question = [
+            ("question", open.reason.as_str()),
+            ("callback", &callback),
+            ("decision", decision.as_str()),
+        ];
+        let href = address(&format!("{refund}/decide"), &of_question);
+        (words::decision(frame.lang(), decision).0, href)
+    };
     Question {
-        decide_href: address(&format!("{refund}/decide"), &of_question),
+        choices: choices(open.reason, open.callback_id).map(choice).collect(),
         waiting: open.approval.as_ref().map(|waiting| WaitingLine {
             what: words::decision(frame.lang(), waiting.decision).0,
             by: waiting.by.clone(),

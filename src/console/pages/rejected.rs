@@ -63,6 +63,8 @@ struct RejectionPage {
     headers: Vec<(String, String)>,
     body: Shown,
     may_see_bytes: bool,
+    /// A signature, and the user may mark it as reviewed.
+    may_act: bool,
 }
 
 pub async fn list(visit: Visit, console: Data<Console>) -> Result<HttpResponse, Trouble> {
@@ -146,6 +148,7 @@ pub async fn one(
         findings: diagnosis.as_ref().map(more).unwrap_or_default(),
         headers: headers.filter(|(name, _)| name != "why").collect(),
         body: raw::text(&row.body_head),
+        may_act: row.reason == Reason::Unauthorized.as_str() && visit.viewer.may(Scope::Operate),
         reason: row.reason,
         may_see_bytes,
         frame,

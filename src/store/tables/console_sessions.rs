@@ -51,10 +51,11 @@ impl Tx<'_> {
         self.execute(SQL, &params).map(drop)
     }
 
-    pub fn delete_session(&mut self, session_hash: &[u8; 32]) -> Result<(), StoreError> {
+    /// Ends one; gives how many there were.
+    pub fn delete_session(&mut self, session_hash: &[u8; 32]) -> Result<usize, StoreError> {
         const SQL: &str = "-- delete_session
             DELETE FROM console_sessions WHERE session_hash = $1";
-        self.execute(SQL, &[session_hash.into()]).map(drop)
+        self.execute(SQL, &[session_hash.into()])
     }
 
     /// Ends every session of a user.

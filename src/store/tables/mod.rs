@@ -40,7 +40,7 @@ pub use decisions::{AuditedDecision, DecisionRow, LastMove};
 pub use dedup::Receipt;
 pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
-pub use overviews::CallbackLine;
+pub use overviews::{CallbackLine, Outcome};
 pub use parities::NewParity;
 pub use pending::PendingCallback;
 pub use refund_list::{RefundFilter, RefundPage};

@@ -30,6 +30,22 @@ pub struct CallbackLine {
     pub verdict: Option<String>,
 }
 
+/// When a callback of an account came, and its effect.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub account: Account,
+    pub received_at: Timestamp,
+    verdict: Option<String>,
+}
+
+impl Outcome {
+    /// Whether it left a question.
+    pub fn asks(&self) -> bool {
+        let verdict = self.verdict.as_deref();
+        verdict.is_some_and(|verdict| matches!(verdict, "conflict" | "questioned" | "invalid"))
+    }
+}
+
 columns!(line_columns, LineColumns: callbacks {
     id, provider, account, refund_no, key_id, received_at, deliveries, refund_id, verdict,
 });
@@ -51,6 +67,31 @@ impl Snapshot<'_> {
         // No id is above it.
         let before = before.map_or([u8::MAX; 16], |id| *id.as_bytes());
         self.all(SQL, &[(&before).into(), i64::from(limit).into()], read_line)
+    }
+
+    /// The newest callbacks since then.
+    pub fn newest_outcomes(
+        &mut self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        const SQL: &str = "-- newest_outcomes
+            SELECT provider, account, received_at, verdict FROM callbacks
+            WHERE id > $1 ORDER BY id DESC LIMIT $2";
+        let millis = u64::try_from(since.as_millis()).unwrap_or(0);
+        let mut first = [0; 16];
+        // The first six bytes of an id are its time.
+        first[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+        self.all(SQL, &[(&first).into(), i64::from(limit).into()], |row| {
+            Ok(Outcome {
+                account: Account {
+                    provider: row.text(0)?.to_owned(),
+                    name: row.text(1)?.to_owned(),
+                },
+                received_at: Timestamp::from_millis(row.integer(2)?),
+                verdict: row.opt_text(3)?.map(str::to_owned),
+            })
+        })
     }
 
     /// Refunds whose request is in this open state, the oldest first.

@@ -64,6 +64,13 @@ impl Readers {
         (limiter.limit() == limit).then(|| Arc::clone(limiter))
     }
 
+    /// Takes one request of this reader, who has proven the token otherwise; `None` without a rate limit.
+    pub fn take(&self, name: &str) -> Option<Result<Allowance, Allowance>> {
+        let known = self.readers.iter().find(|known| known.reader.name == name);
+        let limiter = known?.limiter.as_ref()?;
+        Some(limiter.take(self.started.elapsed()))
+    }
+
     /// Every reader.
     pub fn all(&self) -> impl Iterator<Item = &Reader> {
         self.readers.iter().map(|known| known.reader.as_ref())
