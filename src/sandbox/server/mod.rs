@@ -2,7 +2,7 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `ledger` | payments, refunds, how often money moved; what is due when |
+//! | `ledger/` | payments, refunds, how often money moved; what is due when |
 //! | `log` | the same on disk |
 //! | `outcome` | what a number or a reason asks for |
 //! | `faults`, `play` | what goes wrong for the next calls, and how |
@@ -13,7 +13,7 @@
 //! | `keys` | the accounts and their config |
 //! | `http` | sockets, with replies that are lost on purpose |
 //! | `control` | `/sandbox/…` |
-//! | `../providers/` | one file for each provider: its requests and replies |
+//! | `../providers/` | one file or folder for each provider: its requests and replies |
 
 mod callbacks;
 pub mod clock;

@@ -1,142 +1,21 @@
 //! What the providers believe: payments, refunds, how often money moved. Every change is written to the log
-//! before the reply goes out, so that it survives `kill -9`.
+//! before the reply goes out, so that it survives `kill -9`. `entry` has what is kept, `due` what happens when.
+
+mod due;
+mod entry;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use serde::{Deserialize, Serialize};
-
 use super::log::{Log, Record};
-use super::outcome::{Outcome, Way};
-use crate::domain::claim::Status;
+use super::outcome::Outcome;
 use crate::domain::money::Amount;
+
+use due::Task;
+pub use entry::{Accepted, Callback, Key, Payment, Refund, State, Try};
 
 /// Refunds and payments that are kept; more are turned away.
 const REFUNDS_MAX: usize = 500_000;
-/// What is kept of an answer to a callback.
-const ANSWER_CHARS_MAX: usize = 256;
-
-/// Where a refund is, for the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Pending,
-    Succeeded,
-    Failed,
-    Canceled,
-    /// Told by a word that no document lists.
-    Odd,
-}
-
-impl State {
-    /// In the words of a callback; `None`: a status that no document lists.
-    pub const fn status(self) -> Option<Status> {
-        match self {
-            Self::Pending => Some(Status::Pending),
-            Self::Succeeded => Some(Status::Succeeded),
-            Self::Failed => Some(Status::Failed),
-            Self::Canceled => Some(Status::Canceled),
-            Self::Odd => None,
-        }
-    }
-
-    /// Whether its money is given back, or never went.
-    const fn frees_money(self) -> bool {
-        matches!(self, Self::Failed | Self::Canceled)
-    }
-}
-
-/// Provider and number, as the provider tells them apart.
-pub type Key = (String, String);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Payment {
-    pub provider: String,
-    pub payment: String,
-    pub amount: Amount,
-    pub currency: String,
-    pub paid_at: i64,
-}
-
-/// One attempt to post a callback.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Try {
-    pub at: i64,
-    /// `None`: no answer.
-    pub status: Option<u16>,
-    /// The answer, or why there was none.
-    pub answer: String,
-    pub fault: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Callback {
-    pub state: State,
-    /// When it is sent next.
-    pub due: i64,
-    pub tries: Vec<Try>,
-    /// Nothing more is sent.
-    pub is_over: bool,
-    /// The exact answer came.
-    pub is_acknowledged: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Refund {
-    pub provider: String,
-    pub account: String,
-    /// The form of its callbacks.
-    pub form: String,
-    pub number: String,
-    pub payment: String,
-    pub order_no: String,
-    pub amount: Amount,
-    pub currency: String,
-    /// What the provider says was refunded; differs for `AMT` and `CUR`.
-    pub told_amount: Amount,
-    pub told_currency: String,
-    pub outcome: Outcome,
-    pub state: State,
-    /// How often money left for this number.
-    pub moved: u32,
-    /// Requests that named it.
-    pub requests: u32,
-    /// Requests that named it with another payment, amount or currency.
-    pub other_content: u32,
-    pub accepted_at: i64,
-    pub finished_at: Option<i64>,
-    /// States to come.
-    pub plan: Vec<(i64, State)>,
-    pub callback_url: Option<String>,
-    pub callbacks: Vec<Callback>,
-    /// A number of the provider's own.
-    pub serial: u64,
-}
-
-/// A refund that passed its provider's rules.
-#[derive(Clone, Debug)]
-pub struct Accepted {
-    pub provider: &'static str,
-    pub account: &'static str,
-    pub form: &'static str,
-    /// As the provider compares it.
-    pub key: String,
-    pub number: String,
-    pub payment: String,
-    pub order_no: String,
-    pub amount: Amount,
-    pub currency: String,
-    pub outcome: Outcome,
-    pub way: Way,
-    pub can_cancel: bool,
-    pub callback_url: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Task {
-    Turn(Key),
-    Call(Key, usize),
-}
 
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -186,32 +65,6 @@ impl Ledger {
             known.push(key.clone());
         }
         self.refunds.insert(key.clone(), refund);
-    }
-
-    /// Everything that is to come of a refund.
-    fn schedule(&mut self, key: &Key) {
-        let Some(refund) = self.refunds.get(key) else {
-            return;
-        };
-        let mut tasks: Vec<_> = refund
-            .plan
-            .first()
-            .map(|(at, _)| (*at, Task::Turn(key.clone())))
-            .into_iter()
-            .collect();
-        for (index, callback) in refund.callbacks.iter().enumerate() {
-            if !callback.is_over {
-                tasks.push((callback.due, Task::Call(key.clone(), index)));
-            }
-        }
-        for (at, task) in tasks {
-            self.push(at, task);
-        }
-    }
-
-    fn push(&mut self, at: i64, task: Task) {
-        self.sequence += 1;
-        self.tasks.push(Reverse((at, self.sequence, task)));
     }
 
     pub fn log(&mut self) -> &mut Log {
@@ -356,122 +209,6 @@ impl Ledger {
             .ok_or_else(|| "lost".to_owned())
     }
 
-    /// The refund is in another state now.
-    fn turn(&mut self, key: &Key, state: State, at: i64) {
-        let Some(refund) = self.refunds.get_mut(key) else {
-            return;
-        };
-        refund.state = state;
-        refund.finished_at = Some(at);
-        if state == State::Succeeded {
-            refund.moved += 1;
-        }
-        if refund.callback_url.is_none() || refund.outcome == Outcome::Lost {
-            return;
-        }
-        let times = if refund.outcome == Outcome::Dup { 2 } else { 1 };
-        for _ in 0..times {
-            refund.callbacks.push(Callback {
-                state,
-                due: at,
-                tries: Vec::new(),
-                is_over: false,
-                is_acknowledged: false,
-            });
-        }
-    }
-
-    /// Does what is due; gives the callbacks to be sent, in order.
-    pub fn advance(&mut self, now: i64) -> Vec<(Key, usize)> {
-        let mut calls = Vec::new();
-        while let Some(Reverse((at, _, _))) = self.tasks.peek() {
-            if *at > now {
-                break;
-            }
-            let Some(Reverse((at, _, task))) = self.tasks.pop() else {
-                break;
-            };
-            match task {
-                Task::Call(key, index) => calls.push((key, index)),
-                Task::Turn(key) => self.turn_planned(&key, at),
-            }
-        }
-        calls
-    }
-
-    fn turn_planned(&mut self, key: &Key, at: i64) {
-        let Some(refund) = self.refunds.get_mut(key) else {
-            return;
-        };
-        // A number that was taken again has another plan.
-        if refund
-            .plan
-            .first()
-            .is_none_or(|(planned, _)| *planned != at)
-        {
-            return;
-        }
-        let (_, state) = refund.plan.remove(0);
-        let first = refund.callbacks.len();
-        let next = refund.plan.first().map(|(at, _)| *at);
-        self.turn(key, state, at);
-        // A log that cannot be written is told by the next request.
-        drop(self.save(key));
-        if let Some(next) = next {
-            self.push(next, Task::Turn(key.clone()));
-        }
-        let made = self
-            .refunds
-            .get(key)
-            .map_or(first, |refund| refund.callbacks.len());
-        for index in first..made {
-            self.push(at, Task::Call(key.clone(), index));
-        }
-    }
-
-    /// Makes the next state of a refund due at once.
-    pub fn hurry(&mut self, key: &Key, now: i64) {
-        if let Some(refund) = self.refunds.get_mut(key)
-            && let Some(first) = refund.plan.first_mut()
-        {
-            first.0 = now;
-            self.push(now, Task::Turn(key.clone()));
-        }
-    }
-
-    pub fn next_due(&self) -> Option<i64> {
-        self.tasks.peek().map(|Reverse((at, _, _))| *at)
-    }
-
-    /// Notes an attempt of a callback; `next` is when another one follows.
-    pub fn note_try(
-        &mut self,
-        key: &Key,
-        index: usize,
-        mut tried: Try,
-        is_acknowledged: bool,
-        next: Option<i64>,
-    ) {
-        tried.answer = tried.answer.chars().take(ANSWER_CHARS_MAX).collect();
-        let refund = self.refunds.get_mut(key);
-        let Some(callback) = refund.and_then(|refund| refund.callbacks.get_mut(index)) else {
-            return;
-        };
-        callback.tries.push(tried);
-        callback.is_acknowledged |= is_acknowledged;
-        callback.is_over = is_acknowledged || next.is_none();
-        if let Some(next) = next.filter(|_| !is_acknowledged) {
-            callback.due = next;
-            self.push(next, Task::Call(key.clone(), index));
-        }
-        drop(self.save(key));
-    }
-
-    /// Sends a callback later.
-    pub fn delay(&mut self, key: &Key, index: usize, due: i64) {
-        self.push(due, Task::Call(key.clone(), index));
-    }
-
     fn save(&mut self, key: &Key) -> Result<(), String> {
         let Some(refund) = self.refunds.get(key) else {
             return Ok(());
@@ -490,5 +227,4 @@ fn sum<'a>(refunds: impl Iterator<Item = &'a Refund>, more: Amount) -> Option<Am
 }
 
 #[cfg(test)]
-#[path = "ledger_test.rs"]
 mod tests;

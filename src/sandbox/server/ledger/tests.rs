@@ -1,6 +1,7 @@
 //! How refunds turn, what is due when, and what survives a restart.
 
 use super::*;
+use crate::sandbox::server::outcome::Way;
 
 const START: i64 = 1_000_000;
 
