@@ -157,11 +157,7 @@ fn read_decision(row: &dyn Row) -> Result<DecisionRow, StoreError> {
         record: DecisionRecord {
             id: DecisionId::new(uuid(row.blob(COLUMN.id)?)?),
             refund_id: RefundId::new(uuid(row.blob(COLUMN.refund_id)?)?),
-            ruling: ruling(
-                row.text(COLUMN.question)?,
-                row.opt_blob(COLUMN.callback_id)?,
-                row.text(COLUMN.decision)?,
-            )?,
+            ruling: ruling(row, COLUMN.question, COLUMN.callback_id, COLUMN.decision)?,
             reason: row.text(COLUMN.reason)?.to_owned(),
             by: row.text(COLUMN.decided_by)?.to_owned(),
             at: Timestamp::from_millis(row.integer(COLUMN.decided_at)?),
@@ -173,15 +169,18 @@ fn read_decision(row: &dyn Row) -> Result<DecisionRow, StoreError> {
     })
 }
 
+/// What was decided, and of which question, from the columns of these names.
 fn ruling(
-    question: &str,
-    callback_id: Option<&[u8]>,
-    decision: &str,
+    row: &dyn Row,
+    question: usize,
+    callback_id: usize,
+    decision: usize,
 ) -> Result<Ruling, StoreError> {
+    let callback_id = row.opt_blob(callback_id)?.map(uuid).transpose()?;
     Ok(Ruling {
-        question: Reason::from_word(question).ok_or_else(|| corrupt("question"))?,
-        callback_id: callback_id.map(uuid).transpose()?.map(CallbackId::new),
-        decision: Decision::from_word(decision).ok_or_else(|| corrupt("decision"))?,
+        question: Reason::from_word(row.text(question)?).ok_or_else(|| corrupt("question"))?,
+        callback_id: callback_id.map(CallbackId::new),
+        decision: Decision::from_word(row.text(decision)?).ok_or_else(|| corrupt("decision"))?,
     })
 }
 

@@ -94,11 +94,7 @@ fn read_proposal(row: &dyn Row) -> Result<Proposal, StoreError> {
     Ok(Proposal {
         id: DecisionId::new(uuid(row.blob(COLUMN.id)?)?),
         refund_id: RefundId::new(uuid(row.blob(COLUMN.refund_id)?)?),
-        ruling: ruling(
-            row.text(COLUMN.question)?,
-            row.opt_blob(COLUMN.callback_id)?,
-            row.text(COLUMN.decision)?,
-        )?,
+        ruling: ruling(row, COLUMN.question, COLUMN.callback_id, COLUMN.decision)?,
         reason: row.text(COLUMN.reason)?.to_owned(),
         by: row.text(COLUMN.proposed_by)?.to_owned(),
         at: Timestamp::from_millis(row.integer(COLUMN.proposed_at)?),
