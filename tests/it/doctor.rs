@@ -1,8 +1,10 @@
 //! Rejected requests: listed, shown whole, and diagnosed. Each row sends one mangled request over HTTP and
 //! checks the diagnosis of the command.
 
+mod evidence;
+mod relays;
+
 use std::fmt::Write as _;
-use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -11,9 +13,8 @@ use serde_json::Value;
 use super::ENGINE;
 use crate::harness::keys::{TestKey, other_key, provider_key};
 use crate::harness::paycools::{self, PARAM};
-use crate::harness::payermax::{MAIN, Notice, OLD, SAMPLE};
+use crate::harness::payermax::{MAIN, Notice, SAMPLE};
 use crate::harness::reader::text;
-use crate::harness::relay;
 use crate::harness::{ConfigBuilder, Server};
 
 /// Members of a flat callback; one has a character that HTML escapes.
@@ -24,14 +25,6 @@ const FLAT_WITH_AND: [(&str, &str); 4] = [
     ("refundStatus", "FAILED"),
 ];
 const UNEXPLAINED: &str = "none of the known manglings explains it";
-
-fn lines(output: &Output) -> Vec<Value> {
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
-}
 
 /// Asserts that the newest rejected request is explained by this mangling first.
 #[track_caller]
@@ -269,119 +262,6 @@ fn manglings_of_a_signed_member_are_recognised_as_well() {
 }
 
 #[test]
-fn manglings_of_a_relayed_message_are_recognised_as_well() {
-    let server = Server::start(&relay::config(ENGINE));
-    let path = format!("{}T01-S02-0003", relay::QUICKPAY);
-    let other = format!("{}T01-S02-0003", relay::NMANAGEMENT);
-    let body = include_str!("../fixtures/quickpay/refunded.json");
-    let (now, early) = (relay::timestamp(0), relay::timestamp(-3_600));
-    let sign = |secret: &[u8], time: &str| relay::signature(secret, "msg-1", time, body);
-    let good = sign(relay::SECRET, &now);
-    let spaced = body.replace("\":", "\": ");
-    let escaped = body.replace('"', "&quot;");
-    let rows = [
-        ("html_escaped", &path, escaped.as_str(), &now, good.clone()),
-        ("late", &path, body, &early, sign(relay::SECRET, &early)),
-        (
-            "version_missing",
-            &path,
-            body,
-            &now,
-            good.replace("v1,", ""),
-        ),
-        (
-            "line_break_added",
-            &path,
-            &format!("{body}\n"),
-            &now,
-            good.clone(),
-        ),
-        ("json_rewritten", &path, &spaced, &now, good.clone()),
-        (
-            "base64_padding",
-            &path,
-            body,
-            &now,
-            good.trim_end_matches('=').to_owned(),
-        ),
-        (
-            "other_account",
-            &other,
-            body,
-            &now,
-            sign(relay::NEXT_SECRET, &now),
-        ),
-    ];
-    for (number, (mangling, path, body, time, sign)) in rows.iter().enumerate() {
-        let reply = server.relay_as(path, body, "msg-1", time, sign);
-        assert_eq!(reply.status, 401, "{mangling}: {}", reply.text());
-        explained(&server, number + 1, mangling);
-    }
-}
-
-/// A signature as a relay makes it that took this for the key, over these bytes.
-fn made_with(key: &[u8], signed: &str) -> String {
-    let tag = crate::harness::keys::hmac_sha256(key, signed.as_bytes());
-    format!("v1,{}", STANDARD.encode(tag))
-}
-
-#[test]
-fn mistakes_of_a_relay_with_its_secret_time_and_list_are_named() {
-    let server = Server::start(&relay::config(ENGINE));
-    let path = format!("{}T01-S02-0003", relay::QUICKPAY);
-    let body = include_str!("../fixtures/quickpay/refunded.json");
-    let now = relay::timestamp(0);
-    let millis = format!("{now}000");
-    let written = relay::text(relay::SECRET);
-    let encoded = written.trim_start_matches("whsec_");
-    let hex_key = hex(relay::SECRET);
-    let whole = format!("msg-1.{now}.{body}");
-    let good = made_with(relay::SECRET, &whole);
-    let tag = crate::harness::keys::hmac_sha256(relay::SECRET, whole.as_bytes());
-    let next = made_with(b"a secret that was replaced long ago", &whole);
-    let rows = [
-        (
-            "secret_used_as_text",
-            &now,
-            made_with(encoded.as_bytes(), &whole),
-        ),
-        (
-            "secret_used_as_text",
-            &now,
-            made_with(written.as_bytes(), &whole),
-        ),
-        (
-            "secret_used_as_hexadecimal",
-            &now,
-            made_with(hex_key.as_bytes(), &whole),
-        ),
-        ("hexadecimal_signature", &now, format!("v1,{}", hex(&tag))),
-        ("timestamp_in_milliseconds", &millis, good.clone()),
-        (
-            "timestamp_in_milliseconds",
-            &millis,
-            made_with(relay::SECRET, &format!("msg-1.{millis}.{body}")),
-        ),
-        (
-            "signatures_not_separated_by_spaces",
-            &now,
-            format!("{next},{good}"),
-        ),
-        ("other_parts_signed", &now, made_with(relay::SECRET, body)),
-        (
-            "other_parts_signed",
-            &now,
-            made_with(relay::SECRET, &format!("{now}.{body}")),
-        ),
-    ];
-    for (number, (mistake, time, sign)) in rows.iter().enumerate() {
-        let reply = server.relay_as(&path, body, "msg-1", time, sign);
-        assert_eq!(reply.status, 401, "{mistake}: {}", reply.text());
-        explained(&server, number + 1, mistake);
-    }
-}
-
-#[test]
 fn a_body_that_was_escaped_for_html_is_recognised() {
     let server = Server::usual(ENGINE);
     let mut notice = Notice::new("R-1", "REFUND_SUCCESS");
@@ -409,90 +289,4 @@ fn a_body_that_was_escaped_for_html_is_recognised() {
         assert!(matches!(reply.status, 400 | 401), "{mangling}");
         explained(&server, number + 1, mangling);
     }
-}
-
-#[test]
-fn a_path_that_is_almost_right_is_named() {
-    let server = Server::usual(ENGINE);
-    let sign = provider_key().sign(SAMPLE.as_bytes());
-    let wrong = ["/callbacks/payermx/main", "/callbacks/payermax/Main"];
-    for (number, path) in wrong.iter().enumerate() {
-        assert_eq!(
-            server.post_signed(path, SAMPLE, &sign).status,
-            401,
-            "{path}"
-        );
-        let shown = server.newest_of_refused(number + 1);
-        let findings = shown["diagnosis"]["findings"].to_string();
-        assert!(
-            findings.contains("it were sent to /callbacks/payermax/main"),
-            "{findings}"
-        );
-    }
-}
-
-#[test]
-fn a_refused_epay_caller_is_told_apart_by_what_was_wrong() {
-    let server = Server::usual(ENGINE);
-    let path = "/api/WebInterface/EPay/Refund/EndSingle/Success";
-    let body = r#"{"batchno":"B","trandeno":"T","refundmoney":1}"#;
-    let rows = [
-        (None, "no Authorization header with Bearer"),
-        (Some("Basic YTpi"), "no Authorization header with Bearer"),
-        (Some("Bearer something-else"), "is none of epay.tokens"),
-    ];
-    for (number, (authorization, why)) in rows.iter().enumerate() {
-        let mut headers = vec![("content-type", "application/json")];
-        headers.extend(authorization.map(|value| ("authorization", value)));
-        assert_eq!(server.post(path, &headers, body).status, 401);
-        let shown = server.newest_of_refused(number + 1);
-        let (said, kept) = (text(&shown["diagnosis"]["says"]), text(&shown["why"]));
-        assert!(said.contains(why) && kept.contains(why), "{said}\n{kept}");
-    }
-}
-
-#[test]
-fn refused_requests_are_listed_by_time_reason_and_path() {
-    let server = Server::usual(ENGINE);
-    let unknown = "/callbacks/payermax/unknown";
-    for (number, (path, body)) in [(MAIN, SAMPLE), (OLD, "no JSON"), (unknown, SAMPLE)]
-        .iter()
-        .enumerate()
-    {
-        server.post_signed(path, body, "AAAA");
-        server.evidence_of(number + 1);
-    }
-    let list = |filter: &[&str]| {
-        let arguments = [&["list", "--output", "json"], filter].concat();
-        let rows = lines(&server.evidence_command(&arguments));
-        rows.iter()
-            .map(|row| text(&row["path"]))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(list(&[]), [unknown, OLD, MAIN]);
-    assert_eq!(list(&["--reason", "unauthorized"]), [unknown, MAIN]);
-    assert_eq!(list(&["--path", "/callbacks/payermax/ma"]), [MAIN]);
-    assert_eq!(list(&["--limit", "1"]), [unknown]);
-    assert!(list(&["--since", "2999-01-01T00:00:00Z"]).is_empty());
-    assert_eq!(list(&["--since", "2020-01-01T00:00:00Z"]).len(), 3);
-
-    let stdout = |arguments: &[&str]| {
-        let output = server.evidence_command(arguments);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let table = stdout(&["list"]);
-    assert!(table.contains("no active key makes"), "{table}");
-    let shown = stdout(&["show", "1"]);
-    for expected in [MAIN, "sign: AAAA", SAMPLE, UNEXPLAINED] {
-        assert!(shown.contains(expected), "`{expected}` in: {shown}");
-    }
-    let unknown = server.evidence_command(&["show", "99"]);
-    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
-    assert_eq!(unknown.status.code(), Some(1), "{said}");
-    assert_eq!(said, "error: no refused request is kept as 99\n");
-    assert!(unknown.stdout.is_empty(), "{unknown:?}");
-    assert_eq!(
-        server.evidence_command(&["show", "x"]).status.code(),
-        Some(2)
-    );
 }
