@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::ENGINE;
 use crate::harness::config::{FEED_TOKEN, READER_TOKEN};
-use crate::harness::epay::simple_order;
 use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::{ConfigBuilder, Server, wait_for};
 
@@ -108,23 +107,13 @@ fn an_endpoint_that_is_recovered_is_said_with_the_readers_name() {
 #[test]
 fn what_a_reader_changes_is_said_with_its_name_and_what_was_before() {
     let server = Server::usual(ENGINE);
-    let mut order = simple_order("1", "paid", "30.00");
-    server.put_order("YD-1", &order);
-    server.put_order("YD-1", &order);
-    order["state"] = json!("delivered");
-    order["payments"][0]["amount"] = json!("1.00");
-    server.put_order("YD-1", &order);
+    server.put_order_twice_and_changed();
     server.get("/v1/consumers/c1/events").expect_json(200);
     server.get("/v1/consumers/c1/events").expect_json(200);
     let seek = server.post_as_reader("/v1/consumers/c1/seek", &json!({"to": "latest"}));
     assert_eq!(seek.status, 200, "{}", seek.text());
-    let url = format!("{}/v1/consumers/c1", server.internal_url);
-    let bearer = format!("Bearer {READER_TOKEN}");
-    let headers = [("authorization", bearer.as_str())];
-    assert_eq!(
-        server.client().send("DELETE", &url, &headers, b"").status,
-        204
-    );
+    let deleted = server.delete_as(READER_TOKEN, "/v1/consumers/c1");
+    assert_eq!(deleted.status, 204);
     assert_eq!(server.post_as_reader("/v1/reload", &json!({})).status, 200);
 
     let lines = lines(&server, CHANGED);

@@ -185,14 +185,9 @@ fn consumers_are_bounded_in_name_and_number_and_can_be_forgotten() {
     }
     let path = "/v1/consumers/one-too-many/events";
     expect_code(&server.get(path), 409, "too_many_consumers");
-    let delete = |name: &str| {
-        let url = format!("{}/v1/consumers/{name}", server.internal_url);
-        let token = format!("Bearer {READER_TOKEN}");
-        let headers = [("authorization", token.as_str())];
-        server.client().send("DELETE", &url, &headers, b"")
-    };
-    assert_eq!(delete("c-7").status, 204);
-    expect_problem(&delete("c-7"), 404);
+    let delete = || server.delete_as(READER_TOKEN, "/v1/consumers/c-7");
+    assert_eq!(delete().status, 204);
+    expect_problem(&delete(), 404);
     assert_eq!(server.get(path).status, 200);
 }
 

@@ -52,6 +52,14 @@ fn server() -> Server {
     server
 }
 
+/// A success whose callback says that it was final on 17 January 2026.
+fn finished_in_january(server: &Server, refund_no: &str) {
+    let finished = "\"refundFinishTime\":\"2026-01-17T09:33:54Z\",\"refundAmount\"";
+    let notice = Notice::new(refund_no, "REFUND_SUCCESS").text();
+    let notice = notice.replace("\"refundAmount\"", finished);
+    server.notify(MAIN, notice).expect(200, ACK);
+}
+
 #[test]
 fn a_file_that_says_the_same_is_a_match() {
     let server = server();
@@ -94,10 +102,7 @@ fn differences_are_listed_with_their_lines_and_change_nothing() {
 #[test]
 fn a_refund_of_the_day_that_the_file_lacks_is_only_here_once_the_next_file_is_there() {
     let server = server();
-    let finished = "\"refundFinishTime\":\"2026-01-17T09:33:54Z\",\"refundAmount\"";
-    let notice = Notice::new("R-4", "REFUND_SUCCESS").text();
-    let notice = notice.replace("\"refundAmount\"", finished);
-    server.notify(MAIN, notice).expect(200, ACK);
+    finished_in_january(&server, "R-4");
     let today = server.applied("R-2")["updated_at"]
         .as_str()
         .expect("a time")[..10]
@@ -223,10 +228,7 @@ fn what_differs_becomes_a_question_once_a_file_and_a_later_file_answers_it() {
 #[test]
 fn a_refund_of_the_day_that_the_file_lacks_asks_and_one_that_was_never_taken_does_not() {
     let server = server();
-    let finished = "\"refundFinishTime\":\"2026-01-17T09:33:54Z\",\"refundAmount\"";
-    let notice = Notice::new("R-4", "REFUND_SUCCESS").text();
-    let notice = notice.replace("\"refundAmount\"", finished);
-    server.notify(MAIN, notice).expect(200, ACK);
+    finished_in_january(&server, "R-4");
     server.applied("R-4");
     let file = format!("{HEADER}R-1,,125.50,USD,success,\n");
     let raised = raise(&server, &file, &["--day", "2026-01-17"]);

@@ -22,6 +22,13 @@ fn say(server: &Server, token: &str, refund: &Value, decision: &str, word: &str)
     )
 }
 
+/// The other one is told that this decision has ended.
+#[track_caller]
+fn has_ended(server: &Server, refund: &Value, decision: &str, word: &str) {
+    let reply = say(server, OTHER_TOKEN, refund, decision, word);
+    assert_eq!(code(&reply, 409), "decision_ended");
+}
+
 /// The id of the decision that waits about the first open question.
 fn waiting(refund: &Value) -> String {
     text(&refund["attention"][0]["approval"]["id"])
@@ -114,13 +121,7 @@ fn an_approved_decision_takes_effect_once() {
     assert_eq!(all[0]["second_person"], second);
     // Both again: the same answers, and no second effect.
     say(&server, OTHER_TOKEN, &refund, &decision, "approve").expect_json(200);
-    assert_eq!(
-        code(
-            &say(&server, OTHER_TOKEN, &refund, &decision, "reject"),
-            409
-        ),
-        "decision_ended"
-    );
+    has_ended(&server, &refund, &decision, "reject");
     assert_eq!(decide(&server, &refund, &body).expect_json(200), done);
     assert_eq!(events_of(&server, &refund).len(), 4);
     wait_for("the gauge", || {
@@ -139,13 +140,7 @@ fn a_rejected_decision_leaves_the_question_open_and_nothing_else() {
     assert_eq!(left["attention"], refund["attention"]);
     assert_eq!(left["status"], "succeeded");
     say(&server, OTHER_TOKEN, &refund, &decision, "reject").expect_json(200);
-    assert_eq!(
-        code(
-            &say(&server, OTHER_TOKEN, &refund, &decision, "approve"),
-            409
-        ),
-        "decision_ended"
-    );
+    has_ended(&server, &refund, &decision, "approve");
     let all = decisions(&server, &refund);
     assert_eq!(
         (&all[0]["state"], &all[0]["second_person"]["by"]),
@@ -168,8 +163,7 @@ fn a_question_that_a_callback_answered_meets_no_approval() {
     server.notified(&notice("R-1", "REFUND_SUCCESS", 2));
     assert_eq!(server.applied("R-1")["status"], "succeeded");
     assert_eq!(decisions(&server, &refund)[0]["state"], "obsolete");
-    let reply = say(&server, OTHER_TOKEN, &refund, &waiting(&waits), "approve");
-    assert_eq!(code(&reply, 409), "decision_ended");
+    has_ended(&server, &refund, &waiting(&waits), "approve");
     assert_eq!(server.applied("R-1")["status"], "succeeded");
     assert_eq!(server.count_events("refund.decided"), 0);
     server.assert_audit_is_clean(None);

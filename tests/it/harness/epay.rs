@@ -35,6 +35,17 @@ impl Server {
     pub fn put_simple_order(&self, name: &str, state: &str, amount: &str) -> Value {
         self.put_order(&order_no(name), &simple_order(name, state, amount))
     }
+
+    /// Registers the order 1, the same again, and then as delivered with another amount of its payment.
+    #[track_caller]
+    pub fn put_order_twice_and_changed(&self) {
+        let mut order = simple_order("1", "paid", "30.00");
+        self.put_order("YD-1", &order);
+        self.put_order("YD-1", &order);
+        order["state"] = json!("delivered");
+        order["payments"][0]["amount"] = json!("1.00");
+        self.put_order("YD-1", &order);
+    }
 }
 
 /// The order number of [`simple_order`].

@@ -34,6 +34,14 @@ impl Server {
         self.client().send("POST", &url, &headers, body.as_bytes())
     }
 
+    /// DELETE of the internal listener with this token.
+    pub fn delete_as(&self, token: &str, path: &str) -> Reply {
+        let url = format!("{}{path}", self.internal_url);
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        self.client().send("DELETE", &url, &headers, b"")
+    }
+
     /// PUT of one order; returns any answer.
     pub fn put_order_raw(&self, order_no: &str, token: &str, body: &str) -> Reply {
         let url = format!("{}/v1/orders/{order_no}", self.internal_url);

@@ -1,28 +1,15 @@
 //! Which act leaves which entry.
 
 use super::*;
-use crate::harness::epay::simple_order;
 use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, is_utc_milliseconds};
 use crate::harness::sandbox::{CALLER_TOKEN, Circle, NEVER, body};
 use crate::harness::wait_for;
 
-fn delete(server: &Server, path: &str, token: &str) -> u16 {
-    let url = format!("{}{path}", server.internal_url);
-    let bearer = format!("Bearer {token}");
-    let headers = [("authorization", bearer.as_str())];
-    server.client().send("DELETE", &url, &headers, b"").status
-}
-
 /// A server on which each act of these was done once, and some twice.
 fn acted_on() -> Server {
     let server = Server::start(&ConfigBuilder::new(ENGINE).pushing_to("http://127.0.0.1:9/"));
-    let mut order = simple_order("1", "paid", "30.00");
-    server.put_order("YD-1", &order);
-    server.put_order("YD-1", &order);
-    order["state"] = json!("delivered");
-    order["payments"][0]["amount"] = json!("1.00");
-    server.put_order("YD-1", &order);
+    server.put_order_twice_and_changed();
     server.get("/v1/consumers/c1/events").expect_json(200);
     server.get("/v1/consumers/c1/events").expect_json(200);
     server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
@@ -36,8 +23,14 @@ fn acted_on() -> Server {
     server
         .post_as_reader("/v1/consumers/c1/seek", &json!({"to": "earliest"}))
         .expect_json(200);
-    assert_eq!(delete(&server, "/v1/consumers/c1", READER_TOKEN), 204);
-    assert_eq!(delete(&server, "/v1/consumers/c1", READER_TOKEN), 404);
+    assert_eq!(
+        server.delete_as(READER_TOKEN, "/v1/consumers/c1").status,
+        204
+    );
+    assert_eq!(
+        server.delete_as(READER_TOKEN, "/v1/consumers/c1").status,
+        404
+    );
     server
         .post_as_reader("/v1/endpoints/erp/recover", &json!({"since": "earliest"}))
         .expect_json(200);
