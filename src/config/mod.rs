@@ -15,6 +15,7 @@ mod secret;
 mod shared;
 mod sources;
 mod span;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,10 +41,9 @@ use crate::providers::epay::settings::EpaySection;
 use crate::providers::settings::Audience;
 use crate::providers::{Adapter, Registry};
 use crate::push::Endpoint;
-use crate::rejected;
 use crate::store::StoreUrl;
 use accounts::SectionChecker;
-use file::{FeedSection, File, StoreSection, Text};
+use file::{FeedSection, File, Text};
 use shared::{Held, Holder};
 
 /// Before this an environment variable is none of our business.
@@ -52,11 +52,6 @@ pub const ENV_PREFIX: &str = "REFUND_RECEIVER__";
 /// still found.
 const RETRY_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a start waits for a database server where the config does not say.
-const WAIT_AT_START: &str = "60s";
-
-/// Where evidence lies when the store is a server's and the config does not say.
-const EVIDENCE: &str = "refund-receiver.evidence.db";
 /// Time between two signs of life on a quiet stream, where the config does not say: half of what
 /// proxies usually allow.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -233,16 +228,7 @@ impl Checker {
         }
         let evidence = self.evidence(&file.store, &store);
         let fixed = self.fixed(file);
-        let wait = (store.file().is_none(), &file.store.wait_at_start);
-        let wait_at_start = match wait {
-            (false, None) => Duration::ZERO,
-            (false, Some(_)) => {
-                let what = "is about a PostgreSQL server alone; a file is there or not";
-                self.note("store.wait_at_start", what);
-                Duration::ZERO
-            }
-            (true, given) => self.span("store.wait_at_start", given.as_ref(), WAIT_AT_START),
-        };
+        let wait_at_start = self.wait_at_start(&file.store, &store);
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -343,58 +329,6 @@ impl Checker {
         Secret::resolve_pem(text, &self.folder, &self.variables)
             .map_err(|what| self.note(key, what))
             .ok()
-    }
-
-    fn store(&mut self, section: &StoreSection) -> Option<StoreUrl> {
-        let url = self.secret("store.url", &section.url)?;
-        let mut store = StoreUrl::parse(url.expose(), &self.folder)
-            .map_err(|error| self.note("store.url", error.to_string()))
-            .ok()?;
-        let (key, may_lose) = (
-            "store.may_lose_acknowledged_callbacks",
-            section.may_lose_acknowledged_callbacks,
-        );
-        let (standby_key, standby) = ("store.require_synchronous", section.require_synchronous);
-        match &mut store {
-            StoreUrl::Postgres(url) => {
-                for name in url.ignored() {
-                    self.warnings.push(format!(
-                        "store.url: {name} has no effect; how long a server is waited for, and which one is \
-                         used, this program decides itself"
-                    ));
-                }
-                if self.permission(key, may_lose) {
-                    url.accept_loss();
-                }
-                if self.permission(standby_key, standby) {
-                    url.require_synchronous();
-                }
-            }
-            StoreUrl::Sqlite(_) if standby.is_some() => {
-                let what = "is a choice for a PostgreSQL server alone; a file has no standby";
-                self.note(standby_key, what);
-            }
-            StoreUrl::Sqlite(_) if may_lose.is_some() => {
-                let what = "is a choice for a PostgreSQL server alone; SQLite never loses them";
-                self.note(key, what);
-            }
-            StoreUrl::Sqlite(_) => {}
-        }
-        Some(store)
-    }
-
-    fn evidence(&mut self, section: &StoreSection, store: &StoreUrl) -> PathBuf {
-        if let Some(path) = &section.evidence {
-            return self.folder.join(path);
-        }
-        let path = store
-            .file()
-            .map_or_else(|| self.folder.join(EVIDENCE), rejected::path_beside);
-        // As it would be written in the file, whose paths are relative to its folder.
-        let shown = path.strip_prefix(&self.folder).unwrap_or(&path);
-        let shown = shown.display().to_string();
-        self.note_default("store.evidence", shown);
-        path
     }
 
     fn feed(&mut self, section: &FeedSection) -> FeedSettings {
