@@ -6,10 +6,12 @@
 mod backup;
 mod catalogue;
 pub mod checkpoint;
+mod error;
 pub mod file_mode;
 pub mod generation;
 pub mod lock;
 pub mod truncated;
+mod value;
 mod wal;
 
 use std::fs::OpenOptions;
@@ -22,10 +24,10 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
+use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::commit::stats::Stats;
-use super::driver::{Driver, EachRow, Row, Value};
+use super::driver::{Driver, EachRow, Value};
 use super::read_pool::cancel::Cancel;
 use super::{StoreError, monotonic};
 use checkpoint::Checkpointer;
@@ -323,62 +325,6 @@ impl Driver for Sqlite {
 
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
         self.look_after_log(idle)
-    }
-}
-
-impl Row for rusqlite::Row<'_> {
-    fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        match self.get_ref(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(number) => Ok(Some(number)),
-            other => Err(wrong_type(column, &other)),
-        }
-    }
-
-    fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
-        match self.get_ref(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Text(text) => std::str::from_utf8(text)
-                .map(Some)
-                .map_err(|_| StoreError::Unreadable(format!("column {column} is not UTF-8"))),
-            other => Err(wrong_type(column, &other)),
-        }
-    }
-
-    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
-        match self.get_ref(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Blob(bytes) => Ok(Some(bytes)),
-            other => Err(wrong_type(column, &other)),
-        }
-    }
-}
-
-fn wrong_type(column: usize, value: &ValueRef<'_>) -> StoreError {
-    StoreError::Unreadable(format!("column {column} is {}", value.data_type()))
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        let text = error.to_string();
-        let extended = error.sqlite_error().map(|error| error.extended_code);
-        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
-            return Self::Full(text); // The index of the log cannot grow: no space, no broken disk.
-        }
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full(text),
-            Some(
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::OperationInterrupted,
-            ) => Self::Busy(text),
-            Some(ErrorCode::SystemIoFailure) => Self::Io(text),
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(text),
-            Some(ErrorCode::CannotOpen) => Self::Open(text),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
-            Some(ErrorCode::ConstraintViolation) => Self::Constraint(text),
-            _ => Self::Statement(text),
-        }
     }
 }
 
