@@ -1,14 +1,17 @@
-//! `PayCools`: the open-api form (a signed text inside the body) and the flat form (sorted members).
+//! `PayCools`: what both forms share. `open` has the open-api form (a signed text inside the body), `flat` the flat
+//! one (sorted members).
+
+mod flat;
+mod open;
 
 use serde_json::json;
 
-use super::{Exchange, FIRST_MENTION, Handled, Look, broken, check_signature};
+use super::{Exchange, FIRST_MENTION, Handled, Look, broken};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
 use crate::sandbox::server::http::{Reply, Request};
-use crate::sandbox::server::journal::Hashed;
 use crate::sandbox::server::keys::{Account, PAYCOOLS, PAYCOOLS_FLAT};
 use crate::sandbox::server::ledger::{Accepted, Refund, State};
 use crate::sandbox::server::outcome::{Outcome, Way};
@@ -18,8 +21,6 @@ const OPEN_REFUND: &str = "/paycools/open-api/payment/refund";
 const OPEN_QUERY: &str = "/paycools/open-api/refund/payments";
 const FLAT_REFUND: &str = "/paycools/api/payment/refund";
 const FLAT_QUERY: &str = "/paycools/api/refund/payments";
-/// No document says how old a timestamp may be; a guess, in milliseconds.
-const FRESH: i64 = 300_000;
 /// The flat form takes refunds so many days after the payment.
 const DAYS: i64 = 60;
 /// Decimals of the currencies of both accounts.
@@ -120,143 +121,14 @@ fn no(code: &str, message: impl AsRef<str>) -> Handled {
 
 pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
     let handled = match (look.form, look.call) {
-        ("open-api", _) => open(exchange, look),
-        (_, "refund") => flat_refund(exchange),
-        _ => flat_query(exchange),
+        ("open-api", _) => open::handle(exchange, look),
+        (_, "refund") => flat::refund(exchange),
+        _ => flat::query(exchange),
     };
     match &look.number {
         Some(number) => handled.about(number),
         None => handled,
     }
-}
-
-fn open(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
-    let request = exchange.request;
-    let Ok(body) = Object::parse(&request.body) else {
-        return no(OPEN.params, "the body is no JSON object");
-    };
-    if text(&body, "appId").as_deref() != Some(OPEN.account.app_id) {
-        return no(OPEN.app, "no such appId");
-    }
-    let Value::Text(param) = body.get("param") else {
-        return no(OPEN.params, "param is no text");
-    };
-    let hashed = Hashed::of("the text of param", param.as_bytes());
-    let sign = text(&body, "sign").unwrap_or_default();
-    let key = exchange.keys.paycools_merchant.verifying_key();
-    if let Err(why) = check_signature(key, &hashed, param.as_bytes(), &sign) {
-        return no(OPEN.sign, why).hashing(hashed);
-    }
-    let Ok(param) = Object::parse(param.as_bytes()) else {
-        return no(OPEN.params, "param holds no JSON object").hashing(hashed);
-    };
-    let handled = match stale(&param, exchange.wall) {
-        Some(handled) => handled,
-        None if look.call == "refund" => refund(exchange, &OPEN, &param),
-        None => {
-            let theirs = text(&param, "refundTransactionId");
-            query(
-                exchange,
-                &OPEN,
-                text(&param, "originalTransactionId"),
-                theirs,
-            )
-        }
-    };
-    handled.hashing(hashed)
-}
-
-/// A timestamp of thirteen digits counts milliseconds, one of ten seconds.
-fn stale(param: &Object<'_>, wall: i64) -> Option<Handled> {
-    let [wrong, expired] = OPEN.time?;
-    let digits = text(param, "timestamp").unwrap_or_default();
-    let millis = match (digits.len(), digits.parse::<i64>()) {
-        (13, Ok(millis)) => millis,
-        (10, Ok(seconds)) => seconds * 1_000,
-        _ => return Some(no(wrong, "timestamp is neither seconds nor milliseconds")),
-    };
-    let off = millis - wall;
-    (off.abs() > FRESH).then(|| {
-        no(
-            expired,
-            format!("timestamp is {off} ms from the sandbox's clock"),
-        )
-    })
-}
-
-/// The members of a flat request as they are signed.
-fn sorted_text(members: &mut [(String, String)]) -> String {
-    members.sort();
-    let kept = members
-        .iter()
-        .filter(|(name, value)| name != "sign" && !value.is_empty());
-    let pairs: Vec<_> = kept
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    pairs.join("&")
-}
-
-/// Checks the signature of the flat form; the secret behind the text is taken as well.
-fn check_flat(
-    exchange: &Exchange<'_>,
-    members: &mut [(String, String)],
-) -> (Hashed, Result<(), String>) {
-    let plain = sorted_text(members);
-    let sign = members.iter().find(|(name, _)| name == "sign");
-    let sign = sign.map_or("", |(_, value)| value.as_str());
-    let key = exchange.keys.paycools_merchant.verifying_key();
-    let hashed = Hashed::of("the sorted members", plain.as_bytes());
-    let checked = check_signature(key, &hashed, plain.as_bytes(), sign);
-    if checked.is_err() {
-        let with_secret = format!("{plain}&secret={}", exchange.keys.paycools_secret);
-        let other = Hashed::of("the sorted members and the secret", with_secret.as_bytes());
-        if check_signature(key, &other, with_secret.as_bytes(), sign).is_ok() {
-            return (other, Ok(()));
-        }
-    }
-    (hashed, checked)
-}
-
-fn flat_refund(exchange: &mut Exchange<'_>) -> Handled {
-    let request = exchange.request;
-    let Ok(body) = Object::parse(&request.body) else {
-        return no(FLAT.params, "the body is no JSON object");
-    };
-    let members = body.members().map(|(name, value)| {
-        let value = value.text_or_digits().unwrap_or_default().to_owned();
-        (name.to_owned(), value)
-    });
-    let mut members: Vec<_> = members.collect();
-    let (hashed, checked) = check_flat(exchange, &mut members);
-    let handled = if text(&body, "appId").as_deref() != Some(FLAT.account.app_id) {
-        no(FLAT.app, "no such appId")
-    } else if let Err(why) = checked {
-        no(FLAT.sign, why)
-    } else {
-        refund(exchange, &FLAT, &body)
-    };
-    handled.hashing(hashed)
-}
-
-fn flat_query(exchange: &Exchange<'_>) -> Handled {
-    let request = exchange.request;
-    let parsed = form_urlencoded::parse(request.query.as_bytes());
-    let mut members: Vec<(String, String)> = parsed.into_owned().collect();
-    let (hashed, checked) = check_flat(exchange, &mut members);
-    let handled = if request.parameter("appId").as_deref() != Some(FLAT.account.app_id) {
-        no(FLAT.app, "no such appId")
-    } else if let Err(why) = checked {
-        no(FLAT.sign, why)
-    } else {
-        let ours = request.parameter("originalTransactionId");
-        query(
-            exchange,
-            &FLAT,
-            ours,
-            request.parameter("refundTransactionId"),
-        )
-    };
-    handled.hashing(hashed)
 }
 
 struct Asked {
