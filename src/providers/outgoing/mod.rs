@@ -10,6 +10,7 @@ pub(super) mod body;
 pub(super) mod intent_check;
 pub(super) mod reply;
 pub mod settings;
+mod url;
 pub(super) mod yuan;
 
 use std::time::Duration;
