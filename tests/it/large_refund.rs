@@ -132,6 +132,7 @@ fn a_refund_with_100_000_notifications_answers_every_call() {
         }
     });
     in_time("its effect", || server.applied("R-2"));
-    let grown = server.memory_kib("VmHWM") - before;
+    // The kernel sums it up per processor, so that it may shrink a little.
+    let grown = server.memory_kib("VmHWM").saturating_sub(before);
     assert!(grown < GROWTH_KIB_MAX, "six readers took {grown} KiB");
 }
