@@ -20,6 +20,8 @@ use super::server::keys::Keys;
 use super::server::ledger::{Accepted, Payment, Refund};
 use crate::crypto::VerifyingKey;
 use crate::domain::money::Amount;
+use crate::domain::time::Timestamp;
+use crate::providers::json::Object;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -27,6 +29,30 @@ pub use bank::Bank;
 
 /// A payment that is mentioned first is this many times the refund.
 const FIRST_MENTION: usize = 10;
+
+/// A member that is a text or a number, as text; `None` where it is empty.
+fn text(body: &Object<'_>, name: &str) -> Option<String> {
+    let value = body.get(name);
+    value
+        .text_or_digits()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// An amount as a whole number of its smallest units.
+fn smallest_units(amount: Amount, digits: u8) -> serde_json::Value {
+    let text = amount.to_text(digits);
+    let units: String = text.chars().filter(char::is_ascii_digit).collect();
+    units
+        .parse::<u64>()
+        .map_or(json!(units), |units| json!(units))
+}
+
+/// `yyyy-MM-dd HH:mm:ss`, eight hours ahead of UTC.
+fn local(millis: i64) -> String {
+    let ahead = Timestamp::from_millis(millis.saturating_add(8 * 3_600_000)).to_string();
+    ahead.get(..19).unwrap_or_default().replace('T', " ")
+}
 
 /// What a request is, before anything of it is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]

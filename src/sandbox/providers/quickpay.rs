@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::{Exchange, FIRST_MENTION, Handled, Look, broken};
+use super::{Exchange, FIRST_MENTION, Handled, Look, broken, local, smallest_units, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::domain::time::Timestamp;
 use crate::providers::json::Object;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{QUICKPAY, QUICKPAY_HEADER};
@@ -16,6 +15,8 @@ pub const NAME: &str = "quickpay";
 const PREFIX: &str = "/quickpay/";
 const STORE_MAX: usize = 32;
 const CURRENCY: &str = "CNY";
+/// Amounts are whole fen.
+const FEN_DIGITS: u8 = 2;
 
 pub fn look(request: &Request) -> Option<Look> {
     let call = match request.path.strip_prefix(PREFIX)? {
@@ -32,14 +33,6 @@ pub fn look(request: &Request) -> Option<Look> {
         form: "",
         number,
     })
-}
-
-fn text(body: &Object<'_>, name: &str) -> Option<String> {
-    let value = body.get(name);
-    value
-        .text_or_digits()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
 }
 
 /// Only `SUCCESS` is documented; every other code is a guess.
@@ -92,7 +85,7 @@ pub fn handle(exchange: &mut Exchange<'_>, look: &Look) -> Handled {
 /// Fen as a JSON number, or text of digits.
 fn fen(body: &Object<'_>, name: &str) -> Option<Amount> {
     let value = body.get(name);
-    Amount::read_minor(value.text_or_digits()?, Spelling::JsonNumber, 2).ok()
+    Amount::read_minor(value.text_or_digits()?, Spelling::JsonNumber, FEN_DIGITS).ok()
 }
 
 fn refund(exchange: &mut Exchange<'_>, body: &Object<'_>) -> Handled {
@@ -181,7 +174,7 @@ fn shown(refund: &Refund, verdict: &str) -> Handled {
         State::Odd => "WITHDRAWN",
     };
     let is_failed = status == "REFUNDFAILED";
-    let units = minor(refund.told_amount);
+    let units = smallest_units(refund.told_amount, FEN_DIGITS);
     let body = json!({
         "code": "SUCCESS",
         "msg": "",
@@ -233,7 +226,7 @@ fn payment(exchange: &Exchange<'_>, body: &Object<'_>) -> Handled {
     let Some(paid) = exchange.world.ledger.payment(NAME, &order) else {
         return no("ORDER_NOT_EXIST", "no such order").no_blame();
     };
-    let units = minor(paid.amount);
+    let units = smallest_units(paid.amount, FEN_DIGITS);
     let body = json!({
         "code": "SUCCESS",
         "msg": "",
@@ -248,26 +241,9 @@ fn payment(exchange: &Exchange<'_>, body: &Object<'_>) -> Handled {
             "coupon_amount": 0,
             "order_no": order,
             "transaction_no": format!("TX-{order}"),
+            // No document says how it is written.
             "transaction_time": local(paid.paid_at),
         },
     });
     Handled::new(Reply::json(200, body.to_string()), "answered")
-}
-
-/// In fen.
-fn minor(amount: Amount) -> serde_json::Value {
-    let digits: String = amount
-        .to_text(2)
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    digits
-        .parse::<u64>()
-        .map_or(json!(digits), |units| json!(units))
-}
-
-/// `yyyy-MM-dd HH:mm:ss`, eight hours ahead of UTC; no document says how it is written.
-fn local(millis: i64) -> String {
-    let ahead = Timestamp::from_millis(millis.saturating_add(8 * 3_600_000)).to_string();
-    ahead.get(..19).unwrap_or_default().replace('T', " ")
 }

@@ -6,10 +6,9 @@ mod open;
 
 use serde_json::json;
 
-use super::{Exchange, FIRST_MENTION, Handled, Look, broken};
+use super::{Exchange, FIRST_MENTION, Handled, Look, broken, local, smallest_units, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{Account, PAYCOOLS, PAYCOOLS_FLAT};
@@ -50,14 +49,6 @@ pub fn look(request: &Request) -> Option<Look> {
         form,
         number,
     })
-}
-
-fn text(body: &Object<'_>, name: &str) -> Option<String> {
-    let value = body.get(name);
-    value
-        .text_or_digits()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
 }
 
 pub fn refusal(code: &str, message: &str) -> Reply {
@@ -265,7 +256,7 @@ fn row(refund: &Refund) -> serde_json::Value {
         "mchRefundOrderId": refund.number,
         "refundTransactionId": format!("{THEIRS}{}", refund.number),
         "originalTransactionId": refund.payment,
-        "refundAmount": minor(refund),
+        "refundAmount": smallest_units(refund.told_amount, DIGITS),
         "feeRefunded": 0,
         "refundStatus": status,
         "refundCreateTime": local(refund.accepted_at),
@@ -278,19 +269,4 @@ fn row(refund: &Refund) -> serde_json::Value {
         row["failedMessage"] = json!("Channel Refund Failed");
     }
     row
-}
-
-/// In the smallest unit.
-fn minor(refund: &Refund) -> serde_json::Value {
-    let text = refund.told_amount.to_text(DIGITS);
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    digits
-        .parse::<u64>()
-        .map_or(json!(digits), |units| json!(units))
-}
-
-/// `yyyy-MM-dd HH:mm:ss`, eight hours ahead of UTC.
-fn local(millis: i64) -> String {
-    let ahead = Timestamp::from_millis(millis.saturating_add(8 * 3_600_000)).to_string();
-    ahead.get(..19).unwrap_or_default().replace('T', " ")
 }

@@ -6,7 +6,7 @@ mod v21;
 
 use serde_json::json;
 
-use super::{Exchange, Handled, Look, broken, check_signature, number_key};
+use super::{Exchange, Handled, Look, broken, check_signature, number_key, text};
 use crate::domain::money::Amount;
 use crate::providers::json::{Object, Value};
 use crate::sandbox::server::http::{Reply, Request};
@@ -57,14 +57,6 @@ pub fn look(request: &Request) -> Option<Look> {
         form,
         number,
     })
-}
-
-fn text(body: &Object<'_>, name: &str) -> Option<String> {
-    let value = body.get(name);
-    value
-        .text_or_digits()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
 }
 
 /// An error as PayerMax writes it: not signed, no `data`.
