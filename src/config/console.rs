@@ -1,14 +1,14 @@
 //! The operator's console: where browsers reach it, how its cookie is kept, and which proxy may name its users.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::file::Text;
 use super::{Checker, Scope};
 use crate::crypto::TokenDigest;
+use crate::providers::network::Network;
 
 /// Shortest secret of a proxy; `openssl rand -hex 32` makes one.
 const PROXY_SECRET_CHARS_MIN: usize = 16;
@@ -47,7 +47,7 @@ pub struct ProxyLogin {
     /// Header with the user's name.
     pub user_header: String,
     /// Peers whose header is believed.
-    pub trusted: Vec<IpNet>,
+    pub trusted: Vec<Network>,
     /// Header and digest of a secret that the proxy adds.
     pub secret: Option<(String, TokenDigest)>,
     /// What each user may do.
@@ -189,11 +189,10 @@ impl Checker {
         }
     }
 
-    fn networks(&mut self, texts: &[String]) -> Vec<IpNet> {
+    fn networks(&mut self, texts: &[String]) -> Vec<Network> {
         let mut networks = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            let address = text.parse::<IpAddr>().map(IpNet::from).ok();
-            let network = text.parse::<IpNet>().ok().or(address);
+            let network = Network::parse(text);
             if network.is_none() {
                 let what = format!("{text:?} is no address and no network such as 10.0.0.0/24");
                 self.note(format!("console.trusted_proxies[{index}]"), what);

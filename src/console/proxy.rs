@@ -21,8 +21,7 @@ pub struct Named {
 
 impl ProxyLogin {
     fn is_trusted(&self, peer: Option<SocketAddr>) -> bool {
-        let address = peer.map(|peer| peer.ip().to_canonical());
-        address.is_some_and(|address| self.trusted.iter().any(|net| net.contains(&address)))
+        peer.is_some_and(|peer| self.trusted.iter().any(|net| net.contains(peer.ip())))
     }
 
     /// The user of a request; `None` where it does not come from the proxy, or the proxy names none.
