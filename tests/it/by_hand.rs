@@ -1,13 +1,12 @@
 //! What the README and `docs/requests.md` let a newcomer type is typed here, with the sandbox in place of the
 //! providers. Only the three ports are replaced, and what builds the program is left out.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::docs::matches;
 use crate::harness::folder::Folder;
 use crate::harness::postgres::free_port;
-use crate::harness::server::PROGRAM;
+use crate::harness::server::path_with_ours;
 
 const BUILD: &str = "cargo build --release && PATH=$PWD/target/release:$PATH\n";
 const SANDBOX: &str = "refund-receiver sandbox --dir sandbox";
@@ -34,7 +33,6 @@ fn commands(page: &str, from: &str, to: &str) -> String {
 fn typed(commands: &str) -> Vec<String> {
     let folder = Folder::new();
     let [public, internal, sandbox] = std::array::from_fn(|_| format!("127.0.0.1:{}", free_port()));
-    let ours = Path::new(PROGRAM).parent().expect("a folder").display();
     let config = format!(
         "--print-config | sed 's/127.0.0.1:8080/{public}/; s/127.0.0.1:8081/{internal}/' > refunds.toml"
     );
@@ -45,13 +43,12 @@ fn typed(commands: &str) -> Vec<String> {
         .replace(SANDBOX, &format!("{SANDBOX} --listen {sandbox}"))
         .replace("http://127.0.0.1:8081", &format!("http://{internal}"))
         .replace("http://127.0.0.1:8090", &format!("http://{sandbox}"));
-    let script = format!(
-        "set -u; PATH={ours}:$PATH\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{commands}"
-    );
+    let script = format!("set -u; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{commands}");
     let output = Command::new("timeout")
         .args(["--kill-after=5", SECONDS_MAX, "bash", "-c", &script])
         .current_dir(folder.path())
         .env("no_proxy", "*")
+        .env("PATH", path_with_ours())
         .output()
         .expect("timeout is there");
     let (said, wrong) = (

@@ -8,14 +8,14 @@
 //! text; a break of a line with the next one's indentation are ignored. Only the two documented
 //! addresses are replaced, by the ports of the test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::Server;
 use crate::harness::folder::Folder;
-use crate::harness::server::PROGRAM;
+use crate::harness::server::path_with_ours;
 
 /// The addresses on the pages.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -66,16 +66,12 @@ fn bash(folder: &Folder, script: &str) -> String {
 /// Runs a program that takes its text as the last argument, with ours on the path.
 #[track_caller]
 fn run(folder: &Folder, program: &[&str], script: &str) -> String {
-    let ours = Path::new(PROGRAM)
-        .parent()
-        .expect("the program has a folder");
-    let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new(program[0])
         .args(&program[1..])
         .arg(script)
         .current_dir(folder.path())
         .env("no_proxy", "*")
-        .env("PATH", format!("{}:{path}", ours.display()))
+        .env("PATH", path_with_ours())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}; see the list in tests/run", program[0]));
     let said = String::from_utf8_lossy(&output.stderr);

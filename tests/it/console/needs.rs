@@ -107,18 +107,8 @@ fn what_a_settlement_file_said_is_shown_with_its_file_and_line() {
     let body = json!({"file_sha256": hash, "day": "2026-01-31", "rows": [
         {"refund_id": id, "line": 17, "said": "row", "status": "failed", "amount": "125.50", "currency": "USD"}
     ]});
-    let url = format!(
-        "{}/v1/accounts/payermax/main/settlement",
-        server.internal_url
-    );
-    let bearer = format!("Bearer {OPERATOR_TOKEN}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let reply = server
-        .client()
-        .send("POST", &url, &headers, body.to_string().as_bytes());
+    let path = "/v1/accounts/payermax/main/settlement";
+    let reply = server.post_as(OPERATOR_TOKEN, path, body.to_string());
     assert_eq!(reply.status, 200, "{}", reply.text());
     let page = operator.page("/console/reconcile");
     for shown in [id.as_str(), "status_differs", "abababababab", ">17<"] {

@@ -58,15 +58,7 @@ fn each_member_that_is_wrong_is_named() {
     }
     let path = format!("/v1/refunds/{}/decisions", id(&refund));
     for body in ["", "[]", "{", "{\"reason\":\"a\",\"reason\":\"b\"}"] {
-        let url = format!("{}{path}", server.internal_url);
-        let bearer = format!("Bearer {}", crate::harness::config::READER_TOKEN);
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        let reply = server
-            .client()
-            .send("POST", &url, &headers, body.as_bytes());
+        let reply = server.post_as(crate::harness::config::READER_TOKEN, &path, body);
         assert_eq!(code(&reply, 400), "invalid_body", "{body}");
     }
     assert_eq!(server.applied("R-1"), refund, "nothing has changed");

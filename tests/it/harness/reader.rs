@@ -24,14 +24,18 @@ impl Server {
 
     /// POST of a JSON body to the internal listener with a token of every scope.
     pub fn post_as_reader(&self, path: &str, body: &Value) -> Reply {
+        self.post_as(READER_TOKEN, path, body.to_string())
+    }
+
+    /// POST of these bytes as JSON to the internal listener with this token.
+    pub fn post_as(&self, token: &str, path: &str, body: impl AsRef<[u8]>) -> Reply {
         let url = format!("{}{path}", self.internal_url);
-        let authorization = format!("Bearer {READER_TOKEN}");
+        let authorization = format!("Bearer {token}");
         let headers = [
             ("authorization", authorization.as_str()),
             ("content-type", "application/json"),
         ];
-        let body = body.to_string();
-        self.client().send("POST", &url, &headers, body.as_bytes())
+        self.client().send("POST", &url, &headers, body.as_ref())
     }
 
     /// DELETE of the internal listener with this token.

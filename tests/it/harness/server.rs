@@ -1,7 +1,7 @@
 //! The built binary as a child process that lives no longer than its test.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,6 +15,13 @@ use super::wait_for;
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_refund-receiver");
 /// Names another program to serve with: the one whose bugs the tests must find.
 const PROGRAM_VARIABLE: &str = "REFUND_RECEIVER_TEST_PROGRAM";
+
+/// The `PATH` of commands that a page lets one type: ours first.
+pub fn path_with_ours() -> String {
+    let ours = Path::new(PROGRAM).parent().expect("a folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", ours.display())
+}
 
 /// The program that servers are started with.
 pub fn program() -> PathBuf {

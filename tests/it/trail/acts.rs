@@ -257,16 +257,8 @@ fn rejected_attempts_to_act_leave_one_entry_a_minute_and_no_part_of_the_token() 
     for attempt in 0..30 {
         let body = json!({"reason": "mine"});
         let path = "/v1/accounts/payermax/main/stop";
-        let url = format!("{}{path}", server.internal_url);
         for token in [FEED_TOKEN.to_owned(), format!("guess-number-{attempt}")] {
-            let bearer = format!("Bearer {token}");
-            let headers = [
-                ("authorization", bearer.as_str()),
-                ("content-type", "application/json"),
-            ];
-            let reply = server
-                .client()
-                .send("POST", &url, &headers, body.to_string().as_bytes());
+            let reply = server.post_as(&token, path, body.to_string());
             assert!(matches!(reply.status, 401 | 403), "{}", reply.status);
         }
         // To read is no attempt to act.

@@ -1,20 +1,8 @@
 //! Hostile use of acts: reasons that are missing, long or deceptive, and replays.
 
 use super::*;
-use crate::harness::Reply;
 use crate::harness::reader::expect_problem;
 use crate::harness::sandbox::{CALLER_TOKEN, Circle, NEVER, body};
-
-/// POST of these bytes with the caller's token.
-fn post(server: &Server, path: &str, bytes: &[u8]) -> Reply {
-    let url = format!("{}{path}", server.internal_url);
-    let bearer = format!("Bearer {CALLER_TOKEN}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    server.client().send("POST", &url, &headers, bytes)
-}
 
 #[test]
 fn a_reason_that_is_missing_long_or_deceptive_does_nothing() {
@@ -63,11 +51,14 @@ fn a_reason_that_is_missing_long_or_deceptive_does_nothing() {
     ];
     for path in &paths {
         for bytes in &bodies {
-            let reply = post(&circle.server, path, bytes);
+            let reply = circle.server.post_as(CALLER_TOKEN, path, bytes);
             expect_problem(&reply, 400);
             assert!(reply.text().len() < 1_000, "{}", reply.text().len());
         }
-        let reply = post(&circle.server, path, &quoted(&"x".repeat(65 * 1024)));
+        let reply = {
+            let long = quoted(&"x".repeat(65 * 1024));
+            circle.server.post_as(CALLER_TOKEN, path, long)
+        };
         assert_eq!(reply.status, 413, "{path}");
     }
     assert!(circle.stopped("payermax/main").is_null());
