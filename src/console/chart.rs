@@ -34,7 +34,7 @@ pub struct Chart {
 pub fn of_account(frame: &Frame, outcomes: &[Outcome], account: &str) -> Option<Chart> {
     let mut hours = [(0_usize, 0_usize); HOURS];
     for outcome in outcomes {
-        let is_its = account == format!("{}/{}", outcome.account.provider, outcome.account.name);
+        let is_its = account == outcome.account.to_string();
         if let Some(hour) = hour_of(outcome.received_at, frame.clocked.now).filter(|_| is_its) {
             let (good, other) = &mut hours[hour];
             *(if outcome.asks() { other } else { good }) += 1;

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
+use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use askama::Template;
 
@@ -133,6 +133,14 @@ impl Query<'_> {
             .map(Some)
             .ok_or_else(|| Trouble::Invalid(format!("{name} = {text}")))
     }
+}
+
+/// Reads a file, or computes, outside of the threads that answer.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = web::block(work).await;
+    Ok(done.map_err(|_| StoreError::Closed)??)
 }
 
 /// The answer with this page.

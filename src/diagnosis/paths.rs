@@ -25,11 +25,11 @@ pub(super) fn meant(registry: &Registry, sent: &str) -> Option<String> {
 fn candidates(registry: &Registry, sent: &[&str]) -> Vec<String> {
     let callbacks = registry
         .callbacks()
-        .map(|(account, _)| format!("/callbacks/{}/{}", account.provider, account.name));
+        .map(|(account, _)| format!("/callbacks/{account}"));
     let refund_no = sent.get(3).copied().unwrap_or("{refund_no}");
     let relays = registry
         .relays()
-        .map(|(account, _)| format!("/relays/{}/{}/{refund_no}", account.provider, account.name));
+        .map(|(account, _)| format!("/relays/{account}/{refund_no}"));
     let epay = std::iter::once(epay::PATH.to_owned());
     callbacks.chain(relays).chain(epay).collect()
 }

@@ -153,7 +153,7 @@ fn callback(
         if (other.provider.as_str(), other.name.as_str()) == (provider, account) {
             continue;
         }
-        let name = format!("{}/{}", other.provider, other.name);
+        let name = other.to_string();
         let condition = if as_it_is.with(|request| adapter.verify(request)).is_ok() {
             format!("it were sent to /callbacks/{name}")
         } else {
@@ -347,7 +347,7 @@ fn relay(
     for (other, relay) in registry.relays() {
         let is_own = (other.provider.as_str(), other.name.as_str()) == (provider, account);
         if !is_own && takes(relay, &on_time) {
-            let name = format!("{}/{}", other.provider, other.name);
+            let name = other.to_string();
             findings.push(Finding {
                 mangling: "other_account",
                 would_verify_if: format!(

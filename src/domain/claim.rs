@@ -1,5 +1,7 @@
 //! The claim: what a verified callback says about one refund, in the domain's terms.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::flaw::Unreadable;
@@ -14,6 +16,13 @@ pub struct Account {
     pub provider: String,
     /// The account's name in the config; last part of the callback path.
     pub name: String,
+}
+
+/// `provider/account`, as people write it.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.name)
+    }
 }
 
 /// Dedup key: deliveries with equal keys are repeats.

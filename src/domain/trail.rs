@@ -119,7 +119,7 @@ impl About {
     }
 
     pub fn account(account: &Account) -> Self {
-        Self::new("account", format!("{}/{}", account.provider, account.name))
+        Self::new("account", account.to_string())
     }
 }
 

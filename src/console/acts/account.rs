@@ -31,9 +31,9 @@ pub async fn ask(visit: Visit, place: Place) -> Result<HttpResponse, Trouble> {
     let stopped = visit.app.requests.stopped().await?;
     let stop = stopped.iter().find(|stop| stop.account == account);
     let reason = stop.map_or("", |stop| stop.reason.as_str());
-    let about = format!("{}/{}", account.provider, account.name);
+    let about = account.to_string();
     page(&ActPage {
-        detail: raw::text(reason.as_bytes()).text,
+        detail: raw::shown(reason),
         frame: visit.frame(Section::Accounts),
         title,
         what,
@@ -61,7 +61,7 @@ pub async fn act(visit: Visit, place: Place, fields: Fields) -> Result<HttpRespo
         _ => return Err(Trouble::NotFound),
     };
     if has_changed {
-        let about = format!("account {}/{}", account.provider, account.name);
+        let about = format!("account {account}");
         note(&visit.app, by, noted, &about, &reason);
     }
     Ok(done("/console/accounts", what))

@@ -71,6 +71,17 @@ pub async fn ask(visit: Visit) -> Result<HttpResponse, Trouble> {
     )
 }
 
+/// The fields as they were given.
+fn fields(given: impl Fn(&str) -> String) -> [Field; FIELDS.len()] {
+    FIELDS.map(|(name, label, is_required)| Field {
+        name,
+        label,
+        value: given(name),
+        is_required,
+        error: None,
+    })
+}
+
 /// The form with what was given so far and what is wrong with it.
 fn form(
     visit: &Visit,
@@ -81,13 +92,7 @@ fn form(
 ) -> Result<HttpResponse, Trouble> {
     let frame = visit.frame(Section::Requests);
     let mut errors = Vec::new();
-    let mut fields = FIELDS.map(|(name, label, is_required)| Field {
-        name,
-        label,
-        value: given(name),
-        is_required,
-        error: None,
-    });
+    let mut fields = fields(given);
     match problem {
         ApiError::InvalidRefund(wrong) => {
             for error in wrong {
@@ -104,7 +109,7 @@ fn form(
     }
     let rules = visit.app.rules();
     let accounts = rules.registry.apis().map(|(account, _)| account);
-    let accounts = accounts.map(|of| format!("{}/{}", of.provider, of.name));
+    let accounts = accounts.map(ToString::to_string);
     let has_problem = !errors.is_empty() || fields.iter().any(|field| field.error.is_some());
     let mut response = page(&CreatePage {
         is_form: true,
@@ -213,13 +218,7 @@ fn review(
     let frame = visit.frame(Section::Requests);
     let money = new.intent.money;
     let sum = format!("{} {}", money.amount_text(), money.currency.code());
-    let fields = FIELDS.map(|(name, label, is_required)| Field {
-        name,
-        label,
-        value: given(name),
-        is_required,
-        error: None,
-    });
+    let fields = fields(given);
     page(&CreatePage {
         is_form: false,
         accounts: Vec::new(),

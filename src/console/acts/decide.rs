@@ -7,13 +7,14 @@ use askama::Template;
 use super::{ActPage, done, reason};
 use crate::console::form::Fields;
 use crate::console::frame::{Frame, Section};
+use crate::console::pages::lines::number;
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::console::when::When;
 use crate::console::words;
 use crate::decisions::{DecideError, Decided, NewDecision, Opinion};
-use crate::domain::claim::{Reason, RefundNo};
+use crate::domain::claim::Reason;
 use crate::domain::decision::{Decision, Ruling};
 use crate::domain::ids::{CallbackId, DecisionId, RefundId};
 use crate::domain::trail::Act;
@@ -69,9 +70,8 @@ pub async fn ask(visit: Visit, id: Path<String>) -> Result<HttpResponse, Trouble
     let frame = visit.frame(Section::Refunds);
     let lang = frame.lang();
     let decisions: Vec<_> = choices(question, callback_id).collect();
-    let number = row.refund.refund_no.as_ref().map(RefundNo::as_str);
     page(&DecidePage {
-        number: number.map_or_else(|| id.to_string(), str::to_owned),
+        number: number(&row.refund),
         back: format!("/console/refunds/{id}"),
         action: format!("/console/refunds/{id}/decide"),
         question: words::reason(lang, question),

@@ -7,11 +7,11 @@ use super::{ActPage, done, reason};
 use crate::config::Scope;
 use crate::console::form::Fields;
 use crate::console::frame::Section;
+use crate::console::pages::lines::number;
 use crate::console::session::Viewer;
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::domain::claim::RefundNo;
 use crate::domain::ids::RefundId;
 use crate::domain::request::State;
 use crate::http::internal::access::acts::{Act, note};
@@ -91,13 +91,12 @@ pub async fn ask(visit: Visit, path: Path<(String, String)>) -> Result<HttpRespo
     let id: RefundId = id.parse().map_err(|_| Trouble::NotFound)?;
     let row = visit.read(move |snapshot| snapshot.refund(id)).await?;
     let row = row.ok_or(Trouble::NotFound)?;
-    let number = row.refund.refund_no.as_ref().map(RefundNo::as_str);
     page(&ActPage {
         detail: String::new(),
         frame: visit.frame(Section::Refunds),
         title: act.title(),
         what: act.what(),
-        about: number.map_or_else(|| id.to_string(), str::to_owned),
+        about: number(&row.refund),
         action: format!("/console/refunds/{id}/{}", act.as_str()),
         back: format!("/console/refunds/{id}"),
         is_risky: act == RefundAct::Resend,

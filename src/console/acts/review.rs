@@ -14,10 +14,9 @@ use crate::console::Console;
 use crate::console::form::Fields;
 use crate::console::frame::Section;
 use crate::console::pages::raw;
-use crate::console::pages::rejected::blocking;
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
-use crate::console::visit::{Visit, page};
+use crate::console::visit::{Visit, blocking, page};
 use crate::crypto::hex;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::{About, Act};
@@ -78,7 +77,7 @@ pub async fn ask(
         title: Text::MarkReviewed,
         what: Text::ReviewedWhat,
         detail: String::new(),
-        about: raw::text(row.path.as_bytes()).text,
+        about: raw::shown(&row.path),
         action: format!("/console/rejected/{}/review", row.id),
         back: format!("/console/rejected/{}", row.id),
         is_risky: false,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::raw;
+use super::raw::shown;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
@@ -98,7 +98,6 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
 
 fn line(frame: &Frame, row: &TrailRow) -> Line {
     let entry = &row.entry;
-    let shown = |text: &str| raw::text(text.as_bytes()).text;
     let id = shown(&entry.about.id);
     Line {
         sequence: row.sequence,

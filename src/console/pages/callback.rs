@@ -58,7 +58,7 @@ pub async fn show(visit: Visit, id: Path<String>) -> Result<HttpResponse, Troubl
     let badge = |status| words::status(frame.lang(), status);
     page(&CallbackPage {
         id: row.id.to_string(),
-        account: format!("{}/{}", row.account.provider, row.account.name),
+        account: row.account.to_string(),
         refund_href: row
             .refund_id
             .map(|refund| format!("/console/refunds/{refund}#{}", row.id)),

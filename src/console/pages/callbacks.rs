@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::raw;
+use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::text::Text;
@@ -65,17 +65,14 @@ fn line(frame: &Frame, row: &CallbackLine, may_see_bytes: bool) -> Line {
     let pending = || frame.t(Text::Pending).to_owned();
     Line {
         when: frame.when(row.received_at),
-        account: format!("{}/{}", row.account.provider, row.account.name),
+        account: row.account.to_string(),
         number: if row.refund_no.is_empty() {
             row.id.to_string()
         } else {
-            raw::text(row.refund_no.as_bytes()).text
+            shown(&row.refund_no)
         },
         href: of_refund.or(own),
-        is_open: row
-            .verdict
-            .as_deref()
-            .is_none_or(|verdict| matches!(verdict, "conflict" | "questioned" | "invalid")),
+        is_open: row.verdict.is_none() || row.asks(),
         verdict: row.verdict.clone().unwrap_or_else(pending),
         key: row.key_id.clone(),
         deliveries: row.deliveries,

@@ -6,7 +6,7 @@ pub mod callback;
 pub mod callbacks;
 pub mod feed;
 pub mod health;
-mod lines;
+pub mod lines;
 pub mod orders;
 pub mod push;
 pub mod raw;

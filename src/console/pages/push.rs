@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::raw;
+use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section};
 use crate::console::text::Text;
@@ -61,7 +61,7 @@ fn line(frame: &Frame, status: &EndpointStatus) -> Line {
         parked: status.parked,
         given_up: status.given_up,
         last_success: row.last_success_at.map(|at| frame.when(at)),
-        last_error: raw::text(row.last_error.as_deref().unwrap_or_default().as_bytes()).text,
+        last_error: shown(row.last_error.as_deref().unwrap_or_default()),
         needs_recovery: row.disabled.is_some() || status.given_up > 0 || status.parked > 0,
     }
 }

@@ -34,6 +34,11 @@ pub fn text(bytes: &[u8]) -> Shown {
     }
 }
 
+/// The same of what is a text already, without asking whether it is all.
+pub fn shown(outside: &str) -> String {
+    text(outside.as_bytes()).text
+}
+
 /// Whether a reader could not see it, or it turns the direction of what follows.
 fn is_hidden(character: char) -> bool {
     match character {
@@ -86,7 +91,7 @@ pub fn headers(json: Option<&str>) -> Vec<(String, String)> {
             let value = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
-            (text(name.as_bytes()).text, text(value.as_bytes()).text)
+            (shown(&name), shown(&value))
         })
         .collect()
 }
@@ -97,8 +102,8 @@ mod tests {
 
     #[test]
     fn what_is_invisible_gets_a_name() {
-        let shown = text("a\u{0}b\u{202e}c\nd\u{feff}".as_bytes());
-        assert_eq!(shown.text, "a⟨U+0000⟩b⟨U+202E⟩c\nd⟨U+FEFF⟩");
+        let body = text("a\u{0}b\u{202e}c\nd\u{feff}".as_bytes());
+        assert_eq!(body.text, "a⟨U+0000⟩b⟨U+202E⟩c\nd⟨U+FEFF⟩");
         assert_eq!(text(b"\xff<script>").text, "\u{fffd}<script>");
         assert!(text(&vec![b'x'; SHOWN_CHARS_MAX + 1]).is_cut);
     }

@@ -10,7 +10,7 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::console::when::When;
 use crate::console::words;
-use crate::domain::claim::Reason;
+use crate::domain::refund::parity::QUESTIONS;
 use crate::domain::trail::Act;
 use crate::store::{Snapshot, TrailFilter, TrailRow};
 
@@ -18,13 +18,6 @@ use crate::store::{Snapshot, TrailFilter, TrailRow};
 const LIMIT: u32 = 100;
 /// Digits of the hash that name a file.
 const HASH_DIGITS: usize = 12;
-const QUESTIONS: [Reason; 5] = [
-    Reason::SettlementStatus,
-    Reason::SettlementAmount,
-    Reason::SettlementCurrency,
-    Reason::SettlementMissing,
-    Reason::SettlementDuplicate,
-];
 
 #[derive(Template)]
 #[template(path = "reconcile.html")]
@@ -96,7 +89,7 @@ fn line(frame: &Frame, row: &TrailRow) -> Line {
     let text = |name: &str| after[name].as_str().unwrap_or_default();
     Line {
         when: frame.when(entry.at),
-        href: address(&format!("/console/refunds/{}", entry.about.id), &[]),
+        href: format!("/console/refunds/{}", entry.about.id),
         refund: entry.about.id.clone(),
         says: text("parity").to_owned(),
         file: text("file_sha256").chars().take(HASH_DIGITS).collect(),

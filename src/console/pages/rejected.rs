@@ -3,22 +3,21 @@
 use std::collections::HashMap;
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, Data, Path};
+use actix_web::web::{Data, Path};
 use askama::Template;
 
-use super::raw::{self, Shown};
+use super::raw::{self, Shown, shown};
 use crate::config::Scope;
 use crate::console::Console;
-use crate::console::frame::{Frame, Section, address};
+use crate::console::frame::{Frame, Section};
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
-use crate::console::visit::{Visit, page};
+use crate::console::visit::{Visit, blocking, page};
 use crate::console::when::When;
 use crate::crypto::hex;
 use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
 use crate::domain::trail::About;
 use crate::rejected::{self, EvidenceFilter, Reason, StoredRequest};
-use crate::store::StoreError;
 
 /// Requests of the list.
 const SHOWN: u32 = 100;
@@ -97,7 +96,7 @@ pub async fn list(visit: Visit, console: Data<Console>) -> Result<HttpResponse, 
 
 fn line(frame: &Frame, row: StoredRequest) -> Line {
     Line {
-        href: address(&format!("/console/rejected/{}", row.id), &[]),
+        href: format!("/console/rejected/{}", row.id),
         when: frame.when(row.received_at),
         why: shown(&why(&row)),
         path: shown(&row.path),
@@ -155,10 +154,6 @@ pub async fn one(
     })
 }
 
-fn shown(text: &str) -> String {
-    raw::text(text.as_bytes()).text
-}
-
 fn headers(row: &StoredRequest) -> HashMap<String, String> {
     serde_json::from_str(&row.headers).unwrap_or_default()
 }
@@ -178,12 +173,4 @@ fn subject(row: &StoredRequest) -> Option<Subject<'_>> {
         body_length: usize::try_from(row.body_length).ok()?,
         received_at: row.received_at.to_timestamp()?,
     })
-}
-
-/// Reads a file, or computes, outside of the threads that answer.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, Trouble> {
-    let done = web::block(work).await;
-    Ok(done.map_err(|_| StoreError::Closed)??)
 }

@@ -15,13 +15,6 @@ use crate::store::{OpenRequests, Snapshot};
 
 /// Refunds of the list.
 const SHOWN: u32 = 200;
-/// States of a request that is under way.
-pub const OPEN: [State; 4] = [
-    State::Queued,
-    State::Sending,
-    State::Unknown,
-    State::Accepted,
-];
 
 #[derive(Template)]
 #[template(path = "requests.html")]
@@ -42,6 +35,11 @@ pub struct OfState {
     pub is_current: bool,
 }
 
+/// States of a request that is under way.
+fn under_way() -> impl Iterator<Item = State> {
+    State::ALL.into_iter().filter(|state| !state.is_final())
+}
+
 /// One for each open state.
 pub fn states(frame: &Frame, open: &[OpenRequests], current: Option<State>) -> Vec<OfState> {
     let of_state = |state: State| {
@@ -55,16 +53,16 @@ pub fn states(frame: &Frame, open: &[OpenRequests], current: Option<State>) -> V
             is_current: current == Some(state),
         }
     };
-    OPEN.map(of_state).into()
+    under_way().map(of_state).collect()
 }
 
 pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     let state = visit.query().with("state", |word| {
-        State::from_word(word).filter(|state| OPEN.contains(state))
+        State::from_word(word).filter(|state| !state.is_final())
     })?;
     let read = move |snapshot: &mut Snapshot<'_>| {
         let mut rows = Vec::new();
-        for of in OPEN {
+        for of in under_way() {
             if state.is_none_or(|state| state == of) {
                 rows.extend(snapshot.requests_in_state(of, SHOWN)?);
             }

@@ -28,7 +28,7 @@ pub enum Parity {
 }
 
 /// What the questions of a file ask.
-const QUESTIONS: [Reason; 5] = [
+pub const QUESTIONS: [Reason; 5] = [
     Reason::SettlementStatus,
     Reason::SettlementAmount,
     Reason::SettlementCurrency,

@@ -120,7 +120,7 @@ pub async fn note(
             Noted::NoRefund => view.not_found += 1,
         }
     }
-    let about = format!("{}/{}", file.account.provider, file.account.name);
+    let about = file.account.to_string();
     let how = format!("file {}: {} raised", body.file_sha256, view.raised);
     acts::note(
         &app,

@@ -41,9 +41,19 @@ pub struct Outcome {
 impl Outcome {
     /// Whether it left a question.
     pub fn asks(&self) -> bool {
-        let verdict = self.verdict.as_deref();
-        verdict.is_some_and(|verdict| matches!(verdict, "conflict" | "questioned" | "invalid"))
+        asks(self.verdict.as_deref())
     }
+}
+
+impl CallbackLine {
+    /// Whether it left a question.
+    pub fn asks(&self) -> bool {
+        asks(self.verdict.as_deref())
+    }
+}
+
+fn asks(verdict: Option<&str>) -> bool {
+    matches!(verdict, Some("conflict" | "questioned" | "invalid"))
 }
 
 columns!(line_columns, LineColumns: callbacks {

@@ -158,64 +158,59 @@ fn search(snapshot: &mut Snapshot<'_>, text: &str) -> Result<Vec<RefundRow>, Sto
     Ok(found)
 }
 
-fn any(frame: &Frame, is_chosen: bool) -> Choice {
-    Choice {
-        value: String::new(),
-        label: frame.t(Text::Any).to_owned(),
-        is_chosen,
+impl Choice {
+    fn new(value: &str, label: &str, chosen: Option<&str>) -> Self {
+        Self {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            is_chosen: chosen.unwrap_or_default() == value,
+        }
     }
+}
+
+fn any(frame: &Frame, chosen: Option<&str>) -> Choice {
+    Choice::new("", frame.t(Text::Any), chosen)
 }
 
 fn accounts(visit: &Visit, query: &Query<'_>, frame: &Frame) -> Vec<Choice> {
     let chosen = query.text("account");
-    let mut choices = vec![any(frame, chosen.is_none())];
-    for account in visit.app.rules().registry.accounts() {
-        let value = format!("{}/{}", account.provider, account.name);
-        choices.push(Choice {
-            is_chosen: chosen == Some(value.as_str()),
-            label: value.clone(),
-            value,
-        });
-    }
+    let mut choices = vec![any(frame, chosen)];
+    choices.extend(visit.app.rules().registry.accounts().iter().map(|account| {
+        let name = account.to_string();
+        Choice::new(&name, &name, chosen)
+    }));
     choices
 }
 
 fn statuses(query: &Query<'_>, frame: &Frame) -> Vec<Choice> {
     let chosen = query.text("status");
-    let mut choices = vec![any(frame, chosen.is_none())];
-    choices.extend(Status::ALL.map(|status| Choice {
-        value: status.as_str().to_owned(),
-        label: words::status(frame.lang(), status).text.to_owned(),
-        is_chosen: chosen == Some(status.as_str()),
+    let mut choices = vec![any(frame, chosen)];
+    choices.extend(Status::ALL.map(|status| {
+        let label = words::status(frame.lang(), status).text;
+        Choice::new(status.as_str(), label, chosen)
     }));
     choices
 }
 
 fn states(query: &Query<'_>, frame: &Frame) -> Vec<Choice> {
     let chosen = query.text("state");
-    let mut choices = vec![any(frame, chosen.is_none())];
-    choices.extend(State::ALL.map(|state| Choice {
-        value: state.as_str().to_owned(),
-        label: words::state(frame.lang(), state).text.to_owned(),
-        is_chosen: chosen == Some(state.as_str()),
+    let mut choices = vec![any(frame, chosen)];
+    choices.extend(State::ALL.map(|state| {
+        let label = words::state(frame.lang(), state).text;
+        Choice::new(state.as_str(), label, chosen)
     }));
     choices
 }
 
 fn questions(query: &Query<'_>, frame: &Frame) -> Vec<Choice> {
     let chosen = query.text("attention");
-    let mut choices = vec![any(frame, chosen.is_none())];
+    let mut choices = vec![any(frame, chosen)];
     for (value, label) in [("true", Text::AnyQuestion), ("false", Text::NoQuestion)] {
-        choices.push(Choice {
-            value: value.to_owned(),
-            label: frame.t(label).to_owned(),
-            is_chosen: chosen == Some(value),
-        });
+        choices.push(Choice::new(value, frame.t(label), chosen));
     }
-    choices.extend(Reason::ALL.map(|reason| Choice {
-        value: reason.as_str().to_owned(),
-        label: words::reason(frame.lang(), reason).to_owned(),
-        is_chosen: chosen == Some(reason.as_str()),
+    choices.extend(Reason::ALL.map(|reason| {
+        let label = words::reason(frame.lang(), reason);
+        Choice::new(reason.as_str(), label, chosen)
     }));
     choices
 }

@@ -7,11 +7,10 @@ use crate::console::Console;
 use crate::console::acts::review;
 use crate::console::frame::{Frame, address};
 use crate::console::pages::lines::RefundLine;
-use crate::console::pages::raw;
-use crate::console::pages::rejected::blocking;
+use crate::console::pages::raw::shown;
 use crate::console::text::Text;
 use crate::console::trouble::Trouble;
-use crate::console::visit::Visit;
+use crate::console::visit::{Visit, blocking};
 use crate::console::when::When;
 use crate::console::words;
 use crate::domain::claim::Reason;
@@ -117,7 +116,7 @@ pub async fn stopped(visit: &Visit, frame: &Frame) -> Result<Option<Need>, Troub
     let stopped = visit.app.requests.stopped().await?;
     let may_act = visit.viewer.may(Scope::Operate);
     let first = stopped.iter().take(SHOWN).map(|stop| {
-        let name = format!("{}/{}", stop.account.provider, stop.account.name);
+        let name = stop.account.to_string();
         Item {
             href: if may_act {
                 format!("/console/accounts/{name}/resume")
@@ -199,8 +198,4 @@ pub async fn signatures(
     let all = "/console/rejected?reason=unauthorized";
     let items = newest.iter().map(item).collect();
     Ok(Need::of(frame, texts, (count, all), items))
-}
-
-fn shown(text: &str) -> String {
-    raw::text(text.as_bytes()).text
 }

@@ -163,6 +163,6 @@ async fn account_and_reason(
 }
 
 fn note(app: &App, reader: &str, act: Act, account: &Account, reason: &str) {
-    let about = format!("account {}/{}", account.provider, account.name);
+    let about = format!("account {account}");
     acts::note(app, reader, act, &about, reason);
 }

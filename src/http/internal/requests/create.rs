@@ -50,7 +50,7 @@ pub async fn create(
         )]));
     }
     new.key = key.map(|key| (key, bytes));
-    let about = format!("refund of {}/{}", new.account.provider, new.account.name);
+    let about = format!("refund of {}", new.account);
     let created = app.requests.create(new).await?;
     Ok(match &created {
         Created::New(row) => {
