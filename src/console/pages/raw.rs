@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::text::is_deceptive;
+
 /// Characters of a body that a page shows; the download has all.
 const SHOWN_CHARS_MAX: usize = 65_536;
 /// Bytes of a body that a page shows in hexadecimal.
@@ -39,20 +41,9 @@ pub fn shown(outside: &str) -> String {
     text(outside.as_bytes()).text
 }
 
-/// Whether a reader could not see it, or it turns the direction of what follows.
+/// Line ends and tabs have their place in a body, and U+FFFD is what undecodable bytes became.
 fn is_hidden(character: char) -> bool {
-    match character {
-        '\n' | '\t' => false,
-        '\u{ad}'
-        | '\u{61c}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' => true,
-        other => other.is_control(),
-    }
+    !matches!(character, '\n' | '\t' | char::REPLACEMENT_CHARACTER) && is_deceptive(character)
 }
 
 /// Offset, bytes, and their ASCII characters.
@@ -105,6 +96,7 @@ mod tests {
         let body = text("a\u{0}b\u{202e}c\nd\u{feff}".as_bytes());
         assert_eq!(body.text, "a⟨U+0000⟩b⟨U+202E⟩c\nd⟨U+FEFF⟩");
         assert_eq!(text(b"\xff<script>").text, "\u{fffd}<script>");
+        assert_eq!(shown("a\u{34f}b\u{e0041}"), "a⟨U+034F⟩b⟨U+E0041⟩");
         assert!(text(&vec![b'x'; SHOWN_CHARS_MAX + 1]).is_cut);
     }
 
