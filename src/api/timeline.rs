@@ -138,7 +138,7 @@ pub struct SentView {
     #[schema(required, value_type = Option<HashMap<String, String>>)]
     pub headers: Option<Box<RawValue>>,
     pub body: String,
-    /// Lower-case hex of the SHA-256 of the exact bytes.
+    /// Lower-case hex of the SHA-256 of `body`: of the bytes as sent, but where a secret in them is masked.
     pub body_sha256: String,
 }
 

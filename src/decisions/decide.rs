@@ -8,7 +8,7 @@ use super::carry_out::{carry_out, claim_of, row};
 use super::{DecideError, Decided, Decisions, NewDecision, SHOWN_MAX};
 use crate::crypto::sha256;
 use crate::domain::claim::Claim;
-use crate::domain::decision::{Decision, Proposal, Ruling, SecondPerson};
+use crate::domain::decision::{Decision, DecisionRecord, Proposal, Ruling, SecondPerson};
 use crate::domain::ids::DecisionId;
 use crate::domain::money::Money;
 use crate::domain::refund::{Attention, Refund, Waiting};
@@ -49,7 +49,7 @@ fn decide(
     };
     match known_key(applying.tx(), new)? {
         KnownKey::None => {}
-        KnownKey::Same => return same(applying.tx(), new),
+        KnownKey::Same => return said_before(applying.tx(), new),
         KnownKey::Other => return Ok(Err(DecideError::KeyReused)),
     }
     let open = match question(applying.refund(), &new.ruling) {
@@ -114,21 +114,49 @@ fn sums(refund: &Refund, ruling: &Ruling, claim: Option<&Claim>) -> [Option<Mone
 /// The question is answered already: by the same decision of the same reader, or otherwise.
 fn repeated(applying: &mut Applying<'_, '_>, new: &NewDecision) -> Result<Outcome, StoreError> {
     let tx = applying.tx();
-    let (question, callback_id) = (new.ruling.question, new.ruling.callback_id);
     let newest = tx.snapshot().newest_decisions(new.refund_id, SHOWN_MAX)?;
-    let last = newest.into_iter().find(|last| {
-        let said = last.ruling;
-        said.question == question && (callback_id.is_none() || said.callback_id == callback_id)
-    });
-    let is_same = last.is_some_and(|last| {
-        last.ruling.decision == new.ruling.decision
-            && last.by == new.by.reader
-            && last.reason == new.reason
-    });
+    let mut of_question = newest.into_iter().filter(|one| answers(&one.ruling, new));
+    let is_same = of_question
+        .next()
+        .is_some_and(|last| is_said(new, &last.ruling, (&last.by, &last.reason)));
     if is_same {
         return same(tx, new);
     }
     Ok(Err(DecideError::NoSuchQuestion))
+}
+
+/// A call whose idempotency key is known: what became of it since.
+fn said_before(tx: &mut Tx<'_>, new: &NewDecision) -> Result<Outcome, StoreError> {
+    let decided = tx.snapshot().newest_decisions(new.refund_id, SHOWN_MAX)?;
+    let has_effect = |one: &DecisionRecord| is_said(new, &one.ruling, (&one.by, &one.reason));
+    if decided.iter().any(has_effect) {
+        return same(tx, new);
+    }
+    let mut proposed = tx.snapshot().newest_proposals(new.refund_id, SHOWN_MAX)?;
+    proposed.retain(|one| is_said(new, &one.ruling, (&one.by, &one.reason)));
+    match proposed.into_iter().next() {
+        Some(proposal) => match &proposal.ended {
+            None => waits(tx, proposal),
+            Some(ended) => Ok(Err(DecideError::Ended(ended.how.as_str()))),
+        },
+        // So many came after it that it is not read any more.
+        None => same(tx, new),
+    }
+}
+
+/// Whether a ruling is about the question that the call answers.
+fn answers(ruling: &Ruling, new: &NewDecision) -> bool {
+    let callback_id = new.ruling.callback_id;
+    ruling.question == new.ruling.question
+        && (callback_id.is_none() || ruling.callback_id == callback_id)
+}
+
+/// Whether it is what the call says, by the same reader with the same reason.
+fn is_said(new: &NewDecision, ruling: &Ruling, (by, reason): (&str, &str)) -> bool {
+    answers(ruling, new)
+        && ruling.decision == new.ruling.decision
+        && by == new.by.reader
+        && reason == new.reason
 }
 
 fn same(tx: &mut Tx<'_>, new: &NewDecision) -> Result<Outcome, StoreError> {

@@ -148,7 +148,7 @@ impl Decisions {
         *known = Arc::new(rule);
     }
 
-    fn second_person(&self) -> Arc<SecondPerson> {
+    pub fn second_person(&self) -> Arc<SecondPerson> {
         let known = self
             .second_person
             .read()

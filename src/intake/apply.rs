@@ -10,7 +10,7 @@ use super::accept::AcceptedCallback;
 use super::decided;
 use super::outcome::Applying;
 use super::outcome_source::OutcomeSources;
-use super::request_claim::{apply_claim, source};
+use super::request_claim::{apply_claim, is_of_earlier_send, source};
 use crate::domain::claim::{Account, Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
@@ -370,14 +370,15 @@ fn further<'a, 'd>(
         Some(_) => tx.snapshot().close_out(locked.refund().id)?,
         None => None,
     };
-    let mut request = if locked.has_request() {
-        tx.lock_request(locked.refund().id)?
-    } else {
-        None
-    };
+    // Read after the lock: one that a concurrent transaction made is seen.
+    let mut request = tx.lock_request(locked.refund().id)?;
     let mut changed = locked.refund().clone();
     let claim = decided::bound(tx, &changed, request.as_ref(), claim)?;
-    let (verdict, moved) = apply_claim(&mut changed, request.as_mut(), &claim, due.id, clock.now());
+    let (verdict, moved) = if is_of_earlier_send(tx, request.as_ref(), &claim, due.id)? {
+        (Verdict::Stale, false)
+    } else {
+        apply_claim(&mut changed, request.as_mut(), &claim, due.id, clock.now())
+    };
     if moved
         && let Some(request) = &request
         && request.machine.state.is_final()
@@ -398,7 +399,8 @@ fn further<'a, 'd>(
         Verdict::Conflict | Verdict::Questioned(_) | Verdict::Repeat | Verdict::Stale => None,
     };
     let mut applying = Applying::new(tx, clock, locked, close_out).with_request(request);
-    if told.is_some() {
+    let is_filled_in = verdict == Verdict::Repeat && changed != *applying.refund();
+    if told.is_some() || is_filled_in {
         if matches!(verdict, Verdict::Conflict | Verdict::Questioned(_)) {
             // The event above reports it, even where the list of open questions is full.
             applying = applying.having_told(&changed.attention);

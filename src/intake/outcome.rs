@@ -82,11 +82,7 @@ impl<'a, 'd> Applying<'a, 'd> {
         let Some(locked) = tx.lock_refund_by_id(id)? else {
             return Ok(None);
         };
-        let request = if locked.has_request() {
-            tx.lock_request(id)?
-        } else {
-            None
-        };
+        let request = tx.lock_request(id)?;
         let close_out = tx.snapshot().close_out(id)?;
         let applying = Self::new(tx, clock, locked, close_out);
         Ok(Some(applying.with_request(request)))

@@ -8,6 +8,22 @@ use crate::domain::request::{Request, State};
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, Tx};
 
+/// Whether the claim is what became of an earlier send than the last: the reply to an attempt before it, which came
+/// late. Only a failure depends on it: that the refund succeeded, or is under way, is so whichever send did it.
+pub(super) fn is_of_earlier_send(
+    tx: &mut Tx<'_>,
+    request: Option<&Request>,
+    claim: &Claim,
+    callback_id: CallbackId,
+) -> Result<bool, StoreError> {
+    let is_sent_again = request.is_some_and(|request| request.machine.sends > 1);
+    let failed = matches!(
+        claim.outcome,
+        Outcome::Reported(Status::Failed | Status::Canceled)
+    );
+    Ok(is_sent_again && failed && tx.snapshot().is_reply_to_earlier_send(callback_id)?)
+}
+
 /// Applies a claim to the refund by its table, and to our request, if there is one, by that of requests. Returns
 /// whether the request moved.
 pub(super) fn apply_claim(
@@ -36,7 +52,8 @@ pub(super) fn apply_claim(
         return (verdict, false);
     };
     let moved = request.apply(refund, Event::Claimed(status), Some(callback_id), now);
-    if moved.is_some() && status == Status::Pending {
+    let is_accepted = request.machine.state == State::Accepted;
+    if status == Status::Pending && is_accepted {
         refund.note_acceptance(claim, now);
     }
     (verdict, moved.is_some())

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Applying, Intake};
 use crate::crypto::hex;
 use crate::domain::claim::Account;
+use crate::domain::decision::SecondPerson;
 use crate::domain::ids::RefundId;
 use crate::domain::refund::parity::{Parity, Said};
 use crate::domain::time::Clock;
@@ -24,6 +25,8 @@ pub struct SettlementFile {
     pub day: Option<String>,
     /// Who compared it.
     pub by: Actor,
+    /// From which amount on the word of one person, and so a file that one person brings, answers no question.
+    pub second_person: Arc<SecondPerson>,
 }
 
 /// What it says of one refund.
@@ -90,18 +93,20 @@ fn note(
     if !tx.note_parity(&new, now)? {
         return Ok(Noted::Known);
     }
-    if parity != Parity::Match {
-        let entry = file.by.did(Act::SettlementNoted, About::refund(id), now);
-        let is =
-            json!({"file_sha256": hex(&file.hash), "line": row.line, "parity": parity.as_str()});
-        tx.append_act(entry.changed(&Value::Null, &is));
+    let answered = locked.refund().answered_by_match();
+    let needs_two = file.second_person.is_needed(&[locked.refund().money]);
+    if parity == Parity::Match && (answered.is_empty() || needs_two) {
+        return Ok(Noted::Agrees);
     }
-    let close_out = tx.snapshot().close_out(id)?;
-    let request = if locked.has_request() {
-        tx.lock_request(id)?
-    } else {
-        None
+    let was = match parity {
+        Parity::Match => json!({"questions": answered}),
+        _ => Value::Null,
     };
+    let is = json!({"file_sha256": hex(&file.hash), "line": row.line, "parity": parity.as_str()});
+    let entry = file.by.did(Act::SettlementNoted, About::refund(id), now);
+    tx.append_act(entry.changed(&was, &is));
+    let close_out = tx.snapshot().close_out(id)?;
+    let request = tx.lock_request(id)?;
     let mut changed = locked.refund().clone();
     changed.note_parity(parity, now);
     if changed != *locked.refund() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Requests;
-use crate::crypto::sha256;
+use super::repeat::{note_key, repeat, row};
 use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ExternalId, RefundId};
@@ -77,66 +77,79 @@ pub enum CreateError {
     Store(#[from] StoreError),
 }
 
-/// The path that idempotency keys of this call are scoped to.
-const PATH: &str = "/v1/refunds";
 /// Max tries where a concurrent call is first.
 const ATTEMPTS_MAX: u32 = 3;
 
 impl Requests {
     /// Commits an intent. Idempotent by number, and by idempotency key.
     pub async fn create(&self, new: NewRequest) -> Result<Created, CreateError> {
+        let new = Arc::new(new);
+        if let Some(created) = self.repeated(&new).await? {
+            return Ok(created);
+        }
         let api = self.api(&new.account).ok_or(CreateError::CannotSubmit)?;
+        let refund_no = self.checked_number(&new, api.client.as_ref())?;
+        for warning in api.client.warnings(refund_no.as_str(), &new.intent) {
+            let (provider, account) = (&new.account.provider, &new.account.name);
+            tracing::warn!(provider, account, "{warning}");
+        }
+        let number_key = api.client.number_key(refund_no.as_str());
+        let lane = Lane::of_refund(&new.account, Some(&refund_no));
+        let clock = Arc::clone(&self.clock);
+        let created = self.write_again("request refund", lane, move |tx| {
+            create(tx, &new, &refund_no, &number_key, clock.as_ref())
+        });
+        let created = created.await??;
+        crash_point!("request-created");
+        self.wake.notify_one();
+        Ok(created)
+    }
+
+    /// The number of a request that the provider would take: the caller's, or one that is made.
+    fn checked_number(
+        &self,
+        new: &NewRequest,
+        client: &dyn Client,
+    ) -> Result<RefundNo, CreateError> {
         let now = self.clock.now().to_timestamp().unwrap_or_default();
         let refund_no = match (&new.refund_no, new.mode) {
             (Some(number), _) => Some(number.clone()),
-            (None, Mode::Submit) => Some(self.made_number(api.client.as_ref())?),
+            (None, Mode::Submit) => Some(self.made_number(client)?),
             (None, Mode::Watch) => None,
         };
         // A made number obeys the provider's rules as a caller's does.
         let number = refund_no.as_ref().map(RefundNo::as_str);
-        let mut errors = api.client.check(number, &new.intent, now);
+        let mut errors = client.check(number, &new.intent, now);
         if !errors.is_empty() {
             if new.refund_no.is_none() {
                 tell_that_no_number_fits(&mut errors);
             }
             return Err(CreateError::Invalid(errors));
         }
-        let Some(refund_no) = refund_no else {
-            let what = "is required to watch a refund that another system has sent";
-            return Err(invalid_number(what));
-        };
-        for warning in api.client.warnings(refund_no.as_str(), &new.intent) {
-            let (provider, account) = (&new.account.provider, &new.account.name);
-            tracing::warn!(provider, account, "{warning}");
-        }
-        let number_key = api.client.number_key(refund_no.as_str());
-        let created = self
-            .commit(Arc::new(new), refund_no, number_key.into())
-            .await?;
-        crash_point!("request-created");
-        self.wake.notify_one();
-        Ok(created)
+        refund_no.ok_or_else(|| {
+            invalid_number("is required to watch a refund that another system has sent")
+        })
     }
 
     /// A concurrent call with the same number or key that was first has committed by then, so the next try finds
     /// what it made.
-    async fn commit(
+    pub(super) async fn write_again<T, F>(
         &self,
-        new: Arc<NewRequest>,
-        refund_no: RefundNo,
-        number_key: Arc<str>,
-    ) -> Result<Created, CreateError> {
-        let lane = Lane::of_refund(&new.account, Some(&refund_no));
+        name: &'static str,
+        lane: Lane,
+        write: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + Sync + 'static,
+    {
+        let write = Arc::new(write);
         let mut tried = 1;
         loop {
-            let (new, refund_no) = (Arc::clone(&new), refund_no.clone());
-            let (number_key, clock) = (Arc::clone(&number_key), Arc::clone(&self.clock));
-            let created = self.store.write("request refund", lane, move |tx| {
-                create(tx, &new, &refund_no, &number_key, clock.as_ref())
-            });
-            match created.await {
+            let write = Arc::clone(&write);
+            match self.store.write(name, lane, move |tx| write(tx)).await {
                 Err(StoreError::Locked) if tried < ATTEMPTS_MAX => tried += 1,
-                created => return created?,
+                written => return written,
             }
         }
     }
@@ -186,7 +199,7 @@ fn invalid_number(what: impl Into<String>) -> CreateError {
     CreateError::Invalid(vec![FieldError::new("/refund_no", what)])
 }
 
-type Outcome = Result<Created, CreateError>;
+pub(super) type Outcome = Result<Created, CreateError>;
 
 /// Nothing is written before every guard has passed: what is returned here commits.
 fn create(
@@ -196,23 +209,15 @@ fn create(
     number_key: &str,
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
-    let body_hash = new.key.as_ref().map(|(_, body)| sha256(body));
-    if let Some((key, _)) = &new.key
-        && let Some(known) = tx.snapshot().known_key(&new.by.reader, PATH, key)?
-    {
-        if body_hash.is_none_or(|hash| known.body_hash != hash) {
-            return Ok(Err(CreateError::KeyReused));
-        }
-        return row(tx, known.refund_id).map(|row| Ok(Created::SameKey(row)));
+    if let Some(outcome) = repeat(tx, new, clock)? {
+        return Ok(outcome);
     }
     if let Some(known) = tx.lock_refund(&new.account, refund_no)? {
-        return existing(
-            tx,
-            new,
-            known.refund().id,
-            (number_key, body_hash.as_ref()),
-            clock,
-        );
+        if tx.lock_request(known.refund().id)?.is_some() {
+            // A concurrent call has committed it since it was looked for; the next try finds it.
+            return Err(StoreError::Locked);
+        }
+        return watch(tx, new, known.refund(), number_key, clock);
     }
     // Equal to another number but for what the provider does not tell apart.
     if let Some(other) = tx.snapshot().request_of_number(&new.account, number_key)? {
@@ -237,7 +242,7 @@ fn create(
     }
     let refund_id = request.refund_id;
     append_act(tx, new, &request);
-    note_key(tx, new, body_hash.as_ref(), refund_id, clock)?;
+    note_key(tx, new, refund_id, clock)?;
     Applying::new(tx, clock, locked, None)
         .with_request(Some(request))
         .finish(vec![EventKind::RefundRequested])?;
@@ -266,48 +271,23 @@ fn append_act(tx: &mut Tx<'_>, new: &NewRequest, request: &Request) {
     tx.append_act(entry.changed(&Value::Null, &is));
 }
 
-fn note_key(
+/// A refund with this number is known from callbacks: it can only be watched. Its callback may have been faster than
+/// the one who watches.
+fn watch(
     tx: &mut Tx<'_>,
     new: &NewRequest,
-    body_hash: Option<&[u8; 32]>,
-    refund_id: RefundId,
-    clock: &dyn Clock,
-) -> Result<(), StoreError> {
-    if let (Some((key, _)), Some(hash)) = (&new.key, body_hash) {
-        let place = (new.by.reader.as_str(), PATH, key.as_str());
-        let known = tx.note_key(place, hash, refund_id, clock.now())?;
-        if known.is_some() {
-            // A concurrent call with this key was first.
-            return Err(StoreError::Locked);
-        }
-    }
-    Ok(())
-}
-
-/// A refund with this number is there: the same request, or one that can only be watched.
-fn existing(
-    tx: &mut Tx<'_>,
-    new: &NewRequest,
-    id: RefundId,
-    (number_key, body_hash): (&str, Option<&[u8; 32]>),
+    known: &Refund,
+    number_key: &str,
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
-    let known = row(tx, id)?;
-    if let Some(request) = &known.request {
-        if request.mode != new.mode || request.intent != new.intent {
-            return Ok(Err(CreateError::Exists(id)));
-        }
-        // From now on the key is this refund's.
-        note_key(tx, new, body_hash, id, clock)?;
-        return Ok(Ok(Created::Same(known)));
-    }
-    // The provider knows the number already. Its callback may have been faster than the one who watches.
-    let (Mode::Watch, Some(refund_no)) = (new.mode, &known.refund.refund_no) else {
+    let id = known.id;
+    // The provider knows the number already.
+    let (Mode::Watch, Some(refund_no)) = (new.mode, &known.refund_no) else {
         return Ok(Err(CreateError::Exists(id)));
     };
     let mut request = request(new, refund_no, clock);
     request.refund_id = id;
-    request.machine.state = match known.refund.status {
+    request.machine.state = match known.status {
         Status::Pending => State::Accepted,
         Status::Succeeded => State::Done,
         Status::Failed | Status::Canceled => State::Failed,
@@ -319,7 +299,7 @@ fn existing(
         return Ok(Err(CreateError::Exists(id)));
     }
     append_act(tx, new, &request);
-    note_key(tx, new, body_hash, id, clock)?;
+    note_key(tx, new, id, clock)?;
     row(tx, id).map(|row| Ok(Created::New(row)))
 }
 
@@ -403,10 +383,4 @@ fn request(new: &NewRequest, refund_no: &RefundNo, clock: &dyn Clock) -> Request
         fence: 0,
         updated_at: now,
     }
-}
-
-fn row(tx: &mut Tx<'_>, id: RefundId) -> Result<Box<RefundRow>, StoreError> {
-    let row = tx.snapshot().refund(id)?;
-    row.map(Box::new)
-        .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
 }

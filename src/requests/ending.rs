@@ -7,12 +7,13 @@ use super::Requests;
 use super::accounts::BALANCE_PAUSE;
 use super::attempt::{Begun, Channel};
 use super::call::headers_text;
-use super::worker::plan;
+use super::worker::{overdue_at, plan};
 use crate::domain::claim::{Account, Reason};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::request::machine::{Event, Proof};
+use crate::domain::request::timetable::{ASK_AFTER_MAX, put_off};
 use crate::domain::request::{Class, LastReply, Request, State};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;
@@ -60,6 +61,7 @@ impl Requests {
         let ending = Ending {
             attempt: begun.id,
             fence: begun.request.fence,
+            is_send,
             end,
             last_reply: answer.last_reply(),
             question: answer.question,
@@ -121,7 +123,9 @@ impl Requests {
                 } else {
                     request.progress.is_urgent = false;
                     request.progress.asks += 1;
-                    request.next_at = plan(request, &channel, now);
+                    let pause = put_off(request.progress.asks);
+                    let next = plan(request, &channel, now);
+                    request.next_at = next.map(|next| next.max(now.plus(pause)));
                 }
                 applying.finish(Vec::new()).map(drop)
             })
@@ -133,6 +137,7 @@ impl Requests {
 struct Ending {
     attempt: AttemptId,
     fence: i64,
+    is_send: bool,
     end: AttemptEnd,
     last_reply: LastReply,
     question: Option<Reason>,
@@ -186,6 +191,10 @@ impl Ending {
                 moved.and_then(|moved| moved.event)
             }
             State::Unknown | State::Accepted => self.asked(refund, request, now),
+            State::Failed if self.may_have_failed_before() => {
+                let moved = request.apply(refund, Event::SentAfterFailure, None, now);
+                moved.and_then(|moved| moved.event)
+            }
             // A callback was faster.
             _ => None,
         };
@@ -198,6 +207,14 @@ impl Ending {
         }
         let told: Vec<EventKind> = event.into_iter().collect();
         applying.finish(told).map(drop)
+    }
+
+    /// Whether a failure that is known may be that of an earlier send: the provider takes a number again after one, and
+    /// did not answer this time.
+    fn may_have_failed_before(&self) -> bool {
+        self.is_send
+            && self.last_reply.class == Class::Unknown
+            && self.channel.api.client.resends_after_failure()
     }
 
     fn asked(
@@ -229,8 +246,15 @@ impl Ending {
                 .timetable
                 .skip_missed(state, &mut request.progress, now);
             let next = plan(request, &self.channel, now);
-            let asked_for = self.retry_after.map(|pause| now.plus(pause));
-            request.next_at = next.max(asked_for);
+            let wanted = self.retry_after.map(|pause| pause.min(ASK_AFTER_MAX));
+            let next = next.max(wanted.map(|pause| now.plus(pause)));
+            // However long the provider wants to be left alone, a person is asked in time.
+            let overdue =
+                (!request.progress.is_overdue).then(|| overdue_at(request, &self.channel).max(now));
+            request.next_at = match (next, overdue) {
+                (Some(next), Some(overdue)) => Some(next.min(overdue)),
+                (next, _) => next,
+            };
         }
         event
     }

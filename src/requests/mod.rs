@@ -33,6 +33,8 @@ mod calls;
 mod change;
 mod create;
 mod ending;
+mod repeat;
+mod unserved;
 mod worker;
 
 use std::collections::HashMap;

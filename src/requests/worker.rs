@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
-use super::Requests;
 use super::attempt::{Channel, lease};
+use super::{Requests, unserved};
 use crate::domain::claim::{Account, Reason};
 use crate::domain::request::machine::Event;
 use crate::domain::request::{Request, State};
@@ -44,6 +44,7 @@ impl Requests {
     pub async fn run(self: Arc<Self>) {
         self.take_over().await;
         let mut steps = JoinSet::new();
+        let mut unserved = tokio::time::interval(unserved::EVERY);
         while !self.is_draining.load(Ordering::Acquire) {
             while steps.try_join_next().is_some() {}
             let pause = match self.look(&mut steps).await {
@@ -55,6 +56,15 @@ impl Requests {
                     PERIOD
                 }
             };
+            // Ready at once where it is time.
+            if tokio::time::timeout(Duration::ZERO, unserved.tick())
+                .await
+                .is_ok()
+                && let Err(error) = self.look_at_unserved().await
+                && let Some(kept_back) = LOOK_FAILED.may_say()
+            {
+                tracing::warn!(%error, kept_back, "requests of accounts without a client could not be read; retrying");
+            }
             drop(tokio::time::timeout(pause, self.wake.notified()).await);
         }
         while steps.join_next().await.is_some() {}
@@ -315,7 +325,12 @@ fn is_ask_due(request: &Request, channel: &Channel, now: Timestamp) -> bool {
 
 /// The question comes before the ask: it is raised in the commit that plans.
 fn is_newly_overdue(request: &Request, channel: &Channel, now: Timestamp) -> bool {
-    !request.progress.is_overdue && now >= channel.timetable.overdue_at(request.requested_at)
+    !request.progress.is_overdue && now >= overdue_at(request, channel)
+}
+
+pub(super) fn overdue_at(request: &Request, channel: &Channel) -> Timestamp {
+    let (progress, requested_at) = (&request.progress, request.requested_at);
+    channel.timetable.overdue_at(progress, requested_at)
 }
 
 fn next_ask(request: &Request, channel: &Channel, now: Timestamp) -> Option<Timestamp> {
@@ -342,8 +357,7 @@ pub(super) fn plan(request: &Request, channel: &Channel, now: Timestamp) -> Opti
         return Some(now);
     }
     let ask = next_ask(request, channel, now).filter(|_| channel.api.client.can_ask());
-    let overdue = (!request.progress.is_overdue)
-        .then(|| channel.timetable.overdue_at(request.requested_at).max(now));
+    let overdue = (!request.progress.is_overdue).then(|| overdue_at(request, channel).max(now));
     match (ask, overdue) {
         (Some(ask), Some(overdue)) => Some(ask.min(overdue)),
         (ask, overdue) => ask.or(overdue),

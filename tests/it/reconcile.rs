@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ENGINE;
 use crate::harness::Server;
-use crate::harness::config::READER_TOKEN;
+use crate::harness::config::{ConfigBuilder, READER_TOKEN};
 use crate::harness::payermax::{ACK, MAIN, Notice};
 use crate::harness::reader::{attention, expect_problem};
 use crate::harness::server::PROGRAM;
@@ -215,6 +215,16 @@ fn what_differs_becomes_a_question_once_a_file_and_a_later_file_answers_it() {
     );
     assert_eq!(asked(&server, "R-1").len(), 0);
     assert_eq!(asked(&server, "R-3"), ["settlement_status"]);
+    // Who brought the file that closed it is in the trail.
+    let acts = server.get("/v1/audit?limit=1").expect_json(200);
+    let last = &acts["data"][0];
+    assert_eq!(last["act"], "settlement_noted", "{acts:#}");
+    assert_eq!(
+        last["before"]["questions"],
+        json!(["settlement_amount"]),
+        "{acts:#}"
+    );
+    assert_eq!(last["after"]["parity"], "match", "{acts:#}");
 
     // What the file knew comes as a callback at last: the same file answers its own question.
     server.notified(&Notice::new("R-3", "REFUND_SUCCESS"));
@@ -223,6 +233,23 @@ fn what_differs_becomes_a_question_once_a_file_and_a_later_file_answers_it() {
     assert_eq!(asked(&server, "R-3").len(), 0);
     // Two rows of one refund stay a question.
     assert_eq!(asked(&server, "R-2"), ["settlement_duplicate"]);
+}
+
+#[test]
+fn a_file_that_one_person_brings_closes_no_question_that_takes_two() {
+    let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
+    let server = Server::start(&ConfigBuilder::new(ENGINE).toml(limit));
+    server.notified(&Notice::new("R-1", "REFUND_SUCCESS"));
+    server.applied("R-1");
+    let day = ["--day", "2026-01-17"];
+    raise(&server, &format!("{HEADER}R-1,,1,USD,success,\n"), &day);
+    assert_eq!(asked(&server, "R-1"), ["settlement_amount"]);
+    raise(
+        &server,
+        &format!("{HEADER}R-1,,125.50,USD,success,\n"),
+        &day,
+    );
+    assert_eq!(asked(&server, "R-1"), ["settlement_amount"]);
 }
 
 #[test]

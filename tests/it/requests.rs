@@ -13,4 +13,6 @@ mod idempotency;
 mod keys;
 mod leases;
 mod lost_replies;
+mod second_sends;
 mod seen;
+mod unserved;

@@ -73,6 +73,9 @@ impl Refund {
         });
         self.updated_at = now;
         let Some(status) = status else {
+            if let (Reason::OutcomeOverdue, Some(request)) = (ruling.question, request) {
+                request.keep_open(now);
+            }
             return Ok(());
         };
         match claim {

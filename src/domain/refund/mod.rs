@@ -170,8 +170,11 @@ impl Refund {
 
     /// The provider took the request: what its pending claim says is noted.
     pub fn note_acceptance(&mut self, claim: &Claim, now: Timestamp) {
+        let known = self.clone();
         self.fill_in(claim);
-        self.updated_at = now;
+        if *self != known {
+            self.updated_at = now;
+        }
     }
 
     /// Withdrawn before it was sent.

@@ -1,9 +1,10 @@
 //! What a settlement file says of a refund, held against the refund. A file is no proof: it moves nothing, and
 //! what differs is a question for a person.
 
-use super::Refund;
+use super::{Attention, Refund};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
 
 /// What a file says of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,18 +85,26 @@ impl Refund {
             .any(|open| QUESTIONS.contains(&open.reason))
     }
 
-    /// Takes the questions over that a file leaves. A row that says what is known answers those of earlier files; that
-    /// the provider has two rows stays, whatever one of them says.
-    pub fn note_parity(&mut self, parity: Parity, now: crate::domain::time::Timestamp) {
+    /// Takes the questions over that a file leaves.
+    pub fn note_parity(&mut self, parity: Parity, now: Timestamp) {
         match parity.question() {
             Some(reason) => self.raise(reason, None, now),
-            None => {
-                for reason in QUESTIONS {
-                    if reason != Reason::SettlementDuplicate {
-                        self.answer(reason);
-                    }
-                }
-            }
+            None => self.attention.retain(|open| !is_answered_by_match(open)),
         }
     }
+
+    /// The questions that a row that says what is known answers.
+    pub fn answered_by_match(&self) -> Vec<Reason> {
+        let open = self.attention.iter();
+        let answered = open.filter(|open| is_answered_by_match(open));
+        answered.map(|open| open.reason).collect()
+    }
+}
+
+/// Those of earlier files: not that the provider has two rows, whatever one of them says, and not one whose decision
+/// waits for a second person.
+fn is_answered_by_match(open: &Attention) -> bool {
+    QUESTIONS.contains(&open.reason)
+        && open.reason != Reason::SettlementDuplicate
+        && open.approval.is_none()
 }

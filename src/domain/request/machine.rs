@@ -33,6 +33,9 @@ pub enum Event {
     Sent(Class),
     /// The attempt to send has no end: the worker died or its lease ended.
     Abandoned,
+    /// A further attempt to send ended without an answer after a failure had been claimed, which may be that of an
+    /// earlier one.
+    SentAfterFailure,
     /// An ask ended without a claim.
     Asked(Class, Proof),
     /// A proven claim was applied to the refund; this is what it says.
@@ -93,6 +96,10 @@ impl Machine {
             Event::BeginSend => self.begin_send(),
             Event::Sent(class) => self.sent(class),
             Event::Abandoned => (self.state == State::Sending).then(|| self.in_doubt().at_once()),
+            Event::SentAfterFailure => {
+                let is_further = self.state == State::Failed && self.sends > 1;
+                is_further.then(|| self.in_doubt().at_once())
+            }
             Event::Asked(class, proof) => self.asked(class, proof),
             Event::Claimed(status) => self.claimed(status),
             Event::Cancel => {
@@ -180,7 +187,12 @@ impl Machine {
             (State::Accepted, Status::Pending) => None,
             (_, Status::Pending) => Some(self.to(State::Accepted)),
             (_, Status::Succeeded) => Some(self.to(State::Done)),
-            (_, Status::Failed | Status::Canceled) => Some(self.to(State::Failed)),
+            (_, Status::Failed | Status::Canceled) => {
+                let mut step = self.to(State::Failed);
+                // The provider's own word on the sends before.
+                step.machine.is_in_doubt = false;
+                Some(step)
+            }
         }
     }
 
@@ -198,8 +210,6 @@ impl Machine {
         is_allowed.then(|| {
             let mut step = self.to(State::Queued).at_once();
             step.machine.is_rebuilt = false;
-            // A refusal or a failure is the provider's own word on the sends before.
-            step.machine.is_in_doubt &= self.state == State::Unknown;
             step
         })
     }

@@ -217,8 +217,13 @@ pub struct Progress {
     pub put_off: u32,
     /// When the first of them was.
     pub put_off_since: Option<Timestamp>,
-    /// Whether `outcome_overdue` was raised.
+    /// When it was last sent, or was no longer final; overdue and the end of asking count from here. `None`: from the
+    /// request.
+    pub counted_since: Option<Timestamp>,
+    /// Whether `outcome_overdue` was raised since then.
     pub is_overdue: bool,
+    /// When a person last left it open although it was overdue.
+    pub kept_at: Option<Timestamp>,
     /// Whether the next ask does not wait for the timetable.
     pub is_urgent: bool,
 }

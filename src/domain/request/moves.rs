@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::machine::Event;
-use super::timetable::{CANNOT_SEND_AFTER, put_off};
-use super::{LastReply, Request, State};
+use super::timetable::{CANNOT_SEND_AFTER, PUT_OFF_MAX, put_off};
+use super::{Class, LastReply, Request, State};
 use crate::domain::claim::{Failure, Reason};
 use crate::domain::event::EventKind;
 use crate::domain::ids::CallbackId;
@@ -48,7 +48,7 @@ impl Request {
             refund.raise(question, callback_id, now);
         }
         if from != to {
-            self.begin(to, now);
+            self.begin(from, to, now);
         }
         if step.is_urgent {
             self.progress.is_urgent = true;
@@ -63,7 +63,11 @@ impl Request {
                 refund.cancel(now);
                 Some(EventKind::Refund(refund.status))
             }
-            (State::Refused | State::Failed, State::Queued) => {
+            // The provider has it, and no claim came with that.
+            (State::Sending, State::Accepted) if event == Event::Sent(Class::Known) => {
+                Some(EventKind::Refund(refund.status))
+            }
+            (State::Refused | State::Failed, State::Queued | State::Unknown) => {
                 refund.reopen_after_refusal();
                 Some(EventKind::RefundRequested)
             }
@@ -78,8 +82,12 @@ impl Request {
     }
 
     /// The counters of a state that begins.
-    fn begin(&mut self, to: State, now: Timestamp) {
+    fn begin(&mut self, from: State, to: State, now: Timestamp) {
         let progress = &mut self.progress;
+        if to == State::Sending || from.is_final() && !to.is_final() {
+            progress.counted_since = Some(now);
+            (progress.is_overdue, progress.kept_at) = (false, None);
+        }
         match to {
             State::Queued => self.next_at = Some(now),
             State::Sending => {
@@ -102,12 +110,23 @@ impl Request {
         }
     }
 
-    /// Counts a try that was put off, and sets the next one; a day of them asks a person.
+    /// A person leaves it open although its outcome is overdue: it is asked about further, and the question comes
+    /// again.
+    pub fn keep_open(&mut self, now: Timestamp) {
+        if self.machine.state.is_open() {
+            (self.progress.is_overdue, self.progress.kept_at) = (false, Some(now));
+            self.next_at = self.next_at.or(Some(now));
+        }
+    }
+
+    /// Counts a try that was put off, and sets the next one, which the provider puts off by `pause`, at most an hour;
+    /// a day of them asks a person.
     pub fn put_off(&mut self, refund: &mut Refund, pause: Option<Duration>, now: Timestamp) {
         let progress = &mut self.progress;
         progress.put_off = progress.put_off.saturating_add(1);
         let since = *progress.put_off_since.get_or_insert(now);
-        let pause = put_off(progress.put_off).max(pause.unwrap_or_default());
+        let pause = pause.unwrap_or_default().min(PUT_OFF_MAX);
+        let pause = pause.max(put_off(progress.put_off));
         self.next_at = Some(now.plus(pause));
         if now >= since.plus(CANNOT_SEND_AFTER) {
             refund.raise(Reason::CannotSend, None, now);

@@ -11,7 +11,9 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// First pause after a try that was put off; doubles up to `PUT_OFF_MAX`.
 const PUT_OFF_FIRST: Duration = Duration::from_secs(30);
-const PUT_OFF_MAX: Duration = HOUR;
+pub const PUT_OFF_MAX: Duration = HOUR;
+/// Longest pause before an ask that a provider may want.
+pub const ASK_AFTER_MAX: Duration = DAY;
 /// When a request that keeps being put off asks a person.
 pub const CANNOT_SEND_AFTER: Duration = DAY;
 
@@ -54,9 +56,9 @@ pub struct Timetable {
     pub unknown: Vec<When>,
     /// Asks in the state `accepted`.
     pub accepted: Vec<When>,
-    /// Age of an open request that raises `outcome_overdue`.
+    /// How long after the last send an open request raises `outcome_overdue`.
     pub overdue: Duration,
-    /// Age at which asking stops.
+    /// How long after it asking stops.
     pub stop: Duration,
     pub not_found: NotFoundRule,
 }
@@ -102,7 +104,7 @@ impl Timetable {
     ) -> Option<Timestamp> {
         let steps = self.steps(state)?;
         let began = progress.since.unwrap_or(requested_at);
-        if now >= requested_at.plus(self.stop) {
+        if now >= self.stops_at(progress, requested_at) {
             return None;
         }
         let (offset, from) = match steps.get(progress.asks as usize) {
@@ -135,9 +137,20 @@ impl Timetable {
         }
     }
 
-    /// When the question `outcome_overdue` is due.
-    pub fn overdue_at(&self, requested_at: Timestamp) -> Timestamp {
-        requested_at.plus(self.overdue)
+    /// When the question `outcome_overdue` is due: after a person left the request open not sooner than the next day.
+    pub fn overdue_at(&self, progress: &Progress, requested_at: Timestamp) -> Timestamp {
+        match progress.kept_at {
+            Some(kept_at) => kept_at.plus(self.overdue.max(DAY)),
+            None => progress
+                .counted_since
+                .unwrap_or(requested_at)
+                .plus(self.overdue),
+        }
+    }
+
+    fn stops_at(&self, progress: &Progress, requested_at: Timestamp) -> Timestamp {
+        let since = progress.kept_at.or(progress.counted_since);
+        since.unwrap_or(requested_at).plus(self.stop)
     }
 
     /// Whether the answers "not found" so far, the last of them now, prove that the number was not taken.
@@ -236,6 +249,32 @@ mod tests {
         let jittered = (State::Unknown, &progress(0));
         let late = table.next_ask(jittered, (at(1_000), None), at(1_000), 255);
         assert_eq!(late, Some(Timestamp::from_millis(1_022_000)));
+    }
+
+    #[test]
+    fn what_is_sent_again_or_left_open_is_overdue_later_and_asked_about_longer() {
+        let day = 86_400;
+        let table = Timetable::of_seconds(&[], &[], (7, 180), PROVES);
+        let overdue = |progress: &Progress, requested| {
+            table.overdue_at(progress, at(requested)).as_millis() / 1_000
+        };
+        let mut progress = progress(0);
+        assert_eq!(overdue(&progress, 0), 7 * day);
+        progress.counted_since = Some(at(100 * day));
+        assert_eq!(overdue(&progress, 0), 107 * day);
+        let asks = |progress: &Progress, now| {
+            let times = (at(0), Some(at(now)));
+            let next = table.next_ask((State::Unknown, progress), times, at(now), 0);
+            next.is_some()
+        };
+        assert!(asks(&progress, 279 * day) && !asks(&progress, 280 * day));
+        progress.kept_at = Some(at(300 * day));
+        assert_eq!(overdue(&progress, 0), 307 * day);
+        assert!(asks(&progress, 479 * day) && !asks(&progress, 480 * day));
+        // Where the question comes at once, a person has a day's rest.
+        let at_once = Timetable::of_seconds(&[], &[], (0, 30), PROVES);
+        let again = at_once.overdue_at(&progress, at(0));
+        assert_eq!(again, at(301 * day));
     }
 
     #[test]

@@ -108,6 +108,7 @@ pub async fn note(
         hash,
         day: day.map(|day| day.to_string()),
         by: admission.actor(),
+        second_person: app.decisions.second_person(),
     });
     // Nothing that was acknowledged before is compared as if it had not come.
     app.intake.caught_up().await;

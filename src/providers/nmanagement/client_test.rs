@@ -278,7 +278,8 @@ fn without_the_banks_client_nothing_can_be_asked() {
     assert!(!client.can_ask() && client.query(&outgoing(&intent)).is_none());
     let table = client.timetable();
     let at = crate::domain::time::Timestamp::from_millis(1_000);
-    assert_eq!(table.overdue_at(at), at, "a person is asked at once");
+    let overdue = table.overdue_at(&Progress::default(), at);
+    assert_eq!(overdue, at, "a person is asked at once");
     assert_eq!(
         table.next_ask((State::Unknown, &Progress::default()), (at, None), at, 0),
         None

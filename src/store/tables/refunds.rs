@@ -39,25 +39,17 @@ pub struct RefundRow {
 
 /// A refund read under its lock; only such a one can be saved, and only the store can make it.
 #[derive(Debug)]
-pub struct Locked {
-    refund: Refund,
-    has_request: bool,
-}
+pub struct Locked(Refund);
 
 impl Locked {
     /// The refund.
     pub fn refund(&self) -> &Refund {
-        &self.refund
-    }
-
-    /// Whether it has a request, which may move with it.
-    pub fn has_request(&self) -> bool {
-        self.has_request
+        &self.0
     }
 
     /// The refund, to be changed and then saved.
     pub fn refund_mut(&mut self) -> &mut Refund {
-        &mut self.refund
+        &mut self.0
     }
 }
 
@@ -73,8 +65,7 @@ impl Tx<'_> {
             UPDATE refunds SET updated_at = updated_at
             WHERE refunds.provider = $1 AND refunds.account = $2 AND refunds.refund_no = $3
             RETURNING ",
-            refund_columns!(),
-            ", (SELECT requests.fence FROM requests WHERE requests.refund_id = refunds.id)"
+            refund_columns!()
         );
         let params = [
             account.provider.as_str().into(),
@@ -90,8 +81,7 @@ impl Tx<'_> {
             "-- lock_refund_by_id
             UPDATE refunds SET updated_at = updated_at WHERE refunds.id = $1
             RETURNING ",
-            refund_columns!(),
-            ", (SELECT requests.fence FROM requests WHERE requests.refund_id = refunds.id)"
+            refund_columns!()
         );
         let params = [id.as_bytes().into()];
         self.snapshot().first(SQL, &params, read_locked)
@@ -116,10 +106,7 @@ impl Tx<'_> {
             params.extend(mutable.values(&refund));
             self.execute(SQL, &params)?
         };
-        Ok((inserted == 1).then_some(Locked {
-            refund,
-            has_request: false,
-        }))
+        Ok((inserted == 1).then_some(Locked(refund)))
     }
 
     /// Saves a changed refund.
@@ -128,7 +115,7 @@ impl Tx<'_> {
             UPDATE refunds SET provider_refund_no = $1, order_no = $2, status = $3, provider_status = $4,
               amount = $5, currency = $6, failure = $7, finished_at = $8, attention = $9, updated_at = $10
             WHERE id = $11";
-        let refund = &locked.refund;
+        let refund = &locked.0;
         let mutable = Mutable::of(refund)?;
         let mut params = mutable.values(refund).to_vec();
         params.push(refund.id.as_bytes().into());
@@ -241,10 +228,7 @@ impl Snapshot<'_> {
 }
 
 fn read_locked(row: &dyn Row) -> Result<Locked, StoreError> {
-    Ok(Locked {
-        refund: read_refund(row)?,
-        has_request: row.opt_integer(AFTER_REFUND)?.is_some(),
-    })
+    read_refund(row).map(Locked)
 }
 
 pub(super) fn read_row(row: &dyn Row) -> Result<RefundRow, StoreError> {

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{
-    OTHER_TOKEN, answer, code, conflict, decide, decide_as, decisions, events_of, id, notice,
-    post_with, server,
+    OTHER_TOKEN, answer, code, config, conflict, decide, decide_as, decisions, events_of, id,
+    notice, post_with, server,
 };
+use crate::harness::Server;
 use crate::harness::config::READER_TOKEN;
 
 #[test]
@@ -66,4 +67,65 @@ fn an_idempotency_key_gives_the_first_answer_again_and_takes_no_other_body() {
         "invalid_parameter"
     );
     assert_eq!(decisions(&server, &refund).len(), 1);
+}
+
+#[test]
+fn a_key_of_a_decision_that_waits_or_was_rejected_says_so() {
+    let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
+    let server = Server::start(&config().toml(limit));
+    let refund = conflict(&server, "R-1");
+    let path = format!("/v1/refunds/{}/decisions", id(&refund));
+    let body = answer(&refund, "accept");
+    let keyed = || {
+        post_with(
+            &server,
+            READER_TOKEN,
+            &path,
+            &[("idempotency-key", "k-1")],
+            &body,
+        )
+    };
+    let waits = keyed().expect_json(202);
+    assert_eq!(keyed().expect_json(202), waits);
+    let decision = waits["attention"][0]["approval"]["id"].clone();
+    let decision = decision.as_str().expect("an id");
+    let why = json!({"reason": "not so"});
+    let reject = format!("{path}/{decision}/reject");
+    post_with(&server, OTHER_TOKEN, &reject, &[], &why).expect_json(200);
+    assert_eq!(code(&keyed(), 409), "decision_ended");
+    assert_eq!(
+        decisions(&server, &refund).len(),
+        1,
+        "nothing was decided by the repeat"
+    );
+}
+
+#[test]
+fn a_key_of_a_decision_that_was_approved_gives_the_refund_as_it_is() {
+    let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
+    let server = Server::start(&config().toml(limit));
+    let refund = conflict(&server, "R-1");
+    let path = format!("/v1/refunds/{}/decisions", id(&refund));
+    let body = answer(&refund, "accept");
+    let keyed = || {
+        post_with(
+            &server,
+            READER_TOKEN,
+            &path,
+            &[("idempotency-key", "k-1")],
+            &body,
+        )
+    };
+    let waits = keyed().expect_json(202);
+    let decision = waits["attention"][0]["approval"]["id"].clone();
+    let decision = decision.as_str().expect("an id");
+    let approve = format!("{path}/{decision}/approve");
+    let done = post_with(
+        &server,
+        OTHER_TOKEN,
+        &approve,
+        &[],
+        &json!({"reason": "so it is"}),
+    );
+    assert_eq!(keyed().expect_json(200), done.expect_json(200));
 }

@@ -96,14 +96,28 @@ fn a_request_that_waits_to_be_sent_is_not_sent_after_a_decision() {
 }
 
 #[test]
-fn a_dismissed_question_leaves_the_request_open() {
-    // Cannot be asked: overdue at once.
+fn a_dismissed_question_leaves_the_request_open_and_comes_again() {
     let circle = Circle::start(ENGINE, "real", NEVER);
     let id = circle.request(&body("payermax/main", "R1PEND"));
     circle.comes_to(&id, "accepted");
     let refund = raise(&circle, &id, "outcome_overdue");
+    // As the service leaves it half a year later: it was said once, and nothing is planned.
+    circle.server.change_store(
+        "UPDATE requests SET next_at = NULL, progress = replace(progress, '\"is_overdue\":false', '\"is_overdue\":true')",
+    );
     let refund = decide(&circle, &refund, "dismiss");
     assert_eq!(states(&refund), (json!("pending"), json!("accepted")));
+    let refund = circle.until(&id, "a plan", |refund| {
+        refund["request"]["next_at"].is_string()
+    });
+    assert_eq!(attention(&refund).len(), 0, "not at once");
+    // A week later, which is when PayerMax counts as overdue.
+    circle.server.change_store(
+        "UPDATE requests SET next_at = 1, progress = replace(progress, '\"kept_at\":\"2', '\"kept_at\":\"1')",
+    );
+    circle.until(&id, "the question again", |refund| {
+        attention(refund) == ["outcome_overdue"]
+    });
     let told = payermax_notice("R1PEND", "REFUND_SUCCESS");
     circle.server.notify(MAIN, told).expect(200, ACK);
     circle.comes_to(&id, "done");

@@ -31,6 +31,27 @@ fn what_a_lost_callback_would_have_told_is_found_by_asking() {
     circle.assert_agrees();
 }
 
+/// The first send was taken, its reply lost, and the second one is told that the number is known.
+#[test]
+fn that_the_provider_knows_the_number_is_told_and_the_ask_behind_it_gives_its_own_number() {
+    let circle = Circle::start(ENGINE, "manual", NEVER);
+    for (account, number) in [("payermax/main", "R1PEND"), ("paycools/my", "C1PEND")] {
+        let provider = account.split('/').next().expect("a provider");
+        circle.sandbox.arm(provider, "refund", "after-accept-cut");
+        let id = circle.request(&body(account, number));
+        circle.comes_to(&id, "unknown");
+        circle.resend(&id).expect_json(202);
+        circle.comes_to(&id, "accepted");
+        let told = circle.events_of(&id);
+        assert_eq!(told, ["refund.requested", "refund.pending"], "{account}");
+        circle.until(&id, "the provider's number", |refund| {
+            refund["provider_refund_no"].is_string()
+        });
+        let told = circle.events_of(&id);
+        assert_eq!(told.len(), 2, "{account}: {told:?}");
+    }
+}
+
 #[test]
 fn a_callback_that_overtakes_the_reply_ends_the_refund_and_the_reply_takes_nothing_back() {
     let circle = Circle::start(ENGINE, "real", NEVER);

@@ -6,9 +6,9 @@ use std::sync::Barrier;
 use serde_json::{Value, json};
 
 use super::ENGINE;
-use crate::harness::Reply;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::sandbox::{Circle, NEVER, Setting, body};
+use crate::harness::{Reply, wait_for};
 
 const REFUNDS: &str = "/v1/refunds";
 
@@ -135,6 +135,36 @@ fn a_key_belongs_to_the_refund_that_it_came_with_whether_that_was_new_or_not() {
     let other = keyed(&circle, "key-1", &body("payermax/main", "R2OK"));
     assert_eq!(code(&other, 422), "idempotency_key_reused");
     assert_eq!(circle.sandbox.sends("R2OK"), 0);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the window ends now")]
+fn a_repeat_is_answered_after_the_window_of_the_provider_has_closed() {
+    let circle = Circle::start(ENGINE, "real", NEVER);
+    let window = jiff::SignedDuration::from_hours(180 * 24) - jiff::SignedDuration::from_secs(5);
+    let paid_at = json!((jiff::Timestamp::now() - window).to_string());
+    let paid = |number: &str| {
+        let mut asked = body("payermax/main", number);
+        asked["paid_at"] = paid_at.clone();
+        asked
+    };
+    let id = circle.request(&paid("R1PEND"));
+    let other = keyed(&circle, "key-1", &paid("R2PEND")).expect_json(202);
+    let mut numbers = (1..).map(|nth| format!("T{nth}PEND"));
+    let new = wait_for("a new refund to be too late", || {
+        let number = numbers.next().expect("there is no last one");
+        let reply = circle.post(REFUNDS, &paid(&number));
+        (reply.status == 422).then_some(reply)
+    });
+    assert_eq!(code(&new, 422), "invalid_refund");
+    let again = circle.post(REFUNDS, &paid("R1PEND")).expect_json(200);
+    assert_eq!(again["id"], json!(id));
+    let again = keyed(&circle, "key-1", &paid("R2PEND")).expect_json(202);
+    assert_eq!(again["id"], other["id"]);
+    // What differs is still a conflict, and no late refund.
+    let mut differs = paid("R1PEND");
+    differs["amount"] = json!("9999");
+    assert_eq!(code(&circle.post(REFUNDS, &differs), 409), "refund_exists");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ENGINE;
 use crate::harness::injection::WallClock;
+use crate::harness::keys::sha256_hex;
 use crate::harness::payermax::{ACK, MAIN};
 use crate::harness::reader::{attention, is_utc_milliseconds, text};
 use crate::harness::sandbox::{
@@ -139,10 +140,7 @@ fn the_timeline_explains_a_refund_from_the_intent_to_its_end() {
     );
     assert_eq!(sent["request"]["method"], "POST");
     assert!(text(&sent["request"]["url"]).ends_with("/refund"));
-    assert_eq!(
-        sent["request"]["body_sha256"],
-        json!(crate::harness::keys::sha256_hex(&said))
-    );
+    assert_eq!(sent["request"]["body_sha256"], json!(sha256_hex(&said)));
     assert_eq!(
         (&sent["reply"]["status"], &sent["class"]),
         (&json!(200), &json!("accepted"))
@@ -221,6 +219,11 @@ fn no_secret_of_an_account_is_shown_anywhere() {
         let timeline = circle.timeline(id);
         // What proves a caller is masked, and named all the same.
         for entry in &timeline {
+            // A digest of bytes that are masked would let anyone try out a password.
+            if let Some(sent) = entry["request"]["body"].as_str() {
+                let digest = &entry["request"]["body_sha256"];
+                assert_eq!(*digest, json!(sha256_hex(sent)), "{entry:#}");
+            }
             if let Some(headers) = entry["request"]["headers"].as_object() {
                 tokens += headers
                     .values()

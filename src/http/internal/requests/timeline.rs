@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::api::decision::DecisionList;
 use crate::api::timeline::{AttemptView, Entry, ReplyView, SentView, Timeline, What};
-use crate::crypto::hex;
+use crate::crypto::{hex, sha256};
 use crate::domain::ids::RefundId;
 use crate::domain::request::Request;
 use crate::domain::trail::About;
@@ -119,7 +119,7 @@ fn attempt(row: AttemptRow) -> Entry {
             url: row.url,
             headers: headers(&row.headers),
             body: lossy(&row.body),
-            body_sha256: hex(&row.body_hash),
+            body_sha256: hex(&sha256(&row.body)),
         },
         reply,
         ended_at: row.end.as_ref().map(|end| end.ended_at),

@@ -62,6 +62,22 @@ impl Snapshot<'_> {
         self.first(SQL, &[id.as_bytes().into()], read_proposal)
     }
 
+    /// Those about a refund, newest first.
+    pub fn newest_proposals(
+        &mut self,
+        refund_id: RefundId,
+        limit: u32,
+    ) -> Result<Vec<Proposal>, StoreError> {
+        const SQL: &str = concat!(
+            "-- newest_proposals
+            SELECT ",
+            proposal_columns!(),
+            " FROM proposals WHERE refund_id = $1 ORDER BY id DESC LIMIT $2"
+        );
+        let params = [refund_id.as_bytes().into(), i64::from(limit).into()];
+        self.all(SQL, &params, read_proposal)
+    }
+
     /// Those about a refund, oldest first.
     pub fn proposals_of_refund(
         &mut self,

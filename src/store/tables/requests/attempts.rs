@@ -23,7 +23,7 @@ pub struct NewAttempt {
     /// JSON object.
     pub headers: String,
     pub body: Vec<u8>,
-    /// SHA-256 of the exact bytes.
+    /// SHA-256 of `body`.
     pub body_hash: [u8; 32],
 }
 
@@ -54,14 +54,13 @@ pub struct AttemptRow {
     pub url: String,
     pub headers: String,
     pub body: Vec<u8>,
-    pub body_hash: Vec<u8>,
     /// `None`: it is open, or its worker died.
     pub end: Option<AttemptEnd>,
 }
 
 columns!(attempt_columns, AttemptColumns: attempts {
-    id, refund_id, kind, fence, started_at, method, url, headers, body, body_hash, ended_at, class, code, message,
-    status, reply_headers, reply_body,
+    id, refund_id, kind, fence, started_at, method, url, headers, body, ended_at, class, code, message, status,
+    reply_headers, reply_body,
 });
 
 const SEND: &str = "send";
@@ -164,6 +163,16 @@ impl Snapshot<'_> {
             WHERE replies.callback_id = $1";
         self.first(SQL, &[id.as_bytes().into()], |row| Ok(row.text(0)? == ASK))
     }
+
+    /// Whether the request was sent again after the attempt whose reply this callback is.
+    pub fn is_reply_to_earlier_send(&mut self, id: CallbackId) -> Result<bool, StoreError> {
+        const SQL: &str = "-- is_reply_to_earlier_send
+            SELECT 1 FROM replies JOIN attempts ON attempts.id = replies.attempt_id
+            JOIN attempts AS later ON later.refund_id = attempts.refund_id AND later.id > attempts.id
+            WHERE replies.callback_id = $1 AND later.kind = 'send' AND later.fence > attempts.fence LIMIT 1";
+        let found = self.first(SQL, &[id.as_bytes().into()], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
 }
 
 fn size(row: &AttemptRow) -> usize {
@@ -201,7 +210,6 @@ fn read_attempt(row: &dyn Row) -> Result<AttemptRow, StoreError> {
         url: row.text(COLUMN.url)?.to_owned(),
         headers: row.text(COLUMN.headers)?.to_owned(),
         body: row.blob(COLUMN.body)?.to_vec(),
-        body_hash: row.blob(COLUMN.body_hash)?.to_vec(),
         end,
     })
 }

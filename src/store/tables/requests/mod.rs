@@ -184,6 +184,43 @@ impl Snapshot<'_> {
         self.first(SQL, &params, |row| Ok(RefundId::new(uuid(row.blob(0)?)?)))
     }
 
+    /// The next account, by name, that has a request which is or becomes due.
+    pub fn next_account_with_requests(
+        &mut self,
+        after: Option<&Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        const SQL: &str = "-- next_account_with_requests
+            SELECT provider, account FROM requests
+            WHERE next_at IS NOT NULL AND (provider, account) > ($1, $2)
+            ORDER BY provider, account LIMIT 1";
+        let (provider, name) = after.map_or(("", ""), |account| {
+            (account.provider.as_str(), account.name.as_str())
+        });
+        self.first(SQL, &[provider.into(), name.into()], |row| {
+            Ok(Account {
+                provider: row.text(0)?.to_owned(),
+                name: row.text(1)?.to_owned(),
+            })
+        })
+    }
+
+    /// Whether a refund with this number was requested.
+    pub fn is_requested(
+        &mut self,
+        account: &Account,
+        refund_no: &RefundNo,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "-- is_requested
+            SELECT 1 FROM refunds JOIN requests ON requests.refund_id = refunds.id
+            WHERE refunds.provider = $1 AND refunds.account = $2 AND refunds.refund_no = $3";
+        let params = [
+            account.provider.as_str().into(),
+            account.name.as_str().into(),
+            refund_no.as_str().into(),
+        ];
+        Ok(self.first(SQL, &params, |_| Ok(()))?.is_some())
+    }
+
     /// When the next request of an account is due.
     pub fn next_request(&mut self, account: &Account) -> Result<Option<Timestamp>, StoreError> {
         const SQL: &str = "-- next_request

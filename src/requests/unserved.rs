@@ -1,0 +1,115 @@
+//! Requests of accounts that have no client any more: their `[accounts.api]` section is gone, or the account is.
+//! Nothing sends them and nothing asks about them, so a person is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Requests;
+use crate::domain::claim::{Account, Reason};
+use crate::domain::ids::RefundId;
+use crate::domain::request::machine::Event;
+use crate::domain::request::{Request, State};
+use crate::domain::time::{Clock, Timestamp};
+use crate::intake::Applying;
+use crate::store::{Lane, LogLimit, StoreError, Tx};
+
+/// Time between two looks.
+pub(super) const EVERY: Duration = Duration::from_secs(30);
+/// How long a request is due before it counts as not served: another instance may have the account already.
+const DUE_FOR: Duration = Duration::from_secs(10 * 60);
+/// When it is looked at again: the account may be back by then, and takes it.
+const AGAIN: Duration = Duration::from_secs(60 * 60);
+/// Requests of one account that are looked at in one go.
+const BATCH: u32 = 100;
+
+static UNSERVED: LogLimit = LogLimit::new();
+
+impl Requests {
+    pub(super) async fn look_at_unserved(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let last = after.take();
+            let next = self
+                .store
+                .read_own(move |snapshot| snapshot.next_account_with_requests(last.as_ref()));
+            let Some(account) = next.await? else {
+                return Ok(());
+            };
+            if self.api(&account).is_none() {
+                self.ask_for(&account).await?;
+            }
+            after = Some(account);
+        }
+    }
+
+    /// Asks a person about the requests of an account that are long due.
+    async fn ask_for(&self, account: &Account) -> Result<(), StoreError> {
+        let (of, now) = (account.clone(), self.clock.now());
+        let leased = self
+            .store
+            .write("unserved requests", Lane::SHARED, move |tx| {
+                let due = now.minus(DUE_FOR);
+                tx.lease_requests(&of, (due, now.plus(AGAIN)), BATCH, false)
+            });
+        let leased = leased.await?;
+        if leased.is_empty() {
+            return Ok(());
+        }
+        if let Some(kept_back) = UNSERVED.may_say() {
+            let (provider, account, requests) = (&account.provider, &account.name, leased.len());
+            tracing::error!(
+                provider,
+                account,
+                requests,
+                kept_back,
+                "open refunds belong to an account that has no [accounts.api]: nothing sends them or asks about them; \
+                 configure it again, or decide them"
+            );
+        }
+        for request in leased {
+            let clock = Arc::clone(&self.clock);
+            let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
+            let (id, fence) = (request.refund_id, request.fence);
+            self.store
+                .write("unserved request", lane, move |tx| {
+                    ask_a_person(tx, clock.as_ref(), (id, fence), now)
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn ask_a_person(
+    tx: &mut Tx<'_>,
+    clock: &dyn Clock,
+    (id, fence): (RefundId, i64),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(mut applying) = Applying::of_leased(tx, clock, id, fence)? else {
+        return Ok(());
+    };
+    let Some((refund, request)) = applying.request_mut() else {
+        return Ok(());
+    };
+    let was_sending = request.apply(refund, Event::Abandoned, None, now).is_some();
+    if let Some(question) = question(request) {
+        refund.raise(question, None, now);
+        refund.updated_at = now;
+        request.next_at = Some(now.plus(AGAIN));
+    }
+    if was_sending {
+        request.fence += 1;
+        applying.tx().end_abandoned_attempts(id, now)?;
+    }
+    applying.finish(Vec::new()).map(drop)
+}
+
+/// What is to be asked of a request that is not served.
+fn question(request: &Request) -> Option<Reason> {
+    match request.machine.state {
+        State::Queued => Some(Reason::CannotSend),
+        State::Sending | State::Unknown | State::Accepted => Some(Reason::OutcomeOverdue),
+        State::Refused | State::Done | State::Failed | State::Canceled => None,
+    }
+}
