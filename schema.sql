@@ -129,7 +129,7 @@ CREATE TABLE requests (
   account         TEXT    NOT NULL,
   refund_no       TEXT    NOT NULL,
   number_key      TEXT    NOT NULL,            -- the number as its provider tells numbers apart
-  payment         TEXT,                        -- the number of the payment at the provider
+  payment         TEXT,                        -- the payment as its provider tells payments apart
   mode            TEXT    NOT NULL CHECK (mode IN ('submit', 'watch')),
   amount          TEXT    NOT NULL,            -- decimal text, major units
   intent          TEXT    NOT NULL,            -- JSON: all of it
@@ -177,7 +177,7 @@ CREATE TABLE attempts (
   url           TEXT    NOT NULL,              -- secrets masked
   headers       TEXT    NOT NULL,              -- JSON object; secrets masked
   body          BLOB    NOT NULL,              -- as sent; secrets masked
-  body_hash     BLOB    NOT NULL CHECK (length(body_hash) = 32), -- SHA-256 of the exact bytes
+  body_hash     BLOB    NOT NULL CHECK (length(body_hash) = 32), -- SHA-256 of body
   -- set once, by its end
   ended_at      INTEGER,
   class         TEXT,

@@ -308,10 +308,9 @@ impl<'a, 'd> Applying<'a, 'd> {
                 self.tx.save_request(request)?;
                 // Another request of the payment may be next. One that is put off must not wake itself.
                 if let (true, Some(payment)) =
-                    (request.machine.state.is_final(), request.intent.payment())
+                    (request.machine.state.is_final(), &request.payment_key)
                 {
-                    self.tx
-                        .wake_payment(&request.account, payment.as_str(), self.now)?;
+                    self.tx.wake_payment(&request.account, payment, self.now)?;
                 }
             }
         }

@@ -277,13 +277,13 @@ impl Requests {
 
 /// Whether another request of the payment is under way; locks the payment.
 fn is_payment_busy(tx: &mut Tx<'_>, request: &Request) -> Result<bool, StoreError> {
-    let Some(payment) = request.intent.payment() else {
+    let Some(payment) = &request.payment_key else {
         return Ok(false);
     };
-    tx.lock_payment(&request.account, payment.as_str(), None)?;
+    tx.lock_payment(&request.account, payment, None)?;
     let others = tx
         .snapshot()
-        .requests_of_payment(&request.account, payment.as_str())?;
+        .requests_of_payment(&request.account, payment)?;
     Ok(others.is_none_or(|others| {
         others
             .iter()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Requests;
-use super::create::too_little;
+use super::payment::too_little;
 use crate::domain::event::EventKind;
 use crate::domain::ids::RefundId;
 use crate::domain::money::Amount;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Requests;
+use super::payment::check_sum;
 use super::repeat::{note_key, repeat, row};
 use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::event::EventKind;
@@ -93,11 +94,11 @@ impl Requests {
             let (provider, account) = (&new.account.provider, &new.account.name);
             tracing::warn!(provider, account, "{warning}");
         }
-        let number_key = api.client.number_key(refund_no.as_str());
-        let lane = Lane::of_refund(&new.account, Some(&refund_no));
+        let numbers = Numbers::of(&new, refund_no, api.client.as_ref());
+        let lane = Lane::of_refund(&new.account, Some(&numbers.refund_no));
         let clock = Arc::clone(&self.clock);
         let created = self.write_again("request refund", lane, move |tx| {
-            create(tx, &new, &refund_no, &number_key, clock.as_ref())
+            create(tx, &new, &numbers, clock.as_ref())
         });
         let created = created.await??;
         crash_point!("request-created");
@@ -199,16 +200,34 @@ fn invalid_number(what: impl Into<String>) -> CreateError {
     CreateError::Invalid(vec![FieldError::new("/refund_no", what)])
 }
 
+/// The numbers of a request, and how its provider tells them apart.
+struct Numbers {
+    refund_no: RefundNo,
+    key: String,
+    payment_key: Option<String>,
+}
+
+impl Numbers {
+    fn of(new: &NewRequest, refund_no: RefundNo, client: &dyn Client) -> Self {
+        let payment = new.intent.payment().map(ExternalId::as_str);
+        Self {
+            key: client.number_key(refund_no.as_str()),
+            payment_key: payment.map(|payment| client.number_key(payment)),
+            refund_no,
+        }
+    }
+}
+
 pub(super) type Outcome = Result<Created, CreateError>;
 
 /// Nothing is written before every guard has passed: what is returned here commits.
 fn create(
     tx: &mut Tx<'_>,
     new: &NewRequest,
-    refund_no: &RefundNo,
-    number_key: &str,
+    numbers: &Numbers,
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
+    let refund_no = &numbers.refund_no;
     if let Some(outcome) = repeat(tx, new, clock)? {
         return Ok(outcome);
     }
@@ -217,10 +236,13 @@ fn create(
             // A concurrent call has committed it since it was looked for; the next try finds it.
             return Err(StoreError::Locked);
         }
-        return watch(tx, new, known.refund(), number_key, clock);
+        return watch(tx, new, known.refund(), numbers, clock);
     }
     // Equal to another number but for what the provider does not tell apart.
-    if let Some(other) = tx.snapshot().request_of_number(&new.account, number_key)? {
+    if let Some(other) = tx
+        .snapshot()
+        .request_of_number(&new.account, &numbers.key)?
+    {
         let request = tx.snapshot().request(other)?;
         if request.is_some_and(|request| request.refund_no == *refund_no) {
             // A concurrent call has committed it since it was looked for; the next try finds it.
@@ -228,14 +250,14 @@ fn create(
         }
         return Ok(Err(CreateError::Exists(other)));
     }
-    if let Err(error) = check_sum(tx, new)? {
+    if let Err(error) = check_sum(tx, new, numbers.payment_key.as_deref())? {
         return Ok(Err(error));
     }
-    let request = request(new, refund_no, clock);
+    let request = request(new, numbers, clock);
     let locked = tx.insert_refund(Refund::requested(&request))?;
     // A concurrent transaction inserted it, and has committed by now.
     let locked = locked.ok_or(StoreError::Locked)?;
-    if !tx.insert_request(&request, number_key)? {
+    if !tx.insert_request(&request, &numbers.key)? {
         return Err(StoreError::SerializationFailure(
             "a request with this number appeared".to_owned(),
         ));
@@ -277,15 +299,15 @@ fn watch(
     tx: &mut Tx<'_>,
     new: &NewRequest,
     known: &Refund,
-    number_key: &str,
+    numbers: &Numbers,
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
     let id = known.id;
     // The provider knows the number already.
-    let (Mode::Watch, Some(refund_no)) = (new.mode, &known.refund_no) else {
+    if new.mode != Mode::Watch {
         return Ok(Err(CreateError::Exists(id)));
-    };
-    let mut request = request(new, refund_no, clock);
+    }
+    let mut request = request(new, numbers, clock);
     request.refund_id = id;
     request.machine.state = match known.status {
         Status::Pending => State::Accepted,
@@ -295,7 +317,7 @@ fn watch(
     if request.machine.state.is_final() {
         request.next_at = None;
     }
-    if !tx.insert_request(&request, number_key)? {
+    if !tx.insert_request(&request, &numbers.key)? {
         return Ok(Err(CreateError::Exists(id)));
     }
     append_act(tx, new, &request);
@@ -303,71 +325,13 @@ fn watch(
     row(tx, id).map(|row| Ok(Created::New(row)))
 }
 
-/// The sum of a payment's requests, under the payment's lock.
-fn check_sum(tx: &mut Tx<'_>, new: &NewRequest) -> Result<Result<(), CreateError>, StoreError> {
-    let Some(payment) = new.intent.payment() else {
-        return Ok(Ok(()));
-    };
-    let payment = payment.as_str();
-    let order_amount = new.intent.order_amount;
-    let known = tx.lock_payment(&new.account, payment, None)?;
-    let Some(paid) = order_amount.or(known) else {
-        let what = "needs order_amount: what was paid is not known";
-        let error = FieldError::new("/amount_available", what);
-        return Ok(match new.amount_available {
-            Some(_) => Err(CreateError::Invalid(vec![error])),
-            None => Ok(()),
-        });
-    };
-    let available = available(tx, &new.account, payment, paid)?;
-    if new.amount_available.is_some_and(|said| said != available) {
-        return Ok(Err(CreateError::AvailableMismatch(available)));
-    }
-    if new.intent.money.amount > available {
-        return Ok(Err(CreateError::OverRefund(available)));
-    }
-    if order_amount != known {
-        // What a rejected request said is not noted.
-        tx.lock_payment(&new.account, payment, order_amount)?;
-    }
-    Ok(Ok(()))
-}
-
-/// What the requests of a payment leave of it; the payment is locked.
-fn available(
-    tx: &mut Tx<'_>,
-    account: &Account,
-    payment: &str,
-    paid: Amount,
-) -> Result<Amount, StoreError> {
-    let requests = tx.snapshot().requests_of_payment(account, payment)?;
-    let held = requests.and_then(|requests| {
-        let mut held = requests.iter().filter(|one| one.state.holds_money());
-        held.try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount))
-    });
-    let available = held.and_then(|held| paid.checked_sub(held));
-    Ok(available.unwrap_or(Amount::ZERO))
-}
-
-/// What is left of the payment of a request that holds none of it, where that is too little for it.
-pub fn too_little(tx: &mut Tx<'_>, request: &Request) -> Result<Option<Amount>, StoreError> {
-    let Some(payment) = request.intent.payment() else {
-        return Ok(None);
-    };
-    let account = &request.account;
-    let Some(paid) = tx.lock_payment(account, payment.as_str(), None)? else {
-        return Ok(None);
-    };
-    let available = available(tx, account, payment.as_str(), paid)?;
-    Ok((request.intent.money.amount > available).then_some(available))
-}
-
-fn request(new: &NewRequest, refund_no: &RefundNo, clock: &dyn Clock) -> Request {
+fn request(new: &NewRequest, numbers: &Numbers, clock: &dyn Clock) -> Request {
     let now = clock.now();
     Request {
         refund_id: RefundId::new(clock.new_uuid()),
         account: new.account.clone(),
-        refund_no: refund_no.clone(),
+        refund_no: numbers.refund_no.clone(),
+        payment_key: numbers.payment_key.clone(),
         mode: new.mode,
         intent: new.intent.clone(),
         requested_by: new.by.reader.clone(),

@@ -33,6 +33,7 @@ mod calls;
 mod change;
 mod create;
 mod ending;
+mod payment;
 mod repeat;
 mod unserved;
 mod worker;
@@ -46,7 +47,8 @@ use tokio::time::Instant;
 
 pub use calls::{CallCount, CallCounts};
 pub use change::{ActError, Acted};
-pub use create::{CreateError, Created, NewRequest, too_little};
+pub use create::{CreateError, Created, NewRequest};
+pub use payment::too_little;
 
 use crate::domain::claim::Account;
 use crate::domain::time::Clock;

@@ -31,7 +31,7 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// The number that names the payment at the provider: refunds of one payment share a sum and a queue.
+    /// The number that names the payment at the provider.
     pub fn payment(&self) -> Option<&ExternalId> {
         self.provider_payment_no.as_ref().or(self.order_no.as_ref())
     }

@@ -235,6 +235,8 @@ pub struct Request {
     pub account: Account,
     /// The merchant's refund number, for life.
     pub refund_no: RefundNo,
+    /// The payment as its provider tells payments apart: their refunds share a sum and a queue.
+    pub payment_key: Option<String>,
     pub mode: Mode,
     pub intent: Intent,
     /// The reader that asked for it.

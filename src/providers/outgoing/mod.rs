@@ -201,9 +201,9 @@ pub trait Client: Send + Sync {
         None
     }
 
-    /// How two numbers are told apart: `PayerMax` does not tell case apart.
-    fn number_key(&self, refund_no: &str) -> String {
-        refund_no.to_owned()
+    /// How two numbers of refunds, or of payments, are told apart: `PayerMax` does not tell case apart.
+    fn number_key(&self, number: &str) -> String {
+        number.to_owned()
     }
 
     /// Whether the provider takes one refund of a payment at a time.

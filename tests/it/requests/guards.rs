@@ -78,6 +78,33 @@ fn one_refund_of_more_than_was_paid_is_over_refund_at_every_provider() {
 }
 
 #[test]
+fn a_payment_that_is_spelled_in_another_case_is_the_same_one_where_the_provider_says_so() {
+    let circle = Circle::start(ENGINE, "manual", NEVER);
+    let asked = |account: &str, number: &str, order_no: &str, amount: &str| {
+        let mut asked = body(account, number);
+        asked["order_no"] = json!(order_no);
+        asked["amount"] = json!(amount);
+        asked["order_amount"] = json!("10000");
+        asked
+    };
+    let first = circle.request(&asked("payermax/main", "R1PEND", "ORDER_1", "6000"));
+    circle.comes_to(&first, "accepted");
+    let reply = circle.post(REFUNDS, &asked("payermax/main", "R2OK", "order_1", "6000"));
+    assert_eq!(code(&reply, 422), "over_refund");
+    // And it takes one refund at a time.
+    let second = circle.request(&asked("payermax/main", "R3OK", "Order_1", "4000"));
+    let other = circle.request(&asked("payermax/main", "R4PEND", "ORDER_2", "6000"));
+    circle.comes_to(&other, "accepted");
+    assert_eq!(circle.refund(&second)["request"]["state"], "queued");
+    assert_eq!(circle.sandbox.sends("R3OK"), 0);
+    // QuickPay has two payments.
+    for (number, order_no) in [("Q1PEND", "ORDER_1"), ("Q2PEND", "order_1")] {
+        circle.request(&asked("quickpay/store-1", number, order_no, "6000"));
+    }
+    circle.assert_agrees();
+}
+
+#[test]
 fn a_caller_who_believes_in_another_rest_is_told_the_true_one() {
     let circle = Circle::start(ENGINE, "real", NEVER);
     let mut asked = part("Q1OK", "5.00");

@@ -80,8 +80,8 @@ impl Client for PayermaxClient {
         has_lower.then(|| warning.to_owned()).into_iter().collect()
     }
 
-    fn number_key(&self, refund_no: &str) -> String {
-        refund_no.to_ascii_uppercase()
+    fn number_key(&self, number: &str) -> String {
+        number.to_ascii_uppercase()
     }
 
     fn takes_one_at_a_time(&self) -> bool {

@@ -19,7 +19,7 @@ pub use attempts::{AttemptEnd, AttemptRow, NewAttempt};
 pub use guards::{KnownKey, OfPayment};
 
 columns!(request_columns, RequestColumns: requests {
-    refund_id, provider, account, refund_no, mode, intent, requested_by, requested_at, state, sends, resends,
+    refund_id, provider, account, refund_no, payment, mode, intent, requested_by, requested_at, state, sends, resends,
     is_rebuilt, is_in_doubt, progress, last_attempt_at, next_at, last_reply, fence, updated_at,
 });
 pub(super) use request_columns;
@@ -46,7 +46,7 @@ impl Tx<'_> {
             request.account.name.as_str().into(),
             request.refund_no.as_str().into(),
             number_key.into(),
-            request.intent.payment().map(ExternalId::as_str).into(),
+            request.payment_key.as_deref().into(),
             request.mode.as_str().into(),
             amount.as_str().into(),
             intent.as_str().into(),
@@ -287,6 +287,7 @@ pub(super) fn read_request(row: &dyn Row, start: usize) -> Result<Request, Store
                 .parse::<ExternalId>()
                 .map_err(|_| corrupt("refund number"))?,
         ),
+        payment_key: row.opt_text(column.payment)?.map(str::to_owned),
         mode,
         intent: serde_json::from_str(row.text(column.intent)?).map_err(|_| corrupt("intent"))?,
         requested_by: row.text(column.requested_by)?.to_owned(),
