@@ -11,10 +11,13 @@ use crate::harness::payermax::Notice;
 use crate::harness::reader::{expect_problem, text};
 use crate::harness::{Server, now, wait_for};
 
-/// Sends `count` good callbacks `R-000`, `R-001` … and waits until all are applied.
+/// Sends `count` good callbacks `R-000`, `R-001` … and waits until all are applied, one after the other: refunds of
+/// the same moment have no order.
 fn fill(server: &Server, count: usize) {
     for number in 0..count {
-        server.notified(&Notice::new(&format!("R-{number:03}"), "REFUND_SUCCESS"));
+        let number = format!("R-{number:03}");
+        server.notified(&Notice::new(&number, "REFUND_SUCCESS"));
+        server.applied(&number);
     }
     wait_for("every refund to have its event", || {
         (server.events().len() == count).then_some(())
