@@ -1,30 +1,15 @@
 //! The commands. Results go to stdout, errors to stderr, one line each; exit codes:
 //! 0 done, 1 failed or rejected, 2 wrong usage or config, 3 the store cannot be used.
 
-mod audit;
-mod backup;
-mod check_config;
-mod decide;
-mod demo;
-mod endpoint;
-mod evidence;
-mod explain;
 mod folder;
-mod healthcheck;
+mod inspect;
 mod openapi;
+mod operate;
 mod output;
-mod reconcile;
-mod reload;
-mod restore;
-mod sandbox;
-mod scenario;
+mod play;
 mod secret_file;
-mod selftest;
 mod serve;
-mod store;
-mod token;
-mod trigger;
-mod verify;
+mod storage;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -54,25 +39,25 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
-    Demo(demo::Demo),
-    Trigger(trigger::Trigger),
-    Verify(verify::Verify),
-    CheckConfig(check_config::CheckConfig),
-    Audit(audit::Audit),
-    Reconcile(reconcile::Reconcile),
-    Backup(backup::Backup),
-    Restore(restore::Restore),
-    Sandbox(sandbox::Sandbox),
-    Scenario(scenario::Scenario),
-    Selftest(selftest::Selftest),
-    Decide(decide::Decide),
-    Endpoint(endpoint::Endpoint),
-    Reload(reload::Reload),
-    Token(token::Token),
-    Explain(explain::Explain),
-    Evidence(evidence::Evidence),
-    Healthcheck(healthcheck::Healthcheck),
-    Store(store::Store),
+    Demo(play::demo::Demo),
+    Trigger(play::trigger::Trigger),
+    Verify(inspect::verify::Verify),
+    CheckConfig(inspect::check_config::CheckConfig),
+    Audit(inspect::audit::Audit),
+    Reconcile(inspect::reconcile::Reconcile),
+    Backup(storage::backup::Backup),
+    Restore(storage::restore::Restore),
+    Sandbox(play::sandbox::Sandbox),
+    Scenario(play::scenario::Scenario),
+    Selftest(inspect::selftest::Selftest),
+    Decide(operate::decide::Decide),
+    Endpoint(operate::endpoint::Endpoint),
+    Reload(operate::reload::Reload),
+    Token(operate::token::Token),
+    Explain(inspect::explain::Explain),
+    Evidence(inspect::evidence::Evidence),
+    Healthcheck(inspect::healthcheck::Healthcheck),
+    Store(storage::store::Store),
     Openapi(openapi::Openapi),
 }
 

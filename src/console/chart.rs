@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::frame::Frame;
-use super::text::Text;
+use crate::console::language::text::Text;
 use crate::domain::time::Timestamp;
 use crate::store::Outcome;
 

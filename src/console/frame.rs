@@ -5,11 +5,11 @@ use std::fmt::Display;
 use actix_web::HttpRequest;
 
 use super::assets;
-use super::lang::Lang;
-use super::session::Viewer;
-use super::text::{Say, Text};
-use super::when::{Clocked, When};
 use crate::config::Scope;
+use crate::console::access::session::Viewer;
+use crate::console::language::lang::Lang;
+use crate::console::language::text::{Say, Text};
+use crate::console::language::when::{Clocked, When};
 use crate::domain::time::Timestamp;
 
 /// A part of the console that the navigation names.

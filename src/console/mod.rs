@@ -4,42 +4,33 @@
 //! | file | content |
 //! |---|---|
 //! | `routes` | which pages there are, and the scope that each needs |
-//! | `guard` | what every request passes: own forms only, session, scope, headers of the response |
-//! | `session`, `login`, `proxy`, `throttle` | who is there |
+//! | `access/` | what every request passes: own forms only, session, scope, headers of the response; login |
 //! | `visit`, `frame` | what a page knows of its reader, and what surrounds each page |
 //! | `chart` | bars as SVG |
-//! | `text`, `words`, `lang`, `when` | languages and times |
+//! | `language/` | languages and times |
 //! | `pages/` | a file, a struct and a template each |
 //! | `acts/` | forms that change something |
 //!
 //! What came from outside is shown as text only; templates escape everything.
 
+mod access;
 mod acts;
 mod assets;
 mod chart;
-mod cookies;
 mod form;
 mod frame;
-mod guard;
-mod lang;
-mod login;
+mod language;
 mod pages;
-mod proxy;
 mod routes;
-mod session;
-mod text;
-mod throttle;
 mod trouble;
 mod visit;
-mod when;
-mod words;
 
 pub use routes::serve;
 
 use std::path::PathBuf;
 
 use crate::config::ConsoleSettings;
-use throttle::Throttle;
+use access::throttle::Throttle;
 
 /// What the console keeps besides the store.
 pub struct Console {

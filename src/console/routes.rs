@@ -6,15 +6,16 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Route, guard as method};
 
+use super::access::login;
 use super::acts;
-use super::guard::{Needs, enter};
 use super::pages::{
     accounts, audit, callback, callbacks, feed, health, orders, push, reconcile, refund, refunds,
     rejected, requests, start,
 };
 use super::trouble::Trouble;
-use super::{Console, assets, login};
+use super::{Console, assets};
 use crate::config::Scope::{self, CallbacksRead, ConsoleRead, Operate, RefundsWrite};
+use crate::console::access::guard::{Needs, enter};
 
 struct Page {
     is_form: bool,
@@ -45,10 +46,13 @@ static PAGES: &[Page] = &[
     see("/console/audit", Operate, |r| r.to(audit::show)),
     see("/console/refunds/{id}/{act}", ConsoleRead, |r| r.to(acts::refund::ask)),
     act("/console/refunds/{id}/{act}", ConsoleRead, |r| r.to(acts::refund::act)),
+    see("/console/audit.csv", Operate, |r| r.to(audit::csv)),
     see("/console/requests", ConsoleRead, |r| r.to(requests::show)),
+    see("/console/requests.csv", ConsoleRead, |r| r.to(requests::csv)),
     see("/console/requests/new", RefundsWrite, |r| r.to(acts::create::ask)),
     act("/console/requests/new", RefundsWrite, |r| r.to(acts::create::act)),
     see("/console/rejected", ConsoleRead, |r| r.to(rejected::list)),
+    see("/console/rejected.csv", ConsoleRead, |r| r.to(rejected::csv)),
     see("/console/rejected/{id}", ConsoleRead, |r| r.to(rejected::one)),
     see("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::ask)),
     act("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::act)),
@@ -56,6 +60,7 @@ static PAGES: &[Page] = &[
     see("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::ask)),
     act("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::act)),
     see("/console/orders", ConsoleRead, |r| r.to(orders::show)),
+    see("/console/close-outs.csv", ConsoleRead, |r| r.to(orders::csv)),
     see("/console/feed", ConsoleRead, |r| r.to(feed::show)),
     see("/console/push", ConsoleRead, |r| r.to(push::show)),
     see("/console/push/{name}/recover", Operate, |r| r.to(acts::endpoint::ask)),
@@ -65,6 +70,7 @@ static PAGES: &[Page] = &[
     see("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::ask)),
     act("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::act)),
     see("/console/callbacks", ConsoleRead, |r| r.to(callbacks::list)),
+    see("/console/callbacks.csv", ConsoleRead, |r| r.to(callbacks::csv)),
     see("/console/callbacks/{id}", CallbacksRead, |r| r.to(callback::show)),
     see("/console/callbacks/{id}/bytes", CallbacksRead, |r| r.to(callback::bytes)),
 ];

@@ -5,8 +5,8 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
-use super::text::Text;
 use crate::config::Scope;
+use crate::console::language::text::Text;
 use crate::store::StoreError;
 
 #[derive(Debug)]

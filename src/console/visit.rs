@@ -10,9 +10,9 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, Respon
 use askama::Template;
 
 use super::frame::{Frame, Section};
-use super::session::{Viewer, peer_text};
 use super::trouble::Trouble;
-use super::when::Clocked;
+use crate::console::access::session::{Viewer, peer_text};
+use crate::console::language::when::Clocked;
 use crate::domain::trail::{About, Actor};
 use crate::http::App;
 use crate::http::internal::access::views;

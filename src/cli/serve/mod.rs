@@ -21,8 +21,8 @@ use clap::Args;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use super::check_config::load_config;
 use super::{STORE_REFUSED, output};
+use crate::cli::inspect::check_config::load_config;
 use crate::config::{Config, ConsoleSettings};
 use crate::console;
 use crate::console::Console;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::systemd;
 use super::systemd::State;
-use crate::cli::check_config::environment;
+use crate::cli::inspect::check_config::environment;
 use crate::config::{Config, Fixed};
 use crate::domain::claim::Account;
 use crate::domain::trail::{About, Act, Actor, known};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::done;
 use crate::console::form::Fields;
 use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::crypto::random_secret;

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use super::{ActPage, done, reason};
 use crate::console::form::Fields;
 use crate::console::frame::Section;
-use crate::console::text::Text;
+use crate::console::language::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::http::internal::access::acts::{Act, note};

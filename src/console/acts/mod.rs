@@ -15,8 +15,8 @@ use askama::Template;
 
 use super::form::Fields;
 use super::frame::Frame;
-use super::text::Text;
 use super::trouble::Trouble;
+use crate::console::language::text::Text;
 use crate::domain::trail::flaw_of_reason;
 use crate::requests::ActError;
 

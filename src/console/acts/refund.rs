@@ -5,11 +5,11 @@ use actix_web::web::Path;
 
 use super::{ActPage, done, reason};
 use crate::config::Scope;
+use crate::console::access::session::Viewer;
 use crate::console::form::Fields;
 use crate::console::frame::Section;
+use crate::console::language::text::Text;
 use crate::console::pages::lines::number;
-use crate::console::session::Viewer;
-use crate::console::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::ids::RefundId;

@@ -3,10 +3,10 @@
 use actix_web::HttpResponse;
 
 use super::{ActPage, done, reason};
+use crate::console::access::session;
 use crate::console::form::Fields;
 use crate::console::frame::{Section, address};
-use crate::console::session;
-use crate::console::text::Text;
+use crate::console::language::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 

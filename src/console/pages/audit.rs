@@ -3,14 +3,15 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export::{self, ROWS_MAX, STEP};
 use super::raw::shown;
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
-use crate::console::visit::{Visit, page};
-use crate::console::when::When;
+use crate::console::visit::{Query, Visit, page};
 use crate::domain::trail::Act;
-use crate::store::{Snapshot, TrailFilter, TrailRow};
+use crate::store::{Snapshot, StoreError, TrailFilter, TrailRow};
 
 /// Acts of a page.
 const LIMIT: u32 = 100;
@@ -24,6 +25,7 @@ struct AuditPage {
     about: String,
     rows: Vec<Line>,
     older: Option<String>,
+    csv: String,
     last: i64,
 }
 
@@ -45,10 +47,37 @@ struct Line {
 }
 
 pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
-    let query = visit.query();
-    let act = query.with("act", Act::from_word)?;
+    let filter = filter(&visit.query())?;
+    let asked = filter.clone();
+    let read = move |snapshot: &mut Snapshot<'_>| {
+        Ok((snapshot.trail(&filter, LIMIT)?, snapshot.trail_head()?))
+    };
+    let (found, head) = visit.read_list(read).await?;
+    let frame = visit.frame(Section::Audit);
+    let last = found.rows.last().filter(|_| found.has_more);
+    let older = last.map(|row| here(&asked, "/console/audit", Some(row.sequence)));
+    let is_chosen = |act: Act| asked.act.as_deref() == Some(act.as_str());
+    page(&AuditPage {
+        acts: Act::ALL
+            .map(|known| Choice {
+                word: known.as_str(),
+                is_chosen: is_chosen(known),
+            })
+            .into(),
+        rows: found.rows.iter().map(|row| line(&frame, row)).collect(),
+        older,
+        csv: here(&asked, "/console/audit.csv", None),
+        last: head.sequence,
+        reader: asked.reader.unwrap_or_default(),
+        about: asked.about.unwrap_or_default(),
+        frame,
+    })
+}
+
+fn filter(query: &Query<'_>) -> Result<TrailFilter, Trouble> {
     let text = |name| query.with(name, |text| Some(text.to_owned()));
-    let filter = TrailFilter {
+    let act = query.with("act", Act::from_word)?;
+    Ok(TrailFilter {
         reader: text("reader")?,
         act: act.map(|act| act.as_str().to_owned()),
         about: text("about")?,
@@ -56,44 +85,70 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
         until: None,
         is_oldest_first: false,
         cursor: query.parsed("cursor")?,
-    };
-    let (reader, about) = (filter.reader.clone(), filter.about.clone());
-    let read = move |snapshot: &mut Snapshot<'_>| {
-        Ok((snapshot.trail(&filter, LIMIT)?, snapshot.trail_head()?))
-    };
-    let (found, head) = visit.read_list(read).await?;
-    let frame = visit.frame(Section::Audit);
-    let last = found.rows.last().filter(|_| found.has_more);
-    let (reader, about) = (reader.unwrap_or_default(), about.unwrap_or_default());
-    let word = act.map_or("", Act::as_str);
-    let older = last.map(|row| {
-        let cursor = row.sequence.to_string();
-        let all = [
-            ("act", word),
-            ("reader", &reader),
-            ("about", &about),
-            ("cursor", &cursor),
-        ];
-        let given: Vec<_> = all
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
-        address("/console/audit", &given)
-    });
-    page(&AuditPage {
-        acts: Act::ALL
-            .map(|known| Choice {
-                word: known.as_str(),
-                is_chosen: act == Some(known),
-            })
-            .into(),
-        rows: found.rows.iter().map(|row| line(&frame, row)).collect(),
-        older,
-        last: head.sequence,
-        reader,
-        about,
-        frame,
     })
+}
+
+/// The address of the same filter.
+fn here(filter: &TrailFilter, path: &str, cursor: Option<i64>) -> String {
+    let cursor = cursor.map(|cursor| cursor.to_string());
+    let all = [
+        ("act", &filter.act),
+        ("reader", &filter.reader),
+        ("about", &filter.about),
+        ("cursor", &cursor),
+    ];
+    let given = all
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    address(path, &given.collect::<Vec<_>>())
+}
+
+const HEAD: &str = "sequence,at,reader,token_id,from,act,about_kind,about_id,reason,before,after";
+
+/// What is left to write.
+struct Left {
+    visit: Visit,
+    filter: TrailFilter,
+    rows: usize,
+}
+
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let first = Left {
+        filter: filter(&visit.query())?,
+        visit,
+        rows: ROWS_MAX,
+    };
+    Ok(export::streamed("audit", HEAD, first, step))
+}
+
+async fn step(mut left: Left) -> Result<(String, Option<Left>), StoreError> {
+    let (store, name) = (&left.visit.app.store, &left.visit.viewer.name);
+    let filter = left.filter.clone();
+    let found = store.read_list(name, move |snapshot| snapshot.trail(&filter, STEP));
+    let found = found.await?;
+    let lines: String = found.rows.iter().map(csv_line).collect();
+    left.rows = left.rows.saturating_sub(found.rows.len());
+    left.filter.cursor = found.rows.last().map(|row| row.sequence);
+    let goes_on = found.has_more && left.rows > 0;
+    Ok((lines, goes_on.then_some(left)))
+}
+
+fn csv_line(row: &TrailRow) -> String {
+    let entry = &row.entry;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    export::line([
+        row.sequence.to_string(),
+        entry.at.to_string(),
+        entry.by.reader.clone(),
+        entry.by.token_id.clone(),
+        entry.by.from.clone(),
+        entry.act.clone(),
+        entry.about.kind.clone(),
+        entry.about.id.clone(),
+        text(&entry.reason),
+        text(&entry.before),
+        text(&entry.after),
+    ])
 }
 
 fn line(frame: &Frame, row: &TrailRow) -> Line {

@@ -7,11 +7,11 @@ use askama::Template;
 
 use super::raw::{self, Shown};
 use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
+use crate::console::language::words::{self, Badge};
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
-use crate::console::words::{self, Badge};
 use crate::domain::ids::CallbackId;
 use crate::domain::trail::About;
 use crate::explain::Findings;

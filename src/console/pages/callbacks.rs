@@ -3,15 +3,16 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export::{self, ROWS_MAX, STEP};
 use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
 use crate::domain::ids::CallbackId;
-use crate::store::CallbackLine;
+use crate::store::{CallbackLine, StoreError};
 
 /// Callbacks of a page.
 const LIMIT: u32 = 100;
@@ -55,6 +56,44 @@ pub async fn list(visit: Visit) -> Result<HttpResponse, Trouble> {
             .collect(),
         frame,
     })
+}
+
+const HEAD: &str = "id,received_at,provider,account,refund_no,verdict,key,deliveries,refund_id";
+
+/// What is left to write: up to which callback, and how many rows.
+struct Left(Visit, Option<CallbackId>, usize);
+
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let before = visit.query().parsed("cursor")?;
+    let first = Left(visit, before, ROWS_MAX);
+    Ok(export::streamed("callbacks", HEAD, first, step))
+}
+
+async fn step(Left(visit, before, rows): Left) -> Result<(String, Option<Left>), StoreError> {
+    let (store, name) = (&visit.app.store, &visit.viewer.name);
+    let found = store.read_list(name, move |snapshot| {
+        snapshot.newest_callbacks(before, STEP)
+    });
+    let found = found.await?;
+    let lines: String = found.iter().map(csv_line).collect();
+    let left = rows.saturating_sub(found.len());
+    let goes_on = found.len() == STEP as usize && left > 0;
+    let last = found.last().map(|row| row.id);
+    Ok((lines, goes_on.then(|| Left(visit, last, left))))
+}
+
+fn csv_line(row: &CallbackLine) -> String {
+    export::line([
+        row.id.to_string(),
+        row.received_at.to_string(),
+        row.account.provider.clone(),
+        row.account.name.clone(),
+        row.refund_no.clone(),
+        row.verdict.clone().unwrap_or_default(),
+        row.key_id.clone(),
+        row.deliveries.to_string(),
+        row.refund_id.map_or_else(String::new, |id| id.to_string()),
+    ])
 }
 
 fn line(frame: &Frame, row: &CallbackLine, may_see_bytes: bool) -> Line {

@@ -4,10 +4,10 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
 use crate::store::{EventRow, Snapshot};
 
 /// Events of a page.

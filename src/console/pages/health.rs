@@ -5,10 +5,10 @@ use askama::Template;
 
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
 use crate::http::App;
 use crate::store::{Replication, Snapshot};
 

@@ -1,8 +1,8 @@
 //! A refund as one line of a list.
 
 use crate::console::frame::{Frame, address};
-use crate::console::when::When;
-use crate::console::words::{self, Badge};
+use crate::console::language::when::When;
+use crate::console::language::words::{self, Badge};
 use crate::domain::claim::RefundNo;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Money;

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod callback;
 pub mod callbacks;
+mod export;
 pub mod feed;
 pub mod health;
 pub mod lines;

@@ -3,9 +3,10 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export;
 use super::lines::RefundLine;
 use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::ids::ExternalId;
@@ -74,6 +75,39 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .collect(),
         frame,
     })
+}
+
+const HEAD: &str = "refund_id,batchno,trandeno,order_no,amount,state,errcode,attempts,next_at";
+/// Close-outs of a file.
+const IN_FILE: u32 = 10_000;
+
+/// Those that are not done.
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let rows = visit.read_list(|snapshot| snapshot.open_close_outs(IN_FILE));
+    let rows = rows.await?;
+    Ok(export::whole(
+        "close-outs",
+        HEAD,
+        rows.iter().filter_map(csv_line),
+    ))
+}
+
+fn csv_line(row: &RefundRow) -> Option<String> {
+    let close_out = row.close_out.as_ref()?;
+    let order_no = close_out.order_no.as_ref().map_or("", ExternalId::as_str);
+    Some(export::line([
+        row.refund.id.to_string(),
+        close_out.key.batchno.as_str().to_owned(),
+        close_out.key.trandeno.as_str().to_owned(),
+        order_no.to_owned(),
+        close_out.amount.to_text(2),
+        close_out.progress.as_str().to_owned(),
+        close_out.progress.errcode().to_string(),
+        close_out.attempts.to_string(),
+        close_out
+            .next_at
+            .map_or_else(String::new, |at| at.to_string()),
+    ]))
 }
 
 fn lines(order: &Order) -> OrderLines {

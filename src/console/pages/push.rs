@@ -6,10 +6,10 @@ use askama::Template;
 use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
 use crate::push::EndpointStatus;
 
 #[derive(Template)]

@@ -5,11 +5,11 @@ use askama::Template;
 use serde_json::Value;
 
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
+use crate::console::language::words;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::console::when::When;
-use crate::console::words;
 use crate::domain::refund::parity::QUESTIONS;
 use crate::domain::trail::Act;
 use crate::store::{Snapshot, TrailFilter, TrailRow};

@@ -6,14 +6,15 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
+use super::export;
 use super::raw::{self, Shown, shown};
 use crate::config::Scope;
 use crate::console::Console;
-use crate::console::frame::{Frame, Section};
-use crate::console::text::Text;
+use crate::console::frame::{Frame, Section, address};
+use crate::console::language::text::Text;
+use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
-use crate::console::visit::{Visit, blocking, page};
-use crate::console::when::When;
+use crate::console::visit::{Query, Visit, blocking, page};
 use crate::crypto::hex;
 use crate::diagnosis::signature::{Diagnosis, Subject, diagnose};
 use crate::domain::trail::About;
@@ -28,6 +29,7 @@ struct RejectedPage {
     frame: Frame,
     reasons: Vec<Choice>,
     path: String,
+    csv: String,
     rows: Vec<Line>,
 }
 
@@ -67,31 +69,61 @@ struct RejectionPage {
 }
 
 pub async fn list(visit: Visit, console: Data<Console>) -> Result<HttpResponse, Trouble> {
-    let query = visit.query();
+    let filter = filter(&visit.query())?;
+    let (file, asked) = (console.evidence.clone(), filter.clone());
+    let found = blocking(move || rejected::list(&file, &filter, SHOWN)).await?;
+    let frame = visit.frame(Section::Rejected);
+    let choices = Reason::ALL.map(|known| Choice {
+        value: known.as_str(),
+        is_chosen: asked.reason.as_deref() == Some(known.as_str()),
+    });
+    let given = [("reason", &asked.reason), ("path", &asked.path)];
+    let given = given
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let csv = address("/console/rejected.csv", &given.collect::<Vec<_>>());
+    page(&RejectedPage {
+        reasons: choices.into(),
+        path: asked.path.unwrap_or_default(),
+        csv,
+        rows: found.into_iter().map(|row| line(&frame, row)).collect(),
+        frame,
+    })
+}
+
+fn filter(query: &Query<'_>) -> Result<EvidenceFilter, Trouble> {
     let reason = query.with("reason", |text| {
         Reason::ALL
             .into_iter()
             .find(|reason| reason.as_str() == text)
     })?;
-    let path = query.with("path", |text| Some(text.to_owned()))?;
-    let filter = EvidenceFilter {
+    Ok(EvidenceFilter {
         since: None,
         reason: reason.map(|reason| reason.as_str().to_owned()),
-        path: path.clone(),
-    };
-    let file = console.evidence.clone();
-    let found = blocking(move || rejected::list(&file, &filter, SHOWN)).await?;
-    let frame = visit.frame(Section::Rejected);
-    let choices = Reason::ALL.map(|known| Choice {
-        value: known.as_str(),
-        is_chosen: reason == Some(known),
-    });
-    page(&RejectedPage {
-        reasons: choices.into(),
-        path: path.unwrap_or_default(),
-        rows: found.into_iter().map(|row| line(&frame, row)).collect(),
-        frame,
+        path: query.with("path", |text| Some(text.to_owned()))?,
     })
+}
+
+const HEAD: &str = "id,received_at,reason,path,peer,body_length,body_sha256,why";
+/// Requests of a file.
+const IN_FILE: u32 = 10_000;
+
+pub async fn csv(visit: Visit, console: Data<Console>) -> Result<HttpResponse, Trouble> {
+    let (filter, file) = (filter(&visit.query())?, console.evidence.clone());
+    let found = blocking(move || rejected::list(&file, &filter, IN_FILE)).await?;
+    let lines = found.iter().map(|row| {
+        export::line([
+            row.id.to_string(),
+            row.received_at.to_string(),
+            row.reason.clone(),
+            shown(&row.path),
+            row.peer.clone(),
+            row.body_length.to_string(),
+            hex(&row.body_sha256),
+            shown(&why(row)),
+        ])
+    });
+    Ok(export::whole("rejected", HEAD, lines))
 }
 
 fn line(frame: &Frame, row: StoredRequest) -> Line {

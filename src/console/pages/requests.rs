@@ -4,17 +4,20 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::lines::RefundLine;
+use super::{export, refunds};
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::words::{self, Badge};
 use crate::console::trouble::Trouble;
-use crate::console::visit::{Visit, page};
-use crate::console::words::{self, Badge};
+use crate::console::visit::{Query, Visit, page};
 use crate::domain::request::State;
-use crate::store::{OpenRequests, Snapshot};
+use crate::store::{OpenRequests, RefundRow, Snapshot, StoreError};
 
 /// Refunds of the list.
 const SHOWN: u32 = 200;
+/// Of each state, in a file.
+const IN_FILE: u32 = 5_000;
 
 #[derive(Template)]
 #[template(path = "requests.html")]
@@ -23,6 +26,7 @@ struct RequestsPage {
     states: Vec<OfState>,
     rows: Vec<RefundLine>,
     is_all: bool,
+    csv: String,
     may_create: bool,
 }
 
@@ -57,17 +61,9 @@ pub fn states(frame: &Frame, open: &[OpenRequests], current: Option<State>) -> V
 }
 
 pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
-    let state = visit.query().with("state", |word| {
-        State::from_word(word).filter(|state| !state.is_final())
-    })?;
+    let state = asked_for(&visit.query())?;
     let read = move |snapshot: &mut Snapshot<'_>| {
-        let mut rows = Vec::new();
-        for of in under_way() {
-            if state.is_none_or(|state| state == of) {
-                rows.extend(snapshot.requests_in_state(of, SHOWN)?);
-            }
-        }
-        rows.sort_by_key(|row| row.refund.id);
+        let rows = oldest(snapshot, state, SHOWN)?;
         Ok((snapshot.count_requests()?, rows))
     };
     let (open, mut rows) = visit.read_list(read).await?;
@@ -81,7 +77,41 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .map(|row| RefundLine::new(&frame, row))
             .collect(),
         is_all,
+        csv: match state {
+            Some(state) => address("/console/requests.csv", &[("state", state.as_str())]),
+            None => "/console/requests.csv".to_owned(),
+        },
         may_create: visit.viewer.may(Scope::RefundsWrite),
         frame,
     })
+}
+
+fn asked_for(query: &Query<'_>) -> Result<Option<State>, Trouble> {
+    query.with("state", |word| {
+        State::from_word(word).filter(|state| !state.is_final())
+    })
+}
+
+/// Those of a state, or of all; at most `limit` of each, the oldest first.
+fn oldest(
+    snapshot: &mut Snapshot<'_>,
+    state: Option<State>,
+    limit: u32,
+) -> Result<Vec<RefundRow>, StoreError> {
+    let mut rows = Vec::new();
+    for of in under_way() {
+        if state.is_none_or(|state| state == of) {
+            rows.extend(snapshot.requests_in_state(of, limit)?);
+        }
+    }
+    rows.sort_by_key(|row| row.refund.id);
+    Ok(rows)
+}
+
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let state = asked_for(&visit.query())?;
+    let rows = visit.read_list(move |snapshot| oldest(snapshot, state, IN_FILE));
+    let lines = rows.await?;
+    let lines = lines.iter().map(refunds::line);
+    Ok(export::whole("requests", refunds::HEAD, lines))
 }

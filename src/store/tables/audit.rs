@@ -1,11 +1,6 @@
 //! What an audit reads: every table in pages of its key, so that no snapshot lasts long. A row that cannot be
 //! read is handed on as such: it is a finding, not the end of the audit. Nothing here writes.
 
-use super::callbacks::{
-    AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, reply_columns, uuid,
-};
-use super::close_outs::{close_out_columns, order_state, read_close_out};
-use super::refunds::{RefundRow, read_row, refund_columns};
 use super::requests::request_columns;
 use super::{Snapshot, corrupt};
 use crate::domain::claim::Account;
@@ -16,6 +11,11 @@ use crate::domain::order::OrderState;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
+use crate::store::tables::epay::close_outs::{close_out_columns, order_state, read_close_out};
+use crate::store::tables::inbound::callbacks::{
+    AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, reply_columns, uuid,
+};
+use crate::store::tables::outcomes::refunds::{RefundRow, read_row, refund_columns};
 
 /// Sorts before every id.
 const FIRST: &[u8] = &[];

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::callbacks::{refund_id, uuid};
 use super::{Snapshot, Tx};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
@@ -14,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::store::copy::Digest;
 use crate::store::driver::Row;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
+use crate::store::tables::inbound::callbacks::{refund_id, uuid};
 use crate::store::{StoreError, schema};
 
 /// An event that waits for its number.

@@ -5,23 +5,13 @@
 mod columns;
 
 mod audit;
-mod callbacks;
-mod close_outs;
-mod console_sessions;
-mod consumers;
 mod decisions;
-mod dedup;
-mod endpoints;
+mod epay;
 mod events;
-mod orders;
-mod overviews;
-mod parities;
-mod pending;
-mod questions;
-mod refund_list;
-mod refunds;
+mod inbound;
+mod outcomes;
+mod readers;
 mod requests;
-mod settlement;
 mod trail;
 
 use uuid::Uuid;
@@ -33,18 +23,18 @@ use crate::domain::time::Timestamp;
 use crate::domain::trail::Entry;
 
 pub use audit::{AuditedCallback, AuditedRefund, Counts, HandledApplication};
-pub use callbacks::{CallbackClaim, CallbackRow, NewCallback, read_claim};
-pub use console_sessions::SessionRow;
-pub use consumers::ConsumerRow;
 pub use decisions::{AuditedDecision, DecisionRow, LastMove};
-pub use dedup::Receipt;
-pub use endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use events::EventRow;
-pub use overviews::{CallbackLine, Outcome};
-pub use parities::NewParity;
-pub use pending::PendingCallback;
-pub use refund_list::{RefundFilter, RefundPage};
-pub use refunds::{Locked, RefundRow};
+pub use inbound::callbacks::{CallbackClaim, CallbackRow, NewCallback, read_claim};
+pub use inbound::dedup::Receipt;
+pub use inbound::pending::PendingCallback;
+pub use outcomes::overviews::{CallbackLine, Outcome};
+pub use outcomes::parities::NewParity;
+pub use outcomes::refund_list::{RefundFilter, RefundPage};
+pub use outcomes::refunds::{Locked, RefundRow};
+pub use readers::console_sessions::SessionRow;
+pub use readers::consumers::ConsumerRow;
+pub use readers::endpoints::{DisabledReason, EndpointRow, ParkedPush};
 pub use requests::{
     AccountState, AccountStop, AttemptEnd, AttemptRow, KnownKey, NewAttempt, OfPayment,
     OpenRequests,

@@ -7,14 +7,14 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use askama::Template;
 
-pub use self::csv::csv;
+pub use self::csv::{HEAD, csv, line};
 use self::filter::{FILTERS, Filter};
 use super::lines::RefundLine;
 use crate::console::frame::{Frame, Section, address};
-use crate::console::text::Text;
+use crate::console::language::text::Text;
+use crate::console::language::words;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Query, Visit, page};
-use crate::console::words;
 use crate::domain::claim::{Reason, Status};
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::request::State;

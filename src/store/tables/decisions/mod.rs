@@ -2,7 +2,6 @@
 
 mod proposals;
 
-use super::callbacks::uuid;
 use super::{Snapshot, Tx, corrupt};
 use crate::domain::claim::{Reason, Status};
 use crate::domain::decision::{Agreed, Decision, DecisionRecord, Ruling};
@@ -10,6 +9,7 @@ use crate::domain::ids::{CallbackId, DecisionId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
+use crate::store::tables::inbound::callbacks::uuid;
 
 columns!(decision_columns, DecisionColumns: decisions {
     id, refund_id, question, callback_id, decision, reason, decided_by, decided_at, status_before, status_after,

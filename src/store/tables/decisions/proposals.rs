@@ -1,6 +1,5 @@
 //! Decisions that wait for a second person, and how that ended.
 
-use super::super::callbacks::uuid;
 use super::super::{Snapshot, Tx, corrupt};
 use super::ruling;
 use crate::domain::decision::{Ended, Ending, Proposal};
@@ -8,6 +7,7 @@ use crate::domain::ids::{CallbackId, DecisionId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
+use crate::store::tables::inbound::callbacks::uuid;
 
 columns!(proposal_columns, ProposalColumns: proposals {
     id, refund_id, question, callback_id, decision, reason, proposed_by, proposed_at, ended_at, ended_by, outcome,

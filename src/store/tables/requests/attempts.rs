@@ -1,12 +1,12 @@
 //! Attempts: each send and each ask, on disk before its first byte, with its end afterwards.
 
-use super::super::callbacks::uuid;
 use super::super::{Page, Snapshot, Tx, corrupt, rows_to_ask};
 use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::request::Class;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
+use crate::store::tables::inbound::callbacks::uuid;
 
 /// An attempt as it is stored before its call.
 #[derive(Clone, Debug)]

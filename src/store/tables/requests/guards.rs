@@ -1,7 +1,6 @@
 //! What keeps money from moving twice or beyond what was paid: the lock of a payment, the sum of its requests,
 //! and callers' idempotency keys.
 
-use super::super::callbacks::uuid;
 use super::super::{Snapshot, Tx, corrupt};
 use crate::domain::claim::Account;
 use crate::domain::ids::RefundId;
@@ -9,6 +8,7 @@ use crate::domain::money::Amount;
 use crate::domain::request::State;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
+use crate::store::tables::inbound::callbacks::uuid;
 
 /// Requests of one payment that are summed up; a payment with more takes no further one.
 const REQUESTS_OF_PAYMENT_MAX: i64 = 10_000;

@@ -4,7 +4,6 @@ mod account_states;
 mod attempts;
 mod guards;
 
-use super::callbacks::uuid;
 use super::{COUNTED_MAX, Snapshot, Tx, corrupt};
 use crate::domain::claim::{Account, RefundNo};
 use crate::domain::ids::{ExternalId, RefundId};
@@ -13,6 +12,7 @@ use crate::domain::request::{Mode, Request, State};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;
+use crate::store::tables::inbound::callbacks::uuid;
 
 pub use account_states::{AccountState, AccountStop};
 pub use attempts::{AttemptEnd, AttemptRow, NewAttempt};
