@@ -9,7 +9,7 @@ use actix_web::web::{self, Data};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use askama::Template;
 
-use super::frame::{Frame, Section};
+use super::frame::{Frame, Section, address};
 use super::trouble::Trouble;
 use crate::console::access::session::{Viewer, peer_text};
 use crate::console::language::when::Clocked;
@@ -110,6 +110,17 @@ impl Query<'_> {
         found
             .map(|(_, value)| value.trim())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The address of a list with what of these parameters this one has, from a place on.
+    pub fn narrowed(&self, path: &str, names: &[&str], cursor: Option<&str>) -> String {
+        let given = names
+            .iter()
+            .filter_map(|name| Some((*name, self.text(name)?)));
+        let all: Vec<_> = given
+            .chain(cursor.map(|cursor| ("cursor", cursor)))
+            .collect();
+        address(path, &all)
     }
 
     /// The value as `T`.

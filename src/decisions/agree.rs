@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::carry_out::{carry_out, claim_of, row};
+use super::carry_out::{carry_out, claim_of};
 use super::{DecideError, Decided, Decisions, Opinion};
 use crate::domain::decision::{Agreed, Ended, Ending, Proposal};
 use crate::domain::refund::Refund;
@@ -66,9 +66,9 @@ fn find<'a, 'd>(
     }
     Ok(match &proposal.ended {
         None => Ok(Found::Waiting(Box::new(applying), proposal)),
-        Some(ended) if ended.how == how && ended.by == opinion.by.reader => {
-            Ok(Found::Same(row(applying.tx(), opinion.refund_id)?))
-        }
+        Some(ended) if ended.how == how && ended.by == opinion.by.reader => Ok(Found::Same(
+            applying.tx().snapshot().known_refund(opinion.refund_id)?,
+        )),
         Some(ended) => Err(DecideError::Ended(ended.how.as_str())),
     })
 }

@@ -12,7 +12,7 @@ use crate::domain::trail::Entry;
 use crate::failpoints::crash_point;
 use crate::intake::Applying;
 use crate::requests::too_little;
-use crate::store::{RefundRow, StoreError, Tx, read_claim};
+use crate::store::{StoreError, Tx, read_claim};
 
 /// Questions of a close-out. Their answer ends its tries: the next one would ask again.
 const OF_CLOSE_OUT: [Reason; 3] = [Reason::OrderUnknown, Reason::OrderState, Reason::OverRefund];
@@ -30,12 +30,6 @@ pub(super) fn claim_of(
     let row = row.filter(|row| row.refund_id == Some(refund_id));
     let claim = row.and_then(|row| row.claim);
     claim.map(|json| read_claim(&json)).transpose()
-}
-
-pub(super) fn row(tx: &mut Tx<'_>, id: RefundId) -> Result<Box<RefundRow>, StoreError> {
-    let row = tx.snapshot().refund(id)?;
-    row.map(Box::new)
-        .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
 }
 
 /// Writes a decision that is allowed, with all that follows from it and its entry of the trail.

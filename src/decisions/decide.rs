@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::carry_out::{carry_out, claim_of, row};
+use super::carry_out::{carry_out, claim_of};
 use super::{DecideError, Decided, Decisions, NewDecision, SHOWN_MAX};
 use crate::crypto::sha256;
 use crate::domain::claim::Claim;
@@ -160,12 +160,12 @@ fn is_said(new: &NewDecision, ruling: &Ruling, (by, reason): (&str, &str)) -> bo
 }
 
 fn same(tx: &mut Tx<'_>, new: &NewDecision) -> Result<Outcome, StoreError> {
-    let refund = row(tx, new.refund_id)?;
+    let refund = tx.snapshot().known_refund(new.refund_id)?;
     Ok(Ok(Decided::Same { refund }))
 }
 
 fn waits(tx: &mut Tx<'_>, proposal: Proposal) -> Result<Outcome, StoreError> {
-    let refund = row(tx, proposal.refund_id)?;
+    let refund = tx.snapshot().known_refund(proposal.refund_id)?;
     Ok(Ok(Decided::Waits { refund, proposal }))
 }
 

@@ -296,9 +296,7 @@ impl<'a, 'd> Applying<'a, 'd> {
     pub fn finish_with_row(mut self, told: Vec<EventKind>) -> Result<Box<RefundRow>, StoreError> {
         self.write(told)?;
         let id = self.locked.refund().id;
-        let row = self.tx.snapshot().refund(id)?;
-        row.map(Box::new)
-            .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
+        self.tx.snapshot().known_refund(id)
     }
 
     fn write(&mut self, told: Vec<EventKind>) -> Result<(), StoreError> {

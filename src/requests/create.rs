@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Requests;
 use super::payment::check_sum;
-use super::repeat::{note_key, repeat, row};
+use super::repeat::{Known, look_up, note_key};
 use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ExternalId, RefundId};
@@ -228,15 +228,10 @@ fn create(
     clock: &dyn Clock,
 ) -> Result<Outcome, StoreError> {
     let refund_no = &numbers.refund_no;
-    if let Some(outcome) = repeat(tx, new, clock)? {
-        return Ok(outcome);
-    }
-    if let Some(known) = tx.lock_refund(&new.account, refund_no)? {
-        if tx.lock_request(known.refund().id)?.is_some() {
-            // A concurrent call has committed it since it was looked for; the next try finds it.
-            return Err(StoreError::Locked);
-        }
-        return watch(tx, new, known.refund(), numbers, clock);
+    match look_up(tx, new, clock)? {
+        Known::Answered(outcome) => return Ok(outcome),
+        Known::ByCallbacks(known) => return watch(tx, new, known.refund(), numbers, clock),
+        Known::Unknown => {}
     }
     // Equal to another number but for what the provider does not tell apart.
     if let Some(other) = tx
@@ -268,7 +263,8 @@ fn create(
     Applying::new(tx, clock, locked, None)
         .with_request(Some(request))
         .finish(vec![EventKind::RefundRequested])?;
-    row(tx, refund_id).map(|row| Ok(Created::New(row)))
+    let row = tx.snapshot().known_refund(refund_id)?;
+    Ok(Ok(Created::New(row)))
 }
 
 fn append_act(tx: &mut Tx<'_>, new: &NewRequest, request: &Request) {
@@ -322,7 +318,8 @@ fn watch(
     }
     append_act(tx, new, &request);
     note_key(tx, new, id, clock)?;
-    row(tx, id).map(|row| Ok(Created::New(row)))
+    let row = tx.snapshot().known_refund(id)?;
+    Ok(Ok(Created::New(row)))
 }
 
 fn request(new: &NewRequest, numbers: &Numbers, clock: &dyn Clock) -> Request {

@@ -7,7 +7,7 @@ use super::Requests;
 use super::accounts::BALANCE_PAUSE;
 use super::attempt::{Begun, Channel};
 use super::call::headers_text;
-use super::worker::{overdue_at, plan};
+use super::worker::{plan, plan_after};
 use crate::domain::claim::{Account, Reason};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AttemptId, CallbackId, RefundId};
@@ -245,16 +245,9 @@ impl Ending {
             self.channel
                 .timetable
                 .skip_missed(state, &mut request.progress, now);
-            let next = plan(request, &self.channel, now);
             let wanted = self.retry_after.map(|pause| pause.min(ASK_AFTER_MAX));
-            let next = next.max(wanted.map(|pause| now.plus(pause)));
-            // However long the provider wants to be left alone, a person is asked in time.
-            let overdue =
-                (!request.progress.is_overdue).then(|| overdue_at(request, &self.channel).max(now));
-            request.next_at = match (next, overdue) {
-                (Some(next), Some(overdue)) => Some(next.min(overdue)),
-                (next, _) => next,
-            };
+            let earliest = wanted.map(|pause| now.plus(pause));
+            request.next_at = plan_after(request, &self.channel, now, earliest);
         }
         event
     }

@@ -8,7 +8,7 @@ use super::create::{CreateError, Created, NewRequest, Outcome};
 use crate::crypto::sha256;
 use crate::domain::ids::RefundId;
 use crate::domain::time::Clock;
-use crate::store::{Lane, RefundRow, Snapshot, StoreError, Tx};
+use crate::store::{Lane, Locked, Snapshot, StoreError, Tx};
 
 /// The path that idempotency keys of this call are scoped to.
 const PATH: &str = "/v1/refunds";
@@ -28,11 +28,13 @@ impl Requests {
         }
         let lane = Lane::of_refund(&new.account, new.refund_no.as_ref());
         let (new, clock) = (Arc::clone(new), Arc::clone(&self.clock));
-        self.write_again("repeat request", lane, move |tx| {
-            repeat(tx, &new, clock.as_ref())
-        })
-        .await?
-        .transpose()
+        let looked = self.write_again("repeat request", lane, move |tx| {
+            look_up(tx, &new, clock.as_ref())
+        });
+        match looked.await? {
+            Known::Answered(outcome) => outcome.map(Some),
+            Known::ByCallbacks(_) | Known::Unknown => Ok(None),
+        }
     }
 }
 
@@ -48,37 +50,47 @@ fn is_known(snapshot: &mut Snapshot<'_>, new: &NewRequest) -> Result<bool, Store
     snapshot.is_requested(&new.account, refund_no)
 }
 
-/// The same by key or by number, under the refund's lock; `None`: neither is known.
-pub(super) fn repeat(
+/// What is known of a call.
+pub(super) enum Known {
+    /// It was made before.
+    Answered(Outcome),
+    /// A refund with its number is, and no request of it.
+    ByCallbacks(Box<Locked>),
+    Unknown,
+}
+
+/// Looks the call up by its key and by its number, under the refund's lock.
+pub(super) fn look_up(
     tx: &mut Tx<'_>,
     new: &NewRequest,
     clock: &dyn Clock,
-) -> Result<Option<Outcome>, StoreError> {
+) -> Result<Known, StoreError> {
     if let Some((key, body)) = &new.key
         && let Some(known) = tx.snapshot().known_key(&new.by.reader, PATH, key)?
     {
         if known.body_hash != sha256(body) {
-            return Ok(Some(Err(CreateError::KeyReused)));
+            return Ok(Known::Answered(Err(CreateError::KeyReused)));
         }
-        return row(tx, known.refund_id).map(|row| Some(Ok(Created::SameKey(row))));
+        let row = tx.snapshot().known_refund(known.refund_id)?;
+        return Ok(Known::Answered(Ok(Created::SameKey(row))));
     }
     let Some(refund_no) = &new.refund_no else {
-        return Ok(None);
+        return Ok(Known::Unknown);
     };
     let Some(locked) = tx.lock_refund(&new.account, refund_no)? else {
-        return Ok(None);
+        return Ok(Known::Unknown);
     };
-    let known = row(tx, locked.refund().id)?;
+    let known = tx.snapshot().known_refund(locked.refund().id)?;
     let Some(request) = &known.request else {
-        return Ok(None);
+        return Ok(Known::ByCallbacks(Box::new(locked)));
     };
     let id = request.refund_id;
     if request.mode != new.mode || request.intent != new.intent {
-        return Ok(Some(Err(CreateError::Exists(id))));
+        return Ok(Known::Answered(Err(CreateError::Exists(id))));
     }
     // From now on the key is this refund's.
     note_key(tx, new, id, clock)?;
-    Ok(Some(Ok(Created::Same(known))))
+    Ok(Known::Answered(Ok(Created::Same(known))))
 }
 
 pub(super) fn note_key(
@@ -96,10 +108,4 @@ pub(super) fn note_key(
         }
     }
     Ok(())
-}
-
-pub(super) fn row(tx: &mut Tx<'_>, id: RefundId) -> Result<Box<RefundRow>, StoreError> {
-    let row = tx.snapshot().refund(id)?;
-    row.map(Box::new)
-        .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Requests;
+use super::worker::end_abandoned;
 use crate::domain::claim::{Account, Reason};
 use crate::domain::ids::RefundId;
-use crate::domain::request::machine::Event;
 use crate::domain::request::{Request, State};
 use crate::domain::time::{Clock, Timestamp};
 use crate::intake::Applying;
@@ -89,18 +89,14 @@ fn ask_a_person(
     let Some(mut applying) = Applying::of_leased(tx, clock, id, fence)? else {
         return Ok(());
     };
+    end_abandoned(&mut applying, now)?;
     let Some((refund, request)) = applying.request_mut() else {
         return Ok(());
     };
-    let was_sending = request.apply(refund, Event::Abandoned, None, now).is_some();
     if let Some(question) = question(request) {
         refund.raise(question, None, now);
         refund.updated_at = now;
         request.next_at = Some(now.plus(AGAIN));
-    }
-    if was_sending {
-        request.fence += 1;
-        applying.tx().end_abandoned_attempts(id, now)?;
     }
     applying.finish(Vec::new()).map(drop)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::attempt::{Channel, lease};
 use super::{Requests, unserved};
@@ -44,7 +45,7 @@ impl Requests {
     pub async fn run(self: Arc<Self>) {
         self.take_over().await;
         let mut steps = JoinSet::new();
-        let mut unserved = tokio::time::interval(unserved::EVERY);
+        let mut looked_at: Option<Instant> = None;
         while !self.is_draining.load(Ordering::Acquire) {
             while steps.try_join_next().is_some() {}
             let pause = match self.look(&mut steps).await {
@@ -56,14 +57,13 @@ impl Requests {
                     PERIOD
                 }
             };
-            // Ready at once where it is time.
-            if tokio::time::timeout(Duration::ZERO, unserved.tick())
-                .await
-                .is_ok()
-                && let Err(error) = self.look_at_unserved().await
-                && let Some(kept_back) = LOOK_FAILED.may_say()
-            {
-                tracing::warn!(%error, kept_back, "requests of accounts without a client could not be read; retrying");
+            if looked_at.is_none_or(|at| at.elapsed() >= unserved::EVERY) {
+                looked_at = Some(Instant::now());
+                if let Err(error) = self.look_at_unserved().await
+                    && let Some(kept_back) = LOOK_FAILED.may_say()
+                {
+                    tracing::warn!(%error, kept_back, "requests of accounts without a client could not be read; retrying");
+                }
             }
             drop(tokio::time::timeout(pause, self.wake.notified()).await);
         }
@@ -279,13 +279,7 @@ impl Requests {
                 let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };
-                let Some((refund, request)) = applying.request_mut() else {
-                    return Ok(());
-                };
-                if request.apply(refund, Event::Abandoned, None, now).is_some() {
-                    request.fence += 1;
-                    applying.tx().end_abandoned_attempts(id, now)?;
-                }
+                end_abandoned(&mut applying, now)?;
                 applying.finish(Vec::new()).map(drop)
             })
             .await
@@ -317,6 +311,22 @@ impl Requests {
     }
 }
 
+/// An attempt that has no end leaves its outcome open, and moves nothing by a late one.
+pub(super) fn end_abandoned(
+    applying: &mut Applying<'_, '_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some((refund, request)) = applying.request_mut() else {
+        return Ok(());
+    };
+    if request.apply(refund, Event::Abandoned, None, now).is_some() {
+        request.fence += 1;
+        let id = request.refund_id;
+        applying.tx().end_abandoned_attempts(id, now)?;
+    }
+    Ok(())
+}
+
 /// Whether the timetable says that it is time.
 fn is_ask_due(request: &Request, channel: &Channel, now: Timestamp) -> bool {
     next_ask(request, channel, now).is_some_and(|at| at <= now)
@@ -328,7 +338,7 @@ fn is_newly_overdue(request: &Request, channel: &Channel, now: Timestamp) -> boo
     !request.progress.is_overdue && now >= overdue_at(request, channel)
 }
 
-pub(super) fn overdue_at(request: &Request, channel: &Channel) -> Timestamp {
+fn overdue_at(request: &Request, channel: &Channel) -> Timestamp {
     let (progress, requested_at) = (&request.progress, request.requested_at);
     channel.timetable.overdue_at(progress, requested_at)
 }
@@ -346,17 +356,29 @@ fn next_ask(request: &Request, channel: &Channel, now: Timestamp) -> Option<Time
 
 /// When a worker has to see the request again: to ask, or to say that it is overdue.
 pub(super) fn plan(request: &Request, channel: &Channel, now: Timestamp) -> Option<Timestamp> {
+    plan_after(request, channel, now, None)
+}
+
+/// The same where the provider wants no ask before a time. However late that is, a person is asked in time.
+pub(super) fn plan_after(
+    request: &Request,
+    channel: &Channel,
+    now: Timestamp,
+    earliest: Option<Timestamp>,
+) -> Option<Timestamp> {
     if !request.machine.state.is_open() {
         return match request.machine.state {
             State::Queued | State::Sending => request.next_at,
             _ => None,
         };
     }
-    // Asked for after this worker had read the request.
-    if request.progress.is_urgent && channel.api.client.can_ask() {
-        return Some(now);
-    }
-    let ask = next_ask(request, channel, now).filter(|_| channel.api.client.can_ask());
+    let ask = if request.progress.is_urgent {
+        // Asked for after this worker had read the request.
+        Some(now)
+    } else {
+        next_ask(request, channel, now)
+    };
+    let ask = ask.filter(|_| channel.api.client.can_ask()).max(earliest);
     let overdue = (!request.progress.is_overdue).then(|| overdue_at(request, channel).max(now));
     match (ask, overdue) {
         (Some(ask), Some(overdue)) => Some(ask.min(overdue)),

@@ -3,9 +3,9 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export::{self, ROWS_MAX, STEP};
+use super::export::{self, STEP};
 use super::raw::shown;
-use crate::console::frame::{Frame, Section, address};
+use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
@@ -15,6 +15,8 @@ use crate::store::{Snapshot, StoreError, TrailFilter, TrailRow};
 
 /// Acts of a page.
 const LIMIT: u32 = 100;
+/// Parameters that narrow the list.
+const FILTERS: [&str; 3] = ["act", "reader", "about"];
 
 #[derive(Template)]
 #[template(path = "audit.html")]
@@ -55,7 +57,11 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     let (found, head) = visit.read_list(read).await?;
     let frame = visit.frame(Section::Audit);
     let last = found.rows.last().filter(|_| found.has_more);
-    let older = last.map(|row| here(&asked, "/console/audit", Some(row.sequence)));
+    let query = visit.query();
+    let older = last.map(|row| {
+        let cursor = row.sequence.to_string();
+        query.narrowed("/console/audit", &FILTERS, Some(&cursor))
+    });
     let is_chosen = |act: Act| asked.act.as_deref() == Some(act.as_str());
     page(&AuditPage {
         acts: Act::ALL
@@ -66,7 +72,7 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .into(),
         rows: found.rows.iter().map(|row| line(&frame, row)).collect(),
         older,
-        csv: here(&asked, "/console/audit.csv", None),
+        csv: query.narrowed("/console/audit.csv", &FILTERS, None),
         last: head.sequence,
         reader: asked.reader.unwrap_or_default(),
         about: asked.about.unwrap_or_default(),
@@ -88,49 +94,24 @@ fn filter(query: &Query<'_>) -> Result<TrailFilter, Trouble> {
     })
 }
 
-/// The address of the same filter.
-fn here(filter: &TrailFilter, path: &str, cursor: Option<i64>) -> String {
-    let cursor = cursor.map(|cursor| cursor.to_string());
-    let all = [
-        ("act", &filter.act),
-        ("reader", &filter.reader),
-        ("about", &filter.about),
-        ("cursor", &cursor),
-    ];
-    let given = all
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    address(path, &given.collect::<Vec<_>>())
-}
-
 const HEAD: &str = "sequence,at,reader,token_id,from,act,about_kind,about_id,reason,before,after";
 
-/// What is left to write.
-struct Left {
-    visit: Visit,
-    filter: TrailFilter,
-    rows: usize,
-}
-
 pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
-    let first = Left {
-        filter: filter(&visit.query())?,
-        visit,
-        rows: ROWS_MAX,
-    };
-    Ok(export::streamed("audit", HEAD, first, step))
+    let filter = filter(&visit.query())?;
+    Ok(export::streamed("audit", HEAD, (visit, filter), step))
 }
 
-async fn step(mut left: Left) -> Result<(String, Option<Left>), StoreError> {
-    let (store, name) = (&left.visit.app.store, &left.visit.viewer.name);
-    let filter = left.filter.clone();
-    let found = store.read_list(name, move |snapshot| snapshot.trail(&filter, STEP));
+/// Those behind the filter's cursor, and where the next ones begin.
+type Behind = (Visit, TrailFilter);
+
+async fn step((visit, mut filter): Behind) -> Result<(Vec<String>, Option<Behind>), StoreError> {
+    let (store, name) = (&visit.app.store, &visit.viewer.name);
+    let asked = filter.clone();
+    let found = store.read_list(name, move |snapshot| snapshot.trail(&asked, STEP));
     let found = found.await?;
-    let lines: String = found.rows.iter().map(csv_line).collect();
-    left.rows = left.rows.saturating_sub(found.rows.len());
-    left.filter.cursor = found.rows.last().map(|row| row.sequence);
-    let goes_on = found.has_more && left.rows > 0;
-    Ok((lines, goes_on.then_some(left)))
+    let lines = found.rows.iter().map(csv_line).collect();
+    filter.cursor = found.rows.last().map(|row| row.sequence);
+    Ok((lines, found.has_more.then_some((visit, filter))))
 }
 
 fn csv_line(row: &TrailRow) -> String {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export::{self, ROWS_MAX, STEP};
+use super::export::{self, STEP};
 use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section, address};
@@ -60,26 +60,24 @@ pub async fn list(visit: Visit) -> Result<HttpResponse, Trouble> {
 
 const HEAD: &str = "id,received_at,provider,account,refund_no,verdict,key,deliveries,refund_id";
 
-/// What is left to write: up to which callback, and how many rows.
-struct Left(Visit, Option<CallbackId>, usize);
-
 pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
     let before = visit.query().parsed("cursor")?;
-    let first = Left(visit, before, ROWS_MAX);
-    Ok(export::streamed("callbacks", HEAD, first, step))
+    Ok(export::streamed("callbacks", HEAD, (visit, before), step))
 }
 
-async fn step(Left(visit, before, rows): Left) -> Result<(String, Option<Left>), StoreError> {
+/// Those before a callback, and where the next ones begin.
+type Before = (Visit, Option<CallbackId>);
+
+async fn step((visit, before): Before) -> Result<(Vec<String>, Option<Before>), StoreError> {
     let (store, name) = (&visit.app.store, &visit.viewer.name);
     let found = store.read_list(name, move |snapshot| {
         snapshot.newest_callbacks(before, STEP)
     });
     let found = found.await?;
-    let lines: String = found.iter().map(csv_line).collect();
-    let left = rows.saturating_sub(found.len());
-    let goes_on = found.len() == STEP as usize && left > 0;
+    let lines = found.iter().map(csv_line).collect();
     let last = found.last().map(|row| row.id);
-    Ok((lines, goes_on.then(|| Left(visit, last, left))))
+    let goes_on = found.len() == STEP as usize;
+    Ok((lines, goes_on.then_some((visit, last))))
 }
 
 fn csv_line(row: &CallbackLine) -> String {

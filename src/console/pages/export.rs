@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use crate::store::StoreError;
 
 /// Rows of one file.
-pub const ROWS_MAX: usize = 10_000;
+const ROWS_MAX: usize = 10_000;
 /// Rows of each read for it.
 pub const STEP: u32 = 200;
 
@@ -20,21 +20,24 @@ pub fn whole(name: &str, head: &str, lines: impl Iterator<Item = String>) -> Htt
     answer(name).body(format!("{head}\n{text}"))
 }
 
-/// A list that is sent as it is read. `step` gives the next lines, and where it goes on behind them.
+/// A list that is sent as it is read, up to the limit. `step` gives the next lines, and where it goes on behind them.
 pub fn streamed<S, F, R>(name: &str, head: &str, first: S, step: F) -> HttpResponse
 where
     S: 'static,
     F: Fn(S) -> R + 'static,
-    R: Future<Output = Result<(String, Option<S>), StoreError>> + 'static,
+    R: Future<Output = Result<(Vec<String>, Option<S>), StoreError>> + 'static,
 {
     let head = Bytes::from(format!("{head}\n"));
     let head = stream::once(async { Ok::<_, StoreError>(head) });
-    let lines = stream::try_unfold((Some(first), step), |(state, step)| async move {
-        let Some(state) = state else {
+    let start = (Some(first), ROWS_MAX, step);
+    let lines = stream::try_unfold(start, |(state, left, step)| async move {
+        let Some(state) = state.filter(|_| left > 0) else {
             return Ok(None);
         };
-        let (lines, next) = step(state).await?;
-        Ok(Some((Bytes::from(lines), (next, step))))
+        let (mut lines, next) = step(state).await?;
+        lines.truncate(left);
+        let left = left - lines.len();
+        Ok(Some((Bytes::from(lines.concat()), (next, left, step))))
     });
     answer(name).streaming(head.chain(lines))
 }

@@ -10,7 +10,7 @@ use super::export;
 use super::raw::{self, Shown, shown};
 use crate::config::Scope;
 use crate::console::Console;
-use crate::console::frame::{Frame, Section, address};
+use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
@@ -77,15 +77,12 @@ pub async fn list(visit: Visit, console: Data<Console>) -> Result<HttpResponse, 
         value: known.as_str(),
         is_chosen: asked.reason.as_deref() == Some(known.as_str()),
     });
-    let given = [("reason", &asked.reason), ("path", &asked.path)];
-    let given = given
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    let csv = address("/console/rejected.csv", &given.collect::<Vec<_>>());
     page(&RejectedPage {
         reasons: choices.into(),
         path: asked.path.unwrap_or_default(),
-        csv,
+        csv: visit
+            .query()
+            .narrowed("/console/rejected.csv", &["reason", "path"], None),
         rows: found.into_iter().map(|row| line(&frame, row)).collect(),
         frame,
     })

@@ -77,10 +77,9 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .map(|row| RefundLine::new(&frame, row))
             .collect(),
         is_all,
-        csv: match state {
-            Some(state) => address("/console/requests.csv", &[("state", state.as_str())]),
-            None => "/console/requests.csv".to_owned(),
-        },
+        csv: visit
+            .query()
+            .narrowed("/console/requests.csv", &["state"], None),
         may_create: visit.viewer.may(Scope::RefundsWrite),
         frame,
     })

@@ -1,13 +1,14 @@
 //! The same decision twice has one effect.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     OTHER_TOKEN, answer, code, config, conflict, decide, decide_as, decisions, events_of, id,
     notice, post_with, server,
 };
-use crate::harness::Server;
 use crate::harness::config::READER_TOKEN;
+use crate::harness::reader::text;
+use crate::harness::{Reply, Server};
 
 #[test]
 fn the_same_decision_of_the_same_reader_again_is_200_and_has_no_second_effect() {
@@ -47,7 +48,7 @@ fn an_idempotency_key_gives_the_first_answer_again_and_takes_no_other_body() {
     let server = server();
     let refund = conflict(&server, "R-1");
     let path = format!("/v1/refunds/{}/decisions", id(&refund));
-    let keyed = |token: &str, key: &str, body: &serde_json::Value| {
+    let keyed = |token: &str, key: &str, body: &Value| {
         post_with(&server, token, &path, &[("idempotency-key", key)], body)
     };
     let body = answer(&refund, "keep");
@@ -69,32 +70,56 @@ fn an_idempotency_key_gives_the_first_answer_again_and_takes_no_other_body() {
     assert_eq!(decisions(&server, &refund).len(), 1);
 }
 
+/// A decision under a key that waits for a second person: how to make it again, how another person speaks of it, and
+/// what the first call was answered.
+struct Waiting {
+    server: Server,
+    refund: Value,
+    waits: Value,
+}
+
+impl Waiting {
+    fn start() -> Self {
+        let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
+        let server = Server::start(&config().toml(limit));
+        let refund = conflict(&server, "R-1");
+        let waits = keyed_accept(&server, &refund).expect_json(202);
+        Self {
+            server,
+            refund,
+            waits,
+        }
+    }
+
+    fn again(&self) -> Reply {
+        keyed_accept(&self.server, &self.refund)
+    }
+
+    fn say(&self, word: &str) -> Value {
+        let decision = text(&self.waits["attention"][0]["approval"]["id"]);
+        let path = format!(
+            "/v1/refunds/{}/decisions/{decision}/{word}",
+            id(&self.refund)
+        );
+        let why = json!({"reason": "so it is"});
+        post_with(&self.server, OTHER_TOKEN, &path, &[], &why).expect_json(200)
+    }
+}
+
+fn keyed_accept(server: &Server, refund: &Value) -> Reply {
+    let path = format!("/v1/refunds/{}/decisions", id(refund));
+    let key = [("idempotency-key", "k-1")];
+    post_with(server, READER_TOKEN, &path, &key, &answer(refund, "accept"))
+}
+
 #[test]
 fn a_key_of_a_decision_that_waits_or_was_rejected_says_so() {
-    let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
-    let server = Server::start(&config().toml(limit));
-    let refund = conflict(&server, "R-1");
-    let path = format!("/v1/refunds/{}/decisions", id(&refund));
-    let body = answer(&refund, "accept");
-    let keyed = || {
-        post_with(
-            &server,
-            READER_TOKEN,
-            &path,
-            &[("idempotency-key", "k-1")],
-            &body,
-        )
-    };
-    let waits = keyed().expect_json(202);
-    assert_eq!(keyed().expect_json(202), waits);
-    let decision = waits["attention"][0]["approval"]["id"].clone();
-    let decision = decision.as_str().expect("an id");
-    let why = json!({"reason": "not so"});
-    let reject = format!("{path}/{decision}/reject");
-    post_with(&server, OTHER_TOKEN, &reject, &[], &why).expect_json(200);
-    assert_eq!(code(&keyed(), 409), "decision_ended");
+    let it = Waiting::start();
+    assert_eq!(it.again().expect_json(202), it.waits);
+    it.say("reject");
+    assert_eq!(code(&it.again(), 409), "decision_ended");
     assert_eq!(
-        decisions(&server, &refund).len(),
+        decisions(&it.server, &it.refund).len(),
         1,
         "nothing was decided by the repeat"
     );
@@ -102,30 +127,7 @@ fn a_key_of_a_decision_that_waits_or_was_rejected_says_so() {
 
 #[test]
 fn a_key_of_a_decision_that_was_approved_gives_the_refund_as_it_is() {
-    let limit = "[operate]\nsecond_person_above = { USD = \"125.49\" }\n";
-    let server = Server::start(&config().toml(limit));
-    let refund = conflict(&server, "R-1");
-    let path = format!("/v1/refunds/{}/decisions", id(&refund));
-    let body = answer(&refund, "accept");
-    let keyed = || {
-        post_with(
-            &server,
-            READER_TOKEN,
-            &path,
-            &[("idempotency-key", "k-1")],
-            &body,
-        )
-    };
-    let waits = keyed().expect_json(202);
-    let decision = waits["attention"][0]["approval"]["id"].clone();
-    let decision = decision.as_str().expect("an id");
-    let approve = format!("{path}/{decision}/approve");
-    let done = post_with(
-        &server,
-        OTHER_TOKEN,
-        &approve,
-        &[],
-        &json!({"reason": "so it is"}),
-    );
-    assert_eq!(keyed().expect_json(200), done.expect_json(200));
+    let it = Waiting::start();
+    let done = it.say("approve");
+    assert_eq!(it.again().expect_json(200), done);
 }

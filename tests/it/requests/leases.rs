@@ -3,26 +3,13 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::ENGINE;
+use super::{ENGINE, SEND, comes_to, refund, requested};
 use crate::harness::config::Place;
 use crate::harness::injection::WallClock;
 use crate::harness::provider::{Gate, Provider, quickpay, refunded};
 use crate::harness::reader::text;
-use crate::harness::sandbox::{CALLER_TOKEN, body};
+use crate::harness::sandbox::CALLER_TOKEN;
 use crate::harness::{Server, wait_for};
-
-const SEND: &str = "/QuickPay/Refund";
-
-fn refund(server: &Server, id: &str) -> Value {
-    let path = format!("/v1/refunds/{id}");
-    server.get_as(CALLER_TOKEN, &path).expect_json(200)
-}
-
-fn comes_to(server: &Server, id: &str, state: &str) {
-    wait_for(&format!("the request to be {state}"), || {
-        (refund(server, id)["request"]["state"] == state).then_some(())
-    });
-}
 
 /// The sends of a refund as its timeline has them.
 fn sends(server: &Server, id: &str) -> Vec<Value> {
@@ -55,8 +42,7 @@ fn a_worker_whose_lease_has_ended_moves_nothing_by_its_late_reply() {
     let mut server = Server::stopped(&quickpay(ENGINE, &provider.url(), ""));
     let clock = WallClock::of(&mut server);
     server.restart();
-    let asked = server.post_as_caller("/v1/refunds", &[], &body("quickpay/store-1", "Q1"));
-    let id = text(&asked.expect_json(202)["id"]);
+    let id = requested(&server, "Q1");
     wait_for("the first send", || {
         (provider.count(SEND) == 1).then_some(())
     });

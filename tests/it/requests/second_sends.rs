@@ -2,30 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::ENGINE;
+use super::{ENGINE, SEND, comes_to, refund, requested};
 use crate::harness::provider::{Gate, Provider, quickpay, refunded};
-use crate::harness::reader::text;
-use crate::harness::sandbox::{CALLER_TOKEN, body};
+use crate::harness::sandbox::CALLER_TOKEN;
 use crate::harness::{Server, wait_for};
-
-const SEND: &str = "/QuickPay/Refund";
 
 fn failed(refund_no: &str) -> String {
     refunded(refund_no).replace("\"REFUNDED\"", "\"REFUNDFAILED\"")
-}
-
-fn refund(server: &Server, id: &str) -> Value {
-    let path = format!("/v1/refunds/{id}");
-    server.get_as(CALLER_TOKEN, &path).expect_json(200)
-}
-
-fn comes_to(server: &Server, id: &str, state: &str) -> Value {
-    wait_for(&format!("the request to be {state}"), || {
-        let refund = refund(server, id);
-        (refund["request"]["state"] == state).then_some(refund)
-    })
 }
 
 fn act(server: &Server, id: &str, act: &str) {
@@ -53,8 +38,7 @@ fn a_failure_of_an_earlier_send_that_is_heard_late_does_not_end_the_later_one() 
         _ => (200, refunded("Q1")),
     });
     let server = Server::start(&quickpay(ENGINE, &provider.url(), ""));
-    let asked = server.post_as_caller("/v1/refunds", &[], &body("quickpay/store-1", "Q1"));
-    let id = text(&asked.expect_json(202)["id"]);
+    let id = requested(&server, "Q1");
     comes_to(&server, &id, "unknown");
     act(&server, &id, "ask");
     let callbacks = format!("/v1/refunds/{id}/callbacks");
@@ -100,8 +84,7 @@ fn a_failure_that_is_relayed_while_a_second_send_is_under_way_is_asked_about() {
         _ => (200, refunded("Q1")),
     });
     let server = Server::start(&quickpay(ENGINE, &provider.url(), ""));
-    let asked = server.post_as_caller("/v1/refunds", &[], &body("quickpay/store-1", "Q1"));
-    let id = text(&asked.expect_json(202)["id"]);
+    let id = requested(&server, "Q1");
     comes_to(&server, &id, "failed");
     act(&server, &id, "resend");
     wait_for("the second send", || {
@@ -127,8 +110,7 @@ fn a_refusal_of_the_second_send_proves_nothing_after_a_failure_that_only_a_perso
         _ => (200, refunded("Q1")),
     });
     let server = Server::start(&quickpay(ENGINE, &provider.url(), ""));
-    let asked = server.post_as_caller("/v1/refunds", &[], &body("quickpay/store-1", "Q1"));
-    let id = text(&asked.expect_json(202)["id"]);
+    let id = requested(&server, "Q1");
     comes_to(&server, &id, "unknown");
     let open = json!([{"reason": "outcome_overdue", "since": "2026-01-17T09:33:55.004Z", "callback_id": null}]);
     server.change_store(&format!("UPDATE refunds SET attention = '{open}'"));

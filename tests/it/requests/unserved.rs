@@ -1,19 +1,12 @@
 //! An account that loses its `[accounts.api]` while refunds of it are open: nothing sends them and nothing asks.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::ENGINE;
+use super::{ENGINE, SEND, refund, requested};
 use crate::harness::provider::{Provider, quickpay, refunded};
-use crate::harness::reader::{attention, expect_problem, text};
-use crate::harness::sandbox::{CALLER_TOKEN, body};
+use crate::harness::reader::{attention, expect_problem};
+use crate::harness::sandbox::body;
 use crate::harness::{Server, relay, wait_for};
-
-const SEND: &str = "/QuickPay/Refund";
-
-fn refund(server: &Server, id: &str) -> Value {
-    let path = format!("/v1/refunds/{id}");
-    server.get_as(CALLER_TOKEN, &path).expect_json(200)
-}
 
 /// The config as it is, with an account that is only relayed.
 fn without_api(config: &str) -> String {
@@ -47,7 +40,7 @@ fn a_person_is_asked_about_them_callers_get_the_same_answer_and_they_go_on_once_
         server.post_as_caller("/v1/refunds", &[], &body("quickpay/store-1", number))
     };
     let ids = [("Q1", "unknown"), ("Q2", "queued")].map(|(number, state)| {
-        let id = text(&asked(&server, number).expect_json(202)["id"]);
+        let id = requested(&server, number);
         wait_for(&format!("{number} to be {state}"), || {
             let request = refund(&server, &id)["request"].clone();
             (request["state"] == state && request["attempts"] == 1).then_some(())

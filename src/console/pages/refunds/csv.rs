@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::filter::Filter;
-use crate::console::pages::export::{self, ROWS_MAX, STEP};
+use crate::console::pages::export::{self, STEP};
 use crate::console::trouble::Trouble;
 use crate::console::visit::Visit;
 use crate::domain::claim::RefundNo;
@@ -22,7 +22,6 @@ pub const HEAD: &str = "id,provider,account,refund_no,provider_refund_no,order_n
 struct Left {
     visit: Visit,
     filter: Filter,
-    rows: usize,
     looked_at: usize,
 }
 
@@ -30,25 +29,22 @@ pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
     let first = Left {
         filter: Filter::of(&visit.query())?,
         visit,
-        rows: ROWS_MAX,
         looked_at: 0,
     };
     Ok(export::streamed("refunds", HEAD, first, step))
 }
 
-async fn step(mut left: Left) -> Result<(String, Option<Left>), StoreError> {
+async fn step(mut left: Left) -> Result<(Vec<String>, Option<Left>), StoreError> {
     let filter = left.filter.indexed.clone();
-    let limit = STEP.min(u32::try_from(left.rows).unwrap_or(STEP));
-    let list = move |snapshot: &mut Snapshot<'_>| snapshot.refunds(&filter, limit);
+    let list = move |snapshot: &mut Snapshot<'_>| snapshot.refunds(&filter, STEP);
     let name = &left.visit.viewer.name;
     let page = left.visit.app.store.read_list(name, list).await?;
     let fits = page.rows.iter().filter(|row| left.filter.fits(row));
-    let lines: Vec<_> = fits.map(line).collect();
-    left.rows -= lines.len().min(left.rows);
+    let lines = fits.map(line).collect();
     left.looked_at += page.rows.len();
     left.filter.indexed.before = page.next;
-    let goes_on = page.next.is_some() && left.rows > 0 && left.looked_at < LOOKED_AT_MAX;
-    Ok((lines.concat(), goes_on.then_some(left)))
+    let goes_on = page.next.is_some() && left.looked_at < LOOKED_AT_MAX;
+    Ok((lines, goes_on.then_some(left)))
 }
 
 pub fn line(row: &RefundRow) -> String {

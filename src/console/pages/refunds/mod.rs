@@ -10,7 +10,7 @@ use askama::Template;
 pub use self::csv::{HEAD, csv, line};
 use self::filter::{FILTERS, Filter};
 use super::lines::RefundLine;
-use crate::console::frame::{Frame, Section, address};
+use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::words;
 use crate::console::trouble::Trouble;
@@ -90,25 +90,14 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
         to: given("to"),
         is_filtered: is_search || FILTERS.iter().any(|name| query.text(name).is_some()),
         is_short: next.is_some() && found.rows.len() < LIMIT as usize,
-        older: next.map(|next| here(&query, "/console/refunds", Some(&next))),
+        older: next.map(|next| query.narrowed("/console/refunds", &FILTERS, Some(&next))),
         newest: query
             .text("cursor")
-            .map(|_| here(&query, "/console/refunds", None)),
-        csv: here(&query, "/console/refunds.csv", None),
+            .map(|_| query.narrowed("/console/refunds", &FILTERS, None)),
+        csv: query.narrowed("/console/refunds.csv", &FILTERS, None),
         rows,
         frame,
     })
-}
-
-/// The same filter at another place of the list.
-fn here(query: &Query<'_>, path: &str, cursor: Option<&str>) -> String {
-    let filters = FILTERS
-        .iter()
-        .filter_map(|name| Some((*name, query.text(name)?)));
-    let all: Vec<_> = filters
-        .chain(cursor.map(|cursor| ("cursor", cursor)))
-        .collect();
-    address(path, &all)
 }
 
 /// The page of what an id names.

@@ -184,6 +184,13 @@ impl Snapshot<'_> {
         self.first(SQL, &[id.as_bytes().into()], read_row)
     }
 
+    /// The same for a refund that is known to be there.
+    pub fn known_refund(&mut self, id: RefundId) -> Result<Box<RefundRow>, StoreError> {
+        let row = self.refund(id)?;
+        row.map(Box::new)
+            .ok_or_else(|| StoreError::Unreadable("a refund is gone".to_owned()))
+    }
+
     /// Refunds with an open question, the oldest first.
     pub fn oldest_questions(&mut self, limit: u32) -> Result<Vec<RefundRow>, StoreError> {
         const SQL: &str = concat!(
