@@ -14,7 +14,7 @@ use crate::store::{RefundRow, Snapshot, StoreError};
 /// Refunds that are read for one file, where few fit.
 const LOOKED_AT_MAX: usize = 100_000;
 
-/// Of [`line`].
+/// The columns of a line.
 pub const HEAD: &str = "id,provider,account,refund_no,provider_refund_no,order_no,status,provider_status,amount,\
                         currency,received_at,updated_at,attention,request_state";
 
