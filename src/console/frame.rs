@@ -27,11 +27,12 @@ pub enum Section {
     Reconcile,
     Health,
     Audit,
+    Sandbox,
 }
 
 /// The navigation, in its order.
 #[rustfmt::skip]
-const SECTIONS: [(Section, &str, Text); 12] = [
+const SECTIONS: [(Section, &str, Text); 13] = [
     (Section::Start, "/console/", Text::Start),
     (Section::Refunds, "/console/refunds", Text::Refunds),
     (Section::Requests, "/console/requests", Text::Requests),
@@ -44,11 +45,12 @@ const SECTIONS: [(Section, &str, Text); 12] = [
     (Section::Reconcile, "/console/reconcile", Text::Reconcile),
     (Section::Health, "/console/health", Text::Health),
     (Section::Audit, "/console/audit", Text::Audit),
+    (Section::Sandbox, "/console/sandbox", Text::SandboxTitle),
 ];
 
 /// What was just done, by the word in the address of the page that says so.
 #[rustfmt::skip]
-const DONE: [(&str, Text); 13] = [
+const DONE: [(&str, Text); 17] = [
     ("asked", Text::AskedNow),
     ("canceled", Text::Canceled),
     ("resent", Text::Resent),
@@ -62,6 +64,10 @@ const DONE: [(&str, Text); 13] = [
     ("dropped", Text::DecisionRejected),
     ("tried", Text::CloseOutTried),
     ("reviewed", Text::Reviewed),
+    ("noted", Text::Noted),
+    ("armed", Text::FaultArmed),
+    ("disarmed", Text::Disarmed),
+    ("moved", Text::ClockMoved),
 ];
 
 /// The word for the address.
@@ -91,6 +97,8 @@ pub struct Frame {
     /// What was just done.
     pub done: Option<Text>,
     may_operate: bool,
+    /// An account of the config sends to a sandbox.
+    pub has_sandbox: bool,
     section: Option<Section>,
     here: String,
 }
@@ -112,6 +120,7 @@ impl Frame {
             icon: &assets::ICON.path,
             done: done_of(request.query_string()),
             may_operate: viewer.is_some_and(|viewer| viewer.may(Scope::Operate)),
+            has_sandbox: false,
             section,
             here: here.map_or_else(String::new, ToString::to_string),
         }
@@ -141,9 +150,13 @@ impl Frame {
             tag: "",
             is_current: self.section == Some(section),
         };
-        // The trail is for operators alone.
-        let shown = SECTIONS.into_iter();
-        let shown = shown.filter(|(section, ..)| *section != Section::Audit || self.may_operate);
+        let is_there = |(section, ..): &(Section, &str, Text)| match section {
+            // The trail is for operators alone.
+            Section::Audit => self.may_operate,
+            Section::Sandbox => self.has_sandbox,
+            _ => true,
+        };
+        let shown = SECTIONS.into_iter().filter(is_there);
         shown.map(link).collect()
     }
 

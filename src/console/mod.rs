@@ -10,6 +10,7 @@
 //! | `language/` | languages and times |
 //! | `pages/` | a file, a struct and a template each |
 //! | `acts/` | forms that change something |
+//! | `sandbox/` | sandboxes of the config: faults, clock, last exchanges |
 //!
 //! What came from outside is shown as text only; templates escape everything.
 
@@ -22,6 +23,7 @@ mod frame;
 mod language;
 mod pages;
 mod routes;
+mod sandbox;
 mod trouble;
 mod visit;
 

@@ -13,7 +13,7 @@ use super::pages::{
     rejected, requests, start,
 };
 use super::trouble::Trouble;
-use super::{Console, assets};
+use super::{Console, assets, sandbox};
 use crate::config::Scope::{self, CallbacksRead, ConsoleRead, Operate, RefundsWrite};
 use crate::console::access::guard::{Needs, enter};
 
@@ -57,15 +57,22 @@ static PAGES: &[Page] = &[
     see("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::ask)),
     act("/console/rejected/{id}/review", Operate, |r| r.to(acts::review::act)),
     see("/console/accounts", ConsoleRead, |r| r.to(accounts::show)),
+    see("/console/accounts.csv", ConsoleRead, |r| r.to(accounts::csv)),
     see("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::ask)),
     act("/console/accounts/{provider}/{account}/{act}", Operate, |r| r.to(acts::account::act)),
     see("/console/orders", ConsoleRead, |r| r.to(orders::show)),
     see("/console/close-outs.csv", ConsoleRead, |r| r.to(orders::csv)),
     see("/console/feed", ConsoleRead, |r| r.to(feed::show)),
+    see("/console/consumers.csv", ConsoleRead, |r| r.to(feed::csv)),
     see("/console/push", ConsoleRead, |r| r.to(push::show)),
+    see("/console/endpoints.csv", ConsoleRead, |r| r.to(push::csv)),
     see("/console/push/{name}/recover", Operate, |r| r.to(acts::endpoint::ask)),
     act("/console/push/{name}/recover", Operate, |r| r.to(acts::endpoint::act)),
     see("/console/reconcile", ConsoleRead, |r| r.to(reconcile::show)),
+    see("/console/findings.csv", ConsoleRead, |r| r.to(reconcile::csv)),
+    see("/console/sandbox", ConsoleRead, |r| r.to(sandbox::page::show)),
+    see("/console/sandbox/{act}", Operate, |r| r.to(sandbox::act::ask)),
+    act("/console/sandbox/{act}", Operate, |r| r.to(sandbox::act::act)),
     see("/console/health", ConsoleRead, |r| r.to(health::show)),
     see("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::ask)),
     act("/console/sessions/revoke", Operate, |r| r.to(acts::sessions::act)),

@@ -52,12 +52,14 @@ pub struct Entered {
 
 impl Visit {
     pub fn frame(&self, section: Section) -> Frame {
-        Frame::of(
+        let mut frame = Frame::of(
             &self.request,
             self.clocked,
             Some(&self.viewer),
             Some(section),
-        )
+        );
+        frame.has_sandbox = !self.app.requests.sandboxes().is_empty();
+        frame
     }
 
     /// Who acts, for the trail.

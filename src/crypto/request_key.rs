@@ -91,15 +91,25 @@ impl fmt::Debug for RequestKey {
 
 #[cfg(test)]
 mod tests {
+    use rsa::pkcs8::DecodePrivateKey as _;
+    use rsa::{Pkcs1v15Sign, RsaPrivateKey};
+
     use super::*;
     use crate::crypto::SigningKey;
+    use crate::crypto::verify::SHA256_DIGEST_INFO;
 
     #[test]
     fn both_libraries_make_the_same_signature() {
         let other = SigningKey::generate().unwrap();
         let key = RequestKey::parse(other.to_pem()).unwrap();
         let signature = key.sign_sha256_base64(b"message");
-        assert_eq!(signature, other.sign_sha256_base64(b"message"));
+        let private = RsaPrivateKey::from_pkcs8_pem(other.to_pem()).unwrap();
+        let scheme = Pkcs1v15Sign {
+            hash_len: Some(32),
+            prefix: SHA256_DIGEST_INFO.into(),
+        };
+        let expected = private.sign(scheme, &crate::crypto::sha256(b"message"));
+        assert_eq!(signature, STANDARD.encode(expected.unwrap()));
         assert_eq!(
             key.public_fingerprint(),
             other.verifying_key().fingerprint()

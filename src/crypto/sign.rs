@@ -1,8 +1,8 @@
 //! Key pairs that sign as the provider in `demo`, `trigger` and the tests.
 //!
-//! **Never used while serving.** The service only verifies. The `rsa` crate has a known timing weakness in
-//! private-key operations (RUSTSEC-2023-0071): harmless for a throw-away key on the operator's own machine,
-//! not for a real key.
+//! **Never used while serving.** The `rsa` crate makes and reads these pairs, from a seed too, and has a known timing
+//! weakness in private-key operations (RUSTSEC-2023-0071): harmless for a throw-away key on the operator's own
+//! machine, not for a real key. Signatures are made by [`RequestKey`].
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::SeedableRng as _;
 use rand::rngs::{OsRng, StdRng};
+use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
-use rsa::{Pkcs1v15Sign, RsaPrivateKey};
-use sha2::Digest as _;
 
 use super::pem;
 use super::pem::PemError;
-use super::verify::{KeyError, SHA256_DIGEST_INFO, VerifyingKey};
+use super::request_key::RequestKey;
+use super::verify::{KeyError, VerifyingKey};
 
 /// Length of generated moduli in bits: what the providers use.
 const GENERATED_BITS: usize = 2048;
@@ -41,7 +41,7 @@ pub enum SigningKeyError {
 
 /// An RSA key pair whose public half passes the vetting of [`VerifyingKey`].
 pub struct SigningKey {
-    private: RsaPrivateKey,
+    signer: RequestKey,
     pem: String,
     public_pem: String,
     public_base64_der: String,
@@ -52,14 +52,14 @@ impl SigningKey {
     /// Generates a key pair of 2048 bits.
     pub fn generate() -> Result<Self, SigningKeyError> {
         let private = RsaPrivateKey::new(&mut OsRng, GENERATED_BITS).map_err(library)?;
-        Self::new(private)
+        Self::new(&private)
     }
 
     /// The same key pair for the same seed, for a sandbox that is repeatable. As secret as the seed is.
     pub fn from_seed(seed: [u8; 32]) -> Result<Self, SigningKeyError> {
         let mut random = StdRng::from_seed(seed);
         let private = RsaPrivateKey::new(&mut random, GENERATED_BITS).map_err(library)?;
-        Self::new(private)
+        Self::new(&private)
     }
 
     /// Reads a private key as PEM or bare Base64, PKCS#8 or PKCS#1, unencrypted.
@@ -68,10 +68,10 @@ impl SigningKey {
         let private = RsaPrivateKey::from_pkcs8_der(&der)
             .or_else(|_| RsaPrivateKey::from_pkcs1_der(&der))
             .map_err(|_| SigningKeyError::NotPrivate)?;
-        Self::new(private)
+        Self::new(&private)
     }
 
-    fn new(private: RsaPrivateKey) -> Result<Self, SigningKeyError> {
+    fn new(private: &RsaPrivateKey) -> Result<Self, SigningKeyError> {
         let pem = private
             .to_pkcs8_pem(LineEnding::LF)
             .map_err(library)?
@@ -81,8 +81,9 @@ impl SigningKey {
         let public_der = public.to_public_key_der().map_err(library)?;
         let public_base64_der = STANDARD.encode(public_der.as_bytes());
         let verifying = VerifyingKey::parse(&public_base64_der)?;
+        let signer = RequestKey::parse(&pem).map_err(library)?;
         Ok(Self {
-            private,
+            signer,
             pem,
             public_pem,
             public_base64_der,
@@ -111,22 +112,8 @@ impl SigningKey {
     }
 
     /// Signs `message` with RSASSA-PKCS1-v1_5 and SHA-256; standard Base64 with padding.
-    ///
-    /// # Panics
-    /// Not with a key this type lets in: signing fails only for a modulus too short for the padded
-    /// digest (62 bytes, ours have 256 or more) or for a key pair whose halves disagree, and those
-    /// do not pass the constructors.
     pub fn sign_sha256_base64(&self, message: &[u8]) -> String {
-        let scheme = Pkcs1v15Sign {
-            hash_len: Some(32),
-            prefix: SHA256_DIGEST_INFO.into(),
-        };
-        let digest = sha2::Sha256::digest(message);
-        let signature = self
-            .private
-            .sign_with_rng(&mut OsRng, scheme, &digest)
-            .expect("a vetted key pair can sign a SHA-256 digest");
-        STANDARD.encode(signature)
+        self.signer.sign_sha256_base64(message)
     }
 }
 

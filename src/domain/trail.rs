@@ -46,6 +46,8 @@ acts! {
     RefundAsked = "refund_asked",
     RefundCanceled = "refund_canceled",
     RefundResent = "refund_resent",
+    /// A person wrote down what they know of it; nothing else changed.
+    RefundNoted = "refund_noted",
     RefundDecided = "refund_decided",
     /// A second person agreed to a decision.
     DecisionApproved = "decision_approved",
@@ -57,6 +59,8 @@ acts! {
     SettlementNoted = "settlement_noted",
     /// Rejected requests up to this one were looked at.
     RejectionsReviewed = "rejections_reviewed",
+    /// A fault was armed in a sandbox, all were disarmed, or its clock was moved.
+    SandboxChanged = "sandbox_changed",
     Reload = "reload",
     /// A session of the console began.
     ConsoleLogin = "console_login",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ureq::Agent;
-use ureq::http::{Request, Uri};
+use ureq::http::{HeaderMap, Request, Uri};
 
 use super::agent;
 
@@ -19,6 +19,14 @@ pub struct Answer {
     /// Invalid UTF-8 becomes replacement characters.
     pub body: String,
     pub bytes: Vec<u8>,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// The first header of this name; `None` where its value is no text, too.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Checks a URL of the command line: it needs a scheme and a host.
@@ -41,14 +49,19 @@ pub struct Client {
 }
 
 impl Client {
-    /// Follows no redirects; any status is a response, not an error.
+    /// Waits 30 s for a response. Follows no redirects; any status is a response, not an error.
     #[expect(
         clippy::new_without_default,
         reason = "a default would not show that it sets up TLS"
     )]
     pub fn new() -> Self {
+        Self::waiting(TIMEOUT)
+    }
+
+    /// The same, with another limit for the whole exchange.
+    pub fn waiting(limit: Duration) -> Self {
         let agent = agent::config(None, None)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(limit))
             .build()
             .new_agent();
         Self { agent }
@@ -73,8 +86,8 @@ impl Client {
             self.agent.run(request.body(())?)
         };
         let mut answer = answer.with_context(|| format!("{method} {url}"))?;
-        let content_type = answer
-            .headers()
+        let headers = answer.headers().clone();
+        let content_type = headers
             .get("content-type")
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
@@ -85,6 +98,7 @@ impl Client {
             content_type,
             body: String::from_utf8_lossy(&bytes).into_owned(),
             bytes,
+            headers,
         })
     }
 }

@@ -21,6 +21,8 @@ use super::agent::{CaCertificates, CaCertificatesError, ClientIdentity};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Larger replies say nothing.
 const REPLY_BYTES_MAX: u64 = 64 * 1024;
+/// A request is a few KiB, and so is a reply; the library's own are eight times as large.
+const BUFFER_BYTES: usize = 16 * 1024;
 /// A request is sent within this time of its attempt, or not at all: a process that was suspended in between
 /// must not send what another one has taken over.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
@@ -79,7 +81,9 @@ impl Exchanger {
             .max_idle_connections(0)
             .timeout_resolve(Some(CONNECT_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .max_response_header_size(16 * 1024)
+            .max_response_header_size(BUFFER_BYTES)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .build();
         let connector = DefaultConnector::default().chain(Marking);
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());

@@ -2,5 +2,6 @@
 
 pub mod address;
 pub mod agent;
+pub mod callers;
 pub mod client;
 pub mod exchange;

@@ -62,7 +62,7 @@ impl Requests {
             return Ok(false);
         };
         crash_point!("request-attempted");
-        let called = self.call(channel, call, ("refund", start)).await;
+        let called = self.call(channel, call, start).await;
         crash_point!("request-replied");
         let outgoing = outgoing(&begun.request, None, now, 0);
         let took = called.took;
@@ -102,7 +102,7 @@ impl Requests {
         crash_point!("ask-attempted");
         let (mut call, mut replies, mut took) = (call, Vec::new(), Duration::ZERO);
         let answer = loop {
-            let called = self.call(channel, call, ("query", Instant::now())).await;
+            let called = self.call(channel, call, Instant::now()).await;
             took += called.took;
             match called.result {
                 Err(error) => break failed(&error),

@@ -47,7 +47,7 @@ impl Requests {
         let Preparation::Call(call) = channel.api.client.prepare(purpose, now()) else {
             return Ok(());
         };
-        let called = self.call(channel, *call, ("login", Instant::now())).await;
+        let called = self.call(channel, *call, Instant::now()).await;
         let prepared = match called.result {
             // Nothing was sent of the request itself.
             Err(error) => Err(Box::new(Answer::of(
@@ -74,7 +74,7 @@ impl Requests {
             return Ok(());
         }
         let probe = probe(channel);
-        self.call(channel, probe, ("probe", Instant::now())).await;
+        self.call(channel, probe, Instant::now()).await;
         if !health.is_clock_off() {
             return Ok(());
         }
@@ -102,11 +102,7 @@ impl Requests {
             return Ok(());
         }
         let probe = probe(channel);
-        match self
-            .call(channel, probe, ("probe", Instant::now()))
-            .await
-            .result
-        {
+        match self.call(channel, probe, Instant::now()).await.result {
             Ok(reply) if reply.header("x-sandbox") == Some(SANDBOX) => {
                 *seen() = Some(Instant::now());
                 Ok(())
@@ -127,19 +123,12 @@ impl Requests {
         }
     }
 
-    /// One call, on a thread of its own: a provider that hangs must not hold up the end of the process, as a
-    /// thread of the runtime would. With its kind and when its attempt began.
-    pub(super) async fn call(
-        &self,
-        channel: &Channel,
-        call: Call,
-        (kind, began): (&'static str, Instant),
-    ) -> Called {
+    /// One call, whose attempt `began` then.
+    pub(super) async fn call(&self, channel: &Channel, call: Call, began: Instant) -> Called {
         let exchanger = Arc::clone(&channel.exchanger);
         let limit = channel.api.client.time_limit();
         let (reply, done) = oneshot::channel();
-        let thread = std::thread::Builder::new().name(format!("call-{kind}"));
-        let started = thread.spawn(move || {
+        let started = self.callers.run(move || {
             let result = exchanger.exchange(&OutboundRequest {
                 method: method(call.method),
                 url: &call.url,
@@ -158,7 +147,7 @@ impl Requests {
         let result = match started {
             Err(error) => Err(ExchangeError::NotSent(error.to_string())),
             // A panic may have come after the first byte.
-            Ok(_) => done.await.unwrap_or_else(|_| {
+            Ok(()) => done.await.unwrap_or_else(|_| {
                 Err(ExchangeError::Unknown("the call was given up".to_owned()))
             }),
         };

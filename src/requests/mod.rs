@@ -53,6 +53,7 @@ pub use payment::too_little;
 use crate::domain::claim::Account;
 use crate::domain::time::Clock;
 use crate::intake::Intake;
+use crate::outbound::callers::Callers;
 use crate::providers::outgoing::ApiAccount;
 use crate::store::Store;
 use accounts::AccountHealth;
@@ -68,6 +69,7 @@ pub struct Requests {
     apis: RwLock<Arc<Apis>>,
     health: Mutex<HashMap<Account, Arc<AccountHealth>>>,
     counts: CallCounts,
+    callers: Callers,
     /// A request became due by an act or an intent.
     wake: Notify,
     is_draining: AtomicBool,
@@ -84,6 +86,7 @@ impl Requests {
             apis: RwLock::new(Arc::new(apis)),
             health: Mutex::default(),
             counts: CallCounts::default(),
+            callers: Callers::default(),
             wake: Notify::new(),
             is_draining: AtomicBool::new(false),
             asked_on_read: Mutex::default(),
@@ -111,6 +114,13 @@ impl Requests {
         let mut all = apis.iter();
         all.find(|(known, _)| known == account)
             .map(|(_, api)| Arc::clone(api))
+    }
+
+    /// Where the accounts of sandboxes send to: scheme, host and path of each.
+    pub fn sandboxes(&self) -> Vec<String> {
+        let apis = self.apis();
+        let of_sandbox = apis.iter().filter(|(_, api)| api.is_sandbox);
+        of_sandbox.map(|(_, api)| api.base_url.clone()).collect()
     }
 
     /// What is known of an account since the start.

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::commit::stats::Stats;
 use super::driver::Driver;
@@ -23,6 +24,8 @@ const READERS: usize = 4;
 const LANES: usize = 2;
 /// The same with a server: an answer takes a trip there and back.
 const SERVER_READERS: usize = 5;
+/// How long a look-up waits for its own thread before another helps; in a file it takes microseconds.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// What an engine gives to a store.
 pub(super) struct Opened {
@@ -32,6 +35,8 @@ pub(super) struct Opened {
     pub applies: Vec<Box<dyn Driver>>,
     /// One connection a reading thread.
     pub readers: Vec<Box<dyn Driver>>,
+    /// How long a look-up waits for its own reading thread.
+    pub patience: Duration,
     /// Raised whenever events were committed, here or elsewhere.
     pub counter: Counter,
     /// Held for as long as the store is open.
@@ -92,6 +97,7 @@ pub(super) fn open_sqlite(
         accepts: Vec::new(),
         applies: vec![Box::new(sqlite)],
         readers,
+        patience: PATIENCE,
         counter,
         hold: Hold::File { _lock: lock },
     })
@@ -146,6 +152,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
         accepts: connections(LANES, Purpose::Accept)?,
         applies: connections(LANES, Purpose::Apply)?,
         readers: connections(SERVER_READERS, Purpose::Read)?,
+        patience: Duration::ZERO,
         hold: Hold::Server {
             listener: Listener::start(Arc::clone(url), counter.clone())?,
         },

@@ -83,6 +83,7 @@ impl Store {
             accepts,
             applies,
             readers,
+            patience,
             counter,
             hold,
         } = match url {
@@ -114,7 +115,7 @@ impl Store {
             accepts: start(accepts, Duty::Accept, &applying)?,
             applies,
             capacities,
-            readers: Readers::start(readers)?,
+            readers: Readers::start(readers, patience)?,
             stats,
             counter,
             hold,

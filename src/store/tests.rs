@@ -132,6 +132,27 @@ fn what_is_queued_is_done_before_the_store_closes() {
 }
 
 #[test]
+fn a_look_up_that_hangs_holds_up_no_other() {
+    let folder = Folder::new("look-ups");
+    let store = folder.open().unwrap();
+    let (go, wait) = mpsc::channel::<()>();
+    let hangs = store.read(move |_| {
+        wait.recv().ok();
+        Ok("hung")
+    });
+    let others = async {
+        for _ in 0..3 {
+            store.read(|_| Ok(())).await.unwrap();
+        }
+        let list = store.read_list("a reader", |_| Ok("listed")).await;
+        drop(go);
+        list.unwrap()
+    };
+    let (hung, listed) = block_on(futures_util::future::join(hangs, others));
+    assert_eq!((hung.unwrap(), listed), ("hung", "listed"));
+}
+
+#[test]
 fn a_store_has_one_process() {
     let folder = Folder::new("lock");
     let store = folder.open().unwrap();

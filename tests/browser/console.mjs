@@ -95,6 +95,63 @@ async function keys() {
   await made.close();
 }
 
+/** Presses Tab until what is focused matches; everything has to be reached so. */
+async function tabTo(page, selector) {
+  for (let presses = 0; presses < 120; presses += 1) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
+  }
+  throw new Error(`Tab does not reach ${selector} on ${page.url()}`);
+}
+
+/** A refund, an ask, a note, a fault and the sandbox's clock, by keyboard alone from page to page. */
+async function actsByKeyboard() {
+  const [made, page] = await context({ locale: "en-GB" });
+  const enter = (url) => Promise.all([page.waitForURL(url), page.keyboard.press("Enter")]);
+  const type = async (selector, text) => {
+    await tabTo(page, selector);
+    await page.keyboard.type(text);
+  };
+  const reason = async (url) => {
+    if (!(await page.evaluate(() => document.activeElement.id === "reason"))) await tabTo(page, "#reason");
+    await page.keyboard.type("by keyboard alone");
+    await enter(url);
+  };
+  try {
+    await page.goto(`${base}/console/requests/new`);
+    await type("#account", "payermax/sandbox");
+    await type("#order_no", "KEYBOARD-1");
+    await type("#amount", "10000");
+    await type("#currency", "IDR");
+    await type("#reason", "returned");
+    await tabTo(page, "button.main");
+    await page.keyboard.press("Enter");
+    await page.locator("button.risk").waitFor();
+    await tabTo(page, "button.risk");
+    await enter(/rf_[^?]*\?done=stored/);
+    for (const [act, done] of [["ask", /done=asked/], ["note", /done=noted/]]) {
+      await tabTo(page, `a[href$="/${act}"]`);
+      await enter(new RegExp(`/${act}$`));
+      await reason(done);
+    }
+    await page.goto(`${base}/console/sandbox`);
+    await tabTo(page, 'a[href*="/sandbox/arm"]');
+    await enter(/sandbox\/arm/);
+    await page.keyboard.type("after-accept-cut");
+    await reason(/done=armed/);
+    await tabTo(page, 'a[href*="/sandbox/clock"]');
+    await enter(/sandbox\/clock/);
+    await page.keyboard.type("1h");
+    await reason(/done=moved/);
+    await tabTo(page, 'a[href*="/sandbox/disarm"]');
+    await enter(/sandbox\/disarm/);
+    await reason(/done=disarmed/);
+  } catch (error) {
+    note("acts by keyboard", error.message.split("\n")[0]);
+  }
+  await made.close();
+}
+
 const name = (path) => path.replace(/^\/console\/?/, "").replace(/[?#].*/, "").replace(/[/:]+/g, "-").replace(/(rf|cb)_[0-9a-f-]+/, "one") || "start";
 
 let looked = 0;
@@ -118,6 +175,7 @@ for (const locale of ["en-GB", "zh-CN"])
       }
 
 await keys();
+await actsByKeyboard();
 const [made, page] = await context({ locale: "en-GB" });
 const finished = await finishAll(page, base, note);
 await made.close();

@@ -75,6 +75,7 @@ const MAY_KNOW: [(&str, &[&str]); 23] = [
             "domain",
             "explain",
             "http",
+            "outbound",
             "push",
             "rejected",
             "requests",

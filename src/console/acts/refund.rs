@@ -1,4 +1,4 @@
-//! Acts on a request: ask the provider now, withdraw it, send the same number again.
+//! Acts on a refund: ask the provider now, withdraw it, send the same number again, note what is known.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;
@@ -14,17 +14,20 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::ids::RefundId;
 use crate::domain::request::State;
+use crate::domain::trail::About;
 use crate::http::internal::access::acts::{Act, note};
+use crate::store::Lane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefundAct {
     Ask,
     Cancel,
     Resend,
+    Note,
 }
 
 impl RefundAct {
-    pub const ALL: [Self; 3] = [Self::Ask, Self::Cancel, Self::Resend];
+    pub const ALL: [Self; 4] = [Self::Ask, Self::Cancel, Self::Resend, Self::Note];
 
     /// The last part of its address.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +35,7 @@ impl RefundAct {
             Self::Ask => "ask",
             Self::Cancel => "cancel",
             Self::Resend => "resend",
+            Self::Note => "note",
         }
     }
 
@@ -40,6 +44,7 @@ impl RefundAct {
             Self::Ask => Text::AskNow,
             Self::Cancel => Text::CancelRequest,
             Self::Resend => Text::Resend,
+            Self::Note => Text::AddNote,
         }
     }
 
@@ -48,6 +53,7 @@ impl RefundAct {
             Self::Ask => Text::AskNowWhat,
             Self::Cancel => Text::CancelRequestWhat,
             Self::Resend => Text::ResendWhat,
+            Self::Note => Text::AddNoteWhat,
         }
     }
 
@@ -56,7 +62,7 @@ impl RefundAct {
         match self {
             Self::Ask => &[Scope::Operate, Scope::RefundsWrite],
             Self::Cancel => &[Scope::RefundsWrite],
-            Self::Resend => &[Scope::Operate],
+            Self::Resend | Self::Note => &[Scope::Operate],
         }
     }
 
@@ -65,12 +71,16 @@ impl RefundAct {
         self.scopes().iter().any(|scope| viewer.may(*scope))
     }
 
-    /// Whether it makes sense in this state; what the state allows is decided when it is done.
-    pub const fn fits(self, state: State) -> bool {
+    /// Whether it makes sense in this state of the request, if there is one; what the state allows is decided when
+    /// it is done.
+    pub fn fits(self, state: Option<State>) -> bool {
         match self {
-            Self::Ask => state.is_open(),
-            Self::Cancel => matches!(state, State::Queued),
-            Self::Resend => matches!(state, State::Refused | State::Failed | State::Unknown),
+            Self::Ask => state.is_some_and(State::is_open),
+            Self::Cancel => state == Some(State::Queued),
+            Self::Resend => state.is_some_and(|state| {
+                matches!(state, State::Refused | State::Failed | State::Unknown)
+            }),
+            Self::Note => true,
         }
     }
 
@@ -112,6 +122,7 @@ pub async fn act(
     let act = RefundAct::of(&act, &visit.viewer)?;
     let id: RefundId = id.parse().map_err(|_| Trouble::NotFound)?;
     let reason = reason(&fields)?;
+    let page = format!("/console/refunds/{id}");
     let requests = &visit.app.requests;
     let (acted, noted, what) = match act {
         RefundAct::Ask => (
@@ -129,6 +140,10 @@ pub async fn act(
             Act::RefundResent,
             Text::Resent,
         ),
+        RefundAct::Note => {
+            keep_note(&visit, id, &reason).await?;
+            return Ok(done(&page, Text::Noted));
+        }
     };
     let how = format!(
         "{} -> {}: {reason}",
@@ -136,5 +151,31 @@ pub async fn act(
         acted.after.as_str()
     );
     note(&visit.app, &visit.viewer.name, noted, &id.to_string(), &how);
-    Ok(done(&format!("/console/refunds/{id}"), what))
+    Ok(done(&page, what))
+}
+
+/// The note is its entry in the trail.
+async fn keep_note(visit: &Visit, id: RefundId, text: &str) -> Result<(), Trouble> {
+    let found = visit.read(move |snapshot| snapshot.refund(id)).await?;
+    found.ok_or(Trouble::NotFound)?;
+    let actor = visit.actor();
+    let entry = actor.did(Act::RefundNoted, About::refund(id), visit.app.clock.now());
+    let entry = entry.because(text);
+    let append = visit
+        .app
+        .store
+        .write("keep a note", Lane::SHARED, move |tx| {
+            tx.append_act(entry.clone());
+            Ok(())
+        });
+    append.await?;
+    let about = id.to_string();
+    note(
+        &visit.app,
+        &visit.viewer.name,
+        Act::RefundNoted,
+        &about,
+        text,
+    );
+    Ok(())
 }

@@ -77,6 +77,7 @@ texts! {
     Reconcile: "Settlement", "对账";
     Health: "Health", "健康";
     Audit: "Acts", "操作记录";
+    SandboxTitle: "Sandbox", "沙箱";
 
     // Login.
     LogIn: "Log in", "登录";
@@ -210,6 +211,10 @@ texts! {
     Resend: "Send the same number again", "以相同号码重发";
     ResendWhat: "The provider gets the same refund number again. It refunds a number once; if it never took the first, money moves now.", "渠道会再次收到相同的退款号。同一号码只退一次；若之前未受理，现在将退款。";
     Resent: "It is sent again.", "已重新发送。";
+    AddNote: "Add a note", "添加备注";
+    AddNoteWhat: "It is kept with your name and the time, here and among the acts, and changes nothing else. Write it as the reason.", "备注连同您的姓名与时间保存在此处及操作记录中，不改变任何其他内容。请写在原因栏。";
+    Noted: "The note is kept.", "备注已保存。";
+    Note: "Note", "备注";
     Stop: "Stop the account", "停止账户";
     StopWhat: "Nothing more is sent for this account. Open refunds are still asked about, and callbacks are accepted.", "不再为此账户发送退款。未决退款仍会查询，回调照常接收。";
     AccountStopped: "The account is stopped.", "账户已停止。";
@@ -293,6 +298,30 @@ texts! {
     LineNo: "Line", "行";
     ChartsAreCut: "The charts show the newest 5000 callbacks.", "图表仅包含最新的 5000 条回调。";
     CallbacksOfDay: "Callbacks in 24 h: {}; with a question: {}", "24 小时内回调：{}；有问题：{}";
+
+    // Sandbox.
+    SandboxAdvice: "It plays the providers of accounts with sandbox = true; no money moves there. Whole stories run by", "沙箱扮演 sandbox = true 账户的渠道，不产生真实资金变动。完整场景请运行";
+    ItsTime: "Its time (UTC)", "沙箱时间（UTC）";
+    ItsPace: "Clock", "时钟";
+    NextDue: "Next thing due", "下一到期事项";
+    ArmedFaults: "Armed faults", "已布置的故障";
+    LastExchanges: "Last exchanges", "最近的交互";
+    Fault: "Fault", "故障";
+    Provider: "Provider", "渠道";
+    CallOf: "Call", "调用";
+    Times: "Times", "次数";
+    Seconds: "Seconds", "秒";
+    By: "By", "前进";
+    TurnedDown: "turned down", "被拒";
+    ArmFault: "Arm a fault", "布置故障";
+    ArmFaultWhat: "It happens to the next calls or callbacks that match, as often as you say. What is left empty matches all.", "对接下来匹配的调用或回调生效，次数由您指定；留空则匹配全部。";
+    FaultArmed: "The fault is armed.", "故障已布置。";
+    Disarm: "Disarm all faults", "撤除所有故障";
+    DisarmWhat: "No armed fault happens any more. What has happened stays.", "已布置的故障不再发生；已发生的保持不变。";
+    Disarmed: "No fault is armed.", "已撤除所有故障。";
+    MoveClock: "Move the clock", "调整时钟";
+    MoveClockWhat: "Everything that is due by then happens now: callbacks, late outcomes. It goes forward only, by a length of time such as 90s, 5m or 13h.", "到该时刻为止的所有事项立即发生：回调、迟到的结果。只能向前，例如 90s、5m、13h。";
+    ClockMoved: "The clock was moved.", "时钟已调整。";
 
     // Health.
     Accepting: "Accepting", "接收";

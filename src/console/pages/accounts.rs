@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export;
 use crate::api::account::{AccountView, KeyView};
 use crate::config::Scope;
 use crate::console::chart::{self, Chart};
@@ -118,4 +119,34 @@ fn key_line(frame: &Frame, key: KeyView) -> KeyLine {
         until: key.not_after.map(|at| frame.when(at)),
         used: key.last_used_at.map(|at| frame.when(at)),
     }
+}
+
+const HEAD: &str = "account,can,sandbox,stopped_at,stopped_by,stop_reason,clock_skew_ms,keys";
+
+/// Every account.
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let stopped = visit.app.requests.stopped().await?;
+    let rules = visit.app.rules();
+    let accounts = rules.registry.accounts();
+    let lines = accounts.iter().map(|account| {
+        let view = view(&visit.app, &rules.registry, account, &stopped);
+        csv_line(&view)
+    });
+    Ok(export::whole("accounts", HEAD, lines))
+}
+
+fn csv_line(view: &AccountView<'_>) -> String {
+    let stop = view.stopped.as_ref();
+    let keys: Vec<_> = view.keys.iter().map(|key| key.id.as_str()).collect();
+    export::line([
+        format!("{}/{}", view.provider, view.account),
+        view.can.join(" "),
+        view.sandbox.to_string(),
+        stop.map_or_else(String::new, |stop| stop.at.to_string()),
+        stop.and_then(|stop| stop.by).unwrap_or_default().to_owned(),
+        stop.map_or("", |stop| stop.reason).to_owned(),
+        view.clock_skew_ms
+            .map_or_else(String::new, |skew| skew.to_string()),
+        keys.join(" "),
+    ])
 }

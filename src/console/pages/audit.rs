@@ -98,20 +98,47 @@ const HEAD: &str = "sequence,at,reader,token_id,from,act,about_kind,about_id,rea
 
 pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
     let filter = filter(&visit.query())?;
-    Ok(export::streamed("audit", HEAD, (visit, filter), step))
+    let file = Export {
+        visit,
+        filter,
+        line: csv_line,
+    };
+    Ok(file.streamed("audit", HEAD))
 }
 
-/// Those behind the filter's cursor, and where the next ones begin.
-type Behind = (Visit, TrailFilter);
+/// Entries of the trail as a file.
+pub(super) struct Export {
+    pub visit: Visit,
+    /// Its cursor moves on as the file is sent.
+    pub filter: TrailFilter,
+    pub line: fn(&TrailRow) -> String,
+}
 
-async fn step((visit, mut filter): Behind) -> Result<(Vec<String>, Option<Behind>), StoreError> {
+impl Export {
+    pub fn streamed(self, name: &str, head: &str) -> HttpResponse {
+        export::streamed(name, head, self, step)
+    }
+}
+
+async fn step(
+    Export {
+        visit,
+        mut filter,
+        line,
+    }: Export,
+) -> Result<(Vec<String>, Option<Export>), StoreError> {
     let (store, name) = (&visit.app.store, &visit.viewer.name);
     let asked = filter.clone();
     let found = store.read_list(name, move |snapshot| snapshot.trail(&asked, STEP));
     let found = found.await?;
-    let lines = found.rows.iter().map(csv_line).collect();
+    let lines = found.rows.iter().map(line).collect();
     filter.cursor = found.rows.last().map(|row| row.sequence);
-    Ok((lines, found.has_more.then_some((visit, filter))))
+    let rest = Export {
+        visit,
+        filter,
+        line,
+    };
+    Ok((lines, found.has_more.then_some(rest)))
 }
 
 fn csv_line(row: &TrailRow) -> String {

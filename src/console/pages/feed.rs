@@ -3,17 +3,20 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
-use crate::store::{EventRow, Snapshot};
+use crate::store::{ConsumerRow, EventRow, Snapshot};
 
 /// Events of a page.
 const SHOWN: u32 = 50;
 /// Consumers that are shown.
 const CONSUMERS_MAX: u32 = 200;
+/// Consumers of a file.
+const IN_FILE: u32 = 10_000;
 
 #[derive(Template)]
 #[template(path = "feed.html")]
@@ -79,4 +82,23 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
         consumers: consumers.collect(),
         frame,
     })
+}
+
+const HEAD: &str = "reader,name,acked_sequence,lag,moved_at";
+
+/// Every consumer.
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let read =
+        |snapshot: &mut Snapshot<'_>| Ok((snapshot.last_sequence()?, snapshot.consumers(IN_FILE)?));
+    let (last, consumers) = visit.read_list(read).await?;
+    let line = |row: &ConsumerRow| {
+        export::line([
+            row.reader.clone(),
+            row.name.clone(),
+            row.acked_sequence.to_string(),
+            (last - row.acked_sequence).max(0).to_string(),
+            row.updated_at.to_string(),
+        ])
+    };
+    Ok(export::whole("consumers", HEAD, consumers.iter().map(line)))
 }

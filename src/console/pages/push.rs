@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::export;
 use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section};
@@ -64,4 +65,29 @@ fn line(frame: &Frame, status: &EndpointStatus) -> Line {
         last_error: shown(row.last_error.as_deref().unwrap_or_default()),
         needs_recovery: row.disabled.is_some() || status.given_up > 0 || status.parked > 0,
     }
+}
+
+const HEAD: &str =
+    "endpoint,url,state,pushed_sequence,lag,retried,given_up,last_success_at,last_error";
+
+/// Every endpoint.
+pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
+    let status = visit.app.push.status().await?;
+    let frame = visit.frame(Section::Push);
+    let lines = status.iter().map(|status| {
+        let line = line(&frame, status);
+        let last_success = status.row.last_success_at;
+        export::line([
+            line.name,
+            line.url,
+            frame.t(line.state).to_owned(),
+            line.sequence.to_string(),
+            line.lag.to_string(),
+            line.parked.to_string(),
+            line.given_up.to_string(),
+            last_success.map_or_else(String::new, |at| at.to_string()),
+            line.last_error,
+        ])
+    });
+    Ok(export::whole("endpoints", HEAD, lines))
 }

@@ -4,6 +4,8 @@ use actix_web::HttpResponse;
 use askama::Template;
 use serde_json::Value;
 
+use super::audit::Export;
+use super::export;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
@@ -47,9 +49,8 @@ struct Line {
 
 pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     let filter = TrailFilter {
-        act: Some(Act::SettlementNoted.as_str().to_owned()),
         cursor: visit.query().parsed("cursor")?,
-        ..TrailFilter::default()
+        ..findings()
     };
     let read = move |snapshot: &mut Snapshot<'_>| {
         Ok((
@@ -82,20 +83,70 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     })
 }
 
+fn findings() -> TrailFilter {
+    TrailFilter {
+        act: Some(Act::SettlementNoted.as_str().to_owned()),
+        ..TrailFilter::default()
+    }
+}
+
+const HEAD: &str = "at,refund_id,file_says,file_sha256,line,reader";
+
+/// Every finding.
+pub async fn csv(visit: Visit) -> HttpResponse {
+    let file = Export {
+        visit,
+        filter: findings(),
+        line: csv_line,
+    };
+    file.streamed("findings", HEAD)
+}
+
+fn csv_line(row: &TrailRow) -> String {
+    let entry = &row.entry;
+    let finding = Finding::of(row);
+    export::line([
+        entry.at.to_string(),
+        entry.about.id.clone(),
+        finding.says,
+        finding.file_sha256,
+        finding.place,
+        entry.by.reader.clone(),
+    ])
+}
+
+/// What a file says, and where.
+struct Finding {
+    says: String,
+    file_sha256: String,
+    place: String,
+}
+
+impl Finding {
+    fn of(row: &TrailRow) -> Self {
+        let after = row.entry.after.as_deref();
+        let after = after.map(serde_json::from_str::<Value>);
+        let after = after.and_then(Result::ok).unwrap_or_default();
+        let text = |name: &str| after[name].as_str().unwrap_or_default().to_owned();
+        let place = after["line"].as_i64();
+        Self {
+            says: text("parity"),
+            file_sha256: text("file_sha256"),
+            place: place.map_or_else(String::new, |line| line.to_string()),
+        }
+    }
+}
+
 fn line(frame: &Frame, row: &TrailRow) -> Line {
     let entry = &row.entry;
-    let after = entry.after.as_deref().map(serde_json::from_str::<Value>);
-    let after = after.and_then(Result::ok).unwrap_or_default();
-    let text = |name: &str| after[name].as_str().unwrap_or_default();
+    let finding = Finding::of(row);
     Line {
         when: frame.when(entry.at),
         href: format!("/console/refunds/{}", entry.about.id),
         refund: entry.about.id.clone(),
-        says: text("parity").to_owned(),
-        file: text("file_sha256").chars().take(HASH_DIGITS).collect(),
-        place: after["line"]
-            .as_i64()
-            .map_or_else(String::new, |line| line.to_string()),
+        says: finding.says,
+        file: finding.file_sha256.chars().take(HASH_DIGITS).collect(),
+        place: finding.place,
         reader: entry.by.reader.clone(),
     }
 }

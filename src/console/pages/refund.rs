@@ -20,8 +20,10 @@ use crate::domain::ids::RefundId;
 use crate::domain::refund::Attention;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
-use crate::domain::trail::About;
-use crate::store::{AttemptRow, CallbackRow, EventRow, RefundRow, Snapshot, StoreError};
+use crate::domain::trail::{About, Act};
+use crate::store::{
+    AttemptRow, CallbackRow, EventRow, RefundRow, Snapshot, StoreError, TrailFilter, TrailRow,
+};
 
 /// Entries of each kind that are shown.
 const SHOWN_MAX: u32 = 100;
@@ -75,7 +77,7 @@ pub struct Entry {
     pub when: When,
     /// For a link to it.
     pub anchor: String,
-    /// `intent`, `send`, `ask`, `callback` or `event`.
+    /// `intent`, `send`, `ask`, `callback`, `event` or `note`.
     pub kind: &'static str,
     pub title: Text,
     pub outcome: String,
@@ -97,6 +99,7 @@ struct Story {
     attempts: Vec<AttemptRow>,
     callbacks: Vec<CallbackRow>,
     events: Vec<EventRow>,
+    notes: Vec<TrailRow>,
     is_truncated: bool,
 }
 
@@ -107,9 +110,17 @@ fn read(snapshot: &mut Snapshot<'_>, id: RefundId) -> Result<Option<Story>, Stor
     let attempts = snapshot.attempts_of_refund(id, SHOWN_MAX)?;
     let callbacks = snapshot.callback_page(id, None, SHOWN_MAX)?;
     let events = snapshot.events_of_refund(id, SHOWN_MAX)?;
+    let of_refund = TrailFilter {
+        act: Some(Act::RefundNoted.as_str().to_owned()),
+        about: Some(id.to_string()),
+        ..TrailFilter::default()
+    };
+    let notes = snapshot.trail(&of_refund, SHOWN_MAX)?;
+    let is_truncated = attempts.has_more || callbacks.has_more || notes.has_more;
     Ok(Some(Story {
         row,
-        is_truncated: attempts.has_more || callbacks.has_more || events.len() >= SHOWN_MAX as usize,
+        is_truncated: is_truncated || events.len() >= SHOWN_MAX as usize,
+        notes: notes.rows,
         attempts: attempts.rows,
         callbacks: callbacks.rows,
         events,
@@ -132,9 +143,7 @@ pub async fn show(visit: Visit, id: Path<String>) -> Result<HttpResponse, Troubl
     let questions = story.row.refund.attention.iter();
     let state = story.row.request.as_ref();
     let state = state.map(|request| request.machine.state);
-    let fits = |act: &RefundAct| {
-        state.is_some_and(|state| act.fits(state)) && act.is_allowed(&visit.viewer)
-    };
+    let fits = |act: &RefundAct| act.fits(state) && act.is_allowed(&visit.viewer);
     page(&RefundPage {
         may_decide: visit.viewer.may(Scope::Operate),
         close_out_href: story
@@ -250,6 +259,7 @@ fn entries(frame: &Frame, story: &Story, may_see_bytes: bool) -> Vec<Entry> {
     let callbacks = story.callbacks.iter();
     entries.extend(callbacks.map(|row| callback(frame, row, may_see_bytes)));
     entries.extend(story.events.iter().map(|row| event(frame, row)));
+    entries.extend(story.notes.iter().map(|row| note(frame, row)));
     // Stable: what has one time stays in the order of the kinds.
     entries.sort_by_key(|entry| entry.at);
     entries
@@ -332,6 +342,15 @@ fn event(frame: &Frame, row: &EventRow) -> Entry {
         outcome: row.kind.clone(),
         details: vec![format!("#{}", row.sequence)],
         ..Entry::new(frame, row.occurred_at, "event", Text::EventMade)
+    }
+}
+
+fn note(frame: &Frame, row: &TrailRow) -> Entry {
+    let entry = &row.entry;
+    Entry {
+        outcome: entry.by.reader.clone(),
+        details: entry.reason.iter().map(|text| raw::shown(text)).collect(),
+        ..Entry::new(frame, entry.at, "note", Text::Note)
     }
 }
 

@@ -90,8 +90,7 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// The pattern of the route; a set that no sender can enlarge. The framework matches the path again to find it, so
-/// the busiest paths, which have no pattern of their own, come first.
+/// The pattern of the route; a set that no sender can enlarge. A callback's path has none of its own.
 fn route_label(request: &HttpRequest) -> Cow<'static, str> {
     let path = request.path();
     if path.starts_with("/callbacks/") {

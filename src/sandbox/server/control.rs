@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::faults::{Armed, Kind};
+use super::faults::{self, Armed, Kind};
 use super::http::{Reply, Request};
+use super::journal::Entry;
 use super::keys::ACCOUNTS;
 use super::ledger::{Payment, Refund};
 use super::log::Record;
@@ -113,7 +114,9 @@ fn called(shared: &Shared, request: &Request, method: &str, path: &str) -> Resul
         (_, "/sandbox/ledger") => ledger(&shared.world()),
         (_, "/sandbox/journal") => return journal(&shared.world(), request),
         (_, "/sandbox/settlement") => return file_of_day(&shared.world(), request),
-        ("GET", "/sandbox/faults") => json!({ "data": shared.world().faults.armed() }),
+        ("GET", "/sandbox/faults") => {
+            json!({ "data": shared.world().faults.armed(), "known": faults::words() })
+        }
         ("DELETE", "/sandbox/faults") => {
             shared.world().disarm();
             json!({ "data": [] })
@@ -262,14 +265,23 @@ fn journal(world: &World, request: &Request) -> Result<Reply, No> {
     let limit = number("limit")?.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(JOURNAL_LIMIT).min(JOURNAL_LIMIT);
     let refund = request.parameter("number");
-    let newer = world.journal.after(number("after")?.unwrap_or(0), limit);
-    let wanted = newer
+    let entries = match number("newest")? {
+        Some(count) => world
+            .journal
+            .newest(usize::try_from(count).unwrap_or(limit)),
+        None => world.journal.after(number("after")?.unwrap_or(0), limit),
+    };
+    let wanted = entries
         .into_iter()
         .filter(|entry| refund.is_none() || entry.number == refund);
     match request.parameter("format").as_deref() {
         None | Some("json") => {
             let shown = json!({ "data": wanted.collect::<Vec<_>>() });
             Ok(Reply::json(200, shown.to_string()))
+        }
+        Some("brief") => {
+            let lines: Vec<_> = wanted.map(Entry::brief).collect();
+            Ok(Reply::json(200, json!({ "data": lines }).to_string()))
         }
         Some("ndjson") => {
             let lines = export::journal_ndjson(wanted);
@@ -280,7 +292,9 @@ fn journal(world: &World, request: &Request) -> Result<Reply, No> {
             "application/xml",
             export::journal_junit(wanted),
         )),
-        Some(other) => Err(format!("format {other:?} is none of json, ndjson, junit").into()),
+        Some(other) => {
+            Err(format!("format {other:?} is none of json, brief, ndjson, junit").into())
+        }
     }
 }
 

@@ -130,12 +130,13 @@ const AFTER: &str = "after-accept-";
 pub const CALLBACK: &str = "callback";
 
 /// Every fault, for people.
-pub fn words() -> String {
-    let words: Vec<_> = WORDS.iter().map(|(word, ..)| *word).collect();
-    format!(
-        "before-accept-5xx after-accept-5xx {} {AT_ONCE} code:XYZ",
-        words.join(" ")
-    )
+pub fn words() -> Vec<&'static str> {
+    let plain = WORDS.iter().map(|(word, ..)| *word);
+    let of_status = ["before-accept-5xx", "after-accept-5xx"].into_iter();
+    of_status
+        .chain(plain)
+        .chain([AT_ONCE, "code:XYZ"])
+        .collect()
 }
 
 impl FromStr for Kind {
@@ -164,7 +165,7 @@ impl FromStr for Kind {
         let found = WORDS.iter().find(|(word, ..)| *word == text);
         found
             .map(|(_, kind, _)| kind.clone())
-            .ok_or_else(|| format!("{text:?} is no fault; there are {}", words()))
+            .ok_or_else(|| format!("{text:?} is no fault; there are {}", words().join(" ")))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::crypto::{hex, sha256};
 
@@ -56,6 +57,23 @@ pub struct Entry {
     pub hashed: Option<Hashed>,
 }
 
+impl Entry {
+    /// What happened, without the bytes.
+    pub fn brief(&self) -> Value {
+        json!({
+            "sequence": self.sequence,
+            "at": self.at,
+            "provider": self.provider,
+            "call": self.call,
+            "number": self.number,
+            "status": self.status,
+            "fault": self.fault,
+            "verdict": self.verdict,
+            "refused": self.refused,
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: VecDeque<Entry>,
@@ -91,6 +109,12 @@ impl Journal {
             .filter(|entry| entry.sequence > sequence);
         newer.take(limit).collect()
     }
+
+    /// The last so many, oldest first.
+    pub fn newest(&self, count: usize) -> Vec<&Entry> {
+        let older = self.entries.len().saturating_sub(count);
+        self.entries.iter().skip(older).collect()
+    }
 }
 
 fn size(entry: &Entry) -> usize {
@@ -110,5 +134,8 @@ mod tests {
         let first = journal.after(0, 1);
         assert_eq!(first[0].sequence, 6);
         assert_eq!(journal.after(ENTRIES_MAX as u64 + 4, 10).len(), 1);
+        let newest = journal.newest(2);
+        assert_eq!(newest.len(), 2);
+        assert_eq!(newest[1].sequence, ENTRIES_MAX as u64 + 5);
     }
 }

@@ -2,8 +2,11 @@
 //! short snapshot of its own.
 //!
 //! Three kinds of query do not wait for each other. What the service itself needs (health, metrics, work
-//! that is due) has a thread of its own. Look-ups take a moment. Lists may take long: they run on all
-//! threads but one, those of one reader on all of these but one, and readers take turns.
+//! that is due) has a thread of its own. Look-ups take a moment, and have one as well. Lists may take long: they
+//! run on the other threads, those of one reader on all of these but one, and readers take turns.
+//!
+//! The threads of lists help with look-ups that have waited too long. To wake one for every look-up would cost
+//! more than a look-up in a file does.
 
 pub mod cancel;
 
@@ -11,6 +14,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::StoreError;
 use super::driver::Driver;
@@ -45,8 +49,8 @@ pub(super) enum Kind {
 enum Duty {
     Own,
     LookUps,
-    /// Lists first, so that look-ups never starve them.
-    ListsAndLookUps,
+    /// Lists first, so that look-ups never starve them; then look-ups that are overdue.
+    Lists,
 }
 
 /// The reading threads.
@@ -57,18 +61,34 @@ pub(super) struct Readers {
 
 struct Shared {
     waiting: Mutex<Waiting>,
+    /// How long a look-up waits for its own thread before others help.
+    patience: Duration,
     /// Wakes the service's own thread.
     own: Condvar,
+    /// Wakes the thread of look-ups.
+    look_ups: Condvar,
     /// Wakes the others.
-    others: Condvar,
+    lists: Condvar,
 }
 
 #[derive(Default)]
 struct Waiting {
     own: VecDeque<Query>,
-    look_ups: VecDeque<Query>,
+    look_ups: LookUps,
     lists: Lists,
     is_closed: bool,
+}
+
+/// Look-ups in their order, and who knows of them.
+#[derive(Default)]
+struct LookUps {
+    waiting: VecDeque<Query>,
+    /// How many were ever taken.
+    taken: u64,
+    /// Whether their own thread waits for one.
+    is_idle: bool,
+    /// Whether a thread of lists sees to it that none of them waits too long.
+    is_watched: bool,
 }
 
 /// Lists of each reader, and whose turn it is.
@@ -81,8 +101,12 @@ struct Lists {
 }
 
 impl Readers {
-    /// Starts one thread a connection; the first is the service's own.
-    pub(super) fn start(drivers: Vec<Box<dyn Driver>>) -> Result<Self, StoreError> {
+    /// Starts one thread a connection; the first is the service's own. A look-up that has waited for `patience` is
+    /// taken by any thread.
+    pub(super) fn start(
+        drivers: Vec<Box<dyn Driver>>,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
         let for_lists = drivers.len().saturating_sub(2);
         let shared = Arc::new(Shared {
             waiting: Mutex::new(Waiting {
@@ -92,8 +116,10 @@ impl Readers {
                 },
                 ..Waiting::default()
             }),
+            patience,
             own: Condvar::new(),
-            others: Condvar::new(),
+            look_ups: Condvar::new(),
+            lists: Condvar::new(),
         });
         let mut readers = Self {
             shared,
@@ -104,7 +130,7 @@ impl Readers {
             let duty = match number {
                 0 => Duty::Own,
                 1 => Duty::LookUps,
-                _ => Duty::ListsAndLookUps,
+                _ => Duty::Lists,
             };
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
@@ -126,20 +152,31 @@ impl Readers {
         if waiting.is_closed {
             return Err(StoreError::Closed);
         }
-        let (queue, wake): (_, fn(&Shared)) = match kind {
-            Kind::Own => (&mut waiting.own, |shared| shared.own.notify_one()),
-            Kind::LookUp => (&mut waiting.look_ups, |shared| shared.others.notify_one()),
-            // All, because the one that is woken might not take lists.
-            Kind::List(reader) => (waiting.lists.of(reader), |shared| {
-                shared.others.notify_all();
-            }),
+        let shared = &self.shared;
+        let (queue, wake) = match kind {
+            Kind::Own => (&mut waiting.own, Some(&shared.own)),
+            Kind::LookUp => {
+                let look_ups = &mut waiting.look_ups;
+                let wake = match look_ups {
+                    LookUps { is_idle: true, .. } => Some(&shared.look_ups),
+                    LookUps {
+                        is_watched: false, ..
+                    } => Some(&shared.lists),
+                    _ => None,
+                };
+                look_ups.is_idle = false;
+                (&mut look_ups.waiting, wake)
+            }
+            Kind::List(reader) => (waiting.lists.of(reader), Some(&shared.lists)),
         };
         if queue.len() >= QUEUE_MAX {
             return Err(StoreError::QueueFull);
         }
         queue.push_back(query);
         drop(waiting);
-        wake(&self.shared);
+        if let Some(thread) = wake {
+            thread.notify_one();
+        }
         Ok(())
     }
 }
@@ -147,8 +184,15 @@ impl Readers {
 impl Drop for Readers {
     fn drop(&mut self) {
         self.shared.waiting().is_closed = true;
-        self.shared.own.notify_all();
-        self.shared.others.notify_all();
+        let Shared {
+            own,
+            look_ups,
+            lists,
+            ..
+        } = self.shared.as_ref();
+        for sleeping in [own, look_ups, lists] {
+            sleeping.notify_all();
+        }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a reader of the store panicked");
@@ -160,21 +204,60 @@ impl Drop for Readers {
 impl Shared {
     /// The next query for a thread with this duty; `None` at the end.
     fn next(&self, duty: Duty) -> Option<(Kind, Query)> {
-        let condition = match duty {
-            Duty::Own => &self.own,
-            Duty::LookUps | Duty::ListsAndLookUps => &self.others,
-        };
+        match duty {
+            Duty::Own => self.next_of(&self.own, |waiting| {
+                let query = waiting.own.pop_front()?;
+                Some((Kind::Own, query))
+            }),
+            Duty::LookUps => self.next_of(&self.look_ups, |waiting| {
+                let next = waiting.look_ups.take();
+                waiting.look_ups.is_idle = next.is_none();
+                next
+            }),
+            Duty::Lists => self.next_list(),
+        }
+    }
+
+    fn next_of(
+        &self,
+        sleep: &Condvar,
+        mut take: impl FnMut(&mut Waiting) -> Option<(Kind, Query)>,
+    ) -> Option<(Kind, Query)> {
         let mut waiting = self.waiting();
         loop {
-            if let Some(query) = waiting.take(duty) {
-                return Some(query);
+            let next = take(&mut waiting);
+            if next.is_some() || waiting.is_closed {
+                return next;
             }
-            if waiting.is_closed {
-                return None;
+            waiting = sleep.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next list, or a look-up that is overdue.
+    fn next_list(&self) -> Option<(Kind, Query)> {
+        let mut waiting = self.waiting();
+        // Look-ups up to this number have waited for as long as they should.
+        let mut overdue = if self.patience.is_zero() { u64::MAX } else { 0 };
+        loop {
+            let list = waiting.lists.take();
+            let next = list.or_else(|| waiting.look_ups.take_overdue(overdue));
+            if next.is_some() || waiting.is_closed {
+                return next;
             }
-            waiting = condition
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            if waiting.look_ups.waiting.is_empty() || waiting.look_ups.is_watched {
+                let woken = self.lists.wait(waiting);
+                waiting = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            waiting.look_ups.is_watched = true;
+            let queued = waiting.look_ups.queued();
+            let woken = self.lists.wait_timeout(waiting, self.patience);
+            let (after, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+            waiting = after;
+            waiting.look_ups.is_watched = false;
+            if timeout.timed_out() {
+                overdue = queued;
+            }
         }
     }
 
@@ -192,7 +275,7 @@ impl Shared {
             }
         }
         drop(waiting);
-        self.others.notify_all();
+        self.lists.notify_all();
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -200,18 +283,25 @@ impl Shared {
     }
 }
 
-impl Waiting {
-    fn take(&mut self, duty: Duty) -> Option<(Kind, Query)> {
-        match duty {
-            Duty::Own => self.own.pop_front().map(|query| (Kind::Own, query)),
-            Duty::LookUps => self.look_up(),
-            Duty::ListsAndLookUps => self.lists.take().or_else(|| self.look_up()),
+impl LookUps {
+    fn take(&mut self) -> Option<(Kind, Query)> {
+        let query = self.waiting.pop_front()?;
+        self.taken += 1;
+        Some((Kind::LookUp, query))
+    }
+
+    /// The next one, if it is among the first so many that were ever queued.
+    fn take_overdue(&mut self, first: u64) -> Option<(Kind, Query)> {
+        if self.taken < first {
+            self.take()
+        } else {
+            None
         }
     }
 
-    fn look_up(&mut self) -> Option<(Kind, Query)> {
-        let query = self.look_ups.pop_front()?;
-        Some((Kind::LookUp, query))
+    /// How many were ever queued.
+    fn queued(&self) -> u64 {
+        self.taken + self.waiting.len() as u64
     }
 }
 

@@ -27,6 +27,36 @@ fn id_of(place: &str) -> String {
 }
 
 #[test]
+fn a_note_is_kept_with_its_author_and_changes_nothing_else() {
+    let circle = circle();
+    let id = circle.request(&body("payermax/main", "R-note"));
+    circle.comes_to(&id, "done");
+    let before = circle.refund(&id);
+    let page = format!("/console/refunds/{id}");
+    let browser = Browser::logged_in(&circle.server, OPERATOR_TOKEN);
+    assert!(browser.page(&page).contains(&format!("{page}/note")));
+    let text = "the customer was called <b>twice</b>";
+    let kept = browser.submit(&format!("{page}/note"), &[("reason", text)]);
+    assert_eq!(kept.status, 303, "{}", kept.text());
+    let looker = Browser::logged_in(&circle.server, LOOKER_TOKEN);
+    let seen = looker.page(&page);
+    assert!(
+        seen.contains("the customer was called &#60;b&#62;twice&#60;/b&#62;"),
+        "{seen}"
+    );
+    assert!(seen.contains("<code>operator</code>"), "{seen}");
+    assert_eq!(circle.refund(&id), before);
+    let refused = looker.submit(&format!("{page}/note"), &[("reason", text)]);
+    assert_eq!(refused.status, 403);
+    let nowhere = page.replace(&id[3..11], "00000000");
+    let none = browser.submit(&format!("{nowhere}/note"), &[("reason", text)]);
+    assert_eq!(none.status, 404, "{}", none.text());
+    let trail = circle.get(&format!("/v1/audit?act=refund_noted&about={id}"));
+    assert_eq!(trail["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(trail["data"][0]["reason"], text);
+}
+
+#[test]
 fn a_new_refund_is_made_in_two_steps_and_once() {
     let circle = circle();
     let browser = Browser::logged_in(&circle.server, OPERATOR_TOKEN);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::folder::Folder;
 use super::http::Client;
+use super::reader::text;
 use super::server::PROGRAM;
 use super::{Server, run};
 
@@ -123,6 +124,18 @@ impl Sandbox {
         self.call("POST", "clock", &json!({"advance": time}));
     }
 
+    /// What its clock shows.
+    #[track_caller]
+    pub fn clock(&self) -> String {
+        text(&self.call("GET", "clock", &Value::Null)["now"])
+    }
+
+    /// Ends it at once.
+    pub fn stop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
     /// What the providers believe, refund by refund.
     #[track_caller]
     pub fn ledger(&self) -> Vec<Value> {
@@ -194,8 +207,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.stop();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Authentication of readers by bearer token, their rate limits, and the scope that a route needs.
 
 use std::future::{Ready, ready};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::body::BoxBody;
@@ -101,7 +102,7 @@ impl Readers {
         Some(Admission {
             reader: Arc::clone(&found.reader),
             scope: *scope,
-            from: from.clone(),
+            from: *from,
         })
     }
 
@@ -154,7 +155,7 @@ pub struct Admission {
     /// The one that the route needs.
     pub scope: Scope,
     /// The peer's address.
-    pub from: String,
+    pub from: Option<SocketAddr>,
 }
 
 impl Admission {
@@ -163,7 +164,7 @@ impl Admission {
         Actor {
             reader: self.reader.name.clone(),
             token_id: self.reader.token.short_id(),
-            from: self.from.clone(),
+            from: shown(self.from),
         }
     }
 }
@@ -211,11 +212,10 @@ fn admit(
                 let mut extensions = request.extensions_mut();
                 // The response takes it over, until its last byte is sent (`server::middleware`).
                 extensions.insert(slot);
-                let from = peer(request);
                 extensions.insert(Admission {
                     reader,
                     scope,
-                    from,
+                    from: request.peer_addr(),
                 });
                 (Ok(()), allowance)
             }
@@ -233,7 +233,7 @@ fn admit(
 }
 
 fn note_rejection(app: &App, request: &HttpRequest, problem: &ApiError, reader: Option<&Reader>) {
-    let from = peer(request);
+    let from = shown(request.peer_addr());
     let log = &app.reader_rejections;
     log.note(app, problem, reader, from.clone());
     let code = match problem {
@@ -255,9 +255,8 @@ fn note_rejection(app: &App, request: &HttpRequest, problem: &ApiError, reader: 
     }
 }
 
-fn peer(request: &HttpRequest) -> String {
-    let peer = request.peer_addr().map(|peer| peer.to_string());
-    peer.unwrap_or_default()
+fn shown(peer: Option<SocketAddr>) -> String {
+    peer.map(|peer| peer.to_string()).unwrap_or_default()
 }
 
 /// A rejection, with what is left of the rate limit and the reader, if known.

@@ -3,6 +3,7 @@
 //! of a reader covers, for health, metrics and problems.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Reader;
@@ -11,78 +12,78 @@ use crate::http::internal::problem::ApiError;
 /// The slots of all readers together.
 pub struct ConnectionSlots {
     capacity: usize,
-    in_use: Mutex<InUse>,
-}
-
-#[derive(Default)]
-struct InUse {
-    all: usize,
-    of_reader: HashMap<String, usize>,
+    all: Arc<AtomicUsize>,
+    /// Slots in use of each reader that ever took one. They are taken under this lock, and freed without it.
+    of_reader: Mutex<HashMap<String, Arc<AtomicUsize>>>,
 }
 
 /// One request in flight; dropping it frees the slot.
 pub struct ConnectionSlot {
-    slots: Arc<ConnectionSlots>,
-    reader: String,
+    all: Arc<AtomicUsize>,
+    of_reader: Arc<AtomicUsize>,
 }
 
 impl ConnectionSlots {
     pub fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             capacity,
-            in_use: Mutex::default(),
+            all: Arc::default(),
+            of_reader: Mutex::default(),
         })
     }
 
     /// Takes a slot for a request of this reader. No reader gets more than half of all slots, whatever the
     /// config says.
-    pub(in crate::http) fn take(
-        self: &Arc<Self>,
-        reader: &Reader,
-    ) -> Result<ConnectionSlot, ApiError> {
+    pub(in crate::http) fn take(&self, reader: &Reader) -> Result<ConnectionSlot, ApiError> {
         self.take_for(&reader.name, reader.max_connections)
     }
 
     /// The same for a user of the console, by name.
     pub(crate) fn take_for(
-        self: &Arc<Self>,
+        &self,
         name: &str,
         max_connections: usize,
     ) -> Result<ConnectionSlot, ApiError> {
         let most = max_connections.min(self.capacity.div_ceil(2));
-        let mut in_use = self.lock();
-        let of_reader = in_use.of_reader.get(name).copied().unwrap_or(0);
-        if of_reader >= most {
+        let mut all_readers = self.lock();
+        let of_reader = match all_readers.get(name) {
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(all_readers.entry(name.to_owned()).or_default()),
+        };
+        if of_reader.load(Ordering::Acquire) >= most {
             return Err(ApiError::TooManyConnections(most));
         }
-        if in_use.all >= self.capacity {
+        if self.all.load(Ordering::Acquire) >= self.capacity {
             return Err(ApiError::NoSlot);
         }
-        in_use.all += 1;
-        in_use.of_reader.insert(name.to_owned(), of_reader + 1);
+        for count in [&self.all, &of_reader] {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
         Ok(ConnectionSlot {
-            slots: Arc::clone(self),
-            reader: name.to_owned(),
+            all: Arc::clone(&self.all),
+            of_reader,
         })
     }
 
     /// Slots in use, of each reader that ever took one.
     pub(in crate::http) fn in_use(&self) -> Vec<(String, usize)> {
-        let in_use = self.lock();
-        in_use.of_reader.clone().into_iter().collect()
+        let all_readers = self.lock();
+        let counts = all_readers.iter();
+        counts
+            .map(|(name, count)| (name.clone(), count.load(Ordering::Acquire)))
+            .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, InUse> {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<AtomicUsize>>> {
+        let locked = self.of_reader.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut in_use = self.slots.lock();
-        in_use.all -= 1;
-        if let Some(of_reader) = in_use.of_reader.get_mut(&self.reader) {
-            *of_reader -= 1;
+        for count in [&self.all, &self.of_reader] {
+            count.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
