@@ -25,7 +25,7 @@ const LANES: usize = 2;
 /// The same with a server: an answer takes a trip there and back.
 const SERVER_READERS: usize = 5;
 /// How long a look-up waits for its own thread before another helps; in a file it takes microseconds.
-const PATIENCE: Duration = Duration::from_millis(1);
+const HELP_AFTER: Duration = Duration::from_millis(1);
 
 /// What an engine gives to a store.
 pub(super) struct Opened {
@@ -36,7 +36,7 @@ pub(super) struct Opened {
     /// One connection a reading thread.
     pub readers: Vec<Box<dyn Driver>>,
     /// How long a look-up waits for its own reading thread.
-    pub patience: Duration,
+    pub help_after: Duration,
     /// Raised whenever events were committed, here or elsewhere.
     pub counter: Counter,
     /// Held for as long as the store is open.
@@ -97,7 +97,7 @@ pub(super) fn open_sqlite(
         accepts: Vec::new(),
         applies: vec![Box::new(sqlite)],
         readers,
-        patience: PATIENCE,
+        help_after: HELP_AFTER,
         counter,
         hold: Hold::File { _lock: lock },
     })
@@ -152,7 +152,7 @@ fn connect_all(url: &Arc<PostgresUrl>, making: Making) -> Result<Opened, StoreEr
         accepts: connections(LANES, Purpose::Accept)?,
         applies: connections(LANES, Purpose::Apply)?,
         readers: connections(SERVER_READERS, Purpose::Read)?,
-        patience: Duration::ZERO,
+        help_after: Duration::ZERO,
         hold: Hold::Server {
             listener: Listener::start(Arc::clone(url), counter.clone())?,
         },

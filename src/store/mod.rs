@@ -83,7 +83,7 @@ impl Store {
             accepts,
             applies,
             readers,
-            patience,
+            help_after,
             counter,
             hold,
         } = match url {
@@ -115,7 +115,7 @@ impl Store {
             accepts: start(accepts, Duty::Accept, &applying)?,
             applies,
             capacities,
-            readers: Readers::start(readers, patience)?,
+            readers: Readers::start(readers, help_after)?,
             stats,
             counter,
             hold,

@@ -62,7 +62,7 @@ pub(super) struct Readers {
 struct Shared {
     waiting: Mutex<Waiting>,
     /// How long a look-up waits for its own thread before others help.
-    patience: Duration,
+    help_after: Duration,
     /// Wakes the service's own thread.
     own: Condvar,
     /// Wakes the thread of look-ups.
@@ -101,11 +101,11 @@ struct Lists {
 }
 
 impl Readers {
-    /// Starts one thread a connection; the first is the service's own. A look-up that has waited for `patience` is
+    /// Starts one thread a connection; the first is the service's own. A look-up that has waited for `help_after` is
     /// taken by any thread.
     pub(super) fn start(
         drivers: Vec<Box<dyn Driver>>,
-        patience: Duration,
+        help_after: Duration,
     ) -> Result<Self, StoreError> {
         let for_lists = drivers.len().saturating_sub(2);
         let shared = Arc::new(Shared {
@@ -116,7 +116,7 @@ impl Readers {
                 },
                 ..Waiting::default()
             }),
-            patience,
+            help_after,
             own: Condvar::new(),
             look_ups: Condvar::new(),
             lists: Condvar::new(),
@@ -237,7 +237,11 @@ impl Shared {
     fn next_list(&self) -> Option<(Kind, Query)> {
         let mut waiting = self.waiting();
         // Look-ups up to this number have waited for as long as they should.
-        let mut overdue = if self.patience.is_zero() { u64::MAX } else { 0 };
+        let mut overdue = if self.help_after.is_zero() {
+            u64::MAX
+        } else {
+            0
+        };
         loop {
             let list = waiting.lists.take();
             let next = list.or_else(|| waiting.look_ups.take_overdue(overdue));
@@ -251,7 +255,7 @@ impl Shared {
             }
             waiting.look_ups.is_watched = true;
             let queued = waiting.look_ups.queued();
-            let woken = self.lists.wait_timeout(waiting, self.patience);
+            let woken = self.lists.wait_timeout(waiting, self.help_after);
             let (after, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
             waiting = after;
             waiting.look_ups.is_watched = false;

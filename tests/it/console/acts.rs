@@ -29,7 +29,7 @@ fn id_of(place: &str) -> String {
 #[test]
 fn a_note_is_kept_with_its_author_and_changes_nothing_else() {
     let circle = circle();
-    let id = circle.request(&body("payermax/main", "R-note"));
+    let id = circle.request(&body("payermax/main", "RNOTE"));
     circle.comes_to(&id, "done");
     let before = circle.refund(&id);
     let page = format!("/console/refunds/{id}");
