@@ -44,11 +44,8 @@ pub use acked::{Acked, AckedError, AckedList, AckedResult};
 pub use report::{Invariant, Report, RuleResult, Violation};
 pub use trail::{BrokenEntry, TrailProof, prove_trail};
 
-use crate::domain::claim::Status;
 use crate::providers::Registry;
-use crate::store::{
-    AuditedCallback, AuditedRefund, Damage, Inspection, OfPayment, Snapshot, StoreError,
-};
+use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot, StoreError};
 use facts::{OrderFacts, RefundFacts};
 use feed::Feed;
 
@@ -255,37 +252,7 @@ impl AuditRun<'_> {
             }
             match page.last() {
                 Some((id, _)) => after = Some(*id),
-                None => return self.payments(),
-            }
-        }
-    }
-
-    fn payments(&mut self) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let report = &mut self.report;
-            let last = self.inspection.look(|snapshot| {
-                let page = snapshot.payments_to_audit(after.as_ref(), PAGE)?;
-                for (account, payment, paid) in &page {
-                    let requests = snapshot.requests_of_payment(account, payment)?;
-                    match (paid, requests) {
-                        (Some(paid), Some(mut requests)) => {
-                            let mut problems = money::of_payment(*paid, &requests);
-                            if !problems.is_empty() {
-                                forget_decided(snapshot, &mut requests)?;
-                                problems = money::of_payment(*paid, &requests);
-                            }
-                            report.note(Invariant::Money, payment, problems);
-                        }
-                        _ => report.skip(Invariant::Money),
-                    }
-                }
-                let last = page.into_iter().next_back();
-                Ok(last.map(|(account, payment, _)| (account, payment)))
-            })?;
-            match last {
-                Some(last) => after = Some(last),
-                None => return Ok(()),
+                None => return money::check_payments(self.inspection, &mut self.report),
             }
         }
     }
@@ -369,22 +336,6 @@ impl AuditRun<'_> {
         self.report.acked = Some(result);
         Ok(())
     }
-}
-
-/// Leaves out refunds that a person made succeed: the money had moved, whatever was paid, and a question says so.
-fn forget_decided(
-    snapshot: &mut Snapshot<'_>,
-    requests: &mut Vec<OfPayment>,
-) -> Result<(), StoreError> {
-    let mut kept = Vec::new();
-    for one in requests.drain(..) {
-        let last = snapshot.last_move(one.refund_id)?;
-        if last.is_none_or(|last| last.status != Status::Succeeded) {
-            kept.push(one);
-        }
-    }
-    *requests = kept;
-    Ok(())
 }
 
 fn refund(

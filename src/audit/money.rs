@@ -2,10 +2,12 @@
 //! so the sums over refunds and over callbacks are equal, currency by currency.
 
 use super::facts::{OrderFacts, RefundFacts};
+use super::{Invariant, PAGE, Report};
+use crate::domain::claim::Status;
 use crate::domain::close_out::Progress;
 use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::money::{Amount, Currency, Money};
-use crate::store::OfPayment;
+use crate::store::{Inspection, OfPayment, Snapshot, StoreError};
 
 /// A callback or the request names the refund's amount, and no applied callback names another.
 pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
@@ -47,7 +49,7 @@ pub fn of_refund(facts: &RefundFacts) -> Vec<String> {
 }
 
 /// The requests of a payment that was paid in full hold no more than that.
-pub fn of_payment(paid: Amount, requests: &[OfPayment]) -> Vec<String> {
+fn of_payment(paid: Amount, requests: &[OfPayment]) -> Vec<String> {
     let held = requests.iter().filter(|one| one.state.holds_money());
     let sum = held
         .map(|one| one.amount)
@@ -82,4 +84,50 @@ fn shown(money: Option<Money>) -> String {
     money.map_or("no amount".to_owned(), |money| {
         format!("{} {}", money.amount_text(), money.currency.code())
     })
+}
+
+/// Every payment of which a refund was requested: no more goes back than was paid.
+pub fn check_payments(inspection: &mut Inspection, report: &mut Report) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let last = inspection.look(|snapshot| {
+            let page = snapshot.payments_to_audit(after.as_ref(), PAGE)?;
+            for (account, payment, paid) in &page {
+                let requests = snapshot.requests_of_payment(account, payment)?;
+                match (paid, requests) {
+                    (Some(paid), Some(mut requests)) => {
+                        let mut problems = of_payment(*paid, &requests);
+                        if !problems.is_empty() {
+                            forget_decided(snapshot, &mut requests)?;
+                            problems = of_payment(*paid, &requests);
+                        }
+                        report.note(Invariant::Money, payment, problems);
+                    }
+                    _ => report.skip(Invariant::Money),
+                }
+            }
+            let last = page.into_iter().next_back();
+            Ok(last.map(|(account, payment, _)| (account, payment)))
+        })?;
+        match last {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Leaves out refunds that a person made succeed: the money had moved, whatever was paid, and a question says so.
+fn forget_decided(
+    snapshot: &mut Snapshot<'_>,
+    requests: &mut Vec<OfPayment>,
+) -> Result<(), StoreError> {
+    let mut kept = Vec::new();
+    for one in requests.drain(..) {
+        let last = snapshot.last_move(one.refund_id)?;
+        if last.is_none_or(|last| last.status != Status::Succeeded) {
+            kept.push(one);
+        }
+    }
+    *requests = kept;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 
 use super::file::Text;
+use super::portals::Portal;
 use super::{Checker, Scope};
 use crate::crypto::TokenDigest;
 use crate::providers::network::Network;
@@ -28,6 +29,8 @@ pub(super) struct ConsoleSection {
     proxy_scopes: Option<Vec<String>>,
     proxy_groups_header: Option<String>,
     proxy_groups: Option<BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    portals: BTreeMap<String, String>,
 }
 
 /// The console, checked.
@@ -39,6 +42,8 @@ pub struct ConsoleSettings {
     pub secure_cookie: bool,
     /// Who names users; `None`: they log in with a reader's token.
     pub proxy: Option<ProxyLogin>,
+    /// Where the providers show a refund themselves.
+    pub portals: Vec<Portal>,
 }
 
 /// A proxy that has authenticated the user.
@@ -62,8 +67,10 @@ impl Checker {
         &mut self,
         section: &ConsoleSection,
         listen: Option<SocketAddr>,
+        accounts: &[String],
     ) -> Option<ConsoleSettings> {
         let proxy = self.proxy_login(section);
+        let portals = self.portals(&section.portals, accounts);
         let origin = section
             .external_url
             .as_ref()
@@ -86,6 +93,7 @@ impl Checker {
             origin,
             secure_cookie,
             proxy,
+            portals,
         })
     }
 

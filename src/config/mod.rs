@@ -10,6 +10,7 @@ mod file;
 mod fixed;
 mod mask;
 mod operate;
+mod portals;
 mod readers;
 mod secret;
 mod shared;
@@ -38,7 +39,7 @@ use crate::domain::time::Timestamp;
 use crate::providers::epay::caller::EpayCallers;
 use crate::providers::epay::settings;
 use crate::providers::epay::settings::EpaySection;
-use crate::providers::settings::Audience;
+use crate::providers::settings::{AccountSection, Audience};
 use crate::providers::{Adapter, Registry};
 use crate::push::Endpoint;
 use crate::store::StoreUrl;
@@ -216,7 +217,9 @@ impl Checker {
         let readers = self.readers(&file.readers);
         let endpoints = self.endpoints(&file.endpoints);
         let second_person = self.second_person(&file.operate, &readers);
-        let console = self.console(&file.console, internal_listen);
+        let name = |section: &AccountSection| format!("{}/{}", section.provider, section.account);
+        let accounts: Vec<_> = file.accounts.iter().map(name).collect();
+        let console = self.console(&file.console, internal_listen, &accounts);
         self.warn_if_closed(console.as_ref(), &readers);
         self.check_shared(&file.accounts, &mut registry);
         let (Some(listen), Some(internal_listen), Some(store)) = (listen, internal_listen, store)

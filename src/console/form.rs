@@ -29,6 +29,12 @@ impl Fields {
         ))
     }
 
+    /// Every field of this name, in their order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let fields = self.0.iter().filter(move |(known, _)| known == name);
+        fields.map(|(_, value)| value.as_str())
+    }
+
     /// The first field of this name; empty if there is none.
     pub fn get(&self, name: &str) -> &str {
         let mut fields = self.0.iter();

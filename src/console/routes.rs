@@ -51,6 +51,8 @@ static PAGES: &[Page] = &[
     see("/console/requests.csv", ConsoleRead, |r| r.to(requests::csv)),
     see("/console/requests/new", RefundsWrite, |r| r.to(acts::create::ask)),
     act("/console/requests/new", RefundsWrite, |r| r.to(acts::create::act)),
+    see("/console/requests/all/{act}", ConsoleRead, |r| r.to(acts::bulk::ask)),
+    act("/console/requests/all/{act}", ConsoleRead, |r| r.to(acts::bulk::act)),
     see("/console/rejected", ConsoleRead, |r| r.to(rejected::list)),
     see("/console/rejected.csv", ConsoleRead, |r| r.to(rejected::csv)),
     see("/console/rejected/{id}", ConsoleRead, |r| r.to(rejected::one)),

@@ -8,17 +8,18 @@ use tokio::time::Instant;
 use super::Intake;
 use super::accept::AcceptedCallback;
 use super::decided;
+use super::due::DueCallback;
 use super::outcome::Applying;
 use super::outcome_source::OutcomeSources;
 use super::request_claim::{apply_claim, is_of_earlier_send, source};
-use crate::domain::claim::{Account, Claim, Reason, Status};
+use crate::domain::claim::{Claim, Reason, Status};
 use crate::domain::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::refund::{Refund, Verdict};
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::Clock;
 use crate::failpoints::crash_point;
-use crate::store::{Lane, Locked, LogLimit, PendingCallback, Receipt, StoreError, Tx, read_claim};
+use crate::store::{Lane, Locked, LogLimit, Receipt, StoreError, Tx};
 
 /// Deadline for an answer that waits for transaction 2, from the start of accepting. Later than this the
 /// caller has given up, and resume applies the callback.
@@ -184,57 +185,11 @@ impl Intake {
     }
 }
 
-/// A callback that is on disk and pending.
-#[derive(Debug)]
-pub(super) struct DueCallback {
-    id: CallbackId,
-    pub(super) account: Account,
-    claim: Option<(Claim, String)>,
-    received_at: Timestamp,
-}
-
 /// What applying needs besides the store.
 #[derive(Clone)]
 pub(super) struct Context {
     pub policy: RetryPolicy,
     pub outcomes: Arc<OutcomeSources>,
-}
-
-impl DueCallback {
-    /// The write lane: an order may have several refunds, and all of them lock it.
-    pub(super) fn lane(&self) -> Lane {
-        match &self.claim {
-            Some((claim, _)) if claim.close_out.is_some() => Lane::SHARED,
-            Some((claim, _)) => Lane::of_refund(&self.account, claim.refund_no.as_ref()),
-            None => Lane::of_refund(&self.account, None),
-        }
-    }
-}
-
-impl From<AcceptedCallback> for DueCallback {
-    fn from(accepted: AcceptedCallback) -> Self {
-        Self {
-            id: accepted.id,
-            account: accepted.account,
-            claim: accepted.claim.zip(accepted.claim_json),
-            received_at: accepted.received_at,
-        }
-    }
-}
-
-impl TryFrom<PendingCallback> for DueCallback {
-    type Error = StoreError;
-    fn try_from(row: PendingCallback) -> Result<Self, StoreError> {
-        let claim = row
-            .claim
-            .map(|json| read_claim(&json).map(|claim| (claim, json)));
-        Ok(Self {
-            id: row.id,
-            account: row.account,
-            claim: claim.transpose()?,
-            received_at: row.received_at,
-        })
-    }
 }
 
 /// Transaction 2. `None` where the callback is applied already. That is checked only if the refund exists:

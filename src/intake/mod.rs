@@ -41,6 +41,7 @@
 mod accept;
 mod apply;
 mod decided;
+mod due;
 mod in_flight;
 mod key_use;
 mod outcome;

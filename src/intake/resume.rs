@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Intake;
-use super::apply::DueCallback;
+use super::due::DueCallback;
 use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;

@@ -356,6 +356,11 @@ fn the_console_needs_a_cookie_that_browsers_keep() {
         ("127.0.0.1:2", user, "console.trusted_proxies"),
         (
             "127.0.0.1:2",
+            "portals = { \"payermax/other\" = \"https://portal.example/{refund_no}\" }",
+            "console.portals.\"payermax/other\"",
+        ),
+        (
+            "127.0.0.1:2",
             "proxy_secret = \"a-secret-of-some-length\"",
             "console.proxy_secret",
         ),

@@ -2,6 +2,7 @@
 //! that the API's call uses.
 
 pub mod account;
+pub mod bulk;
 pub mod create;
 pub mod decide;
 pub mod endpoint;

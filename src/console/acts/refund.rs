@@ -48,7 +48,7 @@ impl RefundAct {
         }
     }
 
-    const fn what(self) -> Text {
+    pub(super) const fn what(self) -> Text {
         match self {
             Self::Ask => Text::AskNowWhat,
             Self::Cancel => Text::CancelRequestWhat,
@@ -84,7 +84,7 @@ impl RefundAct {
         }
     }
 
-    fn of(word: &str, viewer: &Viewer) -> Result<Self, Trouble> {
+    pub(super) fn of(word: &str, viewer: &Viewer) -> Result<Self, Trouble> {
         let mut all = Self::ALL.into_iter();
         let act = all.find(|act| act.as_str() == word);
         let act = act.ok_or(Trouble::NotFound)?;
@@ -121,8 +121,17 @@ pub async fn act(
     let (id, act) = path.into_inner();
     let act = RefundAct::of(&act, &visit.viewer)?;
     let id: RefundId = id.parse().map_err(|_| Trouble::NotFound)?;
-    let reason = reason(&fields)?;
-    let page = format!("/console/refunds/{id}");
+    let what = perform(&visit, act, id, &reason(&fields)?).await?;
+    Ok(done(&format!("/console/refunds/{id}"), what))
+}
+
+/// Does it, by the function behind the API's call; gives what was done.
+pub(super) async fn perform(
+    visit: &Visit,
+    act: RefundAct,
+    id: RefundId,
+    reason: &str,
+) -> Result<Text, Trouble> {
     let requests = &visit.app.requests;
     let (acted, noted, what) = match act {
         RefundAct::Ask => (
@@ -136,13 +145,13 @@ pub async fn act(
             Text::Canceled,
         ),
         RefundAct::Resend => (
-            requests.resend(id, &reason, visit.actor()).await?,
+            requests.resend(id, reason, visit.actor()).await?,
             Act::RefundResent,
             Text::Resent,
         ),
         RefundAct::Note => {
-            keep_note(&visit, id, &reason).await?;
-            return Ok(done(&page, Text::Noted));
+            keep_note(visit, id, reason).await?;
+            return Ok(Text::Noted);
         }
     };
     let how = format!(
@@ -151,7 +160,7 @@ pub async fn act(
         acted.after.as_str()
     );
     note(&visit.app, &visit.viewer.name, noted, &id.to_string(), &how);
-    Ok(done(&page, what))
+    Ok(what)
 }
 
 /// The note is its entry in the trail.

@@ -172,6 +172,8 @@ texts! {
     Refund: "Refund", "退款";
     Request: "Request", "请求";
     Timeline: "Timeline", "时间线";
+    AtProvider: "At the provider", "渠道侧";
+    InPortal: "its page in the portal", "在渠道后台查看";
     ProviderStatus: "Provider’s word", "渠道状态";
     Failure: "Failure", "失败原因";
     FinishedAt: "Finished", "完成时间";
@@ -211,6 +213,9 @@ texts! {
     Resend: "Send the same number again", "以相同号码重发";
     ResendWhat: "The provider gets the same refund number again. It refunds a number once; if it never took the first, money moves now.", "渠道会再次收到相同的退款号。同一号码只退一次；若之前未受理，现在将退款。";
     Resent: "It is sent again.", "已重新发送。";
+    ForEachOfThem: "For each of them:", "对以上每一笔：";
+    Outcome: "Outcome", "结果";
+    AllAtOnce: "{}: all of these", "{}：以上全部";
     AddNote: "Add a note", "添加备注";
     AddNoteWhat: "It is kept with your name and the time, here and among the acts, and changes nothing else. Write it as the reason.", "备注连同您的姓名与时间保存在此处及操作记录中，不改变任何其他内容。请写在原因栏。";
     Noted: "The note is kept.", "备注已保存。";
@@ -293,6 +298,7 @@ texts! {
     LastSuccess: "Last success", "最近成功";
 
     ReconcileAdvice: "What settlement files say that is not what is known here, newest first. Files are compared by", "对账文件与此处记录的差异，最新的在前。比较命令：";
+    SettlementFile: "Settlement file", "对账文件";
     Findings: "Findings", "差异";
     FileSays: "The file", "文件";
     LineNo: "Line", "行";

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::audit::Export;
 use super::export;
+use crate::console::acts::refund::RefundAct;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
@@ -28,6 +29,7 @@ struct ReconcilePage {
     open: Vec<Open>,
     rows: Vec<Line>,
     older: Option<String>,
+    may_ask: bool,
 }
 
 struct Open {
@@ -35,6 +37,8 @@ struct Open {
     word: &'static str,
     count: i64,
     href: String,
+    /// To the plan that asks the provider about all of them.
+    ask_href: String,
 }
 
 struct Line {
@@ -68,9 +72,14 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .find(|(known, _)| *known == reason)
             .map_or(0, |(_, count)| *count),
         href: address("/console/refunds", &[("attention", reason.as_str())]),
+        ask_href: address(
+            "/console/requests/all/ask",
+            &[("attention", reason.as_str())],
+        ),
     });
     let last = found.rows.last().filter(|_| found.has_more);
     page(&ReconcilePage {
+        may_ask: RefundAct::Ask.is_allowed(&visit.viewer),
         open: open.into(),
         older: last.map(|row| {
             address(
@@ -116,14 +125,14 @@ fn csv_line(row: &TrailRow) -> String {
 }
 
 /// What a file says, and where.
-struct Finding {
-    says: String,
-    file_sha256: String,
-    place: String,
+pub(super) struct Finding {
+    pub says: String,
+    pub file_sha256: String,
+    pub place: String,
 }
 
 impl Finding {
-    fn of(row: &TrailRow) -> Self {
+    pub fn of(row: &TrailRow) -> Self {
         let after = row.entry.after.as_deref();
         let after = after.map(serde_json::from_str::<Value>);
         let after = after.and_then(Result::ok).unwrap_or_default();

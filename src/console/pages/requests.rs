@@ -6,6 +6,7 @@ use askama::Template;
 use super::lines::RefundLine;
 use super::{export, refunds};
 use crate::config::Scope;
+use crate::console::acts::refund::RefundAct;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::words::{self, Badge};
@@ -28,6 +29,8 @@ struct RequestsPage {
     is_all: bool,
     csv: String,
     may_create: bool,
+    /// What can be done to all of the list at once: title and address of the plan.
+    acts: Vec<(Text, String)>,
 }
 
 /// How many are in a state, and since when.
@@ -81,8 +84,23 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
             .query()
             .narrowed("/console/requests.csv", &["state"], None),
         may_create: visit.viewer.may(Scope::RefundsWrite),
+        acts: acts(&visit, state),
         frame,
     })
+}
+
+/// The acts on every request of this state.
+fn acts(visit: &Visit, state: Option<State>) -> Vec<(Text, String)> {
+    let Some(state) = state else {
+        return Vec::new();
+    };
+    let of_many = [RefundAct::Ask, RefundAct::Resend].into_iter();
+    let possible = of_many.filter(|act| act.fits(Some(state)) && act.is_allowed(&visit.viewer));
+    let plan = |act: RefundAct| {
+        let path = format!("/console/requests/all/{}", act.as_str());
+        (act.title(), address(&path, &[("state", state.as_str())]))
+    };
+    possible.map(plan).collect()
 }
 
 fn asked_for(query: &Query<'_>) -> Result<Option<State>, Trouble> {

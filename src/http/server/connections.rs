@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::peer::Peer;
+use super::turn::Turn;
 
 /// Value of [`Slot::waiting_since`] while it is served.
 const SERVED: u64 = u64::MAX;
@@ -75,42 +76,6 @@ pub struct SlotGuard {
     connections: Arc<Connections>,
     number: u64,
     slot: Arc<Slot>,
-}
-
-/// Progress of the present request and its response.
-#[derive(Default)]
-struct Turn {
-    received: AtomicUsize,
-    /// Requests that were begun and have no response yet.
-    begun: AtomicUsize,
-    /// Whether the framework has polled what was read.
-    is_looked_at: AtomicBool,
-    /// Woken when the next request may be read.
-    reader: Parked,
-    /// Responses that are not in the send buffer of the system yet.
-    unsent: AtomicUsize,
-    /// Woken when they are.
-    sender: Parked,
-}
-
-/// A task that another one wakes.
-#[derive(Default)]
-struct Parked(Mutex<Option<Waker>>);
-
-impl Parked {
-    fn park(&self, context: &Context<'_>) {
-        *self.waker() = Some(context.waker().clone());
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker().take() {
-            waker.wake();
-        }
-    }
-
-    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Connections {

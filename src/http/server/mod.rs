@@ -6,6 +6,7 @@ pub mod headers;
 pub mod middleware;
 pub mod peer;
 pub mod socket;
+mod turn;
 pub mod unread_head;
 
 use actix_web::web::ServiceConfig;

@@ -27,6 +27,56 @@ fn id_of(place: &str) -> String {
 }
 
 #[test]
+fn many_are_asked_about_by_a_plan_that_names_each() {
+    let circle = circle();
+    let browser = Browser::logged_in(&circle.server, OPERATOR_TOKEN);
+    let ids: Vec<_> = ["RMANY1PEND", "RMANY2PEND"]
+        .map(|number| circle.request(&body("payermax/main", number)))
+        .into();
+    for id in &ids {
+        circle.comes_to(id, "accepted");
+    }
+    let list = browser.page("/console/requests?state=accepted");
+    let plan = "/console/requests/all/ask?state=accepted";
+    assert!(list.contains(plan), "{list}");
+    assert!(!list.contains("/console/requests/all/resend"), "{list}");
+    let page = browser.page(plan);
+    for id in &ids {
+        assert!(
+            page.contains(&format!("name=\"id\" value=\"{id}\"")),
+            "{page}"
+        );
+    }
+    let first = [("id", ids[0].as_str()), REASON[0]];
+    let reply = browser.submit("/console/requests/all/ask", &first);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(
+        reply.text().contains("The provider is being asked."),
+        "{}",
+        reply.text()
+    );
+    circle.wait_for_entries(&ids[0], "ask", 1);
+    assert_eq!(circle.asks(&ids[1]), 0, "it was not in the form");
+    let trail = circle.get("/v1/audit?act=refund_asked");
+    assert_eq!(trail["data"].as_array().map(Vec::len), Some(1));
+    for (path, fields, status) in [
+        ("ask", vec![REASON[0]], 400),
+        ("ask", vec![("id", ids[0].as_str())], 400),
+        ("ask", vec![("id", "rf_no"), REASON[0]], 400),
+        ("cancel", first.to_vec(), 404),
+    ] {
+        let reply = browser.submit(&format!("/console/requests/all/{path}"), &fields);
+        assert_eq!(reply.status, status, "{path} {fields:?}");
+    }
+    let looker = Browser::logged_in(&circle.server, LOOKER_TOKEN);
+    assert_eq!(looker.get(plan).status, 403);
+    assert_eq!(
+        looker.submit("/console/requests/all/ask", &first).status,
+        403
+    );
+}
+
+#[test]
 fn a_note_is_kept_with_its_author_and_changes_nothing_else() {
     let circle = circle();
     let id = circle.request(&body("payermax/main", "RNOTE"));

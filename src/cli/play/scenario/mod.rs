@@ -6,11 +6,12 @@
 //! | `script` | the TOML file of a scenario; those that are shipped |
 //! | `stage` | the processes and their folder |
 //! | `play` | the steps |
-//! | `soak` | `scenario run soak` |
+//! | `soak`, `soak_faults` | `scenario run soak`, and which faults it draws |
 
 mod play;
 mod script;
 mod soak;
+mod soak_faults;
 mod stage;
 
 use std::path::{Path, PathBuf};

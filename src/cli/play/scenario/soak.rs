@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use super::soak_faults::Drawn;
 use super::stage::{Part, Setup, Stage, stopwatch};
 use crate::domain::time::{Clock as _, SystemClock, Timestamp};
 use crate::sandbox::server::random::Random;
@@ -17,48 +18,6 @@ const ENDS: [&str; 16] = [
     "", "", "", "", "OK", "FAIL", "CANCEL", "PEND", "LATE", "FLIP", "LOST", "LOST", "DUP", "UNK",
     "AMT", "CUR",
 ];
-const PROVIDERS: [&str; 4] = ["payermax", "paycools", "quickpay", "nmanagement"];
-const OF_CALLS: [&str; 23] = [
-    "before-accept-500",
-    "before-accept-503",
-    "after-accept-500",
-    "after-accept-502",
-    "after-accept-cut",
-    "after-accept-cut",
-    "after-accept-hang",
-    "after-accept-reset",
-    "slow",
-    "slow-log-normal",
-    "late",
-    "reset",
-    "half-body",
-    "garbage",
-    "wrong-content-type",
-    "bom",
-    "gzip",
-    "says-gzip",
-    "redirect",
-    "429",
-    "bad-sign",
-    "no-sign",
-    "new-key",
-];
-/// These as well, of the call `refund`.
-const OF_REFUNDS: [&str; 3] = ["early", "expired", "skew"];
-const OF_CALLBACKS: [&str; 10] = [
-    "drop",
-    "duplicate",
-    "corrupt",
-    "delay",
-    "reorder",
-    "at-once",
-    "gbk",
-    "bad-sign",
-    "no-sign",
-    "old-key",
-];
-/// Of lists of the bank's client.
-const OF_LISTS: [&str; 4] = ["empty-list", "second-page", "status-5", "after-accept-cut"];
 /// Refunds between two kills, at most.
 const BETWEEN_KILLS: u64 = 24;
 /// Longest time until all is quiet after the last refund.
@@ -201,20 +160,11 @@ impl Soak {
     }
 
     fn arm(&mut self) -> anyhow::Result<()> {
-        let provider = self.random.pick(&PROVIDERS).copied().unwrap_or_default();
-        let calls = ["refund", "refund", "query", "callback"];
-        let call = self.random.pick(&calls).copied().unwrap_or_default();
-        let of_refund = call == "refund" && self.random.percent(15);
-        // nManagement is asked through the bank's client.
-        let is_bank = provider == "nmanagement" && call == "query";
-        let faults = match call {
-            "callback" => &OF_CALLBACKS[..],
-            _ if is_bank => &OF_LISTS[..],
-            _ if of_refund => &OF_REFUNDS[..],
-            _ => &OF_CALLS[..],
-        };
-        let fault = self.random.pick(faults).copied().unwrap_or_default();
-        let provider = if is_bank { "ccb" } else { provider };
+        let Drawn {
+            provider,
+            call,
+            fault,
+        } = Drawn::draw(&mut self.random);
         let seconds = if fault == "skew" { 600 } else { 1 };
         let times = 1 + self.random.below(2);
         let mut body = json!({"provider": provider, "call": call, "fault": fault, "times": times,

@@ -4,5 +4,6 @@ pub(super) mod overviews;
 pub(super) mod parities;
 pub(super) mod questions;
 pub(super) mod refund_list;
+mod refund_query;
 pub(super) mod refunds;
 pub(super) mod settlement;

@@ -1,10 +1,10 @@
 //! Lists of refunds for readers: whatever they ask, among millions, a page costs a bounded time.
 
+use super::refund_query::Query;
 use crate::domain::claim::{Reason, Status};
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Value;
 use crate::store::tables::epay::close_outs::close_out_columns;
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::outcomes::refunds::{RefundRow, read_row, refund_columns};
@@ -98,7 +98,7 @@ pub struct RefundPage {
 
 /// How the store finds those among which the asked ones are, newest first; all give the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// A number is given, which has an index of its own and is that of few.
     ByNumber,
     /// Few refunds changed since the moment that is asked for.
@@ -113,10 +113,10 @@ enum Way {
 
 /// Refunds of one account with one status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Group {
-    provider: String,
-    account: String,
-    status: Status,
+pub(super) struct Group {
+    pub provider: String,
+    pub account: String,
+    pub status: Status,
 }
 
 impl Way {
@@ -299,110 +299,6 @@ impl RefundPage {
         let last = rows.last().map(|row| row.refund.id);
         let next = if has_more { last } else { examined };
         Self { rows, next }
-    }
-}
-
-/// A statement whose conditions depend on what was asked; values are only ever bound.
-struct Query<'a> {
-    text: String,
-    params: Vec<Value<'a>>,
-}
-
-impl<'a> Query<'a> {
-    fn new(head: &str) -> Self {
-        Self {
-            text: head.to_owned(),
-            params: Vec::new(),
-        }
-    }
-
-    /// The ids of the newest so many that a way finds before the cursor.
-    fn candidates(&mut self, way: &'a Way, filter: &'a RefundFilter, examined: i64) {
-        match way {
-            Way::Groups(groups) => {
-                self.text.push_str("SELECT id FROM (");
-                for (number, group) in groups.iter().enumerate() {
-                    if number > 0 {
-                        self.text.push_str(" UNION ALL ");
-                    }
-                    self.text
-                        .push_str("SELECT id FROM (SELECT id FROM refunds WHERE 1 = 1");
-                    self.condition("provider", "=", group.provider.as_str().into());
-                    self.condition("account", "=", group.account.as_str().into());
-                    self.condition("status", "=", group.status.as_str().into());
-                    self.newest(filter, examined);
-                    self.text.push_str(") AS found");
-                }
-                self.text.push_str(") AS found ORDER BY id DESC LIMIT ");
-                self.param(examined.into());
-            }
-            Way::Questions => {
-                self.text
-                    .push_str("SELECT id FROM refunds WHERE attention <> '[]'");
-                self.newest(filter, examined);
-            }
-            Way::ByNumber | Way::ByUpdate(_) | Way::Newest => {
-                self.text.push_str("SELECT id FROM refunds WHERE 1 = 1");
-                self.newest(filter, examined);
-            }
-        }
-    }
-
-    fn newest(&mut self, filter: &'a RefundFilter, examined: i64) {
-        if let Some(before) = &filter.before {
-            self.condition("id", "<", before.as_bytes().into());
-        }
-        self.text.push_str(" ORDER BY id DESC LIMIT ");
-        self.param(examined.into());
-    }
-
-    /// One condition for each filter but that for open questions.
-    fn conditions(&mut self, filter: &'a RefundFilter) {
-        for (column, value) in [
-            ("refunds.provider", &filter.provider),
-            ("refunds.account", &filter.account),
-            ("refunds.order_no", &filter.order_no),
-            ("refunds.refund_no", &filter.refund_no),
-            ("refunds.provider_refund_no", &filter.provider_refund_no),
-        ] {
-            if let Some(value) = value {
-                self.condition(column, "=", value.as_str().into());
-            }
-        }
-        if let Some(status) = filter.status {
-            self.condition("refunds.status", "=", status.as_str().into());
-        }
-        if let Some(moment) = filter.updated_after {
-            self.condition("refunds.updated_at", ">", moment.as_millis().into());
-        }
-        if let Some(before) = &filter.before {
-            self.condition("refunds.id", "<", before.as_bytes().into());
-        }
-    }
-
-    fn questions(&mut self, any: Option<bool>, pattern: Option<&'a str>) {
-        match any {
-            Some(true) => self.text.push_str(" AND refunds.attention <> '[]'"),
-            Some(false) => self.text.push_str(" AND refunds.attention = '[]'"),
-            None => {}
-        }
-        if let Some(pattern) = pattern {
-            self.text.push_str(" AND refunds.attention <> '[]'");
-            self.condition("refunds.attention", "LIKE", pattern.into());
-        }
-    }
-
-    fn condition(&mut self, column: &str, operator: &str, value: Value<'a>) {
-        for part in [" AND ", column, " ", operator, " "] {
-            self.text.push_str(part);
-        }
-        self.param(value);
-    }
-
-    fn param(&mut self, value: Value<'a>) {
-        self.params.push(value);
-        self.text.push('$');
-        self.text.push_str(&self.params.len().to_string());
     }
 }
 
