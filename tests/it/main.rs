@@ -18,6 +18,7 @@ mod check_config;
 mod clients;
 mod clocks;
 mod copy;
+mod cost;
 mod crash_points;
 mod deploy;
 mod docs;

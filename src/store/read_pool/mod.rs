@@ -89,6 +89,8 @@ struct LookUps {
     is_idle: bool,
     /// Whether a thread of lists sees to it that none of them waits too long.
     is_watched: bool,
+    /// The first so many that were ever queued have waited for as long as they should.
+    overdue: u64,
 }
 
 /// Lists of each reader, and whose turn it is.
@@ -236,33 +238,37 @@ impl Shared {
     /// The next list, or a look-up that is overdue.
     fn next_list(&self) -> Option<(Kind, Query)> {
         let mut waiting = self.waiting();
-        // Look-ups up to this number have waited for as long as they should.
-        let mut overdue = if self.help_after.is_zero() {
-            u64::MAX
-        } else {
-            0
-        };
         loop {
             let list = waiting.lists.take();
-            let next = list.or_else(|| waiting.look_ups.take_overdue(overdue));
+            let next = list.or_else(|| waiting.look_ups.take_overdue());
+            let has_watcher = waiting.look_ups.waiting.is_empty() || waiting.look_ups.is_watched;
             if next.is_some() || waiting.is_closed {
+                if !has_watcher {
+                    // This thread will be busy: another sees to those that are left.
+                    self.lists.notify_one();
+                }
                 return next;
             }
-            if waiting.look_ups.waiting.is_empty() || waiting.look_ups.is_watched {
+            waiting = if has_watcher {
                 let woken = self.lists.wait(waiting);
-                waiting = woken.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            waiting.look_ups.is_watched = true;
-            let queued = waiting.look_ups.queued();
-            let woken = self.lists.wait_timeout(waiting, self.help_after);
-            let (after, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
-            waiting = after;
-            waiting.look_ups.is_watched = false;
-            if timeout.timed_out() {
-                overdue = queued;
-            }
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.watch(waiting)
+            };
         }
+    }
+
+    /// Waits until the look-ups that are queued now are overdue, or something else comes.
+    fn watch<'a>(&self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        waiting.look_ups.is_watched = true;
+        let queued = waiting.look_ups.queued();
+        let woken = self.lists.wait_timeout(waiting, self.help_after);
+        let (mut waiting, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+        waiting.look_ups.is_watched = false;
+        if timeout.timed_out() {
+            waiting.look_ups.overdue = queued;
+        }
+        waiting
     }
 
     /// A reader may have its next list.
@@ -294,9 +300,9 @@ impl LookUps {
         Some((Kind::LookUp, query))
     }
 
-    /// The next one, if it is among the first so many that were ever queued.
-    fn take_overdue(&mut self, first: u64) -> Option<(Kind, Query)> {
-        if self.taken < first {
+    /// The next one, if it is overdue.
+    fn take_overdue(&mut self) -> Option<(Kind, Query)> {
+        if self.taken < self.overdue {
             self.take()
         } else {
             None

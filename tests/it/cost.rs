@@ -1,0 +1,78 @@
+//! What a callback costs in SQLite, counted and not timed: creeping cost shows on every machine, however busy.
+
+use crate::harness::keys::sha256_hex;
+use crate::harness::payermax::Notice;
+use crate::harness::{Engine, Server};
+
+/// Callbacks that are counted, one after the other; a commit each for storing it, and applying rides along.
+const COUNT: u64 = 300;
+/// Before them, so that tables and caches are there.
+const BEFORE: u64 = 50;
+
+/// What the process has done since its start.
+struct Done {
+    /// Bytes handed to `write`, into the WAL, the database and the log.
+    written: u64,
+    commits: u64,
+    jobs: u64,
+}
+
+impl Done {
+    fn by(server: &Server) -> Self {
+        let io =
+            std::fs::read_to_string(format!("/proc/{}/io", server.pid())).expect("Linux has it");
+        let written = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        let metrics = server.get("/metrics").text().to_owned();
+        let metric = |name: &str| {
+            let line = format!("refund_receiver_store_{name} ");
+            let value = metrics
+                .lines()
+                .find_map(|text| text.strip_prefix(line.as_str()));
+            // A sum is written with a fraction, which is 0.
+            let whole = value.and_then(|text| text.split('.').next()?.parse().ok());
+            whole.unwrap_or_else(|| panic!("{name} in {metrics}"))
+        };
+        Self {
+            written: written.and_then(|text| text.parse().ok()).expect("bytes"),
+            commits: metric("commits_total"),
+            jobs: metric("batch_jobs_sum"),
+        }
+    }
+}
+
+/// Bytes, commits and jobs of one callback, in hundredths; `number` names the refund of each.
+fn cost(number: impl Fn(u64) -> String) -> [u64; 3] {
+    let server = Server::usual(Engine::Sqlite);
+    let send = |range: std::ops::Range<u64>| {
+        for index in range {
+            server.notified(&Notice::new(&number(index), "REFUND_SUCCESS"));
+        }
+    };
+    send(0..BEFORE);
+    server.applied(&number(BEFORE - 1));
+    let before = Done::by(&server);
+    send(BEFORE..BEFORE + COUNT);
+    server.applied(&number(BEFORE + COUNT - 1));
+    let after = Done::by(&server);
+    [
+        (after.written - before.written) * 100 / COUNT,
+        (after.commits - before.commits) * 100 / COUNT,
+        (after.jobs - before.jobs) * 100 / COUNT,
+    ]
+}
+
+#[test]
+fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
+    let in_sequence = cost(|index| format!("R-{index:08}"));
+    let random = cost(|index| sha256_hex(index.to_string())[..32].to_owned());
+    for (what, cost, most) in [
+        ("in sequence", in_sequence, [9_100_000, 205, 205]),
+        ("random", random, [9_700_000, 205, 205]),
+    ] {
+        let is_held = cost.iter().zip(most).all(|(cost, most)| *cost <= most);
+        assert!(
+            is_held,
+            "{what}: bytes, commits and jobs in hundredths: {cost:?}, at most {most:?}"
+        );
+    }
+}
