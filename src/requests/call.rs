@@ -26,7 +26,7 @@ const KEPT_HEADERS: [&str; 8] = [
     "server",
 ];
 /// What a sandbox says in each reply.
-const SANDBOX: &str = "refund-receiver";
+pub const SANDBOX: &str = "refund-receiver";
 
 /// What came of a call, and how long it took.
 pub(super) struct Called {

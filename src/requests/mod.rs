@@ -45,6 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+pub use call::SANDBOX;
 pub use calls::{CallCount, CallCounts};
 pub use change::{ActError, Acted};
 pub use create::{CreateError, Created, NewRequest};

@@ -18,7 +18,7 @@ use crate::domain::trail::{About, Act, Actor, known};
 use crate::http::{App, NotReloaded, Readers, Reload, Reloaded, Rules};
 use crate::providers::relay::RelayAccount;
 use crate::requests::Apis;
-use crate::store::{Lane, StoreError, Tx};
+use crate::store::StoreError;
 
 /// What reads the config of a running service again.
 pub(in crate::cli) struct Reloader {
@@ -153,14 +153,7 @@ impl Reloader {
             self.app.clock.now(),
         );
         let entry = entry.changed(&was, &is);
-        let append = move |tx: &mut Tx<'_>| {
-            tx.append_act(entry.clone());
-            Ok(())
-        };
-        self.app
-            .store
-            .write("note reload", Lane::SHARED, append)
-            .await
+        self.app.store.write_act("note reload", entry).await
     }
 
     fn needs_restart(&self, wanted: &[Fixed]) -> Vec<String> {

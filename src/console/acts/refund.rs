@@ -16,7 +16,6 @@ use crate::domain::ids::RefundId;
 use crate::domain::request::State;
 use crate::domain::trail::About;
 use crate::http::internal::access::acts::{Act, note};
-use crate::store::Lane;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefundAct {
@@ -170,14 +169,7 @@ async fn keep_note(visit: &Visit, id: RefundId, text: &str) -> Result<(), Troubl
     let actor = visit.actor();
     let entry = actor.did(Act::RefundNoted, About::refund(id), visit.app.clock.now());
     let entry = entry.because(text);
-    let append = visit
-        .app
-        .store
-        .write("keep a note", Lane::SHARED, move |tx| {
-            tx.append_act(entry.clone());
-            Ok(())
-        });
-    append.await?;
+    visit.app.store.write_act("keep a note", entry).await?;
     let about = id.to_string();
     note(
         &visit.app,

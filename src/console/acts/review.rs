@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::trail::{About, Act};
 use crate::http::internal::access::acts::note;
 use crate::rejected::{self, StoredRequest};
-use crate::store::{Lane, Snapshot, StoreError, TrailFilter, TrailRow};
+use crate::store::{Snapshot, StoreError, TrailFilter, TrailRow};
 
 /// Marks that are looked at to find one of this instance.
 const MARKS_MAX: u32 = 20;
@@ -98,14 +98,11 @@ pub async fn act(
         visit.app.clock.now(),
     );
     let entry = entry.because(&reason).changed(&Value::Null, &seen(&row));
-    let append = visit
+    visit
         .app
         .store
-        .write("review rejections", Lane::SHARED, move |tx| {
-            tx.append_act(entry.clone());
-            Ok(())
-        });
-    append.await?;
+        .write_act("review rejections", entry)
+        .await?;
     let about = format!("rejected request {}", row.id);
     note(
         &visit.app,

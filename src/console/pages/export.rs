@@ -10,13 +10,13 @@ use futures_util::{StreamExt as _, stream};
 use crate::store::StoreError;
 
 /// Rows of one file.
-const ROWS_MAX: usize = 10_000;
+pub const ROWS_MAX: u32 = 10_000;
 /// Rows of each read for it.
 pub const STEP: u32 = 200;
 
 /// A list that is read at once.
 pub fn whole(name: &str, head: &str, lines: impl Iterator<Item = String>) -> HttpResponse {
-    let text: String = lines.take(ROWS_MAX).collect();
+    let text: String = lines.take(ROWS_MAX as usize).collect();
     answer(name).body(format!("{head}\n{text}"))
 }
 
@@ -29,7 +29,7 @@ where
 {
     let head = Bytes::from(format!("{head}\n"));
     let head = stream::once(async { Ok::<_, StoreError>(head) });
-    let start = (Some(first), ROWS_MAX, step);
+    let start = (Some(first), ROWS_MAX as usize, step);
     let lines = stream::try_unfold(start, |(state, left, step)| async move {
         let Some(state) = state.filter(|_| left > 0) else {
             return Ok(None);

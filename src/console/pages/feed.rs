@@ -15,8 +15,6 @@ use crate::store::{ConsumerRow, EventRow, Snapshot};
 const SHOWN: u32 = 50;
 /// Consumers that are shown.
 const CONSUMERS_MAX: u32 = 200;
-/// Consumers of a file.
-const IN_FILE: u32 = 10_000;
 
 #[derive(Template)]
 #[template(path = "feed.html")]
@@ -88,8 +86,12 @@ const HEAD: &str = "reader,name,acked_sequence,lag,moved_at";
 
 /// Every consumer.
 pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
-    let read =
-        |snapshot: &mut Snapshot<'_>| Ok((snapshot.last_sequence()?, snapshot.consumers(IN_FILE)?));
+    let read = |snapshot: &mut Snapshot<'_>| {
+        Ok((
+            snapshot.last_sequence()?,
+            snapshot.consumers(export::ROWS_MAX)?,
+        ))
+    };
     let (last, consumers) = visit.read_list(read).await?;
     let line = |row: &ConsumerRow| {
         export::line([

@@ -78,12 +78,10 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
 }
 
 const HEAD: &str = "refund_id,batchno,trandeno,order_no,amount,state,errcode,attempts,next_at";
-/// Close-outs of a file.
-const IN_FILE: u32 = 10_000;
 
 /// Those that are not done.
 pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
-    let rows = visit.read_list(|snapshot| snapshot.open_close_outs(IN_FILE));
+    let rows = visit.read_list(|snapshot| snapshot.open_close_outs(export::ROWS_MAX));
     let rows = rows.await?;
     Ok(export::whole(
         "close-outs",

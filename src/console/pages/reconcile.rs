@@ -132,6 +132,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    /// What the file is called on pages.
+    pub fn file(&self) -> String {
+        self.file_sha256.chars().take(HASH_DIGITS).collect()
+    }
+
     pub fn of(row: &TrailRow) -> Self {
         let after = row.entry.after.as_deref();
         let after = after.map(serde_json::from_str::<Value>);
@@ -153,8 +158,8 @@ fn line(frame: &Frame, row: &TrailRow) -> Line {
         when: frame.when(entry.at),
         href: format!("/console/refunds/{}", entry.about.id),
         refund: entry.about.id.clone(),
+        file: finding.file(),
         says: finding.says,
-        file: finding.file_sha256.chars().take(HASH_DIGITS).collect(),
         place: finding.place,
         reader: entry.by.reader.clone(),
     }

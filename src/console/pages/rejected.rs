@@ -102,12 +102,10 @@ fn filter(query: &Query<'_>) -> Result<EvidenceFilter, Trouble> {
 }
 
 const HEAD: &str = "id,received_at,reason,path,peer,body_length,body_sha256,why";
-/// Requests of a file.
-const IN_FILE: u32 = 10_000;
 
 pub async fn csv(visit: Visit, console: Data<Console>) -> Result<HttpResponse, Trouble> {
     let (filter, file) = (filter(&visit.query())?, console.evidence.clone());
-    let found = blocking(move || rejected::list(&file, &filter, IN_FILE)).await?;
+    let found = blocking(move || rejected::list(&file, &filter, export::ROWS_MAX)).await?;
     let lines = found.iter().map(|row| {
         export::line([
             row.id.to_string(),

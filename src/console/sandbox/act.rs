@@ -14,7 +14,6 @@ use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::trail::{About, Act};
 use crate::http::internal::access::acts::note;
-use crate::store::Lane;
 
 const ARM: &str = "arm";
 const DISARM: &str = "disarm";
@@ -95,14 +94,10 @@ pub async fn act(visit: Visit, act: Path<String>, fields: Fields) -> Result<Http
         .did(Act::SandboxChanged, about, visit.app.clock.now());
     let after = json!({ "call": format!("{method} /sandbox/{path}"), "body": body });
     let entry = entry.because(&reason).changed(&Value::Null, &after);
-    let append = visit
-        .app
-        .store
-        .write("note a change of the sandbox", Lane::SHARED, move |tx| {
-            tx.append_act(entry.clone());
-            Ok(())
-        });
-    append.await?;
+    let store = &visit.app.store;
+    store
+        .write_act("note a change of the sandbox", entry)
+        .await?;
     let about = format!("sandbox {}", origin.as_str());
     note(
         &visit.app,

@@ -14,13 +14,12 @@ use serde_json::Value;
 use crate::console::trouble::Trouble;
 use crate::http::App;
 use crate::outbound::client::Client;
+use crate::requests::SANDBOX;
 
 /// Where the pages are.
 pub const PATH: &str = "/console/sandbox";
 /// A sandbox runs on this machine or next to it.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// What a sandbox says in each reply.
-const SANDBOX: &str = "refund-receiver";
 
 /// Scheme and host of a sandbox of the config.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

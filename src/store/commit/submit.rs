@@ -9,6 +9,7 @@ use super::capacity::{Capacity, Slot};
 use super::job::{Job, Reply, Task};
 use super::lane::Lane;
 use super::writer::Writer;
+use crate::domain::trail::Entry;
 use crate::store::tables::Tx;
 use crate::store::{Store, StoreError, monotonic};
 
@@ -75,7 +76,16 @@ impl Store {
             .await
     }
 
-    /// The same with a deadline.
+    /// Adds an act to the trail that changes nothing else; it is on disk once this returns.
+    pub async fn write_act(&self, name: &'static str, entry: Entry) -> Result<(), StoreError> {
+        self.write(name, Lane::SHARED, move |tx| {
+            tx.append_act(entry.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    /// [`Self::write`] with a deadline.
     pub async fn write_until<T, F>(
         &self,
         name: &'static str,

@@ -180,16 +180,11 @@ fn event(frame: &Frame, row: &EventRow) -> Entry {
 }
 
 fn finding(frame: &Frame, row: &TrailRow) -> Entry {
-    let Finding {
-        says,
-        file_sha256,
-        place,
-    } = Finding::of(row);
-    let file: String = file_sha256.chars().take(12).collect();
-    let line = format!("{} {place}", frame.t(Text::LineNo));
+    let finding = Finding::of(row);
+    let line = format!("{} {}", frame.t(Text::LineNo), finding.place);
     Entry {
-        outcome: says,
-        details: vec![format!("SHA-256 {file}"), line],
+        details: vec![format!("SHA-256 {}", finding.file()), line],
+        outcome: finding.says,
         ..Entry::new(frame, row.entry.at, "note", Text::SettlementFile)
     }
 }

@@ -77,12 +77,7 @@ pub async fn note(app: &App, by: &Actor, about: About) -> Result<(), StoreError>
     let now = app.clock.now();
     let (about, cell) = app.noted.view(now.as_millis() / MINUTE_MS, by, about);
     let entry = by.did(Act::BodiesViewed, about, now);
-    let append = || {
-        app.store.write("note view", Lane::SHARED, move |tx| {
-            tx.append_act(entry.clone());
-            Ok(())
-        })
-    };
+    let append = || app.store.write_act("note view", entry);
     cell.get_or_try_init(append).await.map(drop)
 }
 
