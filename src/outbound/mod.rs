@@ -2,6 +2,6 @@
 
 pub mod address;
 pub mod agent;
-pub mod callers;
 pub mod client;
 pub mod exchange;
+pub mod thread_pool;

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,6 +16,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::feed::Event;
 use crate::outbound::address::{CheckedResolver, REFUSED};
 use crate::outbound::agent;
+use crate::outbound::thread_pool::ThreadPool;
 use crate::store::StoreError;
 
 /// One attempt, from the name lookup to the end of the response.
@@ -47,11 +48,9 @@ pub(super) enum Outcome {
 
 /// The threads of one endpoint; they end once this is dropped and their attempts are done.
 pub(super) struct PosterPool {
-    events: mpsc::Sender<Arc<Event>>,
-    queue: Arc<Mutex<mpsc::Receiver<Arc<Event>>>>,
-    courier: Arc<Courier>,
+    threads: ThreadPool,
+    poster: Arc<Poster>,
     results: UnboundedSender<(i64, Outcome)>,
-    started: usize,
 }
 
 impl PosterPool {
@@ -61,47 +60,28 @@ impl PosterPool {
         clock: &Arc<dyn Clock>,
         results: &UnboundedSender<(i64, Outcome)>,
     ) -> Self {
-        let (events, queue) = mpsc::channel::<Arc<Event>>();
+        let poster = Poster {
+            agent: agent_of(served),
+            served: Arc::clone(served),
+            clock: Arc::clone(clock),
+        };
         Self {
-            events,
-            queue: Arc::new(Mutex::new(queue)),
-            courier: Arc::new(Courier {
-                agent: agent_of(served),
-                served: Arc::clone(served),
-                clock: Arc::clone(clock),
-            }),
+            threads: ThreadPool::new("push"),
+            poster: Arc::new(poster),
             results: results.clone(),
-            started: 0,
         }
     }
 
-    /// Hands an event to a free thread. `under_way` counts the events in flight, this one included, and there
-    /// are at least as many threads.
-    pub(super) fn send(&mut self, event: Arc<Event>, under_way: usize) -> Result<(), StoreError> {
-        while self.started < under_way {
-            self.start()?;
-        }
-        // Cannot fail: the receiver lives as long as `self`.
-        drop(self.events.send(event));
-        Ok(())
-    }
-
-    fn start(&mut self) -> Result<(), StoreError> {
-        let (queue, results) = (Arc::clone(&self.queue), self.results.clone());
-        let courier = Arc::clone(&self.courier);
-        // Not joined: the end of the process must not wait for an attempt.
-        std::thread::Builder::new()
-            .name(format!("push-{}", self.started))
-            .spawn(move || {
-                while let Some(event) = next(&queue) {
-                    let outcome = whatever_happens(|| courier.deliver(&event));
-                    // After a shutdown the receiver is gone; the event is sent again at the next start.
-                    drop(results.send((event.sequence, outcome)));
-                }
-            })
-            .map_err(|error| StoreError::Open(format!("a thread: {error}")))?;
-        self.started += 1;
-        Ok(())
+    /// Hands an event to a free thread, or to a new one.
+    pub(super) fn send(&self, event: Arc<Event>) -> Result<(), StoreError> {
+        let (poster, results) = (Arc::clone(&self.poster), self.results.clone());
+        let attempt = move || {
+            let outcome = whatever_happens(|| poster.deliver(&event));
+            // After a shutdown the receiver is gone; the event is sent again at the next start.
+            drop(results.send((event.sequence, outcome)));
+        };
+        let started = self.threads.run(attempt);
+        started.map_err(|error| StoreError::Open(format!("a thread: {error}")))
     }
 }
 
@@ -114,11 +94,6 @@ fn whatever_happens(attempt: impl FnOnce() -> Outcome) -> Outcome {
             retry_after: None,
         }
     })
-}
-
-fn next(queue: &Mutex<mpsc::Receiver<Arc<Event>>>) -> Option<Arc<Event>> {
-    let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    queue.recv().ok()
 }
 
 fn agent_of(served: &Served) -> Agent {
@@ -140,13 +115,13 @@ fn agent_of(served: &Served) -> Agent {
 }
 
 /// Shared by the threads of one endpoint.
-struct Courier {
+struct Poster {
     agent: Agent,
     served: Arc<Served>,
     clock: Arc<dyn Clock>,
 }
 
-impl Courier {
+impl Poster {
     /// One attempt.
     fn deliver(&self, event: &Event) -> Outcome {
         let now = self.clock.now();

@@ -123,11 +123,9 @@ impl Worker {
             row.pushed_sequence = last;
         }
         let (results, mut outcomes) = unbounded_channel();
-        let mut worker_pool = PosterPool::new(&self.served, &self.clock, &results);
+        let posters = PosterPool::new(&self.served, &self.clock, &results);
         let mut state = EndpointState::new(row, parked, self.served.endpoint.max_in_flight);
-        let result = self
-            .work(&mut state, &mut worker_pool, &mut outcomes, &epoch)
-            .await;
+        let result = self.work(&mut state, &posters, &mut outcomes, &epoch).await;
         // The next worker must not send a later event of a refund while an earlier one is in flight.
         while state.backlog.under_way() > 0 {
             let Some((sequence, outcome)) = outcomes.recv().await else {
@@ -150,7 +148,7 @@ impl Worker {
     async fn work(
         &self,
         state: &mut EndpointState,
-        worker_pool: &mut PosterPool,
+        posters: &PosterPool,
         outcomes: &mut UnboundedReceiver<(i64, Outcome)>,
         epoch: &Arc<str>,
     ) -> Result<(), Stop> {
@@ -169,7 +167,7 @@ impl Worker {
                 forgot_at = Some(Instant::now());
             }
             self.fill(state).await?;
-            self.send(state, worker_pool).await?;
+            self.send(state, posters).await?;
             if saved_at.elapsed() >= SAVE_EVERY && self.save(state).await? {
                 (saved_at, renewed_at) = (Instant::now(), Instant::now());
             }
@@ -241,7 +239,7 @@ impl Worker {
     async fn send(
         &self,
         state: &mut EndpointState,
-        worker_pool: &mut PosterPool,
+        posters: &PosterPool,
     ) -> Result<(), StoreError> {
         while let Some(next) = state.next(self.clock.now()) {
             let event = match next {
@@ -264,7 +262,7 @@ impl Worker {
                 }
             };
             let sequence = event.sequence;
-            if let Err(error) = worker_pool.send(event, state.backlog.under_way()) {
+            if let Err(error) = posters.send(event) {
                 state.backlog.put_back(sequence);
                 return Err(error);
             }

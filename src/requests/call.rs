@@ -128,7 +128,7 @@ impl Requests {
         let exchanger = Arc::clone(&channel.exchanger);
         let limit = channel.api.client.time_limit();
         let (reply, done) = oneshot::channel();
-        let started = self.callers.run(move || {
+        let started = self.threads.run(move || {
             let result = exchanger.exchange(&OutboundRequest {
                 method: method(call.method),
                 url: &call.url,

@@ -54,7 +54,7 @@ pub use payment::too_little;
 use crate::domain::claim::Account;
 use crate::domain::time::Clock;
 use crate::intake::Intake;
-use crate::outbound::callers::Callers;
+use crate::outbound::thread_pool::ThreadPool;
 use crate::providers::outgoing::ApiAccount;
 use crate::store::Store;
 use accounts::AccountHealth;
@@ -70,7 +70,7 @@ pub struct Requests {
     apis: RwLock<Arc<Apis>>,
     health: Mutex<HashMap<Account, Arc<AccountHealth>>>,
     counts: CallCounts,
-    callers: Callers,
+    threads: ThreadPool,
     /// A request became due by an act or an intent.
     wake: Notify,
     is_draining: AtomicBool,
@@ -87,7 +87,7 @@ impl Requests {
             apis: RwLock::new(Arc::new(apis)),
             health: Mutex::default(),
             counts: CallCounts::default(),
-            callers: Callers::default(),
+            threads: ThreadPool::new("call"),
             wake: Notify::new(),
             is_draining: AtomicBool::new(false),
             asked_on_read: Mutex::default(),

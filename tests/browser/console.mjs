@@ -65,6 +65,12 @@ async function look(page, path, where, hasScript) {
   }
 }
 
+/** Types into the field that a page gives the focus to, which happens after the page has loaded. */
+async function typeFirst(page, selector, text) {
+  await page.locator(`${selector}:focus`).waitFor();
+  await page.keyboard.type(text);
+}
+
 /** The keys, and an act by keyboard alone. */
 async function keys() {
   const [made, page] = await context({ locale: "en-GB" });
@@ -85,12 +91,10 @@ async function keys() {
   await to(/attention=true/, "g", "a");
   const act = paths.find((path) => path.endsWith("/stop"));
   await page.goto(base + act);
-  await page.locator("#reason:focus").waitFor();
-  await page.keyboard.type("a try by keyboard alone");
+  await typeFirst(page, "#reason", "a try by keyboard alone");
   await to(/accounts\?done=stopped/, "Enter");
   await page.goto(base + act.replace(/stop$/, "resume"));
-  await page.locator("#reason:focus").waitFor();
-  await page.keyboard.type("it was a try");
+  await typeFirst(page, "#reason", "it was a try");
   await to(/accounts\?done=resumed/, "Enter");
   await made.close();
 }
@@ -113,8 +117,8 @@ async function actsByKeyboard() {
     await page.keyboard.type(text);
   };
   const reason = async (url) => {
-    if (!(await page.evaluate(() => document.activeElement.id === "reason"))) await tabTo(page, "#reason");
-    await page.keyboard.type("by keyboard alone");
+    if (await page.locator("#reason[autofocus]").count()) await typeFirst(page, "#reason", "by keyboard alone");
+    else await type("#reason", "by keyboard alone");
     await enter(url);
   };
   try {
@@ -140,11 +144,11 @@ async function actsByKeyboard() {
     await page.goto(`${base}/console/sandbox`);
     await tabTo(page, 'a[href*="/sandbox/arm"]');
     await enter(/sandbox\/arm/);
-    await page.keyboard.type("after-accept-cut");
+    await typeFirst(page, "#fault", "after-accept-cut");
     await reason(/done=armed/);
     await tabTo(page, 'a[href*="/sandbox/clock"]');
     await enter(/sandbox\/clock/);
-    await page.keyboard.type("1h");
+    await typeFirst(page, "#advance", "1h");
     await reason(/done=moved/);
     await tabTo(page, 'a[href*="/sandbox/disarm"]');
     await enter(/sandbox\/disarm/);

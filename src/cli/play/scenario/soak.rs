@@ -28,7 +28,6 @@ const DRAIN_SHARED: Duration = Duration::from_secs(400);
 struct Soak {
     stage: Stage,
     random: Random,
-    seed: u64,
     drain: Duration,
     /// The payment of each refund, by its number.
     payments: HashMap<String, String>,
@@ -44,7 +43,6 @@ pub fn run(folder: &Path, setup: &Setup, refunds: u32) -> anyhow::Result<String>
     let mut soak = Soak {
         stage: Stage::start(folder, setup)?,
         random: Random::new(setup.seed),
-        seed: setup.seed,
         drain: if setup.store.is_some() {
             DRAIN_SHARED
         } else {
@@ -105,7 +103,7 @@ impl Soak {
         } else {
             end
         };
-        let refund_no = format!("S{}N{number}{end}", self.seed);
+        let refund_no = format!("S{number}N{end}");
         let amount = format!("{}.00", 1 + self.random.below(9));
         // Some are parts of one payment.
         let payment = if number > 0 && self.random.percent(15) {
@@ -113,7 +111,7 @@ impl Soak {
         } else {
             number
         };
-        let (seed, payment) = (self.seed, format!("P{}N{payment}", self.seed));
+        let payment = format!("P{payment}");
         self.payments.insert(refund_no.clone(), payment.clone());
         match kind {
             0 => {
@@ -122,7 +120,7 @@ impl Soak {
             }
             1 => {
                 json!({"provider": "payermax", "account": "old", "refund_no": refund_no,
-                "order_no": format!("Q{seed}N{number}"), "amount": amount, "currency": "SAR",
+                "order_no": format!("Q{number}"), "amount": amount, "currency": "SAR",
                 "order_amount": amount, "reason": "returned"})
             }
             2 => {

@@ -1,6 +1,6 @@
 //! Threads for calls that block, kept for the next call: a new one for each would have its memory cleared every time.
-//! They are not joined: a provider that hangs must not hold up the end of the process, as a thread of the runtime
-//! would.
+//! They end once `ThreadPool` is dropped and their calls are done, and are not joined: a host that hangs must not hold up
+//! the end of the process, as a thread of the runtime would.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,26 +11,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 type Call = Box<dyn FnOnce() + Send>;
 
 /// As many threads as there were calls at the same time.
-pub struct Callers {
+pub struct ThreadPool {
+    /// Of the threads.
+    name: &'static str,
     calls: Sender<Call>,
     queue: Arc<Mutex<Receiver<Call>>>,
     under_way: Arc<AtomicUsize>,
     started: Mutex<usize>,
 }
 
-impl Default for Callers {
-    fn default() -> Self {
+impl ThreadPool {
+    /// Starts no thread yet.
+    pub fn new(name: &'static str) -> Self {
         let (calls, queue) = channel();
         Self {
+            name,
             calls,
             queue: Arc::new(Mutex::new(queue)),
             under_way: Arc::default(),
             started: Mutex::default(),
         }
     }
-}
 
-impl Callers {
     /// Runs a call at once; `Err` where no thread can be started, and then it does not run.
     pub fn run(&self, call: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let under_way = self.under_way.fetch_add(1, Ordering::AcqRel) + 1;
@@ -48,7 +50,7 @@ impl Callers {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         while *started < wanted {
             let (queue, under_way) = (Arc::clone(&self.queue), Arc::clone(&self.under_way));
-            let thread = std::thread::Builder::new().name(format!("call-{started}"));
+            let thread = std::thread::Builder::new().name(format!("{}-{started}", self.name));
             thread.spawn(move || {
                 while let Some(call) = next(&queue) {
                     if catch_unwind(AssertUnwindSafe(call)).is_err() {
@@ -74,21 +76,20 @@ mod tests {
 
     #[test]
     fn calls_at_the_same_time_have_a_thread_each_and_a_panic_costs_none() {
-        let callers = Callers::default();
+        let pool = ThreadPool::new("call");
         let (said, heard) = channel();
-        callers.run(|| panic!("a bug")).unwrap();
+        pool.run(|| panic!("a bug")).unwrap();
         let (first_goes, first_waits) = channel::<()>();
         let first = said.clone();
-        callers
-            .run(move || {
-                first_waits.recv().ok();
-                first.send("first").unwrap();
-            })
-            .unwrap();
-        callers.run(move || said.send("second").unwrap()).unwrap();
+        pool.run(move || {
+            first_waits.recv().ok();
+            first.send("first").unwrap();
+        })
+        .unwrap();
+        pool.run(move || said.send("second").unwrap()).unwrap();
         assert_eq!(heard.recv(), Ok("second"));
         drop(first_goes);
         assert_eq!(heard.recv(), Ok("first"));
-        assert!(*callers.started.lock().unwrap() <= 3);
+        assert!(*pool.started.lock().unwrap() <= 3);
     }
 }
