@@ -1,5 +1,5 @@
 //! Threads for calls that block, kept for the next call: a new one for each would have its memory cleared every time.
-//! They end once `ThreadPool` is dropped and their calls are done, and are not joined: a host that hangs must not hold up
+//! They end once the pool is dropped and their calls are done. They are not joined: a host that hangs must not hold up
 //! the end of the process, as a thread of the runtime would.
 
 use std::io;
