@@ -50,7 +50,7 @@ const SECTIONS: [(Section, &str, Text); 13] = [
 
 /// What was just done, by the word in the address of the page that says so.
 #[rustfmt::skip]
-const DONE: [(&str, Text); 17] = [
+const DONE: [(&str, Text); 18] = [
     ("asked", Text::AskedNow),
     ("canceled", Text::Canceled),
     ("resent", Text::Resent),
@@ -68,6 +68,7 @@ const DONE: [(&str, Text); 17] = [
     ("armed", Text::FaultArmed),
     ("disarmed", Text::Disarmed),
     ("moved", Text::ClockMoved),
+    ("raised", Text::FindingsRaised),
 ];
 
 /// The word for the address.

@@ -30,16 +30,32 @@ mod visit;
 pub use routes::serve;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::config::ConsoleSettings;
+use crate::http::server::peer::Peer;
 use access::throttle::Throttle;
+
+/// Failed logins of a peer in a minute.
+const FAILURES_MAX: usize = 5;
+/// Sessions of a proxied user that begin in a minute.
+const BEGUN_MAX: usize = 30;
+/// Largest form that carries a settlement file; `refund-receiver reconcile` takes larger ones.
+const FILE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What the console keeps besides the store.
 pub struct Console {
     settings: ConsoleSettings,
     /// The file of rejected requests.
     evidence: PathBuf,
-    failures: Throttle,
+    /// Failed logins of a peer.
+    failures: Throttle<Peer>,
+    /// New sessions of a user whom a proxy names: a client without cookies would begin one with each request.
+    begun: Throttle<String>,
+    /// One file is compared at a time.
+    uploads: Arc<Semaphore>,
 }
 
 impl Console {
@@ -47,7 +63,9 @@ impl Console {
         Self {
             settings,
             evidence,
-            failures: Throttle::default(),
+            failures: Throttle::new(FAILURES_MAX),
+            begun: Throttle::new(BEGUN_MAX),
+            uploads: Arc::new(Semaphore::new(1)),
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Trouble {
     StaleForm,
     /// A parameter or field; what is wrong with it.
     Invalid(String),
+    /// More than the console works on; the limit.
+    TooLarge(String),
     /// The state does not allow it; why.
     Conflict(String),
     /// So many requests of this user are under way.
@@ -41,7 +43,7 @@ impl Trouble {
             Self::NotFound => Text::NoSuchPage,
             Self::Forbidden(_) => Text::NotAllowed,
             Self::ForeignForm | Self::StaleForm => Text::FormNotTaken,
-            Self::Invalid(_) => Text::CannotRead,
+            Self::Invalid(_) | Self::TooLarge(_) => Text::CannotRead,
             Self::Conflict(_) => Text::NotDone,
             Self::RateLimited(_) => Text::RateLimited,
             Self::TooMany | Self::HungUp | Self::Unwritten | Self::Store(_) => Text::TryAgain,
@@ -56,6 +58,7 @@ impl Trouble {
             Self::ForeignForm => Text::ForeignFormAdvice,
             Self::StaleForm => Text::StaleFormAdvice,
             Self::Invalid(_) => Text::CannotReadAdvice,
+            Self::TooLarge(_) => Text::TooLargeAdvice,
             Self::Conflict(_) => Text::NotDoneAdvice,
             Self::RateLimited(_) => Text::RateLimitedAdvice,
             Self::TooMany | Self::HungUp | Self::Unwritten | Self::Store(_) => Text::TryAgainAdvice,
@@ -66,7 +69,7 @@ impl Trouble {
     pub fn detail(&self) -> String {
         match self {
             Self::Forbidden(scope) => scope.as_str().to_owned(),
-            Self::Invalid(what) | Self::Conflict(what) => what.clone(),
+            Self::Invalid(what) | Self::Conflict(what) | Self::TooLarge(what) => what.clone(),
             Self::RateLimited(seconds) => format!("{seconds} s"),
             _ => String::new(),
         }
@@ -85,6 +88,7 @@ impl ResponseError for Trouble {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_) | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unwritten => StatusCode::INTERNAL_SERVER_ERROR,

@@ -57,6 +57,8 @@ acts! {
     AccountResumed = "account_resumed",
     /// A settlement file says of a refund what is not known of it.
     SettlementNoted = "settlement_noted",
+    /// A settlement file was compared with the store in the console.
+    SettlementCompared = "settlement_compared",
     /// Rejected requests up to this one were looked at.
     RejectionsReviewed = "rejections_reviewed",
     /// A fault was armed in a sandbox, all were disarmed, or its clock was moved.

@@ -25,6 +25,8 @@ pub struct SettlementFile {
     pub day: Option<String>,
     /// Who compared it.
     pub by: Actor,
+    /// Why, where a person was asked.
+    pub reason: Option<String>,
     /// From which amount on the word of one person, and so a file that one person brings, answers no question.
     pub second_person: Arc<SecondPerson>,
 }
@@ -104,6 +106,10 @@ fn note(
     };
     let is = json!({"file_sha256": hex(&file.hash), "line": row.line, "parity": parity.as_str()});
     let entry = file.by.did(Act::SettlementNoted, About::refund(id), now);
+    let entry = match &file.reason {
+        Some(reason) => entry.because(reason),
+        None => entry,
+    };
     tx.append_act(entry.changed(&was, &is));
     let close_out = tx.snapshot().close_out(id)?;
     let request = tx.lock_request(id)?;

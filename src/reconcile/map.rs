@@ -19,6 +19,12 @@ pub const SHIPPED: [(&str, &str); 3] = [
     ("generic", include_str!("maps/generic.toml")),
 ];
 
+/// The text of a map that comes with the program.
+pub fn shipped(name: &str) -> Option<&'static str> {
+    let found = SHIPPED.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| *text)
+}
+
 /// The name of the map for the files of a provider.
 pub fn shipped_for(provider: &str) -> &'static str {
     match provider {

@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod decode;
+mod found;
 pub mod map;
 pub mod report;
 mod rows;
@@ -22,10 +23,11 @@ use crate::crypto::sha256;
 use crate::domain::claim::{Account, RefundNo, Status};
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::refund::Refund;
-use crate::domain::refund::parity::{Parity, Said};
+use crate::domain::refund::parity::Said;
 use crate::domain::request::State;
 use crate::domain::time::Timestamp;
 use crate::store::{Inspection, Snapshot, StoreError};
+use found::{absent, difference, of_row, unreadable};
 use map::Map;
 use report::{Bucket, Found, Report};
 pub use rows::FileError;
@@ -34,10 +36,28 @@ use rows::{FileRow, Row, Rows};
 /// Rows looked up in one snapshot, and refunds of ours read in one: short, so that a WAL can start over.
 const BATCH: u16 = 256;
 /// Bounds what is remembered, some 40 bytes a row.
-const ROWS_MAX: u64 = 10_000_000;
+pub const ROWS_MAX: u64 = 10_000_000;
 /// How far the clock of a provider may be ahead of ours.
 const SKEW: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Where refunds are looked up: each query sees one unchanging state.
+pub trait Refunds {
+    fn look<T, F>(&mut self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static;
+}
+
+impl Refunds for Inspection {
+    fn look<T, F>(&mut self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        Inspection::look(self, query)
+    }
+}
 
 /// What to compare with what.
 #[derive(Debug)]
@@ -58,12 +78,12 @@ pub enum ReconcileError {
 }
 
 /// Reads a file without a store: what it holds, and what of it cannot be read.
-pub fn read_only(file: impl Read, map: &Map) -> Result<Report, FileError> {
+pub fn read_only(file: impl Read, map: &Map, rows_max: u64) -> Result<Report, FileError> {
     let mut rows = Rows::open(file, map)?;
     let mut report = Report::default();
     report.unchecked = Some("a dry run opens no store");
     while let Some((line, row)) = rows.next_row()? {
-        report.rows += 1;
+        report.count_row(rows_max)?;
         match row {
             Row::Refund(_) => report.add_match(),
             Row::Other => report.other_rows += 1,
@@ -75,7 +95,7 @@ pub fn read_only(file: impl Read, map: &Map) -> Result<Report, FileError> {
 
 /// Compares a file with the refunds of an account.
 pub fn compare(
-    inspection: &mut Inspection,
+    refunds: &mut impl Refunds,
     file: impl Read,
     task: &Task<'_>,
 ) -> Result<Report, ReconcileError> {
@@ -95,20 +115,22 @@ pub fn compare(
                 None => is_over = true,
             }
         }
-        let found = inspection.look(|snapshot| {
-            let found = batch
-                .iter()
-                .map(|(_, row)| find(snapshot, task.account, row));
-            found.collect::<Result<Vec<_>, _>>()
+        let account = task.account.clone();
+        let found = refunds.look(move |snapshot| {
+            let found = batch.into_iter().map(|(line, row)| {
+                let found = find(snapshot, &account, &row)?;
+                Ok((line, row, found))
+            });
+            found.collect::<Result<Vec<_>, StoreError>>()
         })?;
-        for ((line, row), found) in batch.into_iter().zip(found) {
+        for (line, row, found) in found {
             comparison.judge(line, &row, found);
         }
         if is_over {
             break;
         }
     }
-    comparison.look_for_absent(inspection)?;
+    comparison.look_for_absent(refunds)?;
     Ok(comparison.report)
 }
 
@@ -158,10 +180,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     /// Counts a row; gives it back if it is to be looked up.
     fn take(&mut self, line: u64, row: Row) -> Result<Option<(u64, FileRow)>, FileError> {
-        self.report.rows += 1;
-        if self.report.rows > ROWS_MAX {
-            return Err(FileError::TooLong(ROWS_MAX));
-        }
+        self.report.count_row(ROWS_MAX)?;
         match row {
             Row::Refund(row) => {
                 if let Some(day) = row.time.and_then(|time| self.task.map.day_of(time)) {
@@ -227,7 +246,7 @@ impl Comparison<'_> {
     }
 
     /// Refunds of ours that became final on the file's day and have no row.
-    fn look_for_absent(&mut self, inspection: &mut Inspection) -> Result<(), StoreError> {
+    fn look_for_absent(&mut self, refunds: &mut impl Refunds) -> Result<(), StoreError> {
         let map = self.task.map;
         let day = match (self.task.day, &self.days) {
             (Some(day), _) => Some(day),
@@ -244,12 +263,13 @@ impl Comparison<'_> {
         let may_come_yet = self.task.now < end.plus(DAY);
         let mut after: (Timestamp, Option<RefundId>) = (start.minus(SKEW), None);
         loop {
-            let (last, listed) = inspection.look(|snapshot| {
+            let (account, statuses) = (self.task.account.clone(), map.listed.clone());
+            let (last, listed) = refunds.look(move |snapshot| {
                 let mut page = snapshot.refunds_changed(after, BATCH.into())?;
                 let last = page.last().map(|last| (last.updated_at, Some(last.id)));
                 page.retain(|refund| {
-                    refund.account == *self.task.account
-                        && map.listed.contains(&refund.status)
+                    refund.account == account
+                        && statuses.contains(&refund.status)
                         && refund.status.is_final()
                         && (start..end).contains(&final_at(refund))
                 });
@@ -282,39 +302,6 @@ impl Comparison<'_> {
     }
 }
 
-/// In which bucket a row belongs that is not a match, and everything that differs.
-fn difference(refund: &Refund, row: &FileRow) -> Option<(Bucket, String)> {
-    let bucket = match Parity::of(refund, row.said()) {
-        Parity::StatusDiffers => Bucket::StatusDiffers,
-        Parity::AmountDiffers => Bucket::AmountDiffers,
-        Parity::CurrencyDiffers => Bucket::CurrencyDiffers,
-        Parity::Match | Parity::Missing | Parity::Duplicate => return None,
-    };
-    let mut texts = Vec::new();
-    if refund.status != row.status {
-        let (ours, theirs) = (refund.status.as_str(), row.status.as_str());
-        texts.push(format!("status: ours {ours}, file {theirs}"));
-    }
-    let theirs = row.money;
-    match refund.money {
-        None => texts.push(format!(
-            "amount: ours unknown, file {}",
-            theirs.amount_text()
-        )),
-        Some(ours) => {
-            if ours.amount != theirs.amount {
-                let (ours, theirs) = (ours.amount_text(), theirs.amount_text());
-                texts.push(format!("amount: ours {ours}, file {theirs}"));
-            }
-            if ours.currency != theirs.currency {
-                let (ours, theirs) = (ours.currency.code(), theirs.currency.code());
-                texts.push(format!("currency: ours {ours}, file {theirs}"));
-            }
-        }
-    }
-    Some((bucket, texts.join("; ")))
-}
-
 fn final_at(refund: &Refund) -> Timestamp {
     refund.finished_at.unwrap_or(refund.updated_at)
 }
@@ -342,43 +329,4 @@ fn key_of(row: &FileRow) -> [u8; 16] {
     let mut key = [0; 16];
     key.copy_from_slice(&digest[..16]);
     key
-}
-
-fn of_row(bucket: Bucket, line: u64, row: &FileRow, what: String) -> Found {
-    Found {
-        bucket,
-        line: Some(line),
-        refund_no: row.refund_no.clone().map(String::from),
-        provider_refund_no: row.provider_refund_no.clone().map(String::from),
-        refund_id: None,
-        what,
-    }
-}
-
-fn unreadable(line: u64, what: String) -> Found {
-    Found {
-        bucket: Bucket::UnreadableRow,
-        line: Some(line),
-        refund_no: None,
-        provider_refund_no: None,
-        refund_id: None,
-        what,
-    }
-}
-
-fn absent(refund: &Refund, final_at: Timestamp) -> Found {
-    let money = refund.money.map_or_else(String::new, |money| {
-        format!(" of {} {}", money.amount_text(), money.currency.code())
-    });
-    Found {
-        bucket: Bucket::OnlyHere,
-        line: None,
-        refund_no: refund
-            .refund_no
-            .as_ref()
-            .map(|number| number.as_str().to_owned()),
-        provider_refund_no: refund.provider_refund_no.clone().map(String::from),
-        refund_id: Some(refund.id),
-        what: format!("{}{money} at {final_at}", refund.status.as_str()),
-    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::ids::RefundId;
 use crate::domain::refund::parity::Said;
+use crate::reconcile::FileError;
 
 /// Rows of each bucket that are shown.
 pub const SHOWN_MAX: usize = 100;
@@ -68,6 +69,24 @@ pub struct Finding {
     pub said: Said,
 }
 
+impl Finding {
+    /// A row of `POST /v1/accounts/{provider}/{account}/settlement`.
+    pub fn to_json(self) -> Value {
+        let mut row = json!({"refund_id": self.refund_id, "line": self.line});
+        match self.said {
+            Said::Row { status, money } => {
+                row["said"] = "row".into();
+                row["status"] = status.as_str().into();
+                row["amount"] = money.amount_text().into();
+                row["currency"] = money.currency.code().into();
+            }
+            Said::Again => row["said"] = "again".into(),
+            Said::Nothing => row["said"] = "nothing".into(),
+        }
+        row
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Report {
     counts: [u64; Bucket::ALL.len()],
@@ -102,6 +121,14 @@ impl Report {
         others
             .map(|bucket| self.count(bucket))
             .any(|count| count > 0)
+    }
+
+    pub fn count_row(&mut self, rows_max: u64) -> Result<(), FileError> {
+        self.rows += 1;
+        if self.rows > rows_max {
+            return Err(FileError::TooLong(rows_max));
+        }
+        Ok(())
     }
 
     pub fn find(&mut self, refund_id: RefundId, line: Option<u64>, said: Said) {

@@ -218,7 +218,7 @@ fn a_dry_run_counts_what_can_be_read() {
         writeln!(file, "R-{number},,x,CNY,success,").expect("a text");
     }
     file += "R-9,,1,CNY,success,\n";
-    let report = read_only(file.as_bytes(), &generic()).expect("readable");
+    let report = read_only(file.as_bytes(), &generic(), ROWS_MAX).expect("readable");
     assert_eq!(report.count(Bucket::UnreadableRow), 250);
     assert_eq!(report.shown(Bucket::UnreadableRow).count(), SHOWN_MAX);
     assert_eq!(report.count(Bucket::Match), 1);

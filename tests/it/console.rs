@@ -3,8 +3,10 @@
 mod acts;
 mod lists;
 mod needs;
+mod proxy;
 mod sandbox;
 mod sessions;
+mod settlement;
 
 use super::ENGINE;
 use crate::harness::config::READER_TOKEN;

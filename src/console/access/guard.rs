@@ -1,6 +1,9 @@
 //! What each request of the console passes: the origin of its form, its session, the form's token, the scope; and
 //! the headers that each response carries. An error of a handler becomes a page here.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +15,6 @@ use askama::Template;
 
 use super::{cookies, session};
 use crate::config::Scope;
-use crate::console::Console;
 use crate::console::access::session::{Viewer, peer_text};
 use crate::console::form::{self, Fields};
 use crate::console::frame::{Frame, address};
@@ -21,12 +23,13 @@ use crate::console::language::text::Text;
 use crate::console::language::when::Clocked;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Entered, html};
+use crate::console::{Console, FILE_BYTES_MAX};
 use crate::crypto::TokenDigest;
 use crate::domain::trail::Actor;
 use crate::http::App;
 use crate::http::internal::access::limit::Allowance;
 use crate::http::internal::access::views;
-use crate::http::server::body;
+use crate::http::server::body::{BodyError, BodyLimits, read_within};
 use crate::http::server::headers::{only, single_header};
 use crate::store::LogLimit;
 
@@ -51,6 +54,12 @@ const NO_PERMISSIONS: &str = "camera=(), display-capture=(), fullscreen=(), geol
 /// Log lines about pages that the store could not answer.
 static UNANSWERED: LogLimit = LogLimit::new();
 
+/// Limits of a form that carries a file.
+const FILE_LIMITS: BodyLimits = BodyLimits {
+    bytes: FILE_BYTES_MAX,
+    time: Duration::from_secs(60),
+};
+
 /// What a page asks of its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
@@ -58,6 +67,8 @@ pub enum Needs {
     Nothing,
     /// A session whose user has this scope.
     Scope(Scope),
+    /// The same; the form carries a file.
+    File(Scope),
 }
 
 /// What the response carries besides the page.
@@ -153,25 +164,14 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Admitted, T
         note_rejected(&app, request.request(), None, "foreign_form");
         return Err(Trouble::ForeignForm.into());
     }
-    let fields = if is_form {
-        Some(fields(request).await?)
-    } else {
-        None
-    };
     let mut admitted = Admitted::default();
-    if let Needs::Scope(scope) = needs {
+    let mut form_token = None;
+    if let Needs::Scope(scope) | Needs::File(scope) = needs {
         let found = session::find(&app, &console, request.request());
-        let found = found.await.map_err(Trouble::from)?;
-        let Some((viewer, begun)) = found else {
+        let Some((viewer, begun)) = found.await? else {
             return Err(without_session(request.request(), is_form));
         };
-        let form_token = TokenDigest::of(&viewer.form_token);
-        if fields
-            .as_ref()
-            .is_some_and(|fields| !form_token.matches(fields.get(form::TOKEN)))
-        {
-            return Err(Trouble::StaleForm.into());
-        }
+        form_token = Some(TokenDigest::of(&viewer.form_token));
         if let Some(taken) = app.rules().readers.take(&viewer.name) {
             admitted.allowance = Some(taken.map_err(|exceeded| {
                 app.metrics.limited(&viewer.name);
@@ -197,7 +197,24 @@ async fn admit(needs: Needs, request: &mut ServiceRequest) -> Result<Admitted, T
         });
         admitted.cookie = begun;
     }
-    if let Some(fields) = fields {
+    if is_form {
+        let fields = match needs {
+            Needs::File(_) => {
+                let turn = Arc::clone(&console.uploads).try_acquire_owned();
+                let turn = turn.map_err(|_| Trouble::TooMany)?;
+                // Held until the file is done with.
+                request.extensions_mut().insert(turn);
+                let body = body(request, FILE_LIMITS).await?;
+                Fields::parse_with_file(request.request(), body).await?
+            }
+            Needs::Nothing | Needs::Scope(_) => {
+                let body = body(request, BodyLimits::default()).await?;
+                Fields::parse(request.request(), &body)?
+            }
+        };
+        if form_token.is_some_and(|token| !token.matches(fields.get(form::TOKEN))) {
+            return Err(Trouble::StaleForm.into());
+        }
         request.extensions_mut().insert(fields);
     }
     Ok(admitted)
@@ -255,13 +272,16 @@ fn is_own_form(request: &HttpRequest, console: &Console) -> bool {
         )
 }
 
-async fn fields(request: &mut ServiceRequest) -> Result<Fields, Trouble> {
-    let unreadable = |what: String| Trouble::Invalid(what);
+async fn body(request: &mut ServiceRequest, limits: BodyLimits) -> Result<Vec<u8>, Trouble> {
     let payload = request.extract::<Payload>().await;
-    let payload = payload.map_err(|error| unreadable(error.to_string()))?;
-    let bytes = body::read(request.request(), payload).await;
-    let bytes = bytes.map_err(|_| unreadable("form".to_owned()))?;
-    Fields::parse(request.request(), &bytes)
+    let payload = payload.map_err(|error| Trouble::Invalid(error.to_string()))?;
+    let body = read_within(request.request(), payload, limits).await;
+    body.map_err(|error| match error {
+        BodyError::TooLarge(_) if limits.bytes == FILE_BYTES_MAX => {
+            Trouble::TooLarge(format!("max {FILE_BYTES_MAX} B"))
+        }
+        _ => Trouble::Invalid("form".to_owned()),
+    })
 }
 
 fn turned_away(request: &HttpRequest, turned: Turned) -> HttpResponse {

@@ -55,7 +55,7 @@ pub async fn log_in(
 ) -> Result<HttpResponse, Trouble> {
     let next = own_page(fields.get("next")).to_owned();
     let peer = proxy::peer_of(console.settings.proxy.as_ref(), &request);
-    let wait = peer.and_then(|peer| console.failures.wait(peer, Instant::now()));
+    let wait = peer.and_then(|peer| console.failures.wait(&peer, Instant::now()));
     if let Some(seconds) = wait {
         let frame = bare_frame(&request);
         let failure = frame.with(Text::LogInThrottled, seconds);
@@ -73,7 +73,7 @@ pub async fn log_in(
     };
     let Some((secret, name)) = found else {
         if let Some(peer) = peer {
-            console.failures.note_failure(peer, Instant::now());
+            console.failures.note(peer, Instant::now());
         }
         app.metrics.readers.refused("console_login", "");
         guard::note_rejected(&app, &request, None, "forbidden");

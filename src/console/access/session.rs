@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::cookies;
 use crate::config::{Reader, Scope};
@@ -76,7 +77,7 @@ pub async fn find(
     app: &Data<App>,
     console: &Console,
     request: &HttpRequest,
-) -> Result<Option<(Viewer, Option<String>)>, StoreError> {
+) -> Result<Option<(Viewer, Option<String>)>, Trouble> {
     let named = console
         .settings
         .proxy
@@ -107,6 +108,11 @@ pub async fn find(
         token_id: String::new(),
         from: peer_text(request),
     };
+    let begins_at = Instant::now();
+    if let Some(seconds) = console.begun.wait(&named.name, begins_at) {
+        return Err(Trouble::RateLimited(seconds));
+    }
+    console.begun.note(named.name.clone(), begins_at);
     let secret = begin(app, by, None).await?;
     let cookie = cookies::set_session(&console.settings, &secret);
     let viewer = Viewer::new(&secret, named.name, named.scopes, CONNECTIONS);

@@ -1,76 +1,81 @@
-//! Failed logins of one peer: five a minute, then none is tried until a minute has passed since the oldest.
+//! So many events of one key a minute, then none until a minute has passed since the oldest: failed logins of a peer,
+//! new sessions of a user whom a proxy names.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::http::server::peer::Peer;
-
-const FAILURES_MAX: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);
-/// Peers that are remembered; beyond it those without a recent failure are dropped.
-const PEERS_MAX: usize = 10_000;
+/// Keys that are remembered; beyond it those without a recent event are dropped.
+const KEYS_MAX: usize = 10_000;
 
-#[derive(Default)]
-pub struct Throttle(Mutex<HashMap<Peer, VecDeque<Instant>>>);
+pub struct Throttle<K> {
+    /// Events of a key within [`WINDOW`].
+    max: usize,
+    events: Mutex<HashMap<K, VecDeque<Instant>>>,
+}
 
-impl Throttle {
-    /// Seconds until this peer may try again; `None`: now.
-    pub fn wait(&self, peer: Peer, now: Instant) -> Option<u64> {
-        let mut failures = self.lock();
-        let of_peer = failures.get_mut(&peer)?;
-        forget(of_peer, now);
-        let oldest = of_peer.front().filter(|_| of_peer.len() >= FAILURES_MAX)?;
+impl<K: Hash + Eq> Throttle<K> {
+    pub fn new(max: usize) -> Self {
+        Self {
+            max,
+            events: Mutex::default(),
+        }
+    }
+
+    /// Seconds until this key has its turn; `None`: now.
+    pub fn wait(&self, key: &K, now: Instant) -> Option<u64> {
+        let mut events = self.lock();
+        let of_key = events.get_mut(key)?;
+        forget(of_key, now);
+        let oldest = of_key.front().filter(|_| of_key.len() >= self.max)?;
         let left = WINDOW.saturating_sub(now.duration_since(*oldest));
         Some(left.as_secs() + 1)
     }
 
-    pub fn note_failure(&self, peer: Peer, now: Instant) {
-        let mut failures = self.lock();
-        if failures.len() >= PEERS_MAX {
-            failures.retain(|_, of_peer| {
-                forget(of_peer, now);
-                !of_peer.is_empty()
+    pub fn note(&self, key: K, now: Instant) {
+        let mut events = self.lock();
+        if events.len() >= KEYS_MAX {
+            events.retain(|_, of_key| {
+                forget(of_key, now);
+                !of_key.is_empty()
             });
         }
-        let of_peer = failures.entry(peer).or_default();
-        of_peer.push_back(now);
-        if of_peer.len() > FAILURES_MAX {
-            of_peer.pop_front();
+        let of_key = events.entry(key).or_default();
+        of_key.push_back(now);
+        if of_key.len() > self.max {
+            of_key.pop_front();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Peer, VecDeque<Instant>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, VecDeque<Instant>>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn forget(of_peer: &mut VecDeque<Instant>, now: Instant) {
+fn forget(of_key: &mut VecDeque<Instant>, now: Instant) {
     let is_old = |at: &Instant| now.duration_since(*at) >= WINDOW;
-    while of_peer.front().is_some_and(is_old) {
-        of_peer.pop_front();
+    while of_key.front().is_some_and(is_old) {
+        of_key.pop_front();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     #[test]
-    fn five_failures_a_minute_and_peer_are_tried() {
-        let peer = |text: &str| Peer::from(text.parse::<SocketAddr>().unwrap());
-        let (one, other) = (peer("192.0.2.1:1"), peer("192.0.2.2:1"));
-        let (throttle, now) = (Throttle::default(), Instant::now());
+    fn a_key_has_so_many_turns_a_minute() {
+        let (throttle, now) = (Throttle::new(5), Instant::now());
         for _ in 0..5 {
-            assert_eq!(throttle.wait(one, now), None);
-            throttle.note_failure(one, now);
+            assert_eq!(throttle.wait(&"one", now), None);
+            throttle.note("one", now);
         }
-        assert_eq!(throttle.wait(one, now), Some(61));
-        assert_eq!(throttle.wait(other, now), None);
-        assert_eq!(throttle.wait(one, now + WINDOW), None);
+        assert_eq!(throttle.wait(&"one", now), Some(61));
+        assert_eq!(throttle.wait(&"other", now), None);
+        assert_eq!(throttle.wait(&"one", now + WINDOW), None);
     }
 }

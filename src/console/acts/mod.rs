@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod refund;
 pub mod review;
 pub mod sessions;
+pub mod settlement;
 
 use actix_web::HttpResponse;
 use actix_web::http::header;

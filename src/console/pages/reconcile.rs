@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::audit::Export;
 use super::export;
+use crate::config::Scope;
 use crate::console::acts::refund::RefundAct;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
@@ -19,6 +20,8 @@ use crate::store::{Snapshot, TrailFilter, TrailRow};
 
 /// Findings of a page.
 const LIMIT: u32 = 100;
+/// Compared files of a page.
+const RUNS: u32 = 20;
 /// Digits of the hash that name a file.
 const HASH_DIGITS: usize = 12;
 
@@ -27,9 +30,22 @@ const HASH_DIGITS: usize = 12;
 struct ReconcilePage {
     frame: Frame,
     open: Vec<Open>,
+    runs: Vec<Run>,
     rows: Vec<Line>,
     older: Option<String>,
     may_ask: bool,
+    may_compare: bool,
+}
+
+/// A file that was compared in the console.
+struct Run {
+    when: When,
+    account: String,
+    file: String,
+    day: String,
+    /// Rows of each bucket that has some.
+    counts: String,
+    reader: String,
 }
 
 struct Open {
@@ -57,12 +73,11 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
         ..findings()
     };
     let read = move |snapshot: &mut Snapshot<'_>| {
-        Ok((
-            snapshot.count_attention()?.0,
-            snapshot.trail(&filter, LIMIT)?,
-        ))
+        let runs = snapshot.trail(&of(Act::SettlementCompared), RUNS)?;
+        let found = snapshot.trail(&filter, LIMIT)?;
+        Ok((snapshot.count_attention()?.0, runs.rows, found))
     };
-    let (counts, found) = visit.read_list(read).await?;
+    let (counts, runs, found) = visit.read_list(read).await?;
     let frame = visit.frame(Section::Reconcile);
     let open = QUESTIONS.map(|reason| Open {
         label: words::reason(frame.lang(), reason),
@@ -79,6 +94,8 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
     });
     let last = found.rows.last().filter(|_| found.has_more);
     page(&ReconcilePage {
+        may_compare: visit.viewer.may(Scope::Operate),
+        runs: runs.iter().map(|row| run(&frame, row)).collect(),
         may_ask: RefundAct::Ask.is_allowed(&visit.viewer),
         open: open.into(),
         older: last.map(|row| {
@@ -93,10 +110,45 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, Trouble> {
 }
 
 fn findings() -> TrailFilter {
+    of(Act::SettlementNoted)
+}
+
+fn of(act: Act) -> TrailFilter {
     TrailFilter {
-        act: Some(Act::SettlementNoted.as_str().to_owned()),
+        act: Some(act.as_str().to_owned()),
         ..TrailFilter::default()
     }
+}
+
+fn run(frame: &Frame, row: &TrailRow) -> Run {
+    let entry = &row.entry;
+    let after = after(row);
+    let text = |name: &str| after[name].as_str().unwrap_or_default().to_owned();
+    let counts = after["counts"].as_object().into_iter().flatten();
+    let counts = counts.filter(|(_, count)| count.as_u64() != Some(0));
+    let counts: Vec<_> = counts
+        .map(|(bucket, count)| format!("{bucket} {count}"))
+        .collect();
+    Run {
+        when: frame.when(entry.at),
+        account: entry.about.id.clone(),
+        file: short(&text("file_sha256")),
+        day: text("day"),
+        counts: counts.join(", "),
+        reader: entry.by.reader.clone(),
+    }
+}
+
+/// What an entry left.
+fn after(row: &TrailRow) -> Value {
+    let after = row.entry.after.as_deref();
+    let after = after.map(serde_json::from_str);
+    after.and_then(Result::ok).unwrap_or_default()
+}
+
+/// What a file is called on pages.
+fn short(file_sha256: &str) -> String {
+    file_sha256.chars().take(HASH_DIGITS).collect()
 }
 
 const HEAD: &str = "at,refund_id,file_says,file_sha256,line,reader";
@@ -134,13 +186,11 @@ pub(super) struct Finding {
 impl Finding {
     /// What the file is called on pages.
     pub fn file(&self) -> String {
-        self.file_sha256.chars().take(HASH_DIGITS).collect()
+        short(&self.file_sha256)
     }
 
     pub fn of(row: &TrailRow) -> Self {
-        let after = row.entry.after.as_deref();
-        let after = after.map(serde_json::from_str::<Value>);
-        let after = after.and_then(Result::ok).unwrap_or_default();
+        let after = after(row);
         let text = |name: &str| after[name].as_str().unwrap_or_default().to_owned();
         let place = after["line"].as_i64();
         Self {

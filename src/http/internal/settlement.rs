@@ -9,11 +9,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::api::settlement::SettlementView;
-use crate::crypto::from_hex;
+use crate::crypto::{from_hex, hex};
 use crate::domain::claim::{Account, Status};
 use crate::domain::ids::RefundId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::refund::parity::Said;
+use crate::domain::trail::Actor;
 use crate::http::App;
 use crate::http::internal::access::acts;
 use crate::http::internal::access::acts::Act;
@@ -25,7 +26,7 @@ use crate::http::openapi::responses::Stopping;
 use crate::intake::{Noted, SettlementFile, SettlementRow};
 
 /// Rows of one call.
-const ROWS_MAX: usize = 200;
+pub const ROWS_MAX: usize = 200;
 
 /// What a file says, as `reconcile --raise` sends it.
 #[derive(Deserialize, ToSchema)]
@@ -46,7 +47,7 @@ pub struct SettlementBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SettlementRow)]
-struct RowBody {
+pub struct RowBody {
     refund_id: RefundId,
     /// Where in the file.
     line: Option<u32>,
@@ -91,23 +92,49 @@ pub async fn note(
     let body: SettlementBody = body::read(&request, payload).await?;
     let hash = digest(&body.file_sha256)
         .ok_or_else(|| wrong("file_sha256 must be 64 digits of lower-case hex"))?;
-    if body.rows.is_empty() || body.rows.len() > ROWS_MAX {
-        return Err(wrong(format!("rows must be 1 to {ROWS_MAX}")));
-    }
     let day = body.day.map(|day| day.parse::<Date>()).transpose();
     let day = day.map_err(|_| wrong("day must be a date such as 2026-01-31"))?;
-    let rows = body.rows.iter().map(RowBody::checked);
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let (provider, name) = path.into_inner();
-    let account = Account { provider, name };
-    if !app.rules().registry.accounts().contains(&account) {
+    let file = ComparedFile {
+        account: Account { provider, name },
+        hash,
+        day,
+        by: admission.actor(),
+        reason: None,
+    };
+    let view = note_rows(&app, file, &body.rows).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// A file that a reader compared, and why it leaves questions where a person was asked.
+pub struct ComparedFile {
+    pub account: Account,
+    pub hash: [u8; 32],
+    pub day: Option<Date>,
+    pub by: Actor,
+    pub reason: Option<String>,
+}
+
+/// Notes each row of a file.
+pub async fn note_rows(
+    app: &App,
+    file: ComparedFile,
+    rows: &[RowBody],
+) -> Result<SettlementView, ApiError> {
+    if rows.is_empty() || rows.len() > ROWS_MAX {
+        return Err(wrong(format!("rows must be 1 to {ROWS_MAX}")));
+    }
+    let rows = rows.iter().map(RowBody::checked);
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    if !app.rules().registry.accounts().contains(&file.account) {
         return Err(ApiError::NotFound("account"));
     }
     let file = Arc::new(SettlementFile {
-        account,
-        hash,
-        day: day.map(|day| day.to_string()),
-        by: admission.actor(),
+        account: file.account,
+        hash: file.hash,
+        day: file.day.map(|day| day.to_string()),
+        by: file.by,
+        reason: file.reason,
         second_person: app.decisions.second_person(),
     });
     // Nothing that was acknowledged before is compared as if it had not come.
@@ -122,15 +149,10 @@ pub async fn note(
         }
     }
     let about = file.account.to_string();
-    let how = format!("file {}: {} raised", body.file_sha256, view.raised);
-    acts::note(
-        &app,
-        &admission.reader.name,
-        Act::SettlementNoted,
-        &about,
-        &how,
-    );
-    Ok(HttpResponse::Ok().json(view))
+    let how = format!("file {}: {} raised", hex(&file.hash), view.raised);
+    let by = &file.by.reader;
+    acts::note(app, by, Act::SettlementNoted, &about, &how);
+    Ok(view)
 }
 
 impl RowBody {
@@ -158,7 +180,7 @@ impl RowBody {
 }
 
 /// One spelling only: the same file has one name.
-fn digest(text: &str) -> Option<[u8; 32]> {
+pub fn digest(text: &str) -> Option<[u8; 32]> {
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
     }

@@ -11,11 +11,14 @@ use super::error::{PublicError, of_body};
 use super::rejection;
 use crate::config::could_be_path_secret;
 use crate::http::App;
-use crate::http::server::body;
+use crate::http::server::body::{self, BODY_BYTES_MAX, BodyLimits};
 use crate::providers::text::printable;
 
-/// Timeout for a body that is read as evidence only.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// Of a body that is read as evidence only.
+const LIMITS: BodyLimits = BodyLimits {
+    bytes: BODY_BYTES_MAX,
+    time: Duration::from_secs(2),
+};
 /// First parts of the paths that are served.
 const OURS: [&str; 3] = ["callbacks", "relays", "api"];
 /// Parts of a callback's path before its secret, `callbacks` included.
@@ -42,7 +45,7 @@ pub async fn rejected(
 ) -> HttpResponse {
     let mut response = error.response();
     if leaves_trace(request) {
-        let (body, is_whole) = match body::read_within(request, payload, DEADLINE).await {
+        let (body, is_whole) = match body::read_within(request, payload, LIMITS).await {
             Ok(body) => (body, true),
             Err(error) => (of_body(error).1, false),
         };

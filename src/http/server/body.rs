@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Why a body was not read, with what was read, for evidence.
 #[derive(Debug)]
 pub enum BodyError {
-    /// Longer than [`BODY_BYTES_MAX`].
+    /// Longer than [`BodyLimits::bytes`].
     TooLarge(Vec<u8>),
     /// Timed out.
     TooSlow(Vec<u8>),
@@ -29,26 +29,42 @@ pub enum BodyError {
     Encoded(String, Vec<u8>),
 }
 
-/// Reads the whole body.
-pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, BodyError> {
-    read_within(request, payload, DEADLINE).await
+/// What a body may take.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    pub bytes: usize,
+    pub time: Duration,
 }
 
-/// Reads the whole body, with another timeout.
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            bytes: BODY_BYTES_MAX,
+            time: DEADLINE,
+        }
+    }
+}
+
+/// Reads the whole body.
+pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, BodyError> {
+    read_within(request, payload, BodyLimits::default()).await
+}
+
+/// Reads the whole body, within other limits.
 pub async fn read_within(
     request: &HttpRequest,
     payload: Payload,
-    deadline: Duration,
+    limits: BodyLimits,
 ) -> Result<Vec<u8>, BodyError> {
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+    if announced.is_some_and(|length| length > limits.bytes) {
         return Err(BodyError::TooLarge(Vec::new()));
     }
     let mut body = Vec::with_capacity(announced.unwrap_or_default());
-    let read = tokio::time::timeout(deadline, fill(&mut body, payload)).await;
+    let read = tokio::time::timeout(limits.time, fill(&mut body, payload, limits.bytes)).await;
     match read {
         Ok(Ok(())) => {
             if let Some(slot) = Slot::of(request) {
@@ -71,10 +87,10 @@ enum Stop {
     Broken,
 }
 
-async fn fill(body: &mut Vec<u8>, mut payload: Payload) -> Result<(), Stop> {
+async fn fill(body: &mut Vec<u8>, mut payload: Payload, bytes_max: usize) -> Result<(), Stop> {
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Stop::Broken)?;
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
+        if body.len() + chunk.len() > bytes_max {
             return Err(Stop::TooLarge);
         }
         body.extend_from_slice(&chunk);

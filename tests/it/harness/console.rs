@@ -115,14 +115,35 @@ impl Browser {
         self.send_form(path, &all, &[])
     }
 
+    /// Sends a form with the session's token and a file, as browsers do.
+    pub fn upload(&self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Reply {
+        const BOUNDARY: &str = "----a-boundary-of-the-test";
+        let token = self.form_token();
+        let token = [("form_token", token.as_str())];
+        let mut body = Vec::new();
+        for (name, value) in token.iter().chain(fields) {
+            let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+            body.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n{value}\r\n").bytes());
+        }
+        let head = "Content-Disposition: form-data; name=\"file\"; filename=\"day.csv\"\r\n\
+                    Content-Type: text/csv";
+        body.extend(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").bytes());
+        body.extend(file);
+        body.extend(format!("\r\n--{BOUNDARY}--\r\n").bytes());
+        let media = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.post(path, &media, &body, &[])
+    }
+
     /// Sends exactly these fields.
     pub fn send_form(&self, path: &str, fields: &[(&str, &str)], more: &[(&str, &str)]) -> Reply {
         let encode = |(name, value): &(&str, &str)| format!("{name}={}", percent_encoded(value));
         let body = fields.iter().map(encode).collect::<Vec<_>>().join("&");
-        let mut headers = vec![
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("accept-language", self.language),
-        ];
+        let media = "application/x-www-form-urlencoded";
+        self.post(path, media, body.as_bytes(), more)
+    }
+
+    fn post(&self, path: &str, media: &str, body: &[u8], more: &[(&str, &str)]) -> Reply {
+        let mut headers = vec![("content-type", media), ("accept-language", self.language)];
         if !self.origin.is_empty() {
             headers.push(("origin", &self.origin));
         }
@@ -131,7 +152,7 @@ impl Browser {
         }
         headers.extend(more);
         let url = format!("{}{path}", self.base);
-        self.client.send("POST", &url, &headers, body.as_bytes())
+        self.client.send("POST", &url, &headers, body)
     }
 }
 

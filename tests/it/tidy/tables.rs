@@ -74,6 +74,7 @@ pub const MAY_KNOW: [(&str, &[&str]); 23] = [
             "http",
             "outbound",
             "push",
+            "reconcile",
             "rejected",
             "requests",
             "store",
@@ -87,7 +88,7 @@ pub const COMPOSITION: [&str; 3] = ["cli", "main", "bin"];
 pub const SHARED: &str = "failpoints";
 
 /// A crate and the only paths that may use it.
-pub const CRATES: [(&str, &[&str]); 18] = [
+pub const CRATES: [(&str, &[&str]); 19] = [
     ("fail", &["src/failpoints.rs"]),
     ("actix_web", &["src/http/", "src/cli/", "src/console/"]),
     ("askama", &["src/console/"]),
@@ -121,6 +122,7 @@ pub const CRATES: [(&str, &[&str]); 18] = [
         ],
     ),
     ("csv", &["src/reconcile/"]),
+    ("multer", &["src/console/form.rs"]),
     // No body of a request or an answer is decompressed.
     ("flate2", &["src/reconcile/", "src/sandbox/server/"]),
     (

@@ -20,9 +20,9 @@ use crate::domain::claim::Account;
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::outbound::client::http_url;
 use crate::providers::epay::caller::PROVIDER;
-use crate::reconcile::map::{Map, SHIPPED, shipped_for};
+use crate::reconcile::map::{Map, shipped, shipped_for};
 use crate::reconcile::report::{Bucket, Report};
-use crate::reconcile::{FileError, ReconcileError, Task, archive, compare, read_only};
+use crate::reconcile::{FileError, ROWS_MAX, ReconcileError, Task, archive, compare, read_only};
 use crate::store::{Inspection, StoreUrl};
 use raise::{Raised, Service};
 
@@ -118,18 +118,14 @@ impl Reconcile {
     }
 
     fn map(&self) -> anyhow::Result<Map> {
-        let shipped = |name: &str| SHIPPED.iter().find(|(known, _)| *known == name);
-        let name = match self.format.as_deref() {
-            Some(path) if shipped(path).is_none() => {
-                let text = std::fs::read_to_string(Path::new(path))
-                    .with_context(|| format!("cannot read {path}"))?;
-                return Map::parse(&text).with_context(|| path.to_owned());
-            }
-            Some(name) => name,
-            None => shipped_for(&self.provider),
+        let name = self.format.as_deref();
+        let name = name.unwrap_or_else(|| shipped_for(&self.provider));
+        let text = match shipped(name) {
+            Some(text) => text.to_owned(),
+            None => std::fs::read_to_string(Path::new(name))
+                .with_context(|| format!("cannot read {name}"))?,
         };
-        let (_, text) = shipped(name).context("the program lacks its own map")?;
-        Map::parse(text).with_context(|| name.to_owned())
+        Map::parse(&text).with_context(|| name.to_owned())
     }
 
     /// Compares once more where a service began to use the store during that.
@@ -149,7 +145,7 @@ impl Reconcile {
             let file = File::open(&self.file).map_err(FileError::Open)?;
             let file = archive::open(file).map_err(FileError::Open)?;
             if self.dry_run {
-                return Ok(read_only(file, map)?);
+                return Ok(read_only(file, map, ROWS_MAX)?);
             }
             let mut inspection = Inspection::open(store)?;
             let report = compare(&mut inspection, file, &task);

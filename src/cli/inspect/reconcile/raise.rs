@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::crypto::{hex, sha256_of};
 use crate::domain::claim::Account;
-use crate::domain::refund::parity::Said;
 use crate::outbound::client::Client;
 use crate::reconcile::report::Finding;
 
@@ -53,7 +52,7 @@ impl Service<'_> {
         );
         let (client, mut all) = (Client::new(), Raised::default());
         for findings in findings.chunks(ROWS_MAX) {
-            let rows: Vec<_> = findings.iter().map(row).collect();
+            let rows: Vec<_> = findings.iter().map(|finding| finding.to_json()).collect();
             let body = json!({
                 "file_sha256": hash,
                 "day": day.map(|day| day.to_string()),
@@ -78,19 +77,4 @@ impl Service<'_> {
         anyhow::ensure!(status == 200, "{url} answered {status}: {said}");
         serde_json::from_str(said).with_context(|| format!("{url} answered no JSON"))
     }
-}
-
-fn row(finding: &Finding) -> Value {
-    let mut row = json!({"refund_id": finding.refund_id, "line": finding.line});
-    match finding.said {
-        Said::Row { status, money } => {
-            row["said"] = "row".into();
-            row["status"] = status.as_str().into();
-            row["amount"] = money.amount_text().into();
-            row["currency"] = money.currency.code().into();
-        }
-        Said::Again => row["said"] = "again".into(),
-        Said::Nothing => row["said"] = "nothing".into(),
-    }
-    row
 }
