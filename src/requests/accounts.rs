@@ -74,6 +74,15 @@ impl AccountHealth {
         }
     }
 
+    /// How many calls may be under way besides those that are. While callbacks wait for their answer it is one at a time.
+    pub(super) fn free_slots(&self, yields: bool) -> usize {
+        let free = self.slots.available_permits();
+        if !yields {
+            return free;
+        }
+        usize::from(free == IN_FLIGHT_MAX)
+    }
+
     /// How many calls may begin now, at most so many; they are taken from the budget.
     pub(super) fn take(&self, wanted: usize) -> usize {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);

@@ -74,6 +74,7 @@ pub struct Requests {
     /// A request became due by an act or an intent.
     wake: Notify,
     is_draining: AtomicBool,
+    drained: Notify,
     /// When each account was last asked because of a read.
     asked_on_read: Mutex<HashMap<Account, Instant>>,
 }
@@ -90,6 +91,7 @@ impl Requests {
             threads: ThreadPool::new("call"),
             wake: Notify::new(),
             is_draining: AtomicBool::new(false),
+            drained: Notify::new(),
             asked_on_read: Mutex::default(),
         }
     }

@@ -2,6 +2,7 @@
 //! Nothing sends them and nothing asks about them, so a person is asked.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Requests;
@@ -14,7 +15,7 @@ use crate::intake::Applying;
 use crate::store::{Lane, LogLimit, StoreError, Tx};
 
 /// Time between two looks.
-pub(super) const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(30);
 /// How long a request is due before it counts as not served: another instance may have the account already.
 const DUE_FOR: Duration = Duration::from_secs(10 * 60);
 /// When it is looked at again: the account may be back by then, and takes it.
@@ -22,10 +23,23 @@ const AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Requests of one account that are looked at in one go.
 const BATCH: u32 = 100;
 
+static LOOK_FAILED: LogLimit = LogLimit::new();
 static UNSERVED: LogLimit = LogLimit::new();
 
 impl Requests {
-    pub(super) async fn look_at_unserved(&self) -> Result<(), StoreError> {
+    /// Looks until [`Self::drain`] is called; next to the sending, which it does not hold up.
+    pub(super) async fn watch_unserved(&self) {
+        while !self.is_draining.load(Ordering::Acquire) {
+            if let Err(error) = self.look_at_unserved().await
+                && let Some(kept_back) = LOOK_FAILED.may_say()
+            {
+                tracing::warn!(%error, kept_back, "requests of accounts without a client could not be read; retrying");
+            }
+            drop(tokio::time::timeout(EVERY, self.drained.notified()).await);
+        }
+    }
+
+    async fn look_at_unserved(&self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let last = after.take();

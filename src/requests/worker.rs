@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
+use super::Requests;
 use super::attempt::{Channel, lease};
-use super::{Requests, unserved};
 use crate::domain::claim::{Account, Reason};
 use crate::domain::request::machine::Event;
 use crate::domain::request::{Request, State};
@@ -44,8 +43,11 @@ impl Requests {
     /// open attempt, which is asked about after the next start.
     pub async fn run(self: Arc<Self>) {
         self.take_over().await;
+        tokio::join!(self.send_and_ask(), self.watch_unserved());
+    }
+
+    async fn send_and_ask(self: &Arc<Self>) {
         let mut steps = JoinSet::new();
-        let mut looked_at: Option<Instant> = None;
         while !self.is_draining.load(Ordering::Acquire) {
             while steps.try_join_next().is_some() {}
             let pause = match self.look(&mut steps).await {
@@ -57,14 +59,6 @@ impl Requests {
                     PERIOD
                 }
             };
-            if looked_at.is_none_or(|at| at.elapsed() >= unserved::EVERY) {
-                looked_at = Some(Instant::now());
-                if let Err(error) = self.look_at_unserved().await
-                    && let Some(kept_back) = LOOK_FAILED.may_say()
-                {
-                    tracing::warn!(%error, kept_back, "requests of accounts without a client could not be read; retrying");
-                }
-            }
             drop(tokio::time::timeout(pause, self.wake.notified()).await);
         }
         while steps.join_next().await.is_some() {}
@@ -74,6 +68,7 @@ impl Requests {
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
         self.wake.notify_one();
+        self.drained.notify_one();
     }
 
     /// Where no other process works on the store, an attempt without an end is one of a process that died.
@@ -150,7 +145,7 @@ impl Requests {
             Sending::Free | Sending::Stopped => None,
         };
         let asks_only = sending != Sending::Free && probe.is_none();
-        let slots = health.slots.available_permits();
+        let slots = health.free_slots(self.store.is_accepting_slowly());
         let wanted = health.take(if probe.is_some() { slots.min(1) } else { slots });
         let Some(limit) = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0) else {
             return Ok(BUSY);

@@ -51,6 +51,7 @@ pub use schema::upgrade::upgrade;
 pub use url::{StoreUrl, StoreUrlError};
 
 use crate::domain::time::{Clock, Timestamp};
+use commit::pressure::Pressure;
 use commit::submit::Capacities;
 use commit::writer::{Duty, Shared, Writer};
 use engine::{Hold, Opened};
@@ -68,6 +69,7 @@ pub struct Store {
     /// One per lane for the rest.
     applies: Vec<Writer>,
     capacities: Capacities,
+    pressure: Pressure,
     stats: Arc<Stats>,
     counter: Counter,
     /// Dropped last, after the writers have ended.
@@ -115,6 +117,7 @@ impl Store {
             accepts: start(accepts, Duty::Accept, &applying)?,
             applies,
             capacities,
+            pressure: Pressure::default(),
             readers: Readers::start(readers, help_after)?,
             stats,
             counter,
@@ -125,6 +128,11 @@ impl Store {
     /// Whether other processes may be working on this store.
     pub fn is_shared(&self) -> bool {
         matches!(self.hold, Hold::Server { .. })
+    }
+
+    /// Whether callbacks wait long for their answer at the moment, so that what can wait should.
+    pub fn is_accepting_slowly(&self) -> bool {
+        self.pressure.is_slow()
     }
 
     /// Why callbacks cannot be accepted in time at the moment, if they cannot.

@@ -32,6 +32,8 @@
 //!   each, so that no lock of an apply delays an acknowledgement. A refund always has the same lane
 //!   (`lane.rs`), and batches are sorted by it, so that instances lock refunds in one order. Accept lanes
 //!   yield to apply lanes that lag.
+//! * **Pressure** (`pressure.rs`): while accepts are slow, what no caller waits for and can be put off is: refunds that
+//!   are to be sent.
 //! * **A caller that has gone** before its job began: the job is dropped.
 
 pub mod batch;
@@ -40,6 +42,7 @@ pub mod distribution;
 pub mod health;
 pub mod job;
 pub mod lane;
+pub mod pressure;
 pub mod queue;
 pub mod stats;
 pub mod submit;

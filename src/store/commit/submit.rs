@@ -117,6 +117,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        let began = Instant::now();
         let lanes = self.accepting();
         let writer = &lanes[lane.among(lanes.len())];
         // Waiting in a queue that does not move would only cost the sender its deadline. The lane itself
@@ -129,7 +130,9 @@ impl Store {
         let retry_until = Some(monotonic() + ACCEPT_RETRY_MAX);
         let job = job("accept", lane, slot, Some(reply), retry_until, work);
         writer.queue(job, Urgency::Now)?;
-        answer_until(until, committed).await
+        let answer = answer_until(until, committed).await;
+        self.pressure.note(began.elapsed());
+        answer
     }
 
     /// Queues a job that no caller waits for and that holds this many bytes; it piggybacks on an urgent one
