@@ -1,7 +1,7 @@
 //! A refund inside transaction 2: its close-out and the events to append.
 
 use super::apply::Applied;
-use crate::api::event::{ApplicationHandledView, OrderClosedView};
+use crate::api::feed::event::{ApplicationHandledView, OrderClosedView};
 use crate::api::refund::RefundView;
 use crate::domain::claim::Reason;
 use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};

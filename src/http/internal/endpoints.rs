@@ -13,7 +13,7 @@ use super::feed::cursor::FeedCursor;
 use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
-use crate::api::endpoint::{DisabledReason, EndpointList, EndpointState, EndpointView};
+use crate::api::feed::endpoint::{DisabledReason, EndpointList, EndpointState, EndpointView};
 use crate::http::App;
 use crate::http::openapi::responses::{Reading, Recovering};
 use crate::push::EndpointStatus;

@@ -5,7 +5,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, Object, ObjectBuilder, Ref, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::refund::RefundView;
+use crate::api::refund::RefundView;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::order::OrderState;

@@ -1,10 +1,14 @@
-//! A refund, a page of refunds, and the answer to a relay.
+//! A refund, a page of refunds, and the answer to a relay; in files of their own its request, the decisions about it
+//! and its timeline.
+
+pub mod decision;
+pub mod request;
+pub mod timeline;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::request::RequestView;
 use crate::domain::claim::{Failure, RefundNo, Status};
 use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
@@ -13,6 +17,7 @@ use crate::domain::order::OrderState;
 use crate::domain::refund::{Attention, Refund};
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
+use request::RequestView;
 
 /// A refund.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::decision::DecisionView;
-use super::explain::CallbackView;
+use crate::api::explain::CallbackView;
 use crate::domain::claim::Reason;
 use crate::domain::decision::Decision;
 use crate::domain::ids::{AttemptId, EventId};
