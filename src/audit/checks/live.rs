@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::facts::RefundFacts;
+use crate::audit::facts::RefundFacts;
 use crate::domain::close_out::Progress;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::time::Timestamp;

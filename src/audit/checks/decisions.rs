@@ -1,8 +1,8 @@
 //! Decisions of persons: the row is as it was stored (I1), has one event (I3), points to its refund (I4), and made only
 //! moves that its question allows (I6).
 
-use super::facts::{RefundFacts, Said};
-use super::feed::Feed;
+use crate::audit::facts::{RefundFacts, Said};
+use crate::audit::feed::Feed;
 use crate::crypto::sha256;
 use crate::domain::claim::{Outcome, Status};
 use crate::domain::decision::{Decision, DecisionRecord};

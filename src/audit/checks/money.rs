@@ -1,8 +1,8 @@
 //! I8: amounts match the callbacks and the payments. Each refund has the one amount that its callbacks name,
 //! so the sums over refunds and over callbacks are equal, currency by currency.
 
-use super::facts::{OrderFacts, RefundFacts};
-use super::{Invariant, PAGE, Report};
+use crate::audit::facts::{OrderFacts, RefundFacts};
+use crate::audit::{Invariant, PAGE, Report};
 use crate::domain::claim::Status;
 use crate::domain::close_out::Progress;
 use crate::domain::decision::{Decision, DecisionRecord};

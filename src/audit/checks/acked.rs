@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::Feed;
+use crate::audit::feed::Feed;
 use crate::crypto::{hex, sha256};
 use crate::domain::claim::Account;
 use crate::providers::part_digest;
@@ -82,7 +82,7 @@ impl AckedList {
         *digests.entry(acked.sha256).or_default() += 1;
     }
 
-    pub(super) fn refunds(&self) -> impl Iterator<Item = AckedRefund<'_>> {
+    pub(in crate::audit) fn refunds(&self) -> impl Iterator<Item = AckedRefund<'_>> {
         self.refunds
             .iter()
             .map(|((provider, account, refund_no), digests)| AckedRefund {
@@ -97,7 +97,7 @@ impl AckedList {
 }
 
 /// The acknowledged callbacks of one refund.
-pub(super) struct AckedRefund<'a> {
+pub(in crate::audit) struct AckedRefund<'a> {
     account: Account,
     refund_no: &'a str,
     digests: &'a BTreeMap<String, i64>,
@@ -105,7 +105,7 @@ pub(super) struct AckedRefund<'a> {
 
 impl AckedRefund<'_> {
     /// Compares them with what is stored under the refund's number. The feed has been read to its end.
-    pub(super) fn compare(
+    pub(in crate::audit) fn compare(
         &self,
         snapshot: &mut Snapshot<'_>,
         feed: &Feed,
@@ -184,7 +184,7 @@ impl AckedRefund<'_> {
         }
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(in crate::audit) fn name(&self) -> String {
         let Account { provider, name } = &self.account;
         format!("{provider}/{name} {}", self.refund_no)
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::facts::RefundFacts;
+use crate::audit::facts::RefundFacts;
 use crate::domain::claim::Reason;
 use crate::domain::refund::ATTENTION_MAX;
 

@@ -1,7 +1,7 @@
-//! I6: only legal moves of the state machine. [`super::feed`] checks each move; this compares the refund's
+//! I6: only legal moves of the state machine. [`crate::audit::feed`] checks each move; this compares the refund's
 //! status with the last one.
 
-use super::facts::RefundFacts;
+use crate::audit::facts::RefundFacts;
 use crate::domain::claim::Status;
 use crate::domain::request::{Request, State};
 

@@ -1,7 +1,7 @@
 //! I4: transaction 2 is atomic. The verdict, the refund, the close-out, the application and the order are
 //! written in one commit, all or nothing.
 
-use super::facts::{OrderFacts, RefundFacts};
+use crate::audit::facts::{OrderFacts, RefundFacts};
 use crate::domain::close_out::Progress;
 use crate::domain::ids::ExternalId;
 use crate::domain::order::OrderState;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::facts::{OrderFacts, RefundFacts, Said};
+use crate::audit::facts::{OrderFacts, RefundFacts, Said};
 use crate::domain::claim::{Outcome, Status};
 use crate::domain::request::State;
 
