@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::Problem;
-use super::console::ConsoleSection;
+use super::sections::console::ConsoleSection;
 use crate::providers::epay::settings::EpaySection;
 pub(super) use crate::providers::settings::{AccountSection, Text};
 

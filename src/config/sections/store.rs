@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Checker;
-use super::file::StoreSection;
+use crate::config::Checker;
+use crate::config::file::StoreSection;
 use crate::rejected;
 use crate::store::StoreUrl;
 
@@ -14,7 +14,7 @@ const WAIT_AT_START: &str = "60s";
 const EVIDENCE: &str = "refund-receiver.evidence.db";
 
 impl Checker {
-    pub(super) fn store(&mut self, section: &StoreSection) -> Option<StoreUrl> {
+    pub(in crate::config) fn store(&mut self, section: &StoreSection) -> Option<StoreUrl> {
         let url = self.secret("store.url", &section.url)?;
         let mut store = StoreUrl::parse(url.expose(), &self.folder)
             .map_err(|error| self.note("store.url", error.to_string()))
@@ -52,7 +52,11 @@ impl Checker {
         Some(store)
     }
 
-    pub(super) fn evidence(&mut self, section: &StoreSection, store: &StoreUrl) -> PathBuf {
+    pub(in crate::config) fn evidence(
+        &mut self,
+        section: &StoreSection,
+        store: &StoreUrl,
+    ) -> PathBuf {
         if let Some(path) = &section.evidence {
             return self.folder.join(path);
         }
@@ -67,7 +71,11 @@ impl Checker {
     }
 
     /// How long a start waits for a database server that is away.
-    pub(super) fn wait_at_start(&mut self, section: &StoreSection, store: &StoreUrl) -> Duration {
+    pub(in crate::config) fn wait_at_start(
+        &mut self,
+        section: &StoreSection,
+        store: &StoreUrl,
+    ) -> Duration {
         match (store.file().is_none(), &section.wait_at_start) {
             (false, None) => Duration::ZERO,
             (false, Some(_)) => {

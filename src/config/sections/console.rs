@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-use super::file::Text;
 use super::portals::Portal;
-use super::{Checker, Scope};
+use crate::config::file::Text;
+use crate::config::{Checker, Scope};
 use crate::crypto::TokenDigest;
 use crate::providers::network::Network;
 
@@ -18,7 +18,7 @@ const PROXY_SCOPE: Scope = Scope::ConsoleRead;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ConsoleSection {
+pub(in crate::config) struct ConsoleSection {
     enabled: Option<Text<bool>>,
     external_url: Option<String>,
     allow_insecure_cookie: Option<Text<bool>>,
@@ -63,7 +63,7 @@ pub struct ProxyLogin {
 
 impl Checker {
     /// `None` where the console is off, or a problem is noted.
-    pub(super) fn console(
+    pub(in crate::config) fn console(
         &mut self,
         section: &ConsoleSection,
         listen: Option<SocketAddr>,

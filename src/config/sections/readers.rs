@@ -5,9 +5,9 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Checker;
-use super::file::{ReaderSection, Text};
-use super::shared::Holder;
+use crate::config::Checker;
+use crate::config::file::{ReaderSection, Text};
+use crate::config::shared::Holder;
 use crate::crypto::TokenDigest;
 use crate::domain::time::Timestamp;
 
@@ -140,7 +140,7 @@ pub struct Reader {
 }
 
 impl Checker {
-    pub(super) fn readers(&mut self, sections: &[ReaderSection]) -> Vec<Reader> {
+    pub(in crate::config) fn readers(&mut self, sections: &[ReaderSection]) -> Vec<Reader> {
         let mut readers = Vec::new();
         for (index, section) in sections.iter().enumerate() {
             let key = format!("readers[{index}]");

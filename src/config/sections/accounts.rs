@@ -3,9 +3,9 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Checker;
-use super::KeyEnd;
-use super::shared::Holder;
+use crate::config::Checker;
+use crate::config::KeyEnd;
+use crate::config::shared::Holder;
 use crate::providers::outgoing::ApiAccount;
 use crate::providers::outgoing::settings::ApiSettings;
 use crate::providers::settings::{AccountSection, AccountSettings, Audience, Context};
@@ -13,19 +13,19 @@ use crate::providers::{Adapter, SYSTEMS, find};
 use crate::push::{CaCertificates, ClientIdentity};
 
 /// One section while it is checked; problems go to the checker.
-pub(super) struct SectionChecker<'a> {
-    pub(super) checker: &'a mut Checker,
+pub(in crate::config) struct SectionChecker<'a> {
+    pub(in crate::config) checker: &'a mut Checker,
     /// Where the section is: `accounts[0]`, `epay`.
-    pub(super) key: &'a str,
+    pub(in crate::config) key: &'a str,
     /// What its keys and secrets open.
-    pub(super) holder: Holder,
+    pub(in crate::config) holder: Holder,
     /// The section, if it is an account's.
-    pub(super) account: Option<&'a AccountSection>,
+    pub(in crate::config) account: Option<&'a AccountSection>,
 }
 
 impl Checker {
     /// The adapter of an account; `None` with a problem noted.
-    pub(super) fn adapter(
+    pub(in crate::config) fn adapter(
         &mut self,
         index: usize,
         key: &str,
@@ -55,7 +55,7 @@ impl Checker {
 
 impl Checker {
     /// What sends for an account, where it has an `[accounts.api]` section; `None` also with a problem noted.
-    pub(super) fn api(
+    pub(in crate::config) fn api(
         &mut self,
         index: usize,
         key: &str,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::file::{EndpointSection, Text};
-use super::shared::Holder;
-use super::{Checker, Secret};
+use crate::config::file::{EndpointSection, Text};
+use crate::config::shared::Holder;
+use crate::config::{Checker, Secret};
 use crate::crypto::{WebhookSecret, WebhookSecrets, sha256};
 use crate::domain::event::EventKind;
 use crate::domain::ids::Name;
@@ -28,7 +28,7 @@ const IN_FLIGHT: usize = 16;
 const IN_FLIGHT_MAX: usize = 256;
 
 impl Checker {
-    pub(super) fn endpoints(&mut self, sections: &[EndpointSection]) -> Vec<Endpoint> {
+    pub(in crate::config) fn endpoints(&mut self, sections: &[EndpointSection]) -> Vec<Endpoint> {
         if sections.len() > ENDPOINTS_MAX {
             self.note(
                 "endpoints",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Checker;
+use crate::config::Checker;
 use crate::domain::claim::RefundNo;
 use crate::domain::ids::ExternalId;
 use crate::domain::refund::Refund;
@@ -50,7 +50,7 @@ impl Portal {
 
 impl Checker {
     /// `accounts`: those of the config, as `provider/account`.
-    pub(super) fn portals(
+    pub(in crate::config) fn portals(
         &mut self,
         section: &BTreeMap<String, String>,
         accounts: &[String],

@@ -1,7 +1,7 @@
 //! What operators may do alone.
 
-use super::file::{Limits, OperateSection};
-use super::{Checker, Reader, Scope};
+use crate::config::file::{Limits, OperateSection};
+use crate::config::{Checker, Reader, Scope};
 use crate::domain::decision::SecondPerson;
 use crate::domain::money::{Amount, Currency};
 
@@ -9,7 +9,7 @@ const KEY: &str = "operate.second_person_above";
 
 impl Checker {
     /// From which amount on a decision needs a second person; without the key never.
-    pub(super) fn second_person(
+    pub(in crate::config) fn second_person(
         &mut self,
         section: &OperateSection,
         readers: &[Reader],

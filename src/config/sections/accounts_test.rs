@@ -151,7 +151,7 @@ fn a_new_provider_needs_its_line_and_its_members_and_nothing_else() {
              store = {{ url = \"sqlite:x.db\" }}\n\
              [[accounts]]\nprovider = \"stub\"\naccount = \"x\"\n{members}"
         );
-        let file = super::super::file::parse(text.parse().unwrap()).unwrap();
+        let file = crate::config::file::parse(text.parse().unwrap()).unwrap();
         checker().check(&file, Vec::new())
     };
     let key = "public_keys = [{ id = \"k\", file = \"tests/fixtures/keys/rsa-2048.pem\" }]";
