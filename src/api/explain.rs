@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::refund::RefundView;
 use super::refund::decision::DatedDecision;
+use crate::domain::claim::flaw::Unreadable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{AttemptId, CallbackId, ExternalId};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;

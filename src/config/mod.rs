@@ -27,8 +27,8 @@ pub use sections::readers::{RateLimit, Reader, Scope};
 pub use sources::Effective;
 
 use crate::domain::claim::Account;
-use crate::domain::close_out::RetryPolicy;
 use crate::domain::decision::SecondPerson;
+use crate::domain::order::close_out::RetryPolicy;
 use crate::domain::time::Timestamp;
 use crate::providers::epay::caller::EpayCallers;
 use crate::providers::epay::settings;

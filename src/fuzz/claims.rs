@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
 use crate::domain::ids::ExternalId;
+use crate::domain::ids::text::is_deceptive;
 use crate::domain::money::{Amount, Currency};
-use crate::domain::text::is_deceptive;
 use crate::providers::json::Object;
 use crate::providers::nmanagement::Nmanagement;
 use crate::providers::paycools;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::json::{Object, Value};
 use super::text::printable;
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, Status};
-use crate::domain::external_id;
-use crate::domain::external_id::ExternalId;
-use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::ids::external_id;
+use crate::domain::ids::external_id::ExternalId;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency};
 

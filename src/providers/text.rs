@@ -1,6 +1,6 @@
 //! Free text of a provider, made safe to store and show.
 
-use crate::domain::text::is_deceptive;
+use crate::domain::ids::text::is_deceptive;
 
 /// How the cause of a rejection begins where the head of a request could not be read.
 pub const UNREAD_HEAD: &str = "its head could not be read";

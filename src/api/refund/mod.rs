@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::domain::claim::{Failure, RefundNo, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::order::OrderState;
+use crate::domain::order::close_out::CloseOut;
 use crate::domain::refund::{Attention, Refund};
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
@@ -79,7 +79,7 @@ struct CloseOutView<'a> {
     order_state: Option<OrderState>,
 }
 
-/// The words of [`crate::domain::close_out::Progress`].
+/// The words of [`crate::domain::order::close_out::Progress`].
 fn close_out_state() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)

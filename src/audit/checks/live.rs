@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::audit::facts::RefundFacts;
-use crate::domain::close_out::Progress;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::order::close_out::Progress;
 use crate::domain::time::Timestamp;
 use crate::store::CallbackRow;
 

@@ -4,9 +4,9 @@
 use crate::audit::facts::{OrderFacts, RefundFacts};
 use crate::audit::{Invariant, PAGE, Report};
 use crate::domain::claim::Status;
-use crate::domain::close_out::Progress;
 use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::money::{Amount, Currency, Money};
+use crate::domain::order::close_out::Progress;
 use crate::store::{Inspection, OfPayment, Snapshot, StoreError};
 
 /// A callback or the request names the refund's amount, and no applied callback names another.

@@ -2,9 +2,9 @@
 //! written in one commit, all or nothing.
 
 use crate::audit::facts::{OrderFacts, RefundFacts};
-use crate::domain::close_out::Progress;
 use crate::domain::ids::ExternalId;
 use crate::domain::order::OrderState;
+use crate::domain::order::close_out::Progress;
 use crate::domain::request::Mode;
 use crate::store::AuditedCallback;
 

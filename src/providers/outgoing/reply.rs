@@ -3,7 +3,7 @@
 
 use super::{Answer, Code, Outgoing, Reply, Step};
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
+use crate::domain::ids::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
 use crate::providers::VerifiedClaim;

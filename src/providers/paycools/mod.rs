@@ -33,7 +33,7 @@ use super::{
 };
 use crate::crypto::{KeyRing, SuffixSecret};
 use crate::domain::claim::Claim;
-use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use signature::SignedText;
 
 /// `PayCools` in the list of systems.

@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::client::{Form, NUMBER_CHARS, PaycoolsClient, TimestampUnit};
 use super::{Guards, Locale, Paycools};
 use crate::crypto::{SuffixSecret, TokenDigest, sha256};
-use crate::domain::external_id::ExternalId;
+use crate::domain::ids::external_id::ExternalId;
 use crate::domain::money::Currency;
 use crate::providers::Adapter;
 use crate::providers::outgoing::Client;

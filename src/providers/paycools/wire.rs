@@ -5,8 +5,8 @@
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::time::Timestamp;
 use crate::providers::json::Object;

@@ -3,8 +3,8 @@
 //!
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
 use crate::domain::time::Timestamp;
 use crate::providers::json::{Object, Value};

@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 
 use super::codes::{HTTP, STATUSES, SUCCESS};
 use super::wire;
+use crate::domain::claim::flaw::Flaw;
 use crate::domain::claim::{Outcome, Reason};
-use crate::domain::flaw::Flaw;
 use crate::domain::ids::ExternalId;
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};

@@ -2,8 +2,8 @@
 //! set. The number that the merchant gave the refund stays the same when it is tried again after a
 //! failure, so a failure here may still turn into a success.
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::time::Timestamp;

@@ -4,10 +4,10 @@
 use super::requests::request_columns;
 use super::{Snapshot, corrupt};
 use crate::domain::claim::Account;
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::money::Amount;
 use crate::domain::order::OrderState;
+use crate::domain::order::close_out::CloseOut;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::driver::Row;

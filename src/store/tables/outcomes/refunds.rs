@@ -1,9 +1,9 @@
 //! Refunds: locked, changed and saved by transaction 2.
 
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::{Amount, Money};
+use crate::domain::order::close_out::CloseOut;
 use crate::domain::refund::Refund;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;

@@ -18,8 +18,8 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::flaw::Flaw;
 use super::text::is_deceptive;
+use crate::domain::claim::flaw::Flaw;
 
 /// Max characters where a provider's document sets a limit; none sets a higher one.
 pub const CHARS_MAX: usize = 64;

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::claim::{CloseOutKey, Reason};
-use super::ids::{CallbackId, ExternalId, RefundId};
-use super::money::Amount;
-use super::order::{ApplicationState, OrderState};
-use super::time::Timestamp;
+use crate::domain::claim::{CloseOutKey, Reason};
+use crate::domain::ids::{CallbackId, ExternalId, RefundId};
+use crate::domain::money::Amount;
+use crate::domain::order::{ApplicationState, OrderState};
+use crate::domain::time::Timestamp;
 
 /// The order as transaction 2 needs it, read under the order's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::*;
 
 /// The cells of a table of the document, by the name in the comment above it.
 pub(crate) fn rows(name: &str) -> Vec<Vec<String>> {
-    let document = include_str!("../../../docs/state-machine.md");
+    let document = include_str!("../../../../docs/state-machine.md");
     let mark = format!("<!-- table: {name} -->");
     let (_, table) = document.split_once(&mark).expect("the table is there");
     table

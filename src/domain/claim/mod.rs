@@ -1,13 +1,15 @@
 //! The claim: what a verified callback says about one refund, in the domain's terms.
 
+pub mod flaw;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::flaw::Unreadable;
 use super::ids::ExternalId;
 use super::money::{Amount, Money};
 use super::time::Timestamp;
+use flaw::Unreadable;
 
 /// One provider account; `(provider, account)` is unique in the config and part of every key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,5 +1,7 @@
 //! Pre-orders, their payments and their refund applications, as the merchant registers them.
 
+pub mod close_out;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::ExternalId;

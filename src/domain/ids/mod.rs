@@ -1,13 +1,16 @@
 //! Ids and names, each with its own type: parsed once, valid from then on.
 
+pub mod external_id;
+pub mod text;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use super::external_id::ExternalId;
-use super::external_id::is_plain;
+pub use external_id::ExternalId;
+use external_id::is_plain;
 
 /// Declares an id that is shown as a prefix and a `UUIDv7`.
 macro_rules! prefixed_id {
