@@ -6,9 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::config::Checker;
 use crate::config::KeyEnd;
 use crate::config::shared::Holder;
+use crate::providers::accounts::settings::{AccountSection, AccountSettings, Audience, Context};
 use crate::providers::outgoing::ApiAccount;
 use crate::providers::outgoing::settings::ApiSettings;
-use crate::providers::settings::{AccountSection, AccountSettings, Audience, Context};
 use crate::providers::{Adapter, SYSTEMS, find};
 use crate::push::{CaCertificates, ClientIdentity};
 

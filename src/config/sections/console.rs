@@ -9,7 +9,7 @@ use super::portals::Portal;
 use crate::config::file::Text;
 use crate::config::{Checker, Scope};
 use crate::crypto::TokenDigest;
-use crate::providers::network::Network;
+use crate::providers::accounts::network::Network;
 
 /// Shortest secret of a proxy; `openssl rand -hex 32` makes one.
 const PROXY_SECRET_CHARS_MIN: usize = 16;

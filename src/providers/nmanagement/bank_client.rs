@@ -19,7 +19,7 @@ use crate::providers::VerifiedClaim;
 use crate::providers::outgoing::reply::{TLS, Words, by_table};
 use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Outgoing, Reply, Step};
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 
 const TX_CODE: &str = "5W1003";
 /// Most calls of one query; a number of the bank's is kept free for each.

@@ -25,8 +25,8 @@ pub use sandbox::{flat, open_api};
 pub use settings::could_be_path_secret;
 pub use wire::Locale;
 
-use super::json::{Object, Value};
 use super::verified::SignedPart;
+use super::wire::json::{Object, Value};
 use super::{
     About, Arrival, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
     VerifiedClaim, payermax,

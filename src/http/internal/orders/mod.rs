@@ -29,7 +29,7 @@ use crate::http::openapi::responses::{NotModified, ReadingOne, Registering};
 use crate::http::openapi::texts::visible;
 use crate::http::path::last_number;
 use crate::intake::{Registered, Registration, RegistrationError};
-use crate::providers::json::FromObject;
+use crate::providers::wire::json::FromObject;
 
 /// Max payments or applications in one registration.
 const ENTRIES_MAX: usize = 200;

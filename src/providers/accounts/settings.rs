@@ -9,16 +9,16 @@ use std::any::Any;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::Adapter;
 use super::network::Network;
-use super::outgoing::settings::ApiSection;
-use super::relay::{RelayAccount, RelayedProvider};
 use crate::crypto::{
     KeyRing, PUBLISHED_TEST_KEY, RingKey, VerifyingKey, WebhookSecret, WebhookSecrets, sha256,
 };
+use crate::providers::Adapter;
+use crate::providers::outgoing::settings::ApiSection;
+use crate::providers::relay::{RelayAccount, RelayedProvider};
 
 /// A token or secret of fewer characters is warned of: it may be a word that can be guessed.
-pub(super) const TOKEN_CHARS_MIN: usize = 16;
+pub(in crate::providers) const TOKEN_CHARS_MIN: usize = 16;
 
 /// Members of every kind of account; each provider takes some and rejects the others.
 #[derive(Debug, Deserialize)]
@@ -290,7 +290,7 @@ impl AccountSettings<'_> {
 
 /// Reads members of an account for what sends for it. What is wrong with them, and what they mean for callbacks,
 /// is noted where the account itself is read.
-pub(super) fn read_again<T>(
+pub(in crate::providers) fn read_again<T>(
     section: &AccountSection,
     context: &mut dyn Context,
     read: impl FnOnce(&mut AccountSettings<'_>) -> T,
@@ -342,7 +342,11 @@ impl Context for Silent<'_> {
 }
 
 /// The networks of a list; those that cannot be read are noted and left out.
-pub(super) fn networks(context: &mut dyn Context, name: &str, texts: &[String]) -> Vec<Network> {
+pub(in crate::providers) fn networks(
+    context: &mut dyn Context,
+    name: &str,
+    texts: &[String],
+) -> Vec<Network> {
     let mut networks = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         match Network::parse(text) {

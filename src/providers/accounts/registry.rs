@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::outgoing::ApiAccount;
-use super::relay::{self, RelayAccount};
-use super::{Arrival, Form, ProvenCallback, Provider, Rejection, Request, VerifiedClaim};
 use crate::domain::claim::Account;
 use crate::domain::ids::ExternalId;
+use crate::providers::outgoing::ApiAccount;
+use crate::providers::relay::{self, RelayAccount};
+use crate::providers::{
+    Arrival, Form, ProvenCallback, Provider, Rejection, Request, VerifiedClaim,
+};
 
 /// Every configured account: those that post callbacks, and those whose replies are relayed.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use crate::domain::money::{Amount, Currency};
 
 /// How a member with a number is sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NumberRule {
+pub(in crate::providers) struct NumberRule {
     /// Longest text.
     pub chars_max: usize,
     /// Whether its absence is a flaw.
@@ -25,24 +25,24 @@ pub(super) struct NumberRule {
 
 impl NumberRule {
     /// A text that is always there, of a length that documents limit.
-    pub(super) const TEXT: Self = Self {
+    pub(in crate::providers) const TEXT: Self = Self {
         chars_max: external_id::CHARS_MAX,
         is_always_sent: true,
         may_be_digits: false,
     };
     /// The same, or digits.
-    pub(super) const TEXT_OR_DIGITS: Self = Self {
+    pub(in crate::providers) const TEXT_OR_DIGITS: Self = Self {
         may_be_digits: true,
         ..Self::TEXT
     };
     /// The same, and it may be missing.
-    pub(super) const OPTIONAL: Self = Self {
+    pub(in crate::providers) const OPTIONAL: Self = Self {
         is_always_sent: false,
         ..Self::TEXT_OR_DIGITS
     };
 
     /// The same where no document limits the length.
-    pub(super) const fn of_any_length(self) -> Self {
+    pub(in crate::providers) const fn of_any_length(self) -> Self {
         Self {
             chars_max: external_id::CHARS_MAX_UNDOCUMENTED,
             ..self
@@ -51,7 +51,7 @@ impl NumberRule {
 }
 
 /// Reads the members of one object; notes those that cannot be used.
-pub(super) struct Members<'o, 'a> {
+pub(in crate::providers) struct Members<'o, 'a> {
     object: &'o Object<'a>,
     /// Prefix of each name in our notes.
     within: &'static str,
@@ -59,7 +59,7 @@ pub(super) struct Members<'o, 'a> {
 }
 
 impl<'o, 'a> Members<'o, 'a> {
-    pub(super) fn of(object: &'o Object<'a>, within: &'static str) -> Self {
+    pub(in crate::providers) fn of(object: &'o Object<'a>, within: &'static str) -> Self {
         Self {
             object,
             within,
@@ -68,12 +68,12 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// The value of a member, whatever it is.
-    pub(super) fn get(&self, name: &str) -> Value<'a> {
+    pub(in crate::providers) fn get(&self, name: &str) -> Value<'a> {
         self.object.get(name)
     }
 
     /// A text that is always sent.
-    pub(super) fn text(&mut self, name: &str) -> Option<Cow<'a, str>> {
+    pub(in crate::providers) fn text(&mut self, name: &str) -> Option<Cow<'a, str>> {
         let flaw = match self.get(name) {
             Value::Text(text) => return Some(text),
             Value::Null => Flaw::Missing,
@@ -84,7 +84,7 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// The same where an empty text says nothing.
-    pub(super) fn word(&mut self, name: &str) -> Option<Cow<'a, str>> {
+    pub(in crate::providers) fn word(&mut self, name: &str) -> Option<Cow<'a, str>> {
         let text = self.text(name)?;
         if text.is_empty() {
             self.note(name, Flaw::Missing);
@@ -94,14 +94,18 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// A code of ISO 4217.
-    pub(super) fn currency(&mut self, name: &str) -> Option<Currency> {
+    pub(in crate::providers) fn currency(&mut self, name: &str) -> Option<Currency> {
         let read = self.text(name)?.parse();
         let read = read.map_err(|_| Flaw::NotCurrency);
         self.noted(name, read, true)
     }
 
     /// A number of a refund, an order or a payment.
-    pub(super) fn number(&mut self, name: &str, rule: NumberRule) -> Option<ExternalId> {
+    pub(in crate::providers) fn number(
+        &mut self,
+        name: &str,
+        rule: NumberRule,
+    ) -> Option<ExternalId> {
         let read = match self.get(name) {
             Value::Null => Err(Flaw::Missing),
             Value::Text(text) => ExternalId::read(&text, rule.chars_max),
@@ -118,7 +122,7 @@ impl<'o, 'a> Members<'o, 'a> {
 
     /// An amount, as text or as a JSON number; `read` knows its unit. Where it is not needed, nothing at all
     /// is as good as none.
-    pub(super) fn amount(
+    pub(in crate::providers) fn amount(
         &mut self,
         name: &str,
         is_needed: bool,
@@ -138,7 +142,7 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// Notes that a member cannot be used.
-    pub(super) fn note(&mut self, name: &str, flaw: Flaw) {
+    pub(in crate::providers) fn note(&mut self, name: &str, flaw: Flaw) {
         let member = format!("{}{name}", self.within);
         self.unreadable.push(Unreadable::new(member, flaw));
     }
@@ -155,13 +159,13 @@ impl<'o, 'a> Members<'o, 'a> {
     }
 
     /// Whether a member that was read is there and cannot be used.
-    pub(super) fn has_garbled(&self) -> bool {
+    pub(in crate::providers) fn has_garbled(&self) -> bool {
         self.unreadable.iter().any(|it| it.flaw != Flaw::Missing)
     }
 
     /// The claim with all that was noted. Only a success needs its money; no outcome needs any other member
     /// that was read here, so whatever else cannot be used is left out, with a question.
-    pub(super) fn judged(self, claim: Claim) -> Claim {
+    pub(in crate::providers) fn judged(self, claim: Claim) -> Claim {
         let has_succeeded = claim.outcome == Outcome::Reported(Status::Succeeded);
         let outcome = if has_succeeded && claim.money.is_none() {
             Outcome::Unclear(Reason::InvalidContent)
@@ -180,7 +184,7 @@ impl<'o, 'a> Members<'o, 'a> {
 }
 
 /// Free text, or digits, as it can be stored and shown; `None` where there is nothing to show.
-pub(super) fn shown(value: &Value<'_>) -> Option<String> {
+pub(in crate::providers) fn shown(value: &Value<'_>) -> Option<String> {
     value
         .text_or_digits()
         .filter(|text| !text.is_empty())
@@ -188,7 +192,10 @@ pub(super) fn shown(value: &Value<'_>) -> Option<String> {
 }
 
 /// Why it failed, where the provider says anything about it.
-pub(super) fn failure(code: Option<String>, message: Option<String>) -> Option<Failure> {
+pub(in crate::providers) fn failure(
+    code: Option<String>,
+    message: Option<String>,
+) -> Option<Failure> {
     (code.is_some() || message.is_some()).then_some(Failure { code, message })
 }
 
