@@ -6,11 +6,11 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::clock::wall_millis;
-use super::faults::{Fired, Kind};
-use super::http::{Reply, Request, Wire};
-use super::{Shared, callbacks, http};
+use super::{Fired, Kind};
 use crate::sandbox::providers::{self, Exchange, Handled, Look};
+use crate::sandbox::server::clock::wall_millis;
+use crate::sandbox::server::http::{Reply, Request, Wire};
+use crate::sandbox::server::{Shared, callbacks, http};
 
 /// The header of a reply's signature.
 const SIGN: &str = "sign";

@@ -9,9 +9,9 @@ use flate2::{Compression, Crc};
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 
-use super::World;
-use super::keys::{ACCOUNTS, NMANAGEMENT};
-use super::ledger::{Ledger, Payment, Refund, State};
+use super::{Ledger, Payment, Refund, State};
+use crate::sandbox::server::World;
+use crate::sandbox::server::keys::{ACCOUNTS, NMANAGEMENT};
 
 /// Days of files by SFTP are those of UTC+8, and so are the bank's.
 const OFFSET: Offset = Offset::constant(8);
@@ -118,7 +118,7 @@ fn payermax(world: &World, account: &str, day: Date) -> String {
             continue;
         };
         // The old generation has no number of the provider's.
-        let theirs = if account == super::keys::PAYERMAX.account {
+        let theirs = if account == crate::sandbox::server::keys::PAYERMAX.account {
             format!("TI-{}", refund.number)
         } else {
             String::new()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::journal::Entry;
+use super::Entry;
 
 /// One test case of `JUnit`.
 pub struct Case {

@@ -1,5 +1,7 @@
 //! Faults that are armed for the next calls or callbacks. An armed fault beats what the number asks for.
 
+pub(super) mod play;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -327,5 +329,4 @@ impl Faults {
 }
 
 #[cfg(test)]
-#[path = "faults_test.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Payment, Refund};
+use super::{Payment, Refund};
 use crate::domain::money::Amount;
 
 const FILE: &str = "sandbox.ndjson";

@@ -1,5 +1,7 @@
 //! The last exchanges, for people and tests. Bounded in count and in bytes.
 
+pub mod export;
+
 use std::collections::VecDeque;
 
 use serde::Serialize;
