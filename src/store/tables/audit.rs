@@ -10,7 +10,7 @@ use crate::domain::order::OrderState;
 use crate::domain::order::close_out::CloseOut;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::epay::close_outs::{close_out_columns, order_state, read_close_out};
 use crate::store::tables::inbound::callbacks::{
     AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, reply_columns, uuid,

@@ -7,7 +7,7 @@ use crate::domain::order::close_out::{CloseOut, CloseOutFacts, Progress};
 use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 

@@ -8,7 +8,7 @@ use crate::domain::refund::Refund;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::{Row, Value};
+use crate::store::engine::driver::{Row, Value};
 use crate::store::tables::epay::close_outs::{close_out_columns, read_close_out};
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::requests::{read_request, request_columns};

@@ -26,13 +26,13 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
-use super::commit::stats::Stats;
 use super::driver::{Driver, EachRow, Value};
-use super::read_pool::cancel::Cancel;
-use super::{StoreError, monotonic};
+use crate::store::commit::stats::Stats;
+use crate::store::read_pool::cancel::Cancel;
+use crate::store::{StoreError, monotonic};
 use checkpoint::Checkpointer;
 
-pub(super) use wal::Log;
+pub(in crate::store) use wal::Log;
 
 /// First SQLite without the WAL-reset race that can lose committed writes.
 const VERSION_MIN: i32 = 3_051_003;
@@ -128,7 +128,7 @@ impl Sqlite {
 
     /// From now on a query that takes longer, counted from the begin of its snapshot, is interrupted; so is
     /// one that is given up.
-    pub(super) fn cut_after(&mut self, longest: Duration) -> Result<(), StoreError> {
+    pub(in crate::store) fn cut_after(&mut self, longest: Duration) -> Result<(), StoreError> {
         let limits = Arc::new(Mutex::new(Limits {
             began: monotonic(),
             cancel: None,
@@ -155,7 +155,7 @@ impl Sqlite {
     }
 
     /// A private database that ends with this connection.
-    pub(super) fn in_memory() -> Result<Self, StoreError> {
+    pub(in crate::store) fn in_memory() -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_MEMORY;
         Self::open(Path::new(":memory:"), flags)
     }
@@ -228,7 +228,7 @@ impl Sqlite {
     }
 
     /// Lets a thread of its own copy the WAL while this connection commits.
-    pub(super) fn checkpoint_beside(
+    pub(in crate::store) fn checkpoint_beside(
         &mut self,
         path: &Path,
         stats: Arc<Stats>,
@@ -240,7 +240,7 @@ impl Sqlite {
     /// Fills the WAL's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to
     /// write its length and blocks too, a second trip to the disk; one that overwrites has not. Zeros
     /// behind the last frame are no frame, so this is safe whatever the WAL holds.
-    pub(super) fn lay_out_log(database: &Path) -> Result<(), StoreError> {
+    pub(in crate::store) fn lay_out_log(database: &Path) -> Result<(), StoreError> {
         let path = with_suffix(database, "-wal");
         let lay_out = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().append(true).open(&path)?;

@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
-pub(super) use catalogue::{first_missing, lock_for_schema};
+pub(in crate::store) use catalogue::{first_missing, lock_for_schema};
 pub use connect::{PostgresUrl, PostgresUrlError};
-pub(super) use indexes::{build_all, build_missing};
-pub(super) use listen::Listener;
-pub(super) use outlook::Outlook;
+pub(in crate::store) use indexes::{build_all, build_missing};
+pub(in crate::store) use listen::Listener;
+pub(in crate::store) use outlook::Outlook;
 pub use outlook::Replication;
 
-use super::StoreError;
 use super::driver::{Driver, EachRow, Value};
-use super::read_pool::cancel::Cancel;
+use crate::store::StoreError;
+use crate::store::read_pool::cancel::Cancel;
 use session::Session;
 
 /// Where commits with events are announced.
@@ -44,7 +44,7 @@ const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::store) enum Purpose {
     /// Transactions that store callbacks, for which a sender waits.
     Accept,
     /// All other transactions that write.
@@ -56,7 +56,7 @@ pub(super) enum Purpose {
 }
 
 /// A connection that is made when it is needed and made again after it was lost.
-pub(super) struct Postgres {
+pub(in crate::store) struct Postgres {
     url: Arc<PostgresUrl>,
     purpose: Purpose,
     /// Drives this connection alone, on the thread that uses it: no trip between threads.
@@ -68,14 +68,20 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Connects, and rejects a server on which a commit does not mean "on disk".
-    pub(super) fn connect(url: Arc<PostgresUrl>, purpose: Purpose) -> Result<Self, StoreError> {
+    pub(in crate::store) fn connect(
+        url: Arc<PostgresUrl>,
+        purpose: Purpose,
+    ) -> Result<Self, StoreError> {
         let mut postgres = Self::lazy(url, purpose)?;
         postgres.session()?;
         Ok(postgres)
     }
 
     /// Connects at the first use.
-    pub(super) fn lazy(url: Arc<PostgresUrl>, purpose: Purpose) -> Result<Self, StoreError> {
+    pub(in crate::store) fn lazy(
+        url: Arc<PostgresUrl>,
+        purpose: Purpose,
+    ) -> Result<Self, StoreError> {
         let runtime = session::runtime()?;
         Ok(Self {
             url,

@@ -44,7 +44,7 @@ struct Memory {
 }
 
 /// A connection to a server that takes writes.
-pub(in crate::store::postgres) struct Connected {
+pub(in crate::store::engine::postgres) struct Connected {
     pub client: Client,
     pub connection: Connection<Socket, TlsStream>,
     /// The server's name in the URL.
@@ -53,7 +53,7 @@ pub(in crate::store::postgres) struct Connected {
 
 /// Why no server could be used.
 #[derive(Debug)]
-pub(in crate::store::postgres) struct NoHost {
+pub(in crate::store::engine::postgres) struct NoHost {
     pub error: StoreError,
     /// A server is there and has no connection left to give.
     pub is_crowded: bool,

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::tls;
 use super::tls::Trust;
 use crate::store::StoreError;
-use crate::store::postgres::Outlook;
+use crate::store::engine::postgres::Outlook;
 
 /// Longest time for telling the server to stop a query.
 const STOP_MAX: Duration = Duration::from_secs(1);
@@ -30,11 +30,11 @@ pub struct PostgresUrl {
     is_unchecked: bool,
     ignored: Vec<&'static str>,
     /// What is known of its servers.
-    pub(in crate::store::postgres) outlook: Arc<Outlook>,
+    pub(in crate::store::engine::postgres) outlook: Arc<Outlook>,
     /// Nothing is acknowledged that is on one machine only.
-    pub(in crate::store::postgres) requires_standby: bool,
+    pub(in crate::store::engine::postgres) requires_standby: bool,
     /// The operator accepts that a crash of the server loses what was acknowledged.
-    pub(in crate::store::postgres) may_lose_commits: bool,
+    pub(in crate::store::engine::postgres) may_lose_commits: bool,
 }
 
 /// What is wrong with a URL; names no password.
@@ -147,13 +147,13 @@ impl PostgresUrl {
     }
 
     /// Connects to the first server that takes writes.
-    pub(in crate::store::postgres) async fn connect(&self) -> Result<Connected, NoHost> {
+    pub(in crate::store::engine::postgres) async fn connect(&self) -> Result<Connected, NoHost> {
         self.hosts.connect(&self.tls).await
     }
 
     /// Asks the server to stop what this connection does. Where it does not hear, the time limit of the
     /// statement ends it.
-    pub(in crate::store::postgres) async fn stop(&self, running: &CancelToken) {
+    pub(in crate::store::engine::postgres) async fn stop(&self, running: &CancelToken) {
         let stop = running.cancel_query(self.tls.clone());
         match tokio::time::timeout(STOP_MAX, stop).await {
             Ok(Ok(())) => {}
@@ -163,7 +163,7 @@ impl PostgresUrl {
     }
 
     /// The error with the address in front, so that an operator knows which server is meant.
-    pub(in crate::store::postgres) fn at(&self, error: StoreError) -> StoreError {
+    pub(in crate::store::engine::postgres) fn at(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Away(what) => StoreError::Away(format!("{self}: {what}")),
             StoreError::Open(what) => StoreError::Open(format!("{self}: {what}")),

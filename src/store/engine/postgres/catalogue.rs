@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::store::StoreError;
-use crate::store::driver::{Driver, Row, Value};
+use crate::store::engine::driver::{Driver, Row, Value};
 
 /// Number of the lock under which a schema is created or stepped up; any number that only we use.
 const SCHEMA_LOCK: i64 = 0x5265_6675_6e64_5278;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::Sqlite;
 use crate::store::StoreError;
-use crate::store::driver::Driver as _;
+use crate::store::engine::driver::Driver as _;
 
 /// Pages (4 KiB) copied between two looks at the progress: 4 MiB.
 const PAGES_A_STEP: std::ffi::c_int = 1_024;

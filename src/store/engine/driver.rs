@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::StoreError;
-use super::read_pool::cancel::Cancel;
+use crate::store::StoreError;
+use crate::store::read_pool::cancel::Cancel;
 
 /// Marks in a statement where rows that another worker has locked are skipped. To an engine with one writer
 /// it is a comment.
-pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
+pub(in crate::store) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A parameter of a statement, `$1` first.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ impl From<Value<'_>> for OwnedValue {
 
 impl OwnedValue {
     /// The same, borrowed.
-    pub(super) fn as_value(&self) -> Value<'_> {
+    pub(in crate::store) fn as_value(&self) -> Value<'_> {
         match self {
             Self::Null => Value::Null,
             Self::Integer(number) => Value::Integer(*number),

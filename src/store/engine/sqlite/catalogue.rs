@@ -3,7 +3,7 @@
 
 use super::Sqlite;
 use crate::store::StoreError;
-use crate::store::driver::Driver as _;
+use crate::store::engine::driver::Driver as _;
 
 /// Tables, columns, references and indexes, one line each.
 const DESCRIBE: &str = "-- describe_schema

@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 
 impl Row for rusqlite::Row<'_> {
     fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {

@@ -20,7 +20,7 @@ use super::guard;
 use super::guard::Notices;
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
-use crate::store::driver::{OwnedValue, SKIP_LOCKED, Value};
+use crate::store::engine::driver::{OwnedValue, SKIP_LOCKED, Value};
 use crate::store::read_pool::cancel::Cancel;
 use crate::store::{StoreError, monotonic};
 

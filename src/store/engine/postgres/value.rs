@@ -6,7 +6,7 @@ use tokio_postgres::Row as PostgresRow;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::store::StoreError;
-use crate::store::driver::{OwnedValue, Row, Value};
+use crate::store::engine::driver::{OwnedValue, Row, Value};
 
 type Failed = Box<dyn std::error::Error + Sync + Send>;
 

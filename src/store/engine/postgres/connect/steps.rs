@@ -17,7 +17,7 @@ use crate::store::StoreError;
 
 type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
 type TlsError = <Tls as TlsConnect<Socket>>::Error;
-pub(in crate::store::postgres) type TlsStream =
+pub(in crate::store::engine::postgres) type TlsStream =
     <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
 /// Longest time for reaching one address of a server.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Postgres, PostgresUrl, Purpose};
 use crate::store::StoreError;
-use crate::store::driver::Driver as _;
+use crate::store::engine::driver::Driver as _;
 use crate::store::schema::{Index, SCHEMA, indexes};
 
 /// Number of the lock under which an instance builds; any number that only we use.

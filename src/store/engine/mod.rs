@@ -1,21 +1,25 @@
-//! Opening a store: what each engine has to check before it may be trusted, and the connections it
-//! gives.
+//! The two engines, and the seam between them and our statements. This file opens a store: what each engine has to
+//! check before it may be trusted, and the connections it gives.
+
+pub(crate) mod driver;
+pub(super) mod postgres;
+pub(crate) mod sqlite;
+pub(super) mod url;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::commit::stats::Stats;
-use super::driver::Driver;
 use super::feed_counter::Counter;
-use super::postgres;
-use super::postgres::{Listener, Postgres, PostgresUrl, Purpose};
 use super::schema::Making;
-use super::sqlite::lock::StoreLock;
-use super::sqlite::{Sqlite, Synchronous};
-use super::sqlite::{file_mode, generation, truncated};
 use super::tables::{Snapshot, Tx};
 use super::{StoreError, schema};
+use driver::Driver;
+use postgres::{Listener, Postgres, PostgresUrl, Purpose};
+use sqlite::lock::StoreLock;
+use sqlite::{Sqlite, Synchronous};
+use sqlite::{file_mode, generation, truncated};
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
