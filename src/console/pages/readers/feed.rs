@@ -3,10 +3,10 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
+use crate::console::pages::export;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::store::{ConsumerRow, EventRow, Snapshot};

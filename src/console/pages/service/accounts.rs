@@ -3,13 +3,13 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export;
 use crate::api::account::{AccountView, KeyView};
 use crate::config::Scope;
 use crate::console::chart::{self, Chart};
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
+use crate::console::pages::export;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::time::Timestamp;

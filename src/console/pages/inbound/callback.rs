@@ -5,11 +5,11 @@ use actix_web::http::header;
 use actix_web::web::Path;
 use askama::Template;
 
-use super::raw::{self, Shown};
 use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
 use crate::console::language::words::{self, Badge};
+use crate::console::pages::raw::{self, Shown};
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::ids::CallbackId;

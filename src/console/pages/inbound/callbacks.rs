@@ -3,12 +3,12 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export::{self, STEP};
-use super::raw::shown;
 use crate::config::Scope;
 use crate::console::frame::{Frame, Section, address};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
+use crate::console::pages::export::{self, STEP};
+use crate::console::pages::raw::shown;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Visit, page};
 use crate::domain::ids::CallbackId;

@@ -3,11 +3,11 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::export::{self, STEP};
-use super::raw::shown;
 use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
+use crate::console::pages::export::{self, STEP};
+use crate::console::pages::raw::shown;
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Query, Visit, page};
 use crate::domain::trail::Act;
@@ -107,7 +107,7 @@ pub async fn csv(visit: Visit) -> Result<HttpResponse, Trouble> {
 }
 
 /// Entries of the trail as a file.
-pub(super) struct Export {
+pub(in crate::console::pages) struct Export {
     pub visit: Visit,
     /// Its cursor moves on as the file is sent.
     pub filter: TrailFilter,

@@ -6,13 +6,13 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
-use super::export;
-use super::raw::{self, Shown, shown};
 use crate::config::Scope;
 use crate::console::Console;
 use crate::console::frame::{Frame, Section};
 use crate::console::language::text::Text;
 use crate::console::language::when::When;
+use crate::console::pages::export;
+use crate::console::pages::raw::{self, Shown, shown};
 use crate::console::trouble::Trouble;
 use crate::console::visit::{Query, Visit, blocking, page};
 use crate::crypto::hex;
