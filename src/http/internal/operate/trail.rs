@@ -4,14 +4,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::value::RawValue;
 
-use super::access::auth::Admission;
-use super::problem::ApiError;
-use super::request::query::{Query, digits};
 use crate::api::trail::{TrailAbout, TrailEnd, TrailEntry, TrailOrder, TrailPage};
 use crate::crypto::hex;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::{Act, known};
 use crate::http::App;
+use crate::http::internal::access::auth::Admission;
+use crate::http::internal::problem::ApiError;
+use crate::http::internal::request::query::{Query, digits};
 use crate::http::openapi::responses::Reading;
 use crate::http::server::connections::Slot;
 use crate::store::{Snapshot, TrailFilter, TrailRow};

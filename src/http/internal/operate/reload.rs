@@ -5,14 +5,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::sync::{mpsc, oneshot};
 
-use super::access::acts;
-use super::access::acts::Act;
-use super::access::auth::Admission;
-use super::problem::ApiError;
-use super::request::query::Query;
 use crate::api::reload::Reloaded;
 use crate::domain::trail::Actor;
 use crate::http::App;
+use crate::http::internal::access::acts;
+use crate::http::internal::access::acts::Act;
+use crate::http::internal::access::auth::Admission;
+use crate::http::internal::problem::ApiError;
+use crate::http::internal::request::query::Query;
 use crate::http::openapi::responses::Reloading;
 use crate::store::StoreError;
 
