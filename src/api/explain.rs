@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::decision::DatedDecision;
 use super::refund::RefundView;
+use super::refund::decision::DatedDecision;
+use crate::domain::claim::flaw::Unreadable;
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{AttemptId, CallbackId, ExternalId};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;

@@ -3,9 +3,9 @@
 
 use super::feed::{Feed, History};
 use crate::domain::claim::{Claim, RefundNo};
-use crate::domain::close_out::{CloseOut, Progress};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
+use crate::domain::order::close_out::{CloseOut, Progress};
 use crate::domain::order::{OrderState, Payment};
 use crate::domain::refund::Refund;
 use crate::domain::request::Request;

@@ -21,31 +21,22 @@
 //! 7. The trail of acts, entry by entry (T1).
 //! 8. Each entry of the list of acknowledged callbacks, if one is given (I7).
 //!
-//! One file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
+//! `checks/` has one file per invariant. A row that cannot be read is a finding (I9), and the audit goes on.
 
-mod acked;
-mod authentic;
-mod bounded;
-mod decisions;
-mod durable;
-mod effect;
+mod checks;
 mod facts;
 mod feed;
-mod legal;
-mod live;
-mod money;
 mod report;
-mod trail;
-mod whole;
 
 use std::path::Path;
 
-pub use acked::{Acked, AckedError, AckedList, AckedResult};
+pub use checks::acked::{Acked, AckedError, AckedList, AckedResult};
+pub use checks::trail::{BrokenEntry, TrailProof, prove_trail};
 pub use report::{Invariant, Report, RuleResult, Violation};
-pub use trail::{BrokenEntry, TrailProof, prove_trail};
 
 use crate::providers::Registry;
 use crate::store::{AuditedCallback, AuditedRefund, Damage, Inspection, Snapshot, StoreError};
+use checks::{authentic, bounded, decisions, durable, effect, legal, live, money, whole};
 use facts::{OrderFacts, RefundFacts};
 use feed::Feed;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::acked::AckedResult;
+use super::checks::acked::AckedResult;
 
 /// Violations of one rule that are reported in full; the rest is counted.
 const SHOWN_MAX: usize = 20;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::Problem;
-use super::console::ConsoleSection;
+use super::sections::console::ConsoleSection;
+pub(super) use crate::providers::accounts::settings::{AccountSection, Text};
 use crate::providers::epay::settings::EpaySection;
-pub(super) use crate::providers::settings::{AccountSection, Text};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

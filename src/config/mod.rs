@@ -3,20 +3,14 @@
 //!
 //! Nothing that guards has a default: no key, no token, no start.
 
-mod accounts;
-mod console;
-mod endpoints;
 mod file;
 mod fixed;
 mod mask;
-mod operate;
-mod portals;
-mod readers;
 mod secret;
+mod sections;
 mod shared;
 mod sources;
 mod span;
-mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,25 +20,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::providers::paycools::could_be_path_secret;
-pub use console::{ConsoleSettings, ProxyLogin};
 pub use fixed::Fixed;
-pub use readers::{RateLimit, Reader, Scope};
 pub use secret::{Secret, clean};
+pub use sections::console::{ConsoleSettings, ProxyLogin};
+pub use sections::readers::{RateLimit, Reader, Scope};
 pub use sources::Effective;
 
 use crate::domain::claim::Account;
-use crate::domain::close_out::RetryPolicy;
 use crate::domain::decision::SecondPerson;
+use crate::domain::order::close_out::RetryPolicy;
 use crate::domain::time::Timestamp;
+use crate::providers::accounts::settings::{AccountSection, Audience};
 use crate::providers::epay::caller::EpayCallers;
 use crate::providers::epay::settings;
 use crate::providers::epay::settings::EpaySection;
-use crate::providers::settings::{AccountSection, Audience};
 use crate::providers::{Adapter, Registry};
 use crate::push::Endpoint;
 use crate::store::StoreUrl;
-use accounts::SectionChecker;
 use file::{FeedSection, File, Text};
+use sections::accounts::SectionChecker;
 use shared::{Held, Holder};
 
 /// Before this an environment variable is none of our business.

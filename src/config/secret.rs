@@ -8,7 +8,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::text::is_deceptive;
+use crate::domain::ids::text::is_deceptive;
 
 /// Bits of a file that give it to every user of the machine.
 const OF_OTHERS: u32 = 0o007;

@@ -4,7 +4,7 @@
 use super::Checker;
 use super::file::AccountSection;
 use crate::providers::Registry;
-use crate::providers::settings::{Apart, Audience};
+use crate::providers::accounts::settings::{Apart, Audience};
 
 /// A key or secret, known by a digest of its own bytes: neither its id nor its file tells it apart.
 pub(super) struct Held {

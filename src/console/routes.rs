@@ -8,10 +8,10 @@ use actix_web::{HttpResponse, Route, guard as method};
 
 use super::access::login;
 use super::acts;
-use super::pages::{
-    accounts, audit, callback, callbacks, feed, health, orders, push, reconcile, refund, refunds,
-    rejected, requests, start,
-};
+use super::pages::inbound::{callback, callbacks, rejected};
+use super::pages::readers::{feed, push};
+use super::pages::service::{accounts, audit, health};
+use super::pages::{orders, reconcile, refund, refunds, requests, start};
 use super::trouble::Trouble;
 use super::{Console, assets, sandbox};
 use crate::config::Scope::{self, CallbacksRead, ConsoleRead, Operate, RefundsWrite};

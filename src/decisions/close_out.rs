@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{DecideError, Decisions};
-use crate::domain::close_out::Progress;
 use crate::domain::ids::RefundId;
+use crate::domain::order::close_out::Progress;
 use crate::domain::time::Clock;
 use crate::domain::trail::{About, Act, Actor};
 use crate::intake::Applying;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::signature::Subject;
 use crate::providers::epay;
 use crate::providers::relay::{ID_HEADER, OF_OTHER_ACCOUNT, SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use crate::providers::text::UNREAD_HEAD;
+use crate::providers::wire::text::UNREAD_HEAD;
 
 /// Headers that prove something if given once; `sign` is that of providers.
 const PROOFS: [&str; 4] = ["sign", ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];

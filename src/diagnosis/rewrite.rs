@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 
-use crate::providers::json::{Object, Value};
+use crate::providers::wire::json::{Object, Value};
 
 /// A JSON value; numbers keep their digits.
 enum Node {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::manglings;
 use super::manglings::Undone;
 use super::{paths, rejected, relay as relay_mistakes};
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
+use crate::domain::ids::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::providers::relay::{RelayAccount, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use crate::providers::{Provider, Registry, Rejection, Request, Signed};
 

@@ -2,17 +2,13 @@
 //! no IO, no async, the time is a parameter, so that every rule can be tested as a table.
 
 pub mod claim;
-pub mod close_out;
 pub mod decision;
 pub mod event;
-pub mod external_id;
-pub mod flaw;
 pub mod ids;
 pub mod money;
 pub mod order;
 pub mod rate;
 pub mod refund;
 pub mod request;
-pub mod text;
 pub mod time;
 pub mod trail;

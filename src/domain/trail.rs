@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::claim::Account;
 use super::ids::RefundId;
-use super::text::is_deceptive;
+use super::ids::text::is_deceptive;
 use super::time::Timestamp;
 
 /// Max characters of a person's reason (contract §6).

@@ -6,9 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::api::explain::{CallbackView, ClaimView, ExplainedCallback, Explanation};
 use crate::api::refund::{RefundView, RelayAnswer};
+use crate::domain::claim::flaw::Unreadable;
 use crate::domain::claim::{Claim, Outcome, Status};
 use crate::domain::decision::DecisionRecord;
-use crate::domain::flaw::Unreadable;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Refund;
 use crate::domain::refund::rule::Rule;

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
 use crate::domain::ids::ExternalId;
+use crate::domain::ids::text::is_deceptive;
 use crate::domain::money::{Amount, Currency};
-use crate::domain::text::is_deceptive;
-use crate::providers::json::Object;
 use crate::providers::nmanagement::Nmanagement;
 use crate::providers::paycools;
 use crate::providers::paycools::Locale;
 use crate::providers::payermax;
 use crate::providers::quickpay::Quickpay;
 use crate::providers::relay::RelayedProvider;
+use crate::providers::wire::json::Object;
 
 pub(super) fn payermax(body: &[u8]) {
     check_json(body);
@@ -134,7 +134,7 @@ fn check_signed_text(body: &[u8], signed: &str) {
     let mut said = BTreeMap::new();
     for (name, value) in object.members() {
         let text = match &value {
-            crate::providers::json::Value::Bool(flag) => flag.to_string(),
+            crate::providers::wire::json::Value::Bool(flag) => flag.to_string(),
             other => other.text_or_digits().unwrap_or_default().to_owned(),
         };
         if name != "sign" && !text.is_empty() {

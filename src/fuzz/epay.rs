@@ -1,7 +1,7 @@
 //! Reports of the `EPay` caller in every format, and the headers that choose the format of the reply.
 
+use crate::domain::ids::text::is_deceptive;
 use crate::domain::money::Amount;
-use crate::domain::text::is_deceptive;
 use crate::providers::epay::negotiate;
 use crate::providers::epay::{
     Charset, CommonOperationResult, EndSingle, ErrCode, MediaType, NegotiationHeaders, Sample,

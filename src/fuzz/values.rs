@@ -1,13 +1,13 @@
 //! Small values: amounts, numbers, times, ids, and pasted keys.
 
 use crate::crypto::{MAX_BITS, MIN_BITS, TokenDigest, VerifyingKey, WebhookSecret};
+use crate::domain::ids::text::is_deceptive;
 use crate::domain::ids::{CallbackId, EventId, ExternalId, Name, RefundId};
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX};
-use crate::domain::text::is_deceptive;
 use crate::domain::time::Timestamp;
-use crate::providers::network::Network;
-use crate::providers::text::printable;
+use crate::providers::accounts::network::Network;
+use crate::providers::wire::text::printable;
 
 pub(super) fn values(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

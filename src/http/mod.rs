@@ -21,7 +21,7 @@ pub use internal::access::auth::Readers;
 pub use internal::access::slots::ConnectionSlots;
 pub use internal::access::views::Noted;
 pub use internal::health::metrics::Gauges;
-pub use internal::reload::{NotReloaded, Reload, channel as reload_channel};
+pub use internal::operate::reload::{NotReloaded, Reload, channel as reload_channel};
 pub use public::budget::RejectionBudget;
 pub use rules::Rules;
 

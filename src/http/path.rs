@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use crate::domain::external_id::{ExternalId, PathFlaw};
+use crate::domain::ids::external_id::{ExternalId, PathFlaw};
 
 /// The last part of the path as it was sent: the router decodes lossily what is not UTF-8.
 pub fn last_number(request: &HttpRequest, chars_max: usize) -> Result<ExternalId, PathFlaw> {

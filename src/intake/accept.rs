@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Intake;
 use crate::crypto::sha256;
+use crate::domain::claim::flaw::Unreadable;
 use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
-use crate::domain::external_id::is_plain;
-use crate::domain::flaw::Unreadable;
+use crate::domain::ids::external_id::is_plain;
 use crate::domain::ids::{AttemptId, CallbackId};
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;

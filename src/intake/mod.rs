@@ -63,7 +63,7 @@ pub use register::{Registered, Registration, RegistrationError};
 pub use settlement::{Noted, SettlementFile, SettlementRow};
 
 use crate::domain::claim::{Account, RefundNo};
-use crate::domain::close_out::RetryPolicy;
+use crate::domain::order::close_out::RetryPolicy;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::Store;
 use in_flight::InFlight;

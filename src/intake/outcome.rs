@@ -1,14 +1,14 @@
 //! A refund inside transaction 2: its close-out and the events to append.
 
 use super::apply::Applied;
-use crate::api::event::{ApplicationHandledView, OrderClosedView};
+use crate::api::feed::event::{ApplicationHandledView, OrderClosedView};
 use crate::api::refund::RefundView;
 use crate::domain::claim::Reason;
-use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CallbackId, DecisionId, EventId, ExternalId, RefundId};
 use crate::domain::money::Amount;
 use crate::domain::order::OrderState;
+use crate::domain::order::close_out::{CloseOut, CloseOutFacts, Progress, Refusal, close_out};
 use crate::domain::refund::{Attention, Refund, Verdict};
 use crate::domain::request::Request;
 use crate::domain::time::{Clock, Timestamp};

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::Intake;
 use super::due::DueCallback;
-use crate::domain::close_out::RetryPolicy;
 use crate::domain::ids::RefundId;
+use crate::domain::order::close_out::RetryPolicy;
 use crate::domain::time::Timestamp;
 use crate::failpoints::crash_point;
 use crate::store::{Lane, LogLimit, PendingCallback, StoreError};

@@ -2,39 +2,36 @@
 //! acknowledges, `wire` reads the provider's JSON, `signature` is there where it needs more than a key ring,
 //! `settings` checks an account's section, `sandbox` plays the provider, `client` writes refund requests and reads
 //! their replies, `codes` is the provider's code table. [`SYSTEMS`] lists them.
+//! What they share is in `accounts/`, `outgoing/` and `wire/`.
 //!
 //! An adapter turns a request into a [`VerifiedClaim`] or a [`Rejection`]. Only this module can build a
 //! `VerifiedClaim`.
 
+pub mod accounts;
 pub mod epay;
-pub mod json;
-mod member;
-pub mod network;
 pub mod nmanagement;
 pub mod outgoing;
 pub mod paycools;
 pub mod payermax;
 pub mod quickpay;
-mod registry;
 pub mod relay;
 pub mod sandbox;
-pub mod settings;
-pub mod text;
 mod verified;
+pub mod wire;
 
 #[cfg(test)]
 pub mod stub;
 
 use std::net::IpAddr;
 
-pub use registry::Registry;
+pub use accounts::registry::Registry;
 pub use verified::VerifiedClaim;
 
 use crate::crypto::KeyRing;
+use accounts::settings::AccountSettings;
 use outgoing::settings::BuildClient;
 use relay::RelayAccount;
 use sandbox::Sandbox;
-use settings::AccountSettings;
 
 /// A request as an adapter sees it: headers and bytes, untouched.
 pub struct Request<'a> {

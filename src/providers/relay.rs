@@ -6,7 +6,7 @@
 //! recorded request cannot be sent again for another refund, and a reply that names another refund itself is
 //! rejected for this one.
 
-use super::text::printable;
+use super::wire::text::printable;
 use super::{Form, Rejection, Request, Signer, VerifiedClaim};
 use crate::crypto;
 use crate::crypto::{WebhookMessage, WebhookSecrets, WebhookSignatureError};

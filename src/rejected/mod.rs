@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Driver;
-use crate::store::sqlite::{Sqlite, Synchronous, with_suffix};
+use crate::store::engine::driver::Driver;
+use crate::store::engine::sqlite::{Sqlite, Synchronous, with_suffix};
 
 pub use read::{EvidenceFilter, StoredRequest, count, list, one};
 

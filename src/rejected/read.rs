@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::{Driver as _, Value};
-use crate::store::sqlite::Sqlite;
+use crate::store::engine::driver::{Driver as _, Value};
+use crate::store::engine::sqlite::Sqlite;
 
 const LIST: &str = "-- list_evidence
 SELECT id, received_at, reason, path, peer, headers, body_sha256, body_length, body_head FROM evidence

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::sqlite::with_suffix;
+use super::engine::sqlite::with_suffix;
 use crate::domain::time::Timestamp;
 
 const SUFFIX: &str = "-backup";

@@ -1,24 +1,20 @@
 //! The store: what is known, on disk. Two verbs, [`Store::write`] and [`Store::read`], take a closure that
-//! works in the terms of the domain ([`Tx`], [`Snapshot`]); the engine, group commit (`commit/`) and threads
-//! are hidden.
+//! works in the terms of the domain ([`Tx`], [`Snapshot`]); the engine (`engine/`), group commit (`commit/`)
+//! and threads are hidden.
 //!
 //! Promise: when `write` returns `Ok`, the job's rows survive `kill -9` and a power cut.
 
 mod backup_note;
 mod commit;
 pub mod copy;
-pub(crate) mod driver;
-mod engine;
+pub(crate) mod engine;
 mod error;
 mod feed_counter;
 mod inspect;
 mod log_limit;
-mod postgres;
 mod read_pool;
 mod schema;
-pub(crate) mod sqlite;
 mod tables;
-mod url;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +26,7 @@ pub use commit::lane::Lane;
 pub use commit::stats::{Stats, StatsNow};
 pub use commit::submit::ACCEPT_MAX;
 use copy::Digest;
+pub use engine::postgres::Replication;
 pub use error::StoreError;
 use feed_counter::Counter;
 pub use feed_counter::FeedKnown;
@@ -37,7 +34,6 @@ pub use inspect::damage::Damage;
 pub use inspect::restore::{Restored, restore_file};
 pub use inspect::{Inspection, copy_file, log_of};
 pub(crate) use log_limit::LogLimit;
-pub use postgres::Replication;
 pub use tables::{
     AccountState, AccountStop, AttemptEnd, AttemptRow, AuditedCallback, AuditedDecision,
     AuditedRefund, CallbackClaim, CallbackLine, CallbackRow, ConsumerRow, Counts, DecisionRow,
@@ -47,15 +43,15 @@ pub use tables::{
     TrailFilter, TrailHead, TrailRow, Tx, read_claim,
 };
 
+pub use engine::url::{StoreUrl, StoreUrlError};
 pub use schema::upgrade::upgrade;
-pub use url::{StoreUrl, StoreUrlError};
 
 use crate::domain::time::{Clock, Timestamp};
 use commit::pressure::Pressure;
 use commit::submit::Capacities;
 use commit::writer::{Duty, Shared, Writer};
+use engine::postgres::Outlook;
 use engine::{Hold, Opened};
-use postgres::Outlook;
 use read_pool::cancel::{Asker, Cancel};
 use read_pool::{Kind, Query, Readers};
 use schema::Making;

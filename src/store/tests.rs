@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::future::join3;
 use uuid::Uuid;
 
-use super::driver::Driver as _;
+use super::engine::driver::Driver as _;
+use super::engine::sqlite::{Sqlite, Synchronous};
 use super::inspect::damage::{PIECE_MAX, of_tables};
-use super::sqlite::{Sqlite, Synchronous};
 use super::*;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, ExternalId, RefundId};

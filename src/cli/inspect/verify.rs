@@ -14,7 +14,7 @@ use crate::crypto::{
     KeyRing, RingKey, SuffixSecret, VerifyingKey, WebhookMessage, WebhookSecret, WebhookSecrets,
 };
 use crate::domain::time::{Clock as _, SystemClock};
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use crate::providers::{Provider, Rejection, Request};
 use crate::sandbox;
 use crate::sandbox::{Form, Write};

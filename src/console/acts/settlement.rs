@@ -23,10 +23,10 @@ use crate::crypto::{hex, sha256};
 use crate::domain::claim::Account;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::{About, Act};
-use crate::http::internal::problem::ApiError;
-use crate::http::internal::settlement::{
+use crate::http::internal::operate::settlement::{
     ComparedFile, ROWS_MAX as RAISED_MAX, RowBody, digest, note_rows,
 };
+use crate::http::internal::problem::ApiError;
 use crate::reconcile::map::{Map, SHIPPED, shipped, shipped_for};
 use crate::reconcile::report::{Bucket, Found, Report};
 use crate::reconcile::{FileError, ReconcileError, Refunds, Task, archive, compare, read_only};

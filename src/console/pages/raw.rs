@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::text::is_deceptive;
+use crate::domain::ids::text::is_deceptive;
 
 /// Characters of a body that a page shows; the download has all.
 const SHOWN_CHARS_MAX: usize = 65_536;

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use askama::Template;
 use serde_json::Value;
 
-use super::audit::Export;
 use super::export;
+use super::service::audit::Export;
 use crate::config::Scope;
 use crate::console::acts::refund::RefundAct;
 use crate::console::frame::{Frame, Section, address};

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use iso_currency::Currency as Iso4217;
 use serde::{Deserialize, Serialize};
 
-use super::flaw::Flaw;
+use super::claim::flaw::Flaw;
 use decimal::{Decimal, Spelling};
 
 /// The finest unit that a provider documents (PayerMax `refundAmount`: 20 digits, 4 decimals).

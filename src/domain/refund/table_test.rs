@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::claim::RefundNo;
-use crate::domain::close_out::table::rows;
 use crate::domain::money::Amount;
+use crate::domain::order::close_out::table::rows;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(2_000);

@@ -3,20 +3,16 @@
 
 pub mod access;
 pub mod callbacks;
-pub mod decisions;
-pub mod endpoints;
 pub mod etag;
 pub mod feed;
 pub mod health;
+pub mod operate;
 pub mod orders;
 pub mod problem;
 pub mod refunds;
-pub mod reload;
 pub mod request;
 pub mod requests;
 pub mod route;
-pub mod settlement;
-pub mod trail;
 
 use actix_web::web;
 
@@ -28,6 +24,7 @@ use crate::config::Scope::{
 use access::acts;
 use feed::{consumers, events, stream};
 use health::metrics;
+use operate::{decisions, endpoints, reload, settlement, trail};
 use problem::ApiError;
 use requests::{accounts, changes, create, timeline};
 use route::Access::{Needs, NeedsOneOf, NoToken};

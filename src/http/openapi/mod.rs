@@ -22,12 +22,10 @@ use utoipa::{Modify, OpenApi};
 
 use super::internal::feed::{consumers, events, stream};
 use super::internal::health::metrics;
+use super::internal::operate::{decisions, endpoints, reload, settlement, trail};
 use super::internal::requests::{accounts, changes, create, timeline};
 use super::internal::route::Verb;
-use super::internal::{
-    CALLS, callbacks, decisions, endpoints, etag, health, orders, refunds, reload, settlement,
-    trail,
-};
+use super::internal::{CALLS, callbacks, etag, health, orders, refunds};
 use super::openapi;
 use super::public::error::ErrorBody;
 use super::public::{callback, epay, relay};

@@ -14,7 +14,7 @@ use super::error::PublicError;
 use super::not_found;
 use super::rejection;
 use crate::domain::claim::{Account, Claim, CloseOutKey};
-use crate::domain::close_out::{Progress, Refusal};
+use crate::domain::order::close_out::{Progress, Refusal};
 use crate::http::App;
 use crate::http::internal::access::auth::{bearer, bearer_problem};
 use crate::http::openapi::bodies::{EpayReport, EpayResult};

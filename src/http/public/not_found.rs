@@ -12,7 +12,7 @@ use super::rejection;
 use crate::config::could_be_path_secret;
 use crate::http::App;
 use crate::http::server::body::{self, BODY_BYTES_MAX, BodyLimits};
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 
 /// Of a body that is read as evidence only.
 const LIMITS: BodyLimits = BodyLimits {

@@ -18,7 +18,7 @@ use crate::http::server::headers::evident_header;
 use crate::http::server::peer::Peer;
 use crate::http::server::unread_head::UnreadHead;
 use crate::providers::SYSTEMS;
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 use crate::rejected::{HEAD_BYTES_MAX, Reason, RejectedRequest};
 use crate::store::LogLimit;
 use crate::telemetry::RejectionLabels;

@@ -10,7 +10,7 @@ use super::error::PublicError;
 use super::rejection;
 use crate::api::refund::RelayAnswer;
 use crate::domain::claim::Account;
-use crate::domain::external_id::CHARS_MAX_UNDOCUMENTED;
+use crate::domain::ids::external_id::CHARS_MAX_UNDOCUMENTED;
 use crate::domain::time::Timestamp;
 use crate::http::openapi::bodies::RelayedReply;
 use crate::http::openapi::responses::Rejecting;

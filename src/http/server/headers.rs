@@ -7,7 +7,7 @@ use std::fmt;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue};
 
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 
 /// Max characters of a header value that is stored; a signature has 344, one of 8192 bits 1368.
 const KEPT_CHARS_MAX: usize = 1_400;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use actix_web::web::Data;
 
 use crate::http::App;
-use crate::providers::text::UNREAD_HEAD;
+use crate::providers::wire::text::UNREAD_HEAD;
 use crate::rejected::Reason;
 
 /// Bytes of the first line that are kept.

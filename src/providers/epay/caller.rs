@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::crypto::TokenDigest;
 use crate::domain::claim::Claim;
 use crate::providers::Form;
-use crate::providers::network::Network;
+use crate::providers::accounts::network::Network;
 use crate::providers::verified::VerifiedClaim;
 
 /// The provider's name of its refunds.

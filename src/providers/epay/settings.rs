@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::caller::EpayCallers;
 use crate::crypto::TokenDigest;
-use crate::providers::settings::{Context, TOKEN_CHARS_MIN, Text, networks};
+use crate::providers::accounts::settings::{Context, TOKEN_CHARS_MIN, Text, networks};
 
 /// The section.
 #[derive(Debug, Deserialize)]

@@ -9,8 +9,8 @@ use super::bank_reply;
 use super::bank_reply::{BankReply, Members};
 use super::client::{is_order, is_refund_code};
 use super::codes::{CODES, SUCCESS};
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, Money};
@@ -19,7 +19,7 @@ use crate::providers::VerifiedClaim;
 use crate::providers::outgoing::reply::{TLS, Words, by_table};
 use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Method, Outgoing, Reply, Step};
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 
 const TX_CODE: &str = "5W1003";
 /// Most calls of one query; a number of the bank's is kept free for each.

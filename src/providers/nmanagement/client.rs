@@ -17,13 +17,13 @@ use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, When, hours, minutes};
 use crate::providers::VerifiedClaim;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::shown;
 use crate::providers::outgoing::reply::{TLS, Words, by_table};
 use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{
     Answer, Call, Client, Outgoing, Preparation, Purpose, Reply, Step,
 };
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::shown;
 
 /// Widths of the bank's members.
 const ORDER_MAX: usize = 30;

@@ -8,11 +8,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::codes::{HTTP, LOCKED_OUT};
 use crate::domain::request::Class;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::shown;
 use crate::providers::outgoing::body::percent_encoded;
 use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{Answer, Call, HeaderValue, Preparation, Reply};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::shown;
 
 /// Seconds before its end at which a token is not used any more.
 const MARGIN: i64 = 60;

@@ -7,9 +7,9 @@ use super::bank_client::BankClient;
 use super::client::NmanagementClient;
 use super::login::{Credential, Login};
 use crate::providers::Adapter;
+use crate::providers::accounts::settings::AccountSettings;
 use crate::providers::outgoing::Client;
 use crate::providers::outgoing::settings::{ApiSettings, BankClientSection};
-use crate::providers::settings::AccountSettings;
 
 /// Widths of the bank's members.
 const CUST_ID_MAX: usize = 21;

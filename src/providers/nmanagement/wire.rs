@@ -7,9 +7,9 @@ use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::{Members, NumberRule, failure, shown};
 use crate::providers::outgoing::yuan;
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 
 /// Reads the reply about the refund that the relay names. The reply itself names none:
 /// `REQUEST_SN` is the number of one try, and a second try has another.

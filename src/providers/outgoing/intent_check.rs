@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::domain::external_id::ExternalId;
+use crate::domain::ids::external_id::ExternalId;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::time::Timestamp;
 

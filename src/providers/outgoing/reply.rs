@@ -3,12 +3,12 @@
 
 use super::{Answer, Code, Outgoing, Reply, Step};
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
+use crate::domain::ids::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::request::Class;
 use crate::providers::VerifiedClaim;
-use crate::providers::json::Value;
-use crate::providers::member::shown;
+use crate::providers::wire::json::Value;
+use crate::providers::wire::member::shown;
 
 /// The key id of a claim that only the TLS connection proves.
 pub(in crate::providers) const TLS: &str = "tls";

@@ -11,7 +11,7 @@ use super::url::check_url;
 use super::{ApiAccount, Client, Identity};
 use crate::crypto::{RequestKey, VerifyingKey};
 use crate::domain::time::span::Span;
-use crate::providers::settings::{AccountSection, Context, Text};
+use crate::providers::accounts::settings::{AccountSection, Context, Text};
 
 /// Longest list of a timetable.
 const TIMETABLE_MAX: usize = 32;

@@ -7,8 +7,8 @@ use crate::domain::claim::Reason;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
-use crate::providers::json::Object;
-use crate::providers::member::shown;
+use crate::providers::wire::json::Object;
+use crate::providers::wire::member::shown;
 
 /// Decimals of a yuan.
 const DIGITS: u8 = 2;

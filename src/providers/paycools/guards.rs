@@ -2,7 +2,7 @@
 
 use crate::crypto::TokenDigest;
 use crate::domain::claim::RefundNo;
-use crate::providers::network::Network;
+use crate::providers::accounts::network::Network;
 use crate::providers::{About, Arrival, Rejection};
 
 /// What must hold besides the signature; everything that is set must.

@@ -25,15 +25,15 @@ pub use sandbox::{flat, open_api};
 pub use settings::could_be_path_secret;
 pub use wire::Locale;
 
-use super::json::{Object, Value};
 use super::verified::SignedPart;
+use super::wire::json::{Object, Value};
 use super::{
     About, Arrival, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
     VerifiedClaim, payermax,
 };
 use crate::crypto::{KeyRing, SuffixSecret};
 use crate::domain::claim::Claim;
-use crate::domain::flaw::{Flaw, Unreadable};
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use signature::SignedText;
 
 /// `PayCools` in the list of systems.

@@ -8,8 +8,8 @@ use crate::crypto::{SigningKey, SuffixSecret};
 use crate::domain::claim::Status;
 use crate::domain::ids::ExternalId;
 use crate::domain::money::Currency;
-use crate::providers::json::Object;
 use crate::providers::sandbox::{Body, Example, Form, Sample, Sandbox, Write, minor_units};
+use crate::providers::wire::json::Object;
 
 /// What it has a word for.
 const HAS: [Status; 4] = [

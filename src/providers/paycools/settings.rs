@@ -10,14 +10,14 @@ use secrecy::ExposeSecret as _;
 use super::client::{Form, NUMBER_CHARS, PaycoolsClient, TimestampUnit};
 use super::{Guards, Locale, Paycools};
 use crate::crypto::{SuffixSecret, TokenDigest, sha256};
-use crate::domain::external_id::ExternalId;
+use crate::domain::ids::external_id::ExternalId;
 use crate::domain::money::Currency;
 use crate::providers::Adapter;
-use crate::providers::outgoing::Client;
-use crate::providers::outgoing::settings::ApiSettings;
-use crate::providers::settings::{
+use crate::providers::accounts::settings::{
     AccountSettings, Apart, Audience, TOKEN_CHARS_MIN, networks, read_again,
 };
+use crate::providers::outgoing::Client;
+use crate::providers::outgoing::settings::ApiSettings;
 
 /// Offset of an account that names none: Malaysia and the Philippines, where the times of the published
 /// samples were found to be.

@@ -5,8 +5,8 @@
 //! `{"a":"1","b":"2"}` make one text. Bodies that allow this are told apart here. The text of any other
 //! has one reading: a piece between two `&` begins a member exactly if it holds a `=`.
 
-use crate::providers::json::{Object, Value};
-use crate::providers::text::printable;
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::text::printable;
 
 /// Between the last member and the secret.
 const BEFORE_SECRET: &str = "secret=";

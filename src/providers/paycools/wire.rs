@@ -5,12 +5,12 @@
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::time::Timestamp;
-use crate::providers::json::Object;
-use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::wire::json::Object;
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 use crate::providers::{Member, Shape};
 
 /// Both forms, for `openapi.json`.

@@ -17,7 +17,7 @@ mod wire;
 
 pub use sandbox::MERCHANT_NO;
 
-use super::json::Object;
+use super::wire::json::Object;
 use super::{
     About, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
     VerifiedClaim,

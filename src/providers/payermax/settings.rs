@@ -6,10 +6,10 @@ use super::client::{CommentMembers, Generation, NewApi, OldApi, PayermaxClient};
 use super::{Audience, Payermax};
 use crate::crypto::KeyRing;
 use crate::providers::Adapter;
+use crate::providers::accounts::settings;
+use crate::providers::accounts::settings::{AccountSettings, Apart, read_again};
 use crate::providers::outgoing::Client;
 use crate::providers::outgoing::settings::ApiSettings;
-use crate::providers::settings;
-use crate::providers::settings::{AccountSettings, Apart, read_again};
 
 /// The generations, the default first.
 const GENERATIONS: [&str; 2] = ["v2", "v2.1"];

@@ -3,12 +3,12 @@
 //!
 //! Sources: `RefundResultNotifyUrl` (new), `delSuffixStart9` (v2.1).
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
 use crate::domain::time::Timestamp;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 use crate::providers::{Member, Shape as BodyShape};
 
 /// The only `notifyType` that is about refunds.
@@ -163,7 +163,7 @@ pub(super) fn outcome_of_digit(status: Option<&str>) -> Outcome {
 pub(super) fn provider_status(status: &Value<'_>) -> Option<String> {
     status
         .text_or_digits()
-        .map(crate::providers::text::printable)
+        .map(crate::providers::wire::text::printable)
 }
 
 pub(super) fn of_failed(

@@ -11,18 +11,18 @@ use serde_json::Value as Json;
 
 use super::codes::{HTTP, STATUSES, SUCCESS};
 use super::wire;
+use crate::domain::claim::flaw::Flaw;
 use crate::domain::claim::{Outcome, Reason};
-use crate::domain::flaw::Flaw;
 use crate::domain::ids::ExternalId;
 use crate::domain::request::Class;
 use crate::domain::request::intent::{FieldError, Intent};
 use crate::domain::request::timetable::{NotFoundRule, Timetable, hours, minutes};
 use crate::providers::VerifiedClaim;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::shown;
 use crate::providers::outgoing::reply::{TLS, Words, of_one_call};
 use crate::providers::outgoing::yuan;
 use crate::providers::outgoing::{Answer, Call, Client, HeaderValue, Outgoing, Reply, Step};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::shown;
 
 /// Members of `provider_fields`.
 const FIELDS: [&str; 3] = ["itemlist", "operator", "store_no"];

@@ -13,8 +13,8 @@ mod wire;
 #[cfg(test)]
 mod client_test;
 
-use super::json::Object;
 use super::relay::RelayedProvider;
+use super::wire::json::Object;
 use super::{Rejection, System};
 use crate::domain::claim::Claim;
 use crate::domain::ids::ExternalId;

@@ -5,9 +5,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::Quickpay;
 use super::client::{OPERATOR_CHARS_MAX, QuickpayClient, STORE_CHARS_MAX};
 use crate::providers::Adapter;
+use crate::providers::accounts::settings::AccountSettings;
 use crate::providers::outgoing::Client;
 use crate::providers::outgoing::settings::ApiSettings;
-use crate::providers::settings::AccountSettings;
 
 /// Where the outcome of a refund is asked for.
 const REFUND_QUERY_PATH: &str = "QuickPay/RefundQuery";

@@ -2,13 +2,13 @@
 //! set. The number that the merchant gave the refund stays the same when it is tried again after a
 //! failure, so a failure here may still turn into a success.
 
+use crate::domain::claim::flaw::{Flaw, Unreadable};
 use crate::domain::claim::{Claim, Failure, Outcome, Reason, RefundNo, Status};
-use crate::domain::flaw::{Flaw, Unreadable};
 use crate::domain::ids::ExternalId;
 use crate::domain::money::{Amount, Currency, Money};
 use crate::domain::time::Timestamp;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::{Members, NumberRule, failure, shown};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 
 /// The one `code` that is documented.
 const CODE_SUCCESS: &str = "SUCCESS";

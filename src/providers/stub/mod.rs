@@ -6,7 +6,7 @@
 mod settings;
 mod wire;
 
-use super::json::Object;
+use super::wire::json::Object;
 use super::{
     About, Form, ProvenCallback, Provider, Rejection, Request, Signed, Signer, System,
     VerifiedClaim,

@@ -2,7 +2,7 @@
 
 use super::Stub;
 use crate::providers::Adapter;
-use crate::providers::settings::AccountSettings;
+use crate::providers::accounts::settings::AccountSettings;
 
 /// Builds an account from its section.
 pub(super) fn account(account: &mut AccountSettings<'_>) -> Option<Adapter> {

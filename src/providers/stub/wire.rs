@@ -2,8 +2,8 @@
 
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::money::{Amount, DECIMALS_MAX, Money};
-use crate::providers::json::Object;
-use crate::providers::member::{Members, NumberRule};
+use crate::providers::wire::json::Object;
+use crate::providers::wire::member::{Members, NumberRule};
 
 /// Reads an authentic body; what cannot be used in it is left out and noted, never an error.
 pub(super) fn claim(body: &Object<'_>) -> Claim {
@@ -17,7 +17,9 @@ pub(super) fn claim(body: &Object<'_>) -> Claim {
     };
     let refund_no = members.number("refund", NumberRule::TEXT);
     let claim = Claim {
-        provider_status: state.as_deref().map(crate::providers::text::printable),
+        provider_status: state
+            .as_deref()
+            .map(crate::providers::wire::text::printable),
         money: money(&mut members),
         ..Claim::of(refund_no.map(RefundNo::from), outcome)
     };

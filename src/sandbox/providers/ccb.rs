@@ -11,8 +11,8 @@ use crate::domain::time::Timestamp;
 use crate::sandbox::server::faults::Kind;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{BANK_USER, NMANAGEMENT};
+use crate::sandbox::server::ledger::settlement;
 use crate::sandbox::server::ledger::{Refund, State};
-use crate::sandbox::server::settlement;
 
 const NAME: &str = "ccb";
 const PATH: &str = "/ccb";

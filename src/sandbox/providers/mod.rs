@@ -21,7 +21,7 @@ use super::server::ledger::{Accepted, Payment, Refund};
 use crate::crypto::VerifyingKey;
 use crate::domain::money::Amount;
 use crate::domain::time::Timestamp;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -7,7 +7,7 @@ use super::{Exchange, Handled, Look, broken};
 use crate::crypto::{hex, sha256};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{LOGIN_NAME, NMANAGEMENT};
 use crate::sandbox::server::ledger::Refund;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Exchange, FIRST_MENTION, Handled, Look, broken, local, smallest_units, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{QUICKPAY, QUICKPAY_HEADER};
 use crate::sandbox::server::ledger::{Accepted, Refund, State};

@@ -2,12 +2,10 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `ledger/` | payments, refunds, how often money moved; what is due when |
-//! | `log` | the same on disk |
+//! | `ledger/` | payments, refunds, how often money moved; what is due when; its log and settlement files |
 //! | `outcome` | what a number or a reason asks for |
-//! | `faults`, `play` | what goes wrong for the next calls, and how |
-//! | `journal`, `export` | the last exchanges; the same as lines and as `JUnit` |
-//! | `settlement` | the ledger as the files that providers make of it |
+//! | `faults/` | what goes wrong for the next calls, and how |
+//! | `journal/` | the last exchanges; the same as lines and as `JUnit` |
 //! | `clock`, `random` | real, fast, by hand; numbers from a seed |
 //! | `callbacks` | callbacks going out |
 //! | `keys` | the accounts and their config |
@@ -18,17 +16,13 @@
 mod callbacks;
 pub mod clock;
 mod control;
-pub mod export;
 pub mod faults;
 pub mod http;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
-mod log;
 pub mod outcome;
-mod play;
 pub mod random;
-pub mod settlement;
 
 use std::fs::DirBuilder;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -42,12 +36,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use self::clock::{Pace, SandboxClock};
-use self::faults::Faults;
+use self::faults::{Faults, play};
 use self::http::{Outgoing, Reply, Request, Wire};
 use self::journal::{Entry, Journal, shown};
 use self::keys::Keys;
+use self::ledger::log::{Log, Record};
 use self::ledger::{Key, Ledger};
-use self::log::{Log, Record};
 use crate::domain::time::Timestamp;
 use crate::outbound::client::Client;
 use crate::sandbox::providers;

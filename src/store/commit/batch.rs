@@ -9,7 +9,7 @@ use super::queue;
 use super::stats::Stats;
 use crate::failpoints::crash_point;
 use crate::store::copy::Digest;
-use crate::store::driver::Driver;
+use crate::store::engine::driver::Driver;
 use crate::store::feed_counter::{Counter, Numbered};
 use crate::store::tables::Tx;
 use crate::store::{LogLimit, StoreError, monotonic};

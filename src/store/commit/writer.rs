@@ -12,7 +12,7 @@ use super::queue::{Queue, Until, Woken};
 use super::stats::Stats;
 use super::submit::Urgency;
 use crate::store::copy::Digest;
-use crate::store::driver::Driver;
+use crate::store::engine::driver::Driver;
 use crate::store::feed_counter::Counter;
 use crate::store::{StoreError, monotonic};
 

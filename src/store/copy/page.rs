@@ -3,7 +3,7 @@
 use super::Digest;
 use super::tables::{Table, Type};
 use crate::store::StoreError;
-use crate::store::driver::{Driver, OwnedValue, Row, Value};
+use crate::store::engine::driver::{Driver, OwnedValue, Row, Value};
 
 /// Where a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::CopyError;
 use super::page::{Page, Position, names, numbered};
 use super::tables::Table;
-use crate::store::driver::{Driver, OwnedValue};
+use crate::store::engine::driver::{Driver, OwnedValue};
+use crate::store::engine::postgres::{Postgres, Purpose};
+use crate::store::engine::sqlite::lock::StoreLock;
+use crate::store::engine::sqlite::{Sqlite, Synchronous};
 use crate::store::engine::{make_folder, real_path};
-use crate::store::postgres::{Postgres, Purpose};
 use crate::store::schema;
 use crate::store::schema::{COPY_MARKER, Making};
-use crate::store::sqlite::lock::StoreLock;
-use crate::store::sqlite::{Sqlite, Synchronous};
 use crate::store::{StoreError, StoreUrl};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

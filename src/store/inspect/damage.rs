@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::store::StoreError;
-use crate::store::sqlite::Sqlite;
+use crate::store::engine::sqlite::Sqlite;
 
 /// Longest time for one table.
 pub(in crate::store) const PIECE_MAX: Duration = Duration::from_secs(5);

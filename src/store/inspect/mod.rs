@@ -7,11 +7,11 @@ pub mod restore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::driver::Driver;
+use super::engine::driver::Driver;
+use super::engine::postgres::{Postgres, Purpose};
 use super::engine::real_path;
-use super::postgres::{Postgres, Purpose};
-use super::sqlite::generation;
-use super::sqlite::{Sqlite, with_suffix};
+use super::engine::sqlite::generation;
+use super::engine::sqlite::{Sqlite, with_suffix};
 use super::tables::Snapshot;
 use super::{StoreError, StoreUrl, schema};
 use damage::Damage;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::time::Clock;
 use crate::failpoints::crash_point;
-use crate::store::driver::Driver as _;
+use crate::store::engine::driver::Driver as _;
+use crate::store::engine::sqlite::generation;
+use crate::store::engine::sqlite::lock::StoreLock;
+use crate::store::engine::sqlite::{Sqlite, Synchronous, with_suffix};
 use crate::store::engine::{make_folder, real_path};
 use crate::store::schema;
 use crate::store::schema::Making;
-use crate::store::sqlite::generation;
-use crate::store::sqlite::lock::StoreLock;
-use crate::store::sqlite::{Sqlite, Synchronous, with_suffix};
 use crate::store::tables::Tx;
 use crate::store::{StoreError, StoreUrl};
 

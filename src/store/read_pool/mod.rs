@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::StoreError;
-use super::driver::Driver;
+use super::engine::driver::Driver;
 use super::tables::Snapshot;
 use cancel::Cancel;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::driver::Driver;
-use super::postgres;
-use super::postgres::Postgres;
-use super::sqlite::Sqlite;
+use super::engine::driver::Driver;
+use super::engine::postgres;
+use super::engine::postgres::Postgres;
+use super::engine::sqlite::Sqlite;
 use super::{StoreError, monotonic};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints::crash_point;

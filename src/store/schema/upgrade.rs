@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Making;
 use crate::domain::time::Clock;
+use crate::store::engine::postgres;
+use crate::store::engine::postgres::{Postgres, Purpose};
 use crate::store::engine::real_path;
-use crate::store::postgres;
-use crate::store::postgres::{Postgres, Purpose};
+use crate::store::engine::sqlite::lock::StoreLock;
+use crate::store::engine::sqlite::{Sqlite, Synchronous};
 use crate::store::schema;
-use crate::store::sqlite::lock::StoreLock;
-use crate::store::sqlite::{Sqlite, Synchronous};
 use crate::store::{StoreError, StoreUrl};
 
 /// Adds what this version needs to a store; with `contract` also takes away what only the version before it

@@ -4,13 +4,13 @@
 use super::requests::request_columns;
 use super::{Snapshot, corrupt};
 use crate::domain::claim::Account;
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::money::Amount;
 use crate::domain::order::OrderState;
+use crate::domain::order::close_out::CloseOut;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::epay::close_outs::{close_out_columns, order_state, read_close_out};
 use crate::store::tables::inbound::callbacks::{
     AFTER_CALLBACK, CallbackRow, callback_columns, read_callback, refund_id, reply_columns, uuid,

@@ -11,7 +11,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::copy::Digest;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::tables::inbound::callbacks::{refund_id, uuid};
 use crate::store::{StoreError, schema};

@@ -17,7 +17,7 @@ mod trail;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::driver::{Driver, Row, Value};
+use super::engine::driver::{Driver, Row, Value};
 use crate::domain::ids::ExternalId;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::Entry;

@@ -10,7 +10,7 @@ use crate::domain::trail::{About, Actor, Entry};
 use crate::failpoints::crash_point;
 use crate::store::StoreError;
 use crate::store::copy::Digest;
-use crate::store::driver::{Row, Value};
+use crate::store::engine::driver::{Row, Value};
 
 const NEWEST_TAIL: &str = " ORDER BY sequence DESC LIMIT $3";
 const OLDEST_TAIL: &str = " ORDER BY sequence LIMIT $3";

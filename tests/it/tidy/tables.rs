@@ -92,13 +92,13 @@ pub const CRATES: [(&str, &[&str]); 19] = [
     ("fail", &["src/failpoints.rs"]),
     ("actix_web", &["src/http/", "src/cli/", "src/console/"]),
     ("askama", &["src/console/"]),
-    ("rusqlite", &["src/store/sqlite/"]),
-    ("tokio_postgres", &["src/store/postgres/"]),
-    ("tokio_postgres_rustls", &["src/store/postgres/"]),
+    ("rusqlite", &["src/store/engine/sqlite/"]),
+    ("tokio_postgres", &["src/store/engine/postgres/"]),
+    ("tokio_postgres_rustls", &["src/store/engine/postgres/"]),
     // In TLS as the provider that rustls is given.
     (
         "aws_lc_rs",
-        &["src/crypto/", "src/store/postgres/connect/tls.rs"],
+        &["src/crypto/", "src/store/engine/postgres/connect/tls.rs"],
     ),
     ("rsa", &["src/crypto/"]),
     ("sha2", &["src/crypto/"]),
@@ -166,11 +166,11 @@ pub const SQL: [&str; 7] = [
     "src/store/tables/",
     "src/store/schema/",
     // Its transactions, pragmas and catalogue.
-    "src/store/sqlite/",
+    "src/store/engine/sqlite/",
     // Copies every table that the schema has.
     "src/store/copy/",
     // Its settings and catalogue, and the feed's counter as another connection sees it.
-    "src/store/postgres/",
+    "src/store/engine/postgres/",
     // A file of its own with one table of its own.
     "src/rejected/",
     // Creates foreign databases.

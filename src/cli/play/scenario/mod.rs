@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::cli::USAGE;
 use crate::cli::output;
 use crate::domain::time::{Clock as _, SystemClock};
-use crate::sandbox::server::export::{Case, junit};
+use crate::sandbox::server::journal::export::{Case, junit};
 use crate::store::StoreUrl;
 use script::Script;
 use stage::Setup;

@@ -8,7 +8,7 @@ use super::Trigger;
 use crate::cli::secret_file;
 use crate::crypto::{SigningKey, SuffixSecret, WebhookSecret};
 use crate::domain::claim::Status;
-use crate::domain::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
+use crate::domain::ids::external_id::{CHARS_MAX_UNDOCUMENTED, ExternalId};
 use crate::domain::time::{Clock as _, SystemClock};
 use crate::providers::epay::MediaType;
 use crate::sandbox;

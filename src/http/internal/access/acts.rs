@@ -13,7 +13,7 @@ use crate::failpoints::crash_point;
 use crate::http::App;
 use crate::http::internal::problem::ApiError;
 use crate::http::server::unread_head::UnreadHead;
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 use crate::store::LogLimit;
 
 /// Min time between two log lines of one cause.

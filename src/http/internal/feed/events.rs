@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::Instant;
 
-use crate::api::event::EventPage;
+use crate::api::feed::event::EventPage;
 use crate::feed::{FeedError, Page, Position};
 use crate::http::App;
 use crate::http::internal::problem::ApiError;

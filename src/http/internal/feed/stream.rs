@@ -24,7 +24,7 @@ use crate::http::openapi::responses::Following;
 use crate::http::server::connections::Slot;
 use crate::http::server::headers::only;
 use crate::http::{App, Rules};
-use crate::providers::text::printable;
+use crate::providers::wire::text::printable;
 use crate::store::{LogLimit, StoreError};
 
 /// Sent by a reader that reconnects, with the last event that it has seen.

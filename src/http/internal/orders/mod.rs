@@ -19,8 +19,8 @@ use super::problem::ApiError;
 use super::request::body;
 use super::request::query::Query;
 use crate::api::order::OrderView;
-use crate::domain::external_id::{CHARS_MAX, check_visible};
 use crate::domain::ids::ExternalId;
+use crate::domain::ids::external_id::{CHARS_MAX, check_visible};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::order::{ApplicationState, OrderState, Payment, RegisteredApplication};
@@ -29,7 +29,7 @@ use crate::http::openapi::responses::{NotModified, ReadingOne, Registering};
 use crate::http::openapi::texts::visible;
 use crate::http::path::last_number;
 use crate::intake::{Registered, Registration, RegistrationError};
-use crate::providers::json::FromObject;
+use crate::providers::wire::json::FromObject;
 
 /// Max payments or applications in one registration.
 const ENTRIES_MAX: usize = 200;

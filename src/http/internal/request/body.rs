@@ -8,7 +8,7 @@ use crate::http::internal::problem::ApiError;
 use crate::http::public::error::{PublicError, of_body};
 use crate::http::server::body;
 use crate::http::server::headers::not_json;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 
 /// Reads the bytes of a JSON body.
 pub async fn bytes(request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::request::intent::{FieldError, reference_token};
 use crate::http::internal::problem::ApiError;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 
 pub struct Members {
     /// Those that were not taken yet.

@@ -20,7 +20,7 @@ impl<'a> Query<'a> {
         let pairs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
         for (index, (name, value)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_ref()) {
-                let name = crate::providers::text::printable(name);
+                let name = crate::providers::wire::text::printable(name);
                 let known = known.join(", ");
                 let detail =
                     format!("{name:?} is no parameter of this call; its parameters are: {known}");

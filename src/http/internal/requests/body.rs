@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use crate::domain::claim::{Account, RefundNo};
 use crate::domain::ids::ExternalId;
+use crate::domain::ids::text::is_deceptive;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::money::{Amount, Currency, DECIMALS_MAX, Money};
 use crate::domain::request::Mode;
 use crate::domain::request::intent::{Intent, METADATA_CHARS_MAX, METADATA_MAX, reference_token};
-use crate::domain::text::is_deceptive;
 use crate::domain::time::Timestamp;
 use crate::domain::trail::Actor;
 use crate::http::internal::problem::ApiError;

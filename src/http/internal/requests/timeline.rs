@@ -4,8 +4,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::value::RawValue;
 
-use crate::api::decision::DecisionList;
-use crate::api::timeline::{AttemptView, Entry, ReplyView, SentView, Timeline, What};
+use crate::api::refund::decision::DecisionList;
+use crate::api::refund::timeline::{AttemptView, Entry, ReplyView, SentView, Timeline, What};
 use crate::crypto::{hex, sha256};
 use crate::domain::ids::RefundId;
 use crate::domain::request::Request;

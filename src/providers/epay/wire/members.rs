@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use crate::domain::external_id::check_visible;
-use crate::domain::flaw::Flaw;
+use crate::domain::claim::flaw::Flaw;
+use crate::domain::ids::external_id::check_visible;
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::{Decimal, Spelling};
 

@@ -6,14 +6,14 @@ use super::{Form, PaycoolsClient};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo, Status};
 use crate::domain::money::Amount;
 use crate::domain::request::Class;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::{Members, NumberRule, failure, shown};
 use crate::providers::outgoing::reply::{
     Said, TLS, Words, by_table, concluded, find, not_json, not_ok, provider_number,
 };
 use crate::providers::outgoing::{Answer, Code, Outgoing, Reply};
 use crate::providers::paycools::codes;
 use crate::providers::paycools::wire::{REFUND_NO, status_of, time};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 
 impl PaycoolsClient {
     pub(super) fn refund_answer(&self, outgoing: &Outgoing<'_>, reply: &Reply) -> Answer {

@@ -4,13 +4,13 @@ use super::{Generation, PayermaxClient};
 use crate::domain::claim::{Claim, Outcome, Reason, RefundNo};
 use crate::domain::money::{Amount, DECIMALS_MAX};
 use crate::domain::request::Class;
-use crate::providers::json::{Object, Value};
-use crate::providers::member::{Members, NumberRule, failure, shown};
 use crate::providers::outgoing::reply::{
     Said, Words, by_table, concluded, find, not_json, not_ok, provider_number,
 };
 use crate::providers::outgoing::{Answer, Code, Outgoing, Reply};
 use crate::providers::payermax::{SIGN_HEADER, codes, wire};
+use crate::providers::wire::json::{Object, Value};
+use crate::providers::wire::member::{Members, NumberRule, failure, shown};
 
 /// The names of one generation.
 struct Names {

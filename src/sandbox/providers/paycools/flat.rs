@@ -2,7 +2,7 @@
 
 use super::super::{Exchange, Handled, check_signature};
 use super::{FLAT, no, text};
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use crate::sandbox::server::journal::Hashed;
 
 /// The members of a flat request as they are signed.

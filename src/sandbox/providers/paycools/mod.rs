@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Exchange, FIRST_MENTION, Handled, Look, broken, local, smallest_units, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::providers::json::{Object, Value};
+use crate::providers::wire::json::{Object, Value};
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::keys::{Account, PAYCOOLS, PAYCOOLS_FLAT};
 use crate::sandbox::server::ledger::{Accepted, Refund, State};

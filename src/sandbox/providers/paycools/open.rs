@@ -2,7 +2,7 @@
 
 use super::super::{Exchange, Handled, Look, check_signature};
 use super::{OPEN, no, query, refund, text};
-use crate::providers::json::{Object, Value};
+use crate::providers::wire::json::{Object, Value};
 use crate::sandbox::server::journal::Hashed;
 
 /// No document says how old a timestamp may be; a guess, in milliseconds.

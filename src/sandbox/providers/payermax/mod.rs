@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Exchange, Handled, Look, broken, check_signature, number_key, text};
 use crate::domain::money::Amount;
-use crate::providers::json::{Object, Value};
+use crate::providers::wire::json::{Object, Value};
 use crate::sandbox::server::http::{Reply, Request};
 use crate::sandbox::server::journal::Hashed;
 use crate::sandbox::server::keys::Account;

@@ -7,7 +7,7 @@ use super::{Asked, Codes, NAME, accept, is_number, no, signed, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
 use crate::domain::time::Timestamp;
-use crate::providers::json::{Object, Value};
+use crate::providers::wire::json::{Object, Value};
 use crate::sandbox::server::keys::PAYERMAX;
 use crate::sandbox::server::ledger::State;
 use crate::sandbox::server::time_text;

@@ -6,7 +6,7 @@ use super::super::{Exchange, Handled, Look};
 use super::{Asked, Codes, NAME, accept, is_number, no, signed, text};
 use crate::domain::money::Amount;
 use crate::domain::money::decimal::Spelling;
-use crate::providers::json::Object;
+use crate::providers::wire::json::Object;
 use crate::sandbox::server::keys::PAYERMAX_OLD;
 use crate::sandbox::server::ledger::State;
 

@@ -1,18 +1,21 @@
 //! What the providers believe: payments, refunds, how often money moved. Every change is written to the log
-//! before the reply goes out, so that it survives `kill -9`. `entry` has what is kept, `due` what happens when.
+//! before the reply goes out, so that it survives `kill -9`. `entry` has what is kept, `due` what happens when, `log`
+//! the lines on disk, `settlement` the files that providers make of a day.
 
 mod due;
 mod entry;
+pub(super) mod log;
+pub mod settlement;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::log::{Log, Record};
 use super::outcome::Outcome;
 use crate::domain::money::Amount;
 
 use due::Task;
 pub use entry::{Accepted, Callback, Key, Payment, Refund, State, Try};
+use log::{Log, Record};
 
 /// Refunds and payments that are kept; more are turned away.
 const REFUNDS_MAX: usize = 500_000;

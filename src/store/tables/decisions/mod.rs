@@ -8,7 +8,7 @@ use crate::domain::decision::{Agreed, Decision, DecisionRecord, Ruling};
 use crate::domain::ids::{CallbackId, DecisionId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 
 columns!(decision_columns, DecisionColumns: decisions {

@@ -6,7 +6,7 @@ use crate::domain::decision::{Ended, Ending, Proposal};
 use crate::domain::ids::{CallbackId, DecisionId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 
 columns!(proposal_columns, ProposalColumns: proposals {

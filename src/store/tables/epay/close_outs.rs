@@ -1,13 +1,13 @@
 //! Close-outs: transaction 2's own state for each `EPay` refund, and what it must know to decide.
 
 use crate::domain::claim::CloseOutKey;
-use crate::domain::close_out::{CloseOut, CloseOutFacts, Progress};
 use crate::domain::ids::{CallbackId, ExternalId, RefundId};
 use crate::domain::money::Amount;
+use crate::domain::order::close_out::{CloseOut, CloseOutFacts, Progress};
 use crate::domain::order::{ApplicationState, OrderState};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::{COUNTED_MAX, Snapshot, Tx, corrupt, number};
 

@@ -6,7 +6,7 @@ use crate::domain::order::{
 };
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::epay::close_outs::{amount, application_state, order_state};
 use crate::store::tables::{Snapshot, Tx};
 

@@ -6,7 +6,7 @@ use crate::domain::claim::{Account, Claim, DeliveryKey, RefundNo};
 use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::{Page, Snapshot, corrupt, rows_to_ask};
 
 /// A callback as transaction 1 stores it.

@@ -3,7 +3,7 @@
 use crate::domain::claim::{DeliveryKey, RefundNo};
 use crate::domain::ids::{AttemptId, CallbackId};
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::Tx;
 use crate::store::tables::inbound::callbacks::{NewCallback, uuid};
 

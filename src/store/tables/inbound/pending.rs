@@ -9,7 +9,7 @@ use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::refund::Verdict;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::{refund_id, uuid};
 use crate::store::tables::{COUNTED_MAX, Snapshot, Tx};
 

@@ -5,7 +5,7 @@ use crate::domain::ids::{CallbackId, RefundId};
 use crate::domain::request::State;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::Snapshot;
 use crate::store::tables::epay::close_outs::close_out_columns;
 use crate::store::tables::inbound::callbacks::{refund_id, uuid};

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::store::StoreError;
-use crate::store::driver::{Driver, EachRow, Value};
-use crate::store::sqlite::Sqlite;
+use crate::store::engine::driver::{Driver, EachRow, Value};
+use crate::store::engine::sqlite::Sqlite;
 
 /// An empty store that notes how it would answer each query.
 struct Planner {

@@ -1,7 +1,7 @@
 //! The text of the statements behind lists of refunds.
 
 use super::refund_list::{RefundFilter, Way};
-use crate::store::driver::Value;
+use crate::store::engine::driver::Value;
 
 /// A statement whose conditions depend on what was asked; values are only ever bound.
 pub(super) struct Query<'a> {

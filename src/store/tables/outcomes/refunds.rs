@@ -1,14 +1,14 @@
 //! Refunds: locked, changed and saved by transaction 2.
 
 use crate::domain::claim::{Account, Reason, RefundNo, Status};
-use crate::domain::close_out::CloseOut;
 use crate::domain::ids::{ExternalId, RefundId};
 use crate::domain::money::{Amount, Money};
+use crate::domain::order::close_out::CloseOut;
 use crate::domain::refund::Refund;
 use crate::domain::request::Request;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::{Row, Value};
+use crate::store::engine::driver::{Row, Value};
 use crate::store::tables::epay::close_outs::{close_out_columns, read_close_out};
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::requests::{read_request, request_columns};

@@ -2,7 +2,7 @@
 
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::{Snapshot, Tx};
 
 /// One stored cursor in the feed.

@@ -3,7 +3,7 @@
 use crate::domain::ids::RefundId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 use crate::store::tables::{COUNTED_MAX, Snapshot, Tx, corrupt};
 

@@ -4,7 +4,7 @@ use super::super::{Snapshot, Tx};
 use crate::domain::claim::Account;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::{Row, Value};
+use crate::store::engine::driver::{Row, Value};
 
 /// A stop of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]

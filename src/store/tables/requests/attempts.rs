@@ -5,7 +5,7 @@ use crate::domain::ids::{AttemptId, CallbackId, RefundId};
 use crate::domain::request::Class;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 
 /// An attempt as it is stored before its call.

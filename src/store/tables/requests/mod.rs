@@ -11,7 +11,7 @@ use crate::domain::request::machine::Machine;
 use crate::domain::request::{Mode, Request, State};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::driver::Row;
+use crate::store::engine::driver::Row;
 use crate::store::tables::inbound::callbacks::uuid;
 
 pub use account_states::{AccountState, AccountStop};

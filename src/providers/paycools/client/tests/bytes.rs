@@ -3,8 +3,8 @@
 use super::*;
 use crate::crypto::{hex, sha256};
 use crate::domain::ids::ExternalId;
-use crate::providers::json::{Object, Value};
 use crate::providers::outgoing::Method;
+use crate::providers::wire::json::{Object, Value};
 
 /// The members of the open-api envelope.
 fn envelope(body: &[u8]) -> (String, String) {

@@ -1,0 +1,382 @@
+//! One live connection: its settings, its prepared statements, and what was sent on it without
+//! waiting for the answer.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::TryStreamExt as _;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::catalogue::show_presence;
+use super::connect::Connected;
+use super::guard;
+use super::guard::Notices;
+use super::outlook::Outlook;
+use super::{PostgresUrl, Purpose};
+use crate::store::engine::driver::{OwnedValue, SKIP_LOCKED, Value};
+use crate::store::read_pool::cancel::Cancel;
+use crate::store::{StoreError, monotonic};
+
+/// Longest time for most answers.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest time for each of the first answers of a new connection.
+const FIRST_ANSWER_MAX: Duration = Duration::from_millis(1_500);
+/// An answer usually comes sooner; from here on it is asked whether it can come at all.
+const SOON: Duration = Duration::from_secs(1);
+/// Statements kept prepared; above the number that the program has, lists with filters included.
+const STATEMENTS_MAX: usize = 512;
+/// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
+const LOOKS: u32 = 3;
+/// What is run on every new connection. A process that froze inside a transaction is disconnected, so that
+/// its locks do not outlive it.
+const SETTINGS: &str = "SET client_min_messages = warning; \
+     SET idle_in_transaction_session_timeout = '5s'; ";
+/// A commit is on the disk of the server, and of its synchronous standbys, whatever the server's settings say
+/// or will say: a session's own word counts more.
+const DURABLE: &str = "SET synchronous_commit = on; ";
+/// How often the settings that no session can make for itself are looked at again.
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+/// How long a connection waits for what.
+struct Limits {
+    /// Settings of the session.
+    settings: &'static str,
+    /// Longest wait for an answer. A server that is frozen, or gone without a word, shows only by this.
+    answer: Duration,
+}
+
+impl Purpose {
+    /// A lock is not waited for while others wait for the batch: what meets one is put aside.
+    fn limits(self) -> Limits {
+        match self {
+            Self::Accept => Limits {
+                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '3s'",
+                answer: Duration::from_millis(3_500),
+            },
+            Self::Apply => Limits {
+                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '8s'",
+                answer: ANSWER_MAX,
+            },
+            Self::Read => Limits {
+                settings: "SET lock_timeout = '5s'; SET statement_timeout = '2s'",
+                answer: ANSWER_MAX,
+            },
+            Self::Maintain => Limits {
+                settings: "SET lock_timeout = '5s'; SET statement_timeout = 0",
+                answer: Duration::from_secs(3_600),
+            },
+        }
+    }
+}
+
+/// A live connection.
+pub(super) struct Session {
+    client: Arc<Client>,
+    connection: JoinHandle<()>,
+    statements: HashMap<String, Statement>,
+    /// Answers that are still to come, in the order in which they will.
+    sent: Vec<BoxFuture<'static, Result<(), StoreError>>>,
+    answer_max: Duration,
+    notices: Arc<Notices>,
+    checked_at: Instant,
+    /// Which server it leads to.
+    server: String,
+    outlook: Arc<Outlook>,
+}
+
+/// A runtime that lives on the thread which uses it.
+pub(super) fn runtime() -> Result<Runtime, StoreError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::Open(error.to_string()))
+}
+
+impl Session {
+    /// Connects and checks the server.
+    pub(super) fn open(
+        runtime: &Runtime,
+        url: &PostgresUrl,
+        purpose: Purpose,
+    ) -> Result<Self, StoreError> {
+        let opened = async {
+            let Connected {
+                client,
+                connection,
+                name,
+            } = url.connect().await.map_err(|none| none.error)?;
+            let notices = Arc::new(Notices::default());
+            let connection = tokio::spawn(guard::drive(connection, Arc::clone(&notices)));
+            let limits = purpose.limits();
+            let durable = if url.may_lose_commits { "" } else { DURABLE };
+            let (own, shown) = (limits.settings, show_presence());
+            let settings = format!("{SETTINGS}{durable}{own}; {shown}");
+            let set = async { Ok(client.batch_execute(&settings).await?) };
+            first_answer(&name, "settings", set).await?;
+            let check = guard::check_server(&client, url);
+            let server = first_answer(&name, "check of the server", check).await?;
+            Ok(Self {
+                client: Arc::new(client),
+                connection,
+                statements: HashMap::new(),
+                sent: Vec::new(),
+                answer_max: limits.answer,
+                notices,
+                checked_at: monotonic(),
+                server,
+                outlook: Arc::clone(&url.outlook),
+            })
+        };
+        runtime
+            .block_on(opened)
+            .map_err(|error: StoreError| url.at(error))
+    }
+
+    /// Whether another server takes writes by now.
+    pub(super) fn is_left_behind(&self) -> bool {
+        self.outlook.is_elsewhere(&self.server)
+    }
+
+    /// Whether the server has ended it.
+    pub(super) fn has_ended(&self, runtime: &Runtime) -> bool {
+        // The connection sees what has arrived while idle: that the server is gone, or has closed it.
+        runtime.block_on(async {
+            for _ in 0..LOOKS {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.client.is_closed()
+    }
+
+    /// Sends a command without parameters; its answer is awaited with a later one.
+    pub(super) fn send_simple(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+    ) -> Result<(), StoreError> {
+        let (client, sql) = (Arc::clone(&self.client), sql.into());
+        self.send(async move { Ok(client.batch_execute(&sql).await?) }.boxed())
+    }
+
+    /// Sends a statement that must change one row; whether it did shows with a later answer.
+    pub(super) fn send_expecting_one(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+        params: &[Value<'_>],
+    ) -> Result<(), StoreError> {
+        let statement = self.statement(runtime, sql)?;
+        let client = Arc::clone(&self.client);
+        let params: Vec<OwnedValue> = params.iter().copied().map(OwnedValue::from).collect();
+        self.send(
+            async move {
+                match client.execute_raw(&statement, params).await? {
+                    1 => Ok(()),
+                    _ => Err(StoreError::Superseded),
+                }
+            }
+            .boxed(),
+        )
+    }
+
+    /// Puts the request on its way: the first poll writes it into the connection's buffer.
+    fn send(
+        &mut self,
+        mut request: BoxFuture<'static, Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        if let Some(result) = (&mut request).now_or_never() {
+            return result;
+        }
+        self.sent.push(request);
+        Ok(())
+    }
+
+    /// Awaits everything that was sent.
+    pub(super) fn finish(&mut self, runtime: &Runtime) -> Result<(), StoreError> {
+        if self.sent.is_empty() {
+            return Ok(());
+        }
+        self.run(runtime, async { Ok(()) })
+    }
+
+    /// Runs commands without parameters.
+    pub(super) fn simple(&mut self, runtime: &Runtime, sql: &str) -> Result<(), StoreError> {
+        let client = Arc::clone(&self.client);
+        self.run(runtime, async { Ok(client.batch_execute(sql).await?) })
+    }
+
+    /// Looks again at what may have changed since the connection was made, where that is some time ago.
+    pub(super) fn check_again(
+        &mut self,
+        runtime: &Runtime,
+        url: &PostgresUrl,
+    ) -> Result<(), StoreError> {
+        if self.checked_at.elapsed() < CHECK_AGAIN {
+            return Ok(());
+        }
+        let client = Arc::clone(&self.client);
+        self.run(runtime, async { guard::check_commits(&client, url).await })?;
+        self.checked_at = monotonic();
+        Ok(())
+    }
+
+    /// Commits by this command, however long that takes: a server that waits for its standby would go on
+    /// doing so, and a new connection would only wait next to it. Given up where another server takes writes.
+    /// Good only where the server has not said that it gave up waiting for a standby.
+    pub(super) fn commit(
+        &mut self,
+        runtime: &Runtime,
+        command: &str,
+        url: &PostgresUrl,
+    ) -> Result<(), StoreError> {
+        let client = Arc::clone(&self.client);
+        self.notices.forget();
+        self.run_within(runtime, Duration::MAX, async {
+            client.batch_execute(command).await?;
+            if url.requires_standby {
+                // Asked after the commit, so that it holds for it.
+                guard::check_standby(&client).await?;
+            }
+            Ok(())
+        })?;
+        self.notices.check()
+    }
+
+    /// Gives up the transaction, or a part of it, by this command, and forgets what was sent.
+    pub(super) fn roll_back(&mut self, runtime: &Runtime, command: &str) -> Result<(), StoreError> {
+        self.sent.clear();
+        self.simple(runtime, command)
+    }
+
+    /// Runs a statement; the rows that it changed.
+    pub(super) fn execute(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+        params: &[Value<'_>],
+    ) -> Result<usize, StoreError> {
+        let statement = self.statement(runtime, sql)?;
+        let client = Arc::clone(&self.client);
+        let changed = self.run(runtime, async {
+            Ok(client
+                .execute_raw(&statement, params.iter().copied())
+                .await?)
+        })?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Runs a statement; the rows that it answers. The server is told to stop where no caller waits for
+    /// them any more.
+    pub(super) fn query(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+        params: &[Value<'_>],
+        (cancel, url): (Option<&Cancel>, &PostgresUrl),
+    ) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(runtime, sql)?;
+        let client = Arc::clone(&self.client);
+        self.run(runtime, async {
+            let asked = async {
+                let rows = client.query_raw(&statement, params.iter().copied()).await?;
+                Ok(rows.try_collect().await?)
+            };
+            let Some(cancel) = cancel else {
+                return asked.await;
+            };
+            tokio::select! {
+                biased;
+                rows = asked => rows,
+                () = cancel.cancelled() => {
+                    url.stop(&client.cancel_token()).await;
+                    Err(StoreError::Busy("the caller has gone".to_owned()))
+                }
+            }
+        })
+    }
+
+    /// The prepared statement of this text.
+    fn statement(&mut self, runtime: &Runtime, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let text = sql.replace(SKIP_LOCKED, "FOR NO KEY UPDATE SKIP LOCKED");
+        let client = Arc::clone(&self.client);
+        let statement = self.run(runtime, async { Ok(client.prepare(&text).await?) })?;
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Awaits a request and everything that was sent before it.
+    fn run<T>(
+        &mut self,
+        runtime: &Runtime,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.run_within(runtime, self.answer_max, request)
+    }
+
+    /// What was sent first failed first, and is the cause of whatever failed after it.
+    fn run_within<T>(
+        &mut self,
+        runtime: &Runtime,
+        answer_max: Duration,
+        request: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let sent = std::mem::take(&mut self.sent);
+        let answers = async {
+            let answer = request.await;
+            for earlier in sent {
+                earlier.await?;
+            }
+            answer
+        };
+        runtime.block_on(async {
+            let mut answers = pin!(answers);
+            if let Ok(answer) = timeout(SOON, &mut answers).await {
+                return answer;
+            }
+            tokio::select! {
+                answer = timeout(answer_max.saturating_sub(SOON), answers) => {
+                    answer.unwrap_or_else(|_| Err(no_answer(answer_max)))
+                }
+                () = self.outlook.gives_up(&self.server) => {
+                    let what = format!("{} does not answer, and is not waited for any more", self.server);
+                    Err(StoreError::Away(what))
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The task would end only when the server answers; a frozen one does not.
+        self.connection.abort();
+    }
+}
+
+/// One of the first answers of a new connection; an error names the server and what it was asked for.
+async fn first_answer<T>(
+    server: &str,
+    step: &str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(FIRST_ANSWER_MAX, answer).await;
+    match answer.unwrap_or_else(|_| Err(no_answer(FIRST_ANSWER_MAX))) {
+        Err(StoreError::Away(what)) => Err(StoreError::Away(format!("{server}: {step}: {what}"))),
+        answer => answer,
+    }
+}
+
+fn no_answer(waited: Duration) -> StoreError {
+    StoreError::Away(format!("no answer within {:.1} s", waited.as_secs_f32()))
+}
