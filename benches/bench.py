@@ -32,7 +32,7 @@ def uuid7(ms):
     return head + ((2 << 62) | random.getrandbits(62)).to_bytes(8, "big")
 
 
-def refunds(rows):
+def refunds(rows, numbers):
     """Nearly all have succeeded; fifty old ones are of another provider; one in 50 000 has an open question."""
     random.seed(1)
     for i in range(rows):
@@ -43,12 +43,12 @@ def refunds(rows):
         if i % 400 == 7 and i < 20_000:
             account = ("paycools", "my")
         attention = QUESTION if i % 50_000 == 0 else "[]"
-        number = f"{i:08d}"
+        number = f"{i:08d}" if numbers == "sequence" else hashlib.sha256(b"%d" % i).hexdigest()[:32]
         yield (uuid7(ms), *account, f"R-{number}", ms, f"T-{number}", f"P-{number}", status, attention, ms + 5)
 
 
-def fill(path, rows, with_callbacks=False):
-    """A store with this many refunds, and where wanted with a callback and an event for each."""
+def fill(path, rows, with_callbacks=False, numbers="sequence"):
+    """A store with this many refunds, and where wanted with a callback and an event for each; numbers as of `load`."""
     store = sqlite3.connect(path)
     store.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144;" + (ROOT / "schema.sql").read_text())
     for table in ("schema_version", "schema_expanded"):
@@ -58,7 +58,7 @@ def fill(path, rows, with_callbacks=False):
         "INSERT INTO refunds (id, provider, account, refund_no, received_at, provider_refund_no, order_no,"
         " status, provider_status, amount, currency, attention, updated_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'X', '100.00', 'IDR', ?, ?)",
-        refunds(rows),
+        refunds(rows, numbers),
     )
     if with_callbacks:
         store.executemany(
@@ -68,7 +68,7 @@ def fill(path, rows, with_callbacks=False):
             (
                 (uuid7(ms), provider, account, refund_no, hashlib.sha256(refund_no.encode()).digest(), "h" * 390,
                  b"b" * 430, "c" * 370, ms, ms, refund_id, ms, ms)
-                for refund_id, provider, account, refund_no, ms, *_ in refunds(rows)
+                for refund_id, provider, account, refund_no, ms, *_ in refunds(rows, numbers)
             ),
         )
         store.executemany(
@@ -114,6 +114,33 @@ def running(command, folder, lines=3):
             server.wait()
 
 
+@contextlib.contextmanager
+def postgres(folder):
+    """A server with its usual settings; gives a function that makes an empty database and says its URL."""
+    programs = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    data = pathlib.Path(folder) / "postgres"
+    data.mkdir()
+    if user:
+        subprocess.run(["chown", "postgres", data], check=True)
+        pathlib.Path(folder).chmod(0o755)
+    quiet = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([*user, programs / "initdb", "-D", data / "db", "-U", "bench", "-A", "trust"], **quiet)
+    options = f"-k {data} -c listen_addresses= -c max_connections=50"
+    subprocess.run([*user, programs / "pg_ctl", "-D", data / "db", "-w", "-l", data / "log", "-o", options, "start"], **quiet)
+
+    def empty(name):
+        psql = ["psql", "-h", data, "-U", "bench", "-q", "-d", "postgres", "-c"]
+        subprocess.run([*psql, f"DROP DATABASE IF EXISTS {name}"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([*psql, f"CREATE DATABASE {name}"], check=True)
+        return f"postgres://bench@/{name}?host={data}"
+
+    try:
+        yield empty
+    finally:
+        subprocess.run([*user, programs / "pg_ctl", "-D", data / "db", "-m", "fast", "stop"], **quiet)
+
+
 def get(url):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -124,18 +151,18 @@ def get_json(url):
     return json.loads(get(url))
 
 
-def prepare(count=PREPARED):
+def prepare(count=PREPARED, numbers="sequence"):
     """Builds what is measured and signs so many callbacks, once; gives the public key and their file."""
     build = ["cargo", "build", "--bin", "refund-receiver", "--example", "load", "--example", "verify_only"]
     build += ["--release"] if RELEASE.name == "release" else []
     subprocess.run(build, cwd=ROOT, check=True)
     KEPT.mkdir(parents=True, exist_ok=True)
-    private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"requests-{count}.txt"
+    private, public, prepared = KEPT / "private.pem", KEPT / "public.pem", KEPT / f"{numbers}-{count}.txt"
     if not public.exists():
         rsa = ["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", private]
         subprocess.run(rsa, check=True)
         subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
-    sign = ["--mode", "prepare", "--key", private, "--prepare", str(count), "--prepared", prepared]
+    sign = ["--mode", "prepare", "--key", private, "--numbers", numbers, "--prepare", str(count), "--prepared", prepared]
     subprocess.run([RELEASE / "examples/load", *sign], check=True)
     return public, prepared
 

@@ -24,7 +24,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::client::{Job, Stage};
 use crate::flood::{Flood, Manner};
-use crate::prepare::{RequestSet, Signed};
+use crate::prepare::{Numbers, RequestSet, Signed};
 use crate::process::Watched;
 use crate::report::{Output, Report};
 use crate::target::Target;
@@ -78,6 +78,9 @@ struct Args {
     /// merchantNo in every callback
     #[arg(long, default_value = "020213827212251")]
     merchant_no: String,
+    /// Whether the numbers of refunds, orders and the provider follow each other
+    #[arg(long, value_enum, default_value = "sequence")]
+    numbers: Numbers,
     /// How many distinct requests to sign, or to take from --prepared
     #[arg(long)]
     prepare: Option<usize>,
@@ -239,7 +242,7 @@ fn signed(args: &Args, wanted: usize) -> anyhow::Result<Vec<Signed>> {
                 .key
                 .as_deref()
                 .context("--key is needed to sign requests")?;
-            let signed = prepare::sign_all(key, &args.merchant_no, wanted)?;
+            let signed = prepare::sign_all(key, (&args.merchant_no, args.numbers), wanted)?;
             if let Some(file) = saved {
                 prepare::save(file, &signed)?;
             }

@@ -17,10 +17,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
 
 use crate::target::Target;
 
@@ -92,9 +94,13 @@ impl RequestSet {
 }
 
 /// Makes and signs `count` distinct callbacks on all cores; reports progress on stderr.
-pub fn sign_all(key: &Path, merchant_no: &str, count: usize) -> anyhow::Result<Vec<Signed>> {
+pub fn sign_all(
+    key: &Path,
+    (merchant_no, numbers): (&str, Numbers),
+    count: usize,
+) -> anyhow::Result<Vec<Signed>> {
     let key = read_key(key).with_context(|| format!("failed to read {}", key.display()))?;
-    let run = Run::new(merchant_no);
+    let run = Run::new(merchant_no, numbers);
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let done = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -210,13 +216,25 @@ struct Run<'a> {
     id: String,
     notified_at: String,
     finished_at: String,
+    numbers: Numbers,
+}
+
+/// Which numbers callbacks have.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Numbers {
+    /// Each follows the one before, as counters do.
+    #[default]
+    Sequence,
+    /// In no order, as UUIDs are.
+    Random,
 }
 
 impl<'a> Run<'a> {
-    fn new(merchant_no: &'a str) -> Self {
+    fn new(merchant_no: &'a str, numbers: Numbers) -> Self {
         let now = jiff::Timestamp::now();
         Self {
             merchant_no,
+            numbers,
             id: format!("{:x}", now.as_second()),
             notified_at: now.strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string(),
             finished_at: now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
@@ -227,28 +245,50 @@ impl<'a> Run<'a> {
     fn body(&self, number: usize) -> String {
         let Self {
             merchant_no,
-            id,
             notified_at,
             finished_at,
+            ..
         } = self;
+        let (refund, trade, order) = (
+            self.number('R', number),
+            self.number('T', number),
+            self.number('P', number),
+        );
         let (units, cents) = (1 + number % 9_000, number % 100);
         format!(
             concat!(
                 r#"{{"code":"APPLY_SUCCESS","msg":"Success.","keyVersion":"1","#,
                 r#""appId":"{app_id}","merchantNo":"{merchant_no}","notifyTime":"{notified_at}","#,
-                r#""notifyType":"REFUND","data":{{"outRefundNo":"R{id}{number:08}","#,
-                r#""refundTradeNo":"TI{id}0000{number:08}","outTradeNo":"P{id}{number:08}","#,
+                r#""notifyType":"REFUND","data":{{"outRefundNo":"{refund}","#,
+                r#""refundTradeNo":"{trade}","outTradeNo":"{order}","#,
                 r#""refundAmount":{units}.{cents:02},"refundCurrency":"USD","#,
                 r#""status":"REFUND_SUCCESS","refundFinishTime":"{finished_at}"}}}}"#,
             ),
             app_id = APP_ID,
             merchant_no = merchant_no,
             notified_at = notified_at,
-            id = id,
-            number = number,
+            refund = refund,
+            trade = trade,
+            order = order,
             units = units,
             cents = cents,
             finished_at = finished_at,
         )
+    }
+
+    /// The refund's number, the provider's or the order's: `R`, `T`, `P`.
+    fn number(&self, of: char, number: usize) -> String {
+        let id = &self.id;
+        match self.numbers {
+            Numbers::Sequence => format!("{of}{id}{number:08}"),
+            Numbers::Random => {
+                let digest = digest(&SHA256, format!("{of}{id}{number}").as_bytes());
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&digest.as_ref()[..16]);
+                uuid::Builder::from_random_bytes(bytes)
+                    .into_uuid()
+                    .to_string()
+            }
+        }
     }
 }

@@ -74,7 +74,7 @@ impl AccountHealth {
         }
     }
 
-    /// How many calls may be under way besides those that are. While callbacks wait for their answer it is one at a time.
+    /// How many calls may begin next to those under way; while callbacks wait for their answer, one at a time.
     pub(super) fn free_slots(&self, yields: bool) -> usize {
         let free = self.slots.available_permits();
         if !yields {

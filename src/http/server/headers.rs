@@ -45,7 +45,7 @@ impl fmt::Display for Odd {
 }
 
 /// The only value of a header as text; `None` if the header is absent.
-pub fn only<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>, Odd> {
+pub fn only(request: &HttpRequest, name: impl header::AsHeaderName) -> Result<Option<&str>, Odd> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else {
         return Ok(None);
@@ -114,7 +114,7 @@ impl<'a> Lookup<'a> {
 /// `Content-Type` as sent, or what is wrong with it.
 pub fn content_type_as_sent(request: &HttpRequest) -> String {
     let values = shown_values(request, &header::CONTENT_TYPE);
-    match only(request, header::CONTENT_TYPE.as_str()) {
+    match only(request, header::CONTENT_TYPE) {
         Ok(None) => "Content-Type is missing".to_owned(),
         Ok(Some(_)) => format!("Content-Type is {values}"),
         Err(odd) => format!("Content-Type {odd}: {values}"),
@@ -123,7 +123,8 @@ pub fn content_type_as_sent(request: &HttpRequest) -> String {
 
 /// Why `Content-Type` does not mean JSON in UTF-8; `None` if it does.
 pub fn not_json(request: &HttpRequest) -> Option<String> {
-    let is_json = matches!(only(request, header::CONTENT_TYPE.as_str()), Ok(Some(value)) if means_json(value));
+    let is_json =
+        matches!(only(request, header::CONTENT_TYPE), Ok(Some(value)) if means_json(value));
     (!is_json).then(|| {
         format!(
             "{}; send Content-Type: application/json",

@@ -4,8 +4,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A mean above it is slow. It is many fsyncs of a good disk.
-const SLOW: Duration = Duration::from_millis(25);
+use crate::store::monotonic;
+
+/// A mean above it is slow: at 64 connections without other work it is about half of that.
+const SLOW: Duration = Duration::from_millis(10);
 /// Without an accept for so long nothing is slow.
 const FORGOTTEN: Duration = Duration::from_millis(500);
 /// Weight of the latest accept in the moving mean: one of so many.
@@ -23,7 +25,7 @@ pub(in crate::store) struct Pressure {
 impl Default for Pressure {
     fn default() -> Self {
         Self {
-            started: Instant::now(),
+            started: monotonic(),
             mean_micros: AtomicU64::new(0),
             last_micros: AtomicU64::new(0),
         }
@@ -63,7 +65,7 @@ mod tests {
         let pressure = Pressure::default();
         let now = || pressure.started.elapsed();
         assert!(!pressure.is_slow_at(now()), "none came");
-        pressure.note(Duration::from_millis(100));
+        pressure.note(Duration::from_millis(50));
         assert!(!pressure.is_slow_at(now()), "one alone");
         for _ in 0..10 {
             pressure.note(Duration::from_millis(100));

@@ -117,7 +117,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let began = Instant::now();
+        let began = monotonic();
         let lanes = self.accepting();
         let writer = &lanes[lane.among(lanes.len())];
         // Waiting in a queue that does not move would only cost the sender its deadline. The lane itself

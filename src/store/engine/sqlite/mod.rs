@@ -14,6 +14,7 @@ pub mod truncated;
 mod value;
 mod wal;
 
+use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,8 @@ struct Limits {
 /// A connection.
 pub(crate) struct Sqlite {
     connection: Connection,
+    /// The last statement as SQLite gets it; kept for its memory.
+    numbered: RefCell<String>,
     /// Pages in the WAL since it was last emptied; written by SQLite's hook after each commit.
     log_pages: Arc<AtomicU64>,
     /// Pages in the WAL when it was last copied into the file, or was to be.
@@ -174,6 +177,7 @@ impl Sqlite {
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         let sqlite = Self {
             connection,
+            numbered: RefCell::default(),
             log_pages: Arc::default(),
             copied_at: 0,
             limits: None,
@@ -206,14 +210,13 @@ impl Sqlite {
     }
 
     fn prepare(&self, sql: &str, params: &[Value<'_>]) -> Result<CachedStatement<'_>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut numbered = self.numbered.borrow_mut();
+        number_parameters(sql, &mut numbered);
+        let mut statement = self.connection.prepare_cached(&numbered)?;
+        drop(numbered);
         for index in 1..=statement.parameter_count() {
-            // SQLite counts them as they appear: `$4` is the first one where it is named first.
-            let name = statement.parameter_name(index).unwrap_or_default();
-            let number = name.trim_start_matches('$').parse::<usize>().ok();
-            let value = number.and_then(|number| params.get(number.checked_sub(1)?));
-            let Some(value) = value else {
-                let what = format!("a statement wants a parameter {name} that it is not given");
+            let Some(value) = params.get(index - 1) else {
+                let what = format!("a statement wants a parameter ${index} that it is not given");
                 return Err(StoreError::Statement(what));
             };
             let value = match *value {
@@ -254,6 +257,22 @@ impl Sqlite {
         };
         lay_out().map_err(|error| StoreError::open(&path, &error))
     }
+}
+
+/// Writes `?4` for `$4`: SQLite takes the first for number 4, and the second for a name, which it would count as it
+/// appears.
+fn number_parameters(sql: &str, numbered: &mut String) {
+    numbered.clear();
+    let mut rest = sql;
+    while let Some(at) = rest.find('$') {
+        let (before, parameter) = rest.split_at(at);
+        let behind = &parameter[1..];
+        let is_number = behind.starts_with(|next: char| next.is_ascii_digit());
+        numbered.push_str(before);
+        numbered.push(if is_number { '?' } else { '$' });
+        rest = behind;
+    }
+    numbered.push_str(rest);
 }
 
 impl Driver for Sqlite {
