@@ -151,11 +151,14 @@ impl Report {
         }
     }
 
+    /// The rows of each bucket, by its name.
+    pub fn counts_json(&self) -> Value {
+        let counts = Bucket::ALL.into_iter();
+        let counts = counts.map(|bucket| (bucket.as_str().to_owned(), self.count(bucket).into()));
+        Value::Object(counts.collect())
+    }
+
     pub fn to_json(&self) -> Value {
-        let counts: serde_json::Map<_, _> = Bucket::ALL
-            .into_iter()
-            .map(|bucket| (bucket.as_str().to_owned(), self.count(bucket).into()))
-            .collect();
         let differences: Vec<_> = Bucket::ALL
             .into_iter()
             .flat_map(|bucket| self.shown(bucket))
@@ -176,7 +179,7 @@ impl Report {
             "day": self.day.map(|day| day.to_string()),
             "only_here_unchecked": self.unchecked,
             "waiting": self.waiting,
-            "counts": counts,
+            "counts": self.counts_json(),
             "differences": differences,
         })
     }

@@ -167,7 +167,6 @@ impl Refunds for Readers {
 /// Compares, which changes nothing but the trail.
 pub async fn look(visit: Visit, fields: Fields) -> Result<HttpResponse, Trouble> {
     let upload = Upload::read(&visit, &fields)?;
-    let hash = hex(&sha256(&upload.file));
     let mut refunds = Readers {
         store: Arc::clone(&visit.app.store),
         reader: visit.viewer.name.clone(),
@@ -179,10 +178,11 @@ pub async fn look(visit: Visit, fields: Fields) -> Result<HttpResponse, Trouble>
     let now = visit.app.clock.now();
     let compared = web::block(move || {
         let report = upload.compare(&mut refunds, now);
-        report.map(|report| (upload, report))
+        let hash = hex(&sha256(&upload.file));
+        report.map(|report| (upload, report, hash))
     });
     let compared = compared.await.map_err(|_| StoreError::Closed)?;
-    let (upload, report) = compared.map_err(trouble)?;
+    let (upload, report, hash) = compared.map_err(trouble)?;
     let about = About::new("account", upload.account.to_string());
     let entry = visit.actor().did(Act::SettlementCompared, about, now);
     let entry = entry.changed(&Value::Null, &said(&report, &hash));
@@ -206,12 +206,10 @@ fn trouble(error: ReconcileError) -> Trouble {
 
 /// What the trail says of a comparison.
 fn said(report: &Report, hash: &str) -> Value {
-    let counts =
-        Bucket::ALL.map(|bucket| (bucket.as_str().to_owned(), report.count(bucket).into()));
     json!({
         "file_sha256": hash,
         "day": report.day.map(|day| day.to_string()),
-        "counts": serde_json::Map::from_iter(counts),
+        "counts": report.counts_json(),
     })
 }
 

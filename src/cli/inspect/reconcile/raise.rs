@@ -9,11 +9,9 @@ use serde_json::{Value, json};
 
 use crate::crypto::{hex, sha256_of};
 use crate::domain::claim::Account;
+use crate::http::internal::operate::settlement::ROWS_MAX;
 use crate::outbound::client::Client;
 use crate::reconcile::report::Finding;
-
-/// Rows of one call.
-const ROWS_MAX: usize = 200;
 
 /// What came of the rows.
 #[derive(Clone, Copy, Debug, Default)]
