@@ -172,13 +172,12 @@ impl Intake {
     ) -> impl FnMut(&mut Tx<'_>) -> Result<Option<Applied>, StoreError> + Send + use<> {
         let clock = Arc::clone(&self.clock);
         let context = self.context();
-        let stats = Arc::clone(self.store.stats());
         move |tx| {
             let applied = apply(tx, &due, clock.as_ref(), &context)?;
             if applied.is_some() {
                 let delay = clock.now().as_millis() - due.received_at.as_millis();
                 let delay = u64::try_from(delay).unwrap_or(0);
-                stats.apply_delay.record(Duration::from_millis(delay));
+                tx.note_apply_delay(Duration::from_millis(delay));
             }
             Ok(applied)
         }

@@ -19,14 +19,18 @@ use crate::domain::time::{SystemClock, Timestamp};
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 /// A folder that goes away with its test.
-struct Folder(PathBuf);
+pub(in crate::store) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(in crate::store) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("refund-store-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&path));
         std::fs::create_dir(&path).unwrap();
         Self(path)
+    }
+
+    pub(in crate::store) fn file(&self) -> PathBuf {
+        self.0.join("refunds.db")
     }
 
     fn url(&self) -> StoreUrl {

@@ -2,6 +2,8 @@
 //! plans, on PostgreSQL with the statistics of a store that has grown. What is exempt is named here, with its
 //! reason.
 
+mod explained;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -311,74 +313,4 @@ fn every_statement_has_an_index_on_postgresql() {
         }
     }
     assert!(scans.is_empty(), "{}", scans.join("\n"));
-}
-
-/// Lists are put together from what is asked for, so their plans are read where the server makes them.
-#[test]
-fn every_list_has_an_index_on_postgresql() {
-    let postgres = Postgres::own(&[("session_preload_libraries", "auto_explain")]);
-    let (mut server, database) = grown(&postgres);
-    let name = database.name();
-    database.execute(&format!(
-        "ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"
-    ));
-    server.restart();
-    let filters = [
-        "provider=payermax",
-        "provider=paycools&account=main",
-        "status=pending",
-        "status=canceled",
-        "attention=conflict",
-        "order_no=O-7",
-        "refund_no=R-7",
-        "provider_refund_no=P-7",
-        "updated_after=1970-01-01T00:00:30Z",
-    ];
-    for (number, filter) in filters.iter().enumerate() {
-        for other in filters.iter().skip(number + 1) {
-            for query in [format!("{filter}&{other}"), (*filter).to_owned()] {
-                // A name may be asked for once.
-                let is_once =
-                    query.matches("provider=").count() < 2 && query.matches("status=").count() < 2;
-                if is_once {
-                    server
-                        .get(&format!("/v1/refunds?limit=200&{query}"))
-                        .expect_json(200);
-                }
-            }
-        }
-    }
-    for filter in [
-        "",
-        "&reader=reader-3",
-        "&act=reload",
-        "&about=O-7",
-        "&reader=reader-3&act=reload",
-        "&since=1970-01-01T00:00:30Z",
-        "&until=1970-01-01T00:00:30Z&reader=reader-3",
-    ] {
-        for order in ["newest", "oldest"] {
-            server
-                .get(&format!("/v1/audit?limit=200&order={order}{filter}"))
-                .expect_json(200);
-        }
-    }
-    let log = postgres.log();
-    let plans: Vec<&str> = log.lines().filter(|line| line.contains("Scan")).collect();
-    let is_of_refunds = |line: &&&str| line.contains(" on refunds");
-    assert!(
-        plans.iter().filter(is_of_refunds).count() > filters.len(),
-        "the plans are in the log"
-    );
-    let scans: Vec<_> = plans
-        .iter()
-        .filter(|line| {
-            let table = line
-                .split("Seq Scan on ")
-                .nth(1)
-                .and_then(|rest| rest.split(' ').next());
-            table.is_some_and(|table| !SMALL.contains(&table) && !table.starts_with("pg_"))
-        })
-        .collect();
-    assert!(scans.is_empty(), "{scans:#?}");
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bulk;
 use super::health::Condition;
 use super::job::Job;
 use super::queue;
@@ -54,6 +55,23 @@ pub(in crate::store) struct Jobs {
     pub digest: Digest,
 }
 
+/// What is told of a transaction once it is committed.
+#[derive(Default)]
+struct Written {
+    numbered: Option<Numbered>,
+    apply_delays: Vec<Duration>,
+}
+
+impl Written {
+    /// Numbers the events and acts, last before the commit.
+    fn end(mut tx: Tx<'_>, counter: &Counter, digest: Digest) -> Result<Self, StoreError> {
+        Ok(Self {
+            numbered: tx.number(counter, digest)?,
+            apply_delays: tx.into_buffered().apply_delays,
+        })
+    }
+}
+
 /// How each job of a batch went, in its order.
 type Outcomes = Vec<Result<(), StoreError>>;
 
@@ -97,7 +115,7 @@ impl Jobs {
     pub(in crate::store) fn probe(&mut self) {
         let probed = self.transact(|this| {
             let mut tx = Tx::new(this.driver.as_mut());
-            tx.probe().map(|()| (None, ()))
+            tx.probe().map(|()| (Written::default(), ()))
         });
         match probed {
             Ok(()) => self.condition.succeed(),
@@ -178,7 +196,7 @@ impl Jobs {
     fn attempt<T>(
         &mut self,
         batch: &mut Batch,
-        run: impl FnOnce(&mut Self, &mut Batch) -> Result<(Option<Numbered>, T), StoreError>,
+        run: impl FnOnce(&mut Self, &mut Batch) -> Result<(Written, T), StoreError>,
     ) -> Result<T, StoreError> {
         let (jobs, started) = (batch.len(), monotonic());
         let result = self.transact(|this| run(this, batch));
@@ -193,7 +211,7 @@ impl Jobs {
     /// One transaction.
     fn transact<T>(
         &mut self,
-        run: impl FnOnce(&mut Self) -> Result<(Option<Numbered>, T), StoreError>,
+        run: impl FnOnce(&mut Self) -> Result<(Written, T), StoreError>,
     ) -> Result<T, StoreError> {
         if let Some(error) = self.stats.fatal() {
             return Err(error);
@@ -208,9 +226,12 @@ impl Jobs {
         if result.is_err() {
             self.driver.rollback();
         }
-        let (numbered, done) = result?;
-        if let Some(numbered) = numbered {
+        let (written, done) = result?;
+        if let Some(numbered) = written.numbered {
             self.counter.committed(&numbered);
+        }
+        for delay in written.apply_delays {
+            self.stats.apply_delay.record(delay);
         }
         Ok(done)
     }
@@ -220,8 +241,11 @@ impl Jobs {
         &mut self,
         batch: &mut Batch,
         left: &mut Unfinished,
-    ) -> Result<(Option<Numbered>, Outcomes), StoreError> {
+    ) -> Result<(Written, Outcomes), StoreError> {
         let started = monotonic();
+        let foreseen = self.driver.writes_in_bulk() && batch.len() > 1;
+        let foreseen = foreseen.then(|| bulk::write(batch.iter_mut(), self.driver.as_mut()));
+        let mut foreseen = foreseen.transpose()?.unwrap_or_default().into_iter();
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
         for next in 0..batch.piggybacked.len() {
@@ -233,14 +257,19 @@ impl Jobs {
             outcomes.push(run_plainly(&mut batch.piggybacked[next], &mut tx)?);
         }
         for job in batch.urgent.iter_mut().chain(&mut batch.behind) {
-            outcomes.push(run_plainly(job, &mut tx)?);
+            if let Some(left) = foreseen.next().flatten() {
+                tx.add(left);
+                outcomes.push(Ok(()));
+            } else {
+                outcomes.push(run_plainly(job, &mut tx)?);
+            }
         }
-        Ok((tx.number(&self.counter, self.digest)?, outcomes))
+        Ok((Written::end(tx, &self.counter, self.digest)?, outcomes))
     }
 
     /// Runs each job within a savepoint: one that fails leaves nothing behind. So does one whose acts cannot be
     /// appended to the trail, because its head is locked for long or was tampered with.
-    fn run_each(&mut self, batch: &mut Batch) -> Result<(Option<Numbered>, Outcomes), StoreError> {
+    fn run_each(&mut self, batch: &mut Batch) -> Result<(Written, Outcomes), StoreError> {
         let digest = self.digest;
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -263,7 +292,7 @@ impl Jobs {
             }
             outcomes.push(outcome);
         }
-        Ok((tx.number(&self.counter, digest)?, outcomes))
+        Ok((Written::end(tx, &self.counter, digest)?, outcomes))
     }
 }
 

@@ -15,6 +15,8 @@
 //!   batch and 30 ms of it. Without an urgent job they run alone after `PIGGYBACK_DELAY`.
 //! * **One transaction** (`batch.rs`): the jobs run one after the other, events get their numbers last, one
 //!   commit fsyncs all of it. Only then does any caller hear of success.
+//! * **Bulk** (`bulk.rs`): on a server, what jobs insert is one statement for up to `JOBS_MAX` of them, if all of it
+//!   is new; the others run one by one after it.
 //! * **A job fails**: the batch is rolled back and run once more with a savepoint around each job. The failed
 //!   one leaves nothing behind, the others commit. So a job may run twice and has no effect outside its
 //!   transaction.
@@ -37,6 +39,7 @@
 //! * **A caller that has gone** before its job began: the job is dropped.
 
 pub mod batch;
+mod bulk;
 pub mod capacity;
 pub mod distribution;
 pub mod health;

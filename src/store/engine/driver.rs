@@ -157,6 +157,34 @@ pub(crate) trait Driver: Send {
             _ => Err(StoreError::Superseded),
         }
     }
+    /// Whether the rows of several jobs are better written by one statement than one by one.
+    fn writes_in_bulk(&self) -> bool {
+        false
+    }
+    /// Inserts a row unless its key is there; whether it is new.
+    fn insert_new(&mut self, sql: &str, params: &[Value<'_>]) -> Result<bool, StoreError> {
+        Ok(self.execute(sql, params)? == 1)
+    }
+    /// The same for rows of `width` values each, of which the first is the column `id`; whether each is new.
+    fn insert_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<Vec<bool>, StoreError> {
+        let rows = values.chunks_exact(width);
+        rows.map(|row| self.insert_new(sql, row)).collect()
+    }
+    /// [`Self::expect_one`] for rows of `width` values each.
+    fn expect_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<(), StoreError> {
+        let mut rows = values.chunks_exact(width);
+        rows.try_for_each(|row| self.expect_one(sql, row))
+    }
     /// Runs a statement that answers rows.
     fn query(
         &mut self,

@@ -11,10 +11,13 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::copy::Digest;
-use crate::store::engine::driver::Row;
+use crate::store::engine::driver::{Row, Value};
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::tables::inbound::callbacks::{refund_id, uuid};
 use crate::store::{StoreError, schema};
+
+/// Values of a new row.
+const EVENT_VALUES: usize = 6;
 
 /// An event that waits for its number.
 pub(super) struct NewEvent {
@@ -23,6 +26,20 @@ pub(super) struct NewEvent {
     occurred_at: Timestamp,
     data: String,
     refund_id: RefundId,
+}
+
+impl NewEvent {
+    /// As `INSERT_EVENT` binds it.
+    fn row(&self, sequence: i64) -> [Value<'_>; EVENT_VALUES] {
+        [
+            sequence.into(),
+            self.id.as_bytes().into(),
+            self.kind.as_str().into(),
+            self.occurred_at.as_millis().into(),
+            self.data.as_str().into(),
+            self.refund_id.as_bytes().into(),
+        ]
+    }
 }
 
 /// One entry of the feed.
@@ -56,7 +73,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let data = serde_json::to_string(data)
             .map_err(|error| StoreError::Statement(error.to_string()))?;
-        self.events.push(NewEvent {
+        self.buffered.events.push(NewEvent {
             id,
             kind,
             occurred_at: now,
@@ -101,7 +118,7 @@ impl Tx<'_> {
         counter: &Counter,
         digest: Digest,
     ) -> Result<Option<Numbered>, StoreError> {
-        if !self.acts.is_empty() {
+        if !self.buffered.acts.is_empty() {
             self.driver.before_numbering()?;
             self.append_acts(digest)?;
         }
@@ -118,13 +135,13 @@ impl Tx<'_> {
             UPDATE feed SET last_sequence = last_sequence + $1 RETURNING last_sequence";
         const INSERT_EVENT: &str = "-- insert_event
             INSERT INTO events (sequence, id, type, occurred_at, data, refund_id) VALUES ($1, $2, $3, $4, $5, $6)";
-        if self.events.is_empty() {
+        if self.buffered.events.is_empty() {
             return Ok(None);
         }
         // Before the counter's row is locked, so that it has what is known here unless commits were lost.
         let known = counter.known();
         self.driver.before_numbering()?;
-        let events = std::mem::take(&mut self.events);
+        let events = std::mem::take(&mut self.buffered.events);
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         let last = self
             .snapshot()
@@ -136,19 +153,11 @@ impl Tx<'_> {
         } else {
             None
         };
-        for (sequence, event) in (last - count + 1..).zip(&events) {
-            self.driver.expect_one(
-                INSERT_EVENT,
-                &[
-                    sequence.into(),
-                    event.id.as_bytes().into(),
-                    event.kind.as_str().into(),
-                    event.occurred_at.as_millis().into(),
-                    event.data.as_str().into(),
-                    event.refund_id.as_bytes().into(),
-                ],
-            )?;
-        }
+        let rows: Vec<_> = (last - count + 1..)
+            .zip(&events)
+            .flat_map(|(sequence, event)| event.row(sequence))
+            .collect();
+        self.driver.expect_each(INSERT_EVENT, EVENT_VALUES, &rows)?;
         self.driver.announce(last)?;
         Ok(Some(Numbered { last, begun }))
     }

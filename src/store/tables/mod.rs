@@ -14,6 +14,8 @@ mod readers;
 mod requests;
 mod trail;
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::StoreError;
@@ -104,9 +106,17 @@ pub struct Snapshot<'a> {
 /// A transaction that writes.
 pub struct Tx<'a> {
     driver: &'a mut dyn Driver,
+    buffered: Buffered,
+}
+
+/// What waits for the end of a transaction.
+#[derive(Default)]
+pub(super) struct Buffered {
     events: Vec<events::NewEvent>,
     /// Entries of the trail that wait for their numbers.
     acts: Vec<Entry>,
+    /// How long after their arrival callbacks were applied.
+    pub(super) apply_delays: Vec<Duration>,
 }
 
 impl<'a> Snapshot<'a> {
@@ -155,8 +165,7 @@ impl<'a> Tx<'a> {
     pub(super) fn new(driver: &'a mut dyn Driver) -> Self {
         Self {
             driver,
-            events: Vec::new(),
-            acts: Vec::new(),
+            buffered: Buffered::default(),
         }
     }
 
@@ -166,19 +175,35 @@ impl<'a> Tx<'a> {
         &mut self,
         part: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (events, acts) = (self.events.len(), self.acts.len());
+        let before = self.buffered.lengths();
         self.driver.save_point()?;
         let result = part(self).and_then(|done| self.driver.await_sent().map(|()| done));
         match &result {
             Ok(_) => self.driver.release_save_point()?,
             Err(error) if error.blames_one_job() => {
-                self.events.truncate(events);
-                self.acts.truncate(acts);
+                self.buffered.truncate(before);
                 self.driver.roll_back_to_save_point()?;
             }
             Err(_) => {}
         }
         result
+    }
+
+    /// Adds what a job left that needs not be run here.
+    pub(super) fn add(&mut self, other: Buffered) {
+        self.buffered.events.extend(other.events);
+        self.buffered.acts.extend(other.acts);
+        self.buffered.apply_delays.extend(other.apply_delays);
+    }
+
+    /// What is left for the end.
+    pub(super) fn into_buffered(self) -> Buffered {
+        self.buffered
+    }
+
+    /// Counts, if this transaction commits, that a callback was applied so long after its arrival.
+    pub fn note_apply_delay(&mut self, delay: Duration) {
+        self.buffered.apply_delays.push(delay);
     }
 
     /// Does to the store what accepting needs, and changes nothing.
@@ -202,6 +227,18 @@ impl<'a> Tx<'a> {
 
     fn execute(&mut self, sql: &str, params: &[Value<'_>]) -> Result<usize, StoreError> {
         self.driver.execute(sql, params)
+    }
+}
+
+impl Buffered {
+    fn lengths(&self) -> [usize; 3] {
+        [self.events.len(), self.acts.len(), self.apply_delays.len()]
+    }
+
+    fn truncate(&mut self, [events, acts, apply_delays]: [usize; 3]) {
+        self.events.truncate(events);
+        self.acts.truncate(acts);
+        self.apply_delays.truncate(apply_delays);
     }
 }
 

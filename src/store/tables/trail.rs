@@ -72,7 +72,7 @@ const PAGE_HEAD: &str = concat!(
 impl Tx<'_> {
     /// Adds an act to the trail: it is there if this transaction commits, and only then.
     pub fn append_act(&mut self, entry: Entry) {
-        self.acts.push(entry);
+        self.buffered.acts.push(entry);
     }
 
     /// Numbers, chains and stores the acts of this transaction, if there are any.
@@ -85,10 +85,10 @@ impl Tx<'_> {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         const CHAIN: &str = "-- chain_trail
             UPDATE trail_head SET last_hash = $1";
-        if self.acts.is_empty() {
+        if self.buffered.acts.is_empty() {
             return Ok(());
         }
-        let acts = std::mem::take(&mut self.acts);
+        let acts = std::mem::take(&mut self.buffered.acts);
         let count = i64::try_from(acts.len()).unwrap_or(i64::MAX);
         let head = self.snapshot().first(TAKE, &[count.into()], |row| {
             Ok((row.integer(0)?, hash(row.opt_blob(1)?)?))

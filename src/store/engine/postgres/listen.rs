@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::outlook::Outlook;
-use super::{EVENTS_CHANNEL, PostgresUrl, guard, session};
+use super::{EVENTS_CHANNEL, PostgresUrl, guard, runtime};
 use crate::store::feed_counter::Counter;
 use crate::store::{LogLimit, StoreError};
 
@@ -40,7 +40,7 @@ impl Listener {
         url: Arc<PostgresUrl>,
         counter: Counter,
     ) -> Result<Self, StoreError> {
-        let runtime = session::runtime()?;
+        let runtime = runtime()?;
         let (stop, stopped) = oneshot::channel();
         let watched = Arc::clone(&url);
         let thread = std::thread::Builder::new()

@@ -2,15 +2,17 @@
 //!
 //! A statement whose answer is not needed at once is sent without waiting (`Driver::expect_one`, `BEGIN`),
 //! so that a callback costs two trips to the server instead of five; what went wrong with it shows
-//! with the next answer, and always before `COMMIT` is sent. Reasons and figures:
-//! `docs/adr/0006-postgresql-driver.md`.
+//! with the next answer, and always before `COMMIT` is sent. Rows of many jobs are one statement (`bulk.rs`).
+//! Reasons and figures: `docs/adr/0006-postgresql-driver.md`, `docs/adr/0024-bulk-writes.md`.
 
+mod bulk;
 mod catalogue;
 mod connect;
 mod dialect;
 mod error;
 mod guard;
 mod indexes;
+mod limits;
 mod listen;
 mod outlook;
 mod session;
@@ -66,6 +68,14 @@ pub(in crate::store) struct Postgres {
     cancel: Option<Arc<Cancel>>,
 }
 
+/// A runtime that lives on the thread which uses it.
+fn runtime() -> Result<Runtime, StoreError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::Open(error.to_string()))
+}
+
 impl Postgres {
     /// Connects, and rejects a server on which a commit does not mean "on disk".
     pub(in crate::store) fn connect(
@@ -82,7 +92,7 @@ impl Postgres {
         url: Arc<PostgresUrl>,
         purpose: Purpose,
     ) -> Result<Self, StoreError> {
-        let runtime = session::runtime()?;
+        let runtime = runtime()?;
         Ok(Self {
             url,
             purpose,
@@ -200,6 +210,28 @@ impl Driver for Postgres {
 
     fn expect_one(&mut self, sql: &str, params: &[Value<'_>]) -> Result<(), StoreError> {
         self.step(|runtime, session| session.send_expecting_one(runtime, sql, params))
+    }
+
+    fn writes_in_bulk(&self) -> bool {
+        true
+    }
+
+    fn insert_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<Vec<bool>, StoreError> {
+        self.step(|runtime, session| session.insert_each(runtime, sql, width, values))
+    }
+
+    fn expect_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<(), StoreError> {
+        self.step(|runtime, session| session.send_expecting_each(runtime, sql, width, values))
     }
 
     fn query(

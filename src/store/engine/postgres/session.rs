@@ -12,8 +12,10 @@ use futures_util::stream::TryStreamExt as _;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::bulk;
 use super::catalogue::show_presence;
 use super::connect::Connected;
 use super::guard;
@@ -24,8 +26,6 @@ use crate::store::engine::driver::{OwnedValue, SKIP_LOCKED, Value};
 use crate::store::read_pool::cancel::Cancel;
 use crate::store::{StoreError, monotonic};
 
-/// Longest time for most answers.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Longest time for each of the first answers of a new connection.
 const FIRST_ANSWER_MAX: Duration = Duration::from_millis(1_500);
 /// An answer usually comes sooner; from here on it is asked whether it can come at all.
@@ -34,52 +34,15 @@ const SOON: Duration = Duration::from_secs(1);
 const STATEMENTS_MAX: usize = 512;
 /// Turns in which a connection reads what has arrived, learns that it is the end, and says so.
 const LOOKS: u32 = 3;
-/// What is run on every new connection. A process that froze inside a transaction is disconnected, so that
-/// its locks do not outlive it.
-const SETTINGS: &str = "SET client_min_messages = warning; \
-     SET idle_in_transaction_session_timeout = '5s'; ";
-/// A commit is on the disk of the server, and of its synchronous standbys, whatever the server's settings say
-/// or will say: a session's own word counts more.
-const DURABLE: &str = "SET synchronous_commit = on; ";
 /// How often the settings that no session can make for itself are looked at again.
 const CHECK_AGAIN: Duration = Duration::from_secs(2);
-/// How long a connection waits for what.
-struct Limits {
-    /// Settings of the session.
-    settings: &'static str,
-    /// Longest wait for an answer. A server that is frozen, or gone without a word, shows only by this.
-    answer: Duration,
-}
-
-impl Purpose {
-    /// A lock is not waited for while others wait for the batch: what meets one is put aside.
-    fn limits(self) -> Limits {
-        match self {
-            Self::Accept => Limits {
-                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '3s'",
-                answer: Duration::from_millis(3_500),
-            },
-            Self::Apply => Limits {
-                settings: "SET lock_timeout = '250ms'; SET statement_timeout = '8s'",
-                answer: ANSWER_MAX,
-            },
-            Self::Read => Limits {
-                settings: "SET lock_timeout = '5s'; SET statement_timeout = '2s'",
-                answer: ANSWER_MAX,
-            },
-            Self::Maintain => Limits {
-                settings: "SET lock_timeout = '5s'; SET statement_timeout = 0",
-                answer: Duration::from_secs(3_600),
-            },
-        }
-    }
-}
-
 /// A live connection.
 pub(super) struct Session {
     client: Arc<Client>,
     connection: JoinHandle<()>,
     statements: HashMap<String, Statement>,
+    /// The forms for many rows of some of them.
+    for_many: HashMap<String, Statement>,
     /// Answers that are still to come, in the order in which they will.
     sent: Vec<BoxFuture<'static, Result<(), StoreError>>>,
     answer_max: Duration,
@@ -88,14 +51,6 @@ pub(super) struct Session {
     /// Which server it leads to.
     server: String,
     outlook: Arc<Outlook>,
-}
-
-/// A runtime that lives on the thread which uses it.
-pub(super) fn runtime() -> Result<Runtime, StoreError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| StoreError::Open(error.to_string()))
 }
 
 impl Session {
@@ -114,9 +69,7 @@ impl Session {
             let notices = Arc::new(Notices::default());
             let connection = tokio::spawn(guard::drive(connection, Arc::clone(&notices)));
             let limits = purpose.limits();
-            let durable = if url.may_lose_commits { "" } else { DURABLE };
-            let (own, shown) = (limits.settings, show_presence());
-            let settings = format!("{SETTINGS}{durable}{own}; {shown}");
+            let settings = format!("{}{}", limits.settings(url), show_presence());
             let set = async { Ok(client.batch_execute(&settings).await?) };
             first_answer(&name, "settings", set).await?;
             let check = guard::check_server(&client, url);
@@ -125,6 +78,7 @@ impl Session {
                 client: Arc::new(client),
                 connection,
                 statements: HashMap::new(),
+                for_many: HashMap::new(),
                 sent: Vec::new(),
                 answer_max: limits.answer,
                 notices,
@@ -171,17 +125,55 @@ impl Session {
         params: &[Value<'_>],
     ) -> Result<(), StoreError> {
         let statement = self.statement(runtime, sql)?;
+        let params: Vec<_> = params.iter().copied().map(OwnedValue::from).collect();
+        self.send_expecting(statement, params, 1)
+    }
+
+    /// [`Self::send_expecting_one`] for many rows.
+    pub(super) fn send_expecting_each(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<(), StoreError> {
+        let statement = self.statement_for_many(runtime, sql)?;
+        let rows = values.len() / width;
+        self.send_expecting(statement, bulk::owned_columns(width, values), rows as u64)
+    }
+
+    fn send_expecting<P: ToSql + Send + 'static>(
+        &mut self,
+        statement: Statement,
+        params: Vec<P>,
+        rows: u64,
+    ) -> Result<(), StoreError> {
         let client = Arc::clone(&self.client);
-        let params: Vec<OwnedValue> = params.iter().copied().map(OwnedValue::from).collect();
-        self.send(
-            async move {
-                match client.execute_raw(&statement, params).await? {
-                    1 => Ok(()),
-                    _ => Err(StoreError::Superseded),
-                }
-            }
-            .boxed(),
-        )
+        let sent = async move {
+            let changed = client.execute_raw(&statement, params).await?;
+            (changed == rows)
+                .then_some(())
+                .ok_or(StoreError::Superseded)
+        };
+        self.send(sent.boxed())
+    }
+
+    /// Inserts the rows whose keys are not there; whether each is new.
+    pub(super) fn insert_each(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+    ) -> Result<Vec<bool>, StoreError> {
+        let statement = self.statement_for_many(runtime, sql)?;
+        let client = Arc::clone(&self.client);
+        let columns = bulk::columns(width, values);
+        let answered: Vec<Row> = self.run(runtime, async {
+            let rows = client.query_raw(&statement, columns).await?;
+            Ok(rows.try_collect().await?)
+        })?;
+        bulk::are_new(width, values, &answered)
     }
 
     /// Puts the request on its way: the first poll writes it into the connection's buffer.
@@ -306,13 +298,33 @@ impl Session {
             return Ok(known.clone());
         }
         let text = sql.replace(SKIP_LOCKED, "FOR NO KEY UPDATE SKIP LOCKED");
-        let client = Arc::clone(&self.client);
-        let statement = self.run(runtime, async { Ok(client.prepare(&text).await?) })?;
+        let statement = self.prepare(runtime, &text)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// The prepared statement of this text in its form for many rows.
+    fn statement_for_many(
+        &mut self,
+        runtime: &Runtime,
+        sql: &str,
+    ) -> Result<Statement, StoreError> {
+        if let Some(known) = self.for_many.get(sql) {
+            return Ok(known.clone());
+        }
+        // The server says which types the parameters have.
+        let one = self.statement(runtime, sql)?;
+        let statement = self.prepare(runtime, &bulk::of_prepared(sql, &one)?)?;
+        self.for_many.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn prepare(&mut self, runtime: &Runtime, text: &str) -> Result<Statement, StoreError> {
         if self.statements.len() >= STATEMENTS_MAX {
             self.statements.clear();
         }
-        self.statements.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        let client = Arc::clone(&self.client);
+        self.run(runtime, async { Ok(client.prepare(text).await?) })
     }
 
     /// Awaits a request and everything that was sent before it.

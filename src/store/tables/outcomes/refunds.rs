@@ -94,7 +94,7 @@ impl Tx<'_> {
               status, provider_status, amount, currency, failure, finished_at, attention, updated_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             ON CONFLICT DO NOTHING";
-        let inserted = {
+        let is_new = {
             let mutable = Mutable::of(&refund)?;
             let mut params = vec![
                 refund.id.as_bytes().into(),
@@ -104,9 +104,9 @@ impl Tx<'_> {
                 refund.received_at.as_millis().into(),
             ];
             params.extend(mutable.values(&refund));
-            self.execute(SQL, &params)?
+            self.driver.insert_new(SQL, &params)?
         };
-        Ok((inserted == 1).then_some(Locked(refund)))
+        Ok(is_new.then_some(Locked(refund)))
     }
 
     /// Saves a changed refund.
