@@ -27,6 +27,8 @@ mod token;
 mod verify;
 
 #[cfg(test)]
+pub(crate) mod test_keys;
+#[cfg(test)]
 mod tests;
 
 use std::io::{ErrorKind, Read};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,12 +38,6 @@ impl RequestKey {
     pub fn parse(text: &str) -> Result<Self, RequestKeyError> {
         let der = pem::read(text)?.der;
         let pair = KeyPair::from_pkcs8(&der).or_else(|_| KeyPair::from_der(&der));
-        Self::of(pair.map_err(|_| RequestKeyError::NotPrivate)?)
-    }
-
-    /// A new pair of 2048 bits, for a sandbox.
-    pub fn generate() -> Result<Self, RequestKeyError> {
-        let pair = KeyPair::generate(KeySize::Rsa2048);
         Self::of(pair.map_err(|_| RequestKeyError::NotPrivate)?)
     }
 
@@ -95,12 +89,12 @@ mod tests {
     use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 
     use super::*;
-    use crate::crypto::SigningKey;
+    use crate::crypto::test_keys;
     use crate::crypto::verify::SHA256_DIGEST_INFO;
 
     #[test]
     fn both_libraries_make_the_same_signature() {
-        let other = SigningKey::generate().unwrap();
+        let other = &test_keys::OURS;
         let key = RequestKey::parse(other.to_pem()).unwrap();
         let signature = key.sign_sha256_base64(b"message");
         let private = RsaPrivateKey::from_pkcs8_pem(other.to_pem()).unwrap();
@@ -118,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_private_key_is_rejected() {
-        let other = SigningKey::generate().unwrap();
+        let other = &test_keys::OURS;
         for text in ["", "hello", other.public_pem(), "AAAA"] {
             assert!(RequestKey::parse(text).is_err(), "{text}");
         }

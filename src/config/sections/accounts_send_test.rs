@@ -1,7 +1,7 @@
 //! Which members the sections of PayerMax and PayCools that send refunds take, need and reject.
 
 use super::*;
-use crate::crypto::SigningKey;
+use crate::crypto::test_keys;
 use crate::domain::request::intent::Intent;
 use crate::providers::outgoing::Outgoing;
 
@@ -29,7 +29,7 @@ struct Sections {
 
 impl Sections {
     fn new() -> Self {
-        let key = SigningKey::generate().unwrap();
+        let key = &test_keys::PROVIDER;
         let lines = key.to_pem().lines().filter(|line| !line.starts_with('-'));
         Self {
             private_key: lines.collect(),
@@ -135,7 +135,7 @@ fn payermax_sends_in_either_generation() {
             "{members}: {problems:?}"
         );
     }
-    let other = SigningKey::generate().unwrap();
+    let other = &test_keys::OURS;
     let other = format!("public_key = \"{}\"", other.public_base64_der());
     assert_eq!(api(full, &other).1, ["a.api.private_key"]);
 }

@@ -1,13 +1,12 @@
 //! The adapter as a whole: form, signature, claim and acknowledgement.
 
-use std::sync::LazyLock;
-
 use jiff::tz::Offset;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::crypto::{RingKey, SigningKey};
+use crate::crypto::RingKey;
+use crate::crypto::test_keys::PROVIDER;
 use crate::domain::claim::{Claim, Outcome, Reason, Status};
 use crate::providers::sandbox::Sample;
 
@@ -15,8 +14,6 @@ const PARAM: &str = include_str!("../../../tests/fixtures/paycools/param.json");
 const FLAT: &str = include_str!("../../../tests/fixtures/paycools/flat.json");
 const FLAT_FAILED: &str = include_str!("../../../tests/fixtures/paycools/flat-failed.json");
 const PRINTED: &str = include_str!("../../../tests/fixtures/paycools/open-api-printed.json");
-
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 
 fn secret() -> SuffixSecret {
     SuffixSecret::new("test-secret")
@@ -26,7 +23,7 @@ fn account(with_keys: bool, with_secret: bool) -> Paycools {
     let ring = || {
         KeyRing::new(vec![RingKey {
             id: "a".to_owned(),
-            key: KEY.verifying_key().clone(),
+            key: PROVIDER.verifying_key().clone(),
             not_before: None,
             not_after: None,
         }])
@@ -64,7 +61,7 @@ fn claim(notice: ProvenCallback) -> Claim {
 }
 
 fn envelope(param: &str) -> String {
-    json!({ "param": param, "sign": KEY.sign_sha256_base64(param.as_bytes()) }).to_string()
+    json!({ "param": param, "sign": PROVIDER.sign_sha256_base64(param.as_bytes()) }).to_string()
 }
 
 fn sample(status: Option<Status>) -> Sample<'static> {
@@ -112,7 +109,7 @@ fn made_samples_verify_and_say_what_they_shall() {
     for status in Status::ALL.into_iter().map(Some).chain([None]) {
         let expected = status.map_or(Outcome::Unclear(Reason::StatusUnknown), Outcome::Reported);
         for body in [
-            open_api(&sample(status), &KEY).unwrap(),
+            open_api(&sample(status), &PROVIDER).unwrap(),
             flat(&sample(status), &secret()).unwrap(),
         ] {
             assert_eq!(claim(verify(&body).unwrap()).outcome, expected, "{body}");

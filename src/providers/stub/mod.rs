@@ -79,14 +79,14 @@ impl Provider for Stub {
 mod tests {
 
     use super::*;
-    use crate::crypto::{RingKey, SigningKey};
+    use crate::crypto::{RingKey, test_keys};
     use crate::domain::claim::{Outcome, RefundNo, Status};
 
     const BODY: &str = r#"{"refund":"R-1","state":"DONE","amount":"12.50","currency":"EUR"}"#;
 
     #[test]
     fn what_is_signed_is_read_and_what_is_changed_is_refused() {
-        let key = SigningKey::generate().unwrap();
+        let key = &test_keys::PROVIDER;
         let entry = RingKey {
             id: "k".to_owned(),
             key: key.verifying_key().clone(),

@@ -19,7 +19,7 @@ use driver::Driver;
 use postgres::{Listener, Postgres, PostgresUrl, Purpose};
 use sqlite::lock::StoreLock;
 use sqlite::{Sqlite, Synchronous};
-use sqlite::{file_mode, generation, truncated};
+use sqlite::{file_mode, generation, truncated, wal};
 
 /// Threads that read; the service's own, one for look-ups, two for lists.
 const READERS: usize = 4;
@@ -89,7 +89,7 @@ pub(super) fn open_sqlite(
     }
     sqlite.checkpoint_beside(path, Arc::clone(stats))?;
     // Only for speed: a full disk must not keep the service from starting.
-    if let Err(error) = Sqlite::lay_out_log(path) {
+    if let Err(error) = wal::lay_out(path) {
         tracing::warn!(%error, "the WAL could not be preallocated; commits take longer");
     }
     let readers = (0..READERS)

@@ -12,11 +12,9 @@ pub mod generation;
 pub mod lock;
 pub mod truncated;
 mod value;
-mod wal;
+pub mod wal;
 
 use std::cell::RefCell;
-use std::fs::OpenOptions;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,8 +37,6 @@ pub(in crate::store) use wal::Log;
 const VERSION_MIN: i32 = 3_051_003;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of the WAL that are preallocated before the first commit; a little more than it should need.
-const LOG_BYTES: u64 = 20 * 1024 * 1024;
 /// Longest time for one query of a reader.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Steps of SQLite's machine between two looks at the clock, about a millisecond.
@@ -238,24 +234,6 @@ impl Sqlite {
     ) -> Result<(), StoreError> {
         self.checkpointer = Some(Checkpointer::start(path, stats)?);
         Ok(())
-    }
-
-    /// Fills the WAL's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to
-    /// write its length and blocks too, a second trip to the disk; one that overwrites has not. Zeros
-    /// behind the last frame are no frame, so this is safe whatever the WAL holds.
-    pub(in crate::store) fn lay_out_log(database: &Path) -> Result<(), StoreError> {
-        let path = with_suffix(database, "-wal");
-        let lay_out = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().append(true).open(&path)?;
-            let length = file.metadata()?.len();
-            let missing = LOG_BYTES.saturating_sub(length);
-            let filled = std::io::copy(&mut std::io::repeat(0).take(missing), &mut file);
-            if filled.is_err() {
-                file.set_len(length)?;
-            }
-            filled.and_then(|_| file.sync_all())
-        };
-        lay_out().map_err(|error| StoreError::open(&path, &error))
     }
 }
 

@@ -2,9 +2,12 @@
 //! for it. The mass is left to the checkpoint thread; the writer makes the short last copy, which lets the
 //! WAL start over while commits go on.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::Sqlite;
+use super::{Sqlite, with_suffix};
 use crate::failpoints::crash_point;
 use crate::store::StoreError;
 
@@ -17,6 +20,11 @@ const TRY_AGAIN_PAGES: u64 = 1_024;
 /// Most pages that the writer copies itself: 16 MiB. More has gathered behind a long snapshot.
 const OWN_PAGES_MAX: u64 = 4_096;
 
+/// Bytes of the WAL that are preallocated before the first commit; a little more than it should need.
+const LOG_BYTES: u64 = 20 * 1024 * 1024;
+/// What is written at once.
+const ZEROS: &[u8] = &[0; 64 * 1024];
+
 /// What is to be done about the WAL now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
@@ -25,6 +33,33 @@ enum Work {
     Thread,
     /// The writer copies the rest.
     Writer,
+}
+
+/// Fills the WAL's file with zeros up to [`LOG_BYTES`]. A commit that makes the file longer has to write its length
+/// and blocks too, a second trip to the disk; one that overwrites has not. Zeros behind the last frame are no frame,
+/// so this is safe whatever the WAL holds.
+pub(in crate::store) fn lay_out(database: &Path) -> Result<(), StoreError> {
+    let path = with_suffix(database, "-wal");
+    let lay_out = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().append(true).open(&path)?;
+        let length = file.metadata()?.len();
+        let filled = write_zeros(&mut file, LOG_BYTES.saturating_sub(length));
+        if filled.is_err() {
+            file.set_len(length)?;
+        }
+        filled.and_then(|()| file.sync_all())
+    };
+    lay_out().map_err(|error| StoreError::open(&path, &error))
+}
+
+fn write_zeros(file: &mut File, count: u64) -> std::io::Result<()> {
+    let mut left = count;
+    while left > 0 {
+        let next = usize::try_from(left).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+        file.write_all(&ZEROS[..next])?;
+        left -= next as u64;
+    }
+    Ok(())
 }
 
 /// The WAL after a copy, in pages.

@@ -7,6 +7,7 @@ mod rules;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::crypto::test_keys::ours;
 use crate::domain::money::{Amount, Money};
 
 const REFUND_NO: &str = "refund488455057142";
@@ -43,7 +44,7 @@ fn outgoing(intent: &Intent) -> Outgoing<'_> {
 
 fn client(form: Form) -> PaycoolsClient {
     PaycoolsClient {
-        key: RequestKey::generate().unwrap(),
+        key: ours(),
         app_id: "733b887a4a784708bb369524db5b6ded".to_owned(),
         base_url: "https://pay.example.com".to_owned(),
         callback_url: "http://www.test.com".to_owned(),

@@ -15,7 +15,7 @@ fn text(call: &Call) -> &str {
 
 #[test]
 fn the_documented_request_is_written_byte_for_byte_and_signed() {
-    let client = client(new_api(), &SigningKey::generate().unwrap());
+    let client = client(new_api());
     let intent = intent();
     let call = client.refund(&outgoing(&intent));
     assert_eq!(call.body.len(), 268);
@@ -34,7 +34,7 @@ fn the_documented_request_is_written_byte_for_byte_and_signed() {
 
 #[test]
 fn optional_members_are_escaped_and_in_their_place() {
-    let mut client = client(new_api(), &SigningKey::generate().unwrap());
+    let mut client = client(new_api());
     client.callback_url = Some("https://refunds.example.com/callbacks/payermax/main".to_owned());
     if let Generation::New(api) = &mut client.generation {
         api.sp_merchant_no = Some("SP1".to_owned());
@@ -61,7 +61,7 @@ fn the_old_generation_is_flat() {
         (CommentMembers::Comment, r#""comment":"why""#),
         (CommentMembers::Comments, r#""comments":"why""#),
     ] {
-        let client = client(old_api(members), &SigningKey::generate().unwrap());
+        let client = client(old_api(members));
         let mut intent = intent();
         intent.money = money("1000", "SAR");
         intent.reason = Some("why".to_owned());

@@ -7,7 +7,8 @@ mod rules;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::crypto::{RingKey, SigningKey, VerifyingKey};
+use crate::crypto::RingKey;
+use crate::crypto::test_keys::{OURS, PROVIDER, ours};
 use crate::domain::money::{Amount, Money};
 
 const NOW: &str = "2022-01-17T09:20:54.047Z";
@@ -43,16 +44,15 @@ fn outgoing(intent: &Intent) -> Outgoing<'_> {
     }
 }
 
-fn client(generation: Generation, provider: &SigningKey) -> PayermaxClient {
-    let key = VerifyingKey::parse(provider.public_base64_der()).unwrap();
+fn client(generation: Generation) -> PayermaxClient {
     let key = RingKey {
         id: "2026".to_owned(),
-        key,
+        key: PROVIDER.verifying_key().clone(),
         not_before: None,
         not_after: None,
     };
     PayermaxClient {
-        key: RequestKey::generate().unwrap(),
+        key: ours(),
         keys: KeyRing::new(vec![key]).unwrap(),
         base_url: "https://pay.example.com/api/gateway".to_owned(),
         merchant_no: "020213827212251".to_owned(),

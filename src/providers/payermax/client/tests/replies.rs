@@ -7,21 +7,15 @@ use crate::domain::time::Timestamp;
 
 /// What a client makes of a reply signed by the provider, to a request and to a query.
 struct Exchange {
-    provider: SigningKey,
     client: PayermaxClient,
     intent: Intent,
 }
 
 impl Exchange {
     fn of(generation: Generation) -> Self {
-        let provider = SigningKey::generate().unwrap();
-        let client = client(generation, &provider);
+        let client = client(generation);
         let intent = intent();
-        Self {
-            provider,
-            client,
-            intent,
-        }
+        Self { client, intent }
     }
 
     fn reply(status: u16, body: &str, sign: Option<String>) -> Reply {
@@ -34,7 +28,7 @@ impl Exchange {
     }
 
     fn signed(&self, body: &str) -> Reply {
-        let sign = self.provider.sign_sha256_base64(body.as_bytes());
+        let sign = PROVIDER.sign_sha256_base64(body.as_bytes());
         Self::reply(200, body, Some(sign))
     }
 
@@ -85,12 +79,11 @@ fn a_signed_reply_is_a_claim() {
 fn a_success_without_a_good_signature_claims_nothing() {
     let exchange = Exchange::of(new_api());
     let body = r#"{"code":"APPLY_SUCCESS","msg":"","data":{"outRefundNo":"R1642411016202","refundAmount":10000,"refundCurrency":"IDR","status":"REFUND_SUCCESS"}}"#;
-    let other = SigningKey::generate().unwrap();
     for sign in [
         None,
         Some("AAAA".to_owned()),
-        Some(other.sign_sha256_base64(body.as_bytes())),
-        Some(exchange.provider.sign_sha256_base64(b"another body")),
+        Some(OURS.sign_sha256_base64(body.as_bytes())),
+        Some(PROVIDER.sign_sha256_base64(b"another body")),
     ] {
         for answer in [
             exchange.to_refund(&Exchange::reply(200, body, sign.clone())),

@@ -4,7 +4,7 @@ use super::*;
 
 /// The pointers that a changed intent is rejected with.
 fn rejected(generation: Generation, number: &str, change: impl FnOnce(&mut Intent)) -> Vec<String> {
-    let client = client(generation, &SigningKey::generate().unwrap());
+    let client = client(generation);
     let mut intent = intent();
     change(&mut intent);
     let errors = client.check(Some(number), &intent, NOW.parse().unwrap());
@@ -78,7 +78,7 @@ fn the_old_generation_refunds_whole_payments_with_a_reason() {
 
 #[test]
 fn numbers_differ_by_more_than_case() {
-    let client = client(new_api(), &SigningKey::generate().unwrap());
+    let client = client(new_api());
     assert_eq!(client.number_key("rf_a1"), client.number_key("RF_A1"));
     assert_eq!(client.warnings("rf_a1", &intent()).len(), 1);
     assert!(client.warnings("RF_A1", &intent()).is_empty());
