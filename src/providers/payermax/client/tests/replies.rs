@@ -27,7 +27,7 @@ impl Exchange {
         }
     }
 
-    fn signed(&self, body: &str) -> Reply {
+    fn signed(body: &str) -> Reply {
         let sign = PROVIDER.sign_sha256_base64(body.as_bytes());
         Self::reply(200, body, Some(sign))
     }
@@ -56,7 +56,7 @@ fn claim(answer: &Answer) -> &Claim {
 fn a_signed_reply_is_a_claim() {
     let exchange = Exchange::of(new_api());
     let body = r#"{"code":"APPLY_SUCCESS","msg":"","data":{"outRefundNo":"R1642411016202","tradeOrderNo":"20220117091121TI366100056090","refundTradeNo":"20220117091657TI790000055087","status":"REFUND_PENDING"}}"#;
-    let answer = exchange.to_refund(&exchange.signed(body));
+    let answer = exchange.to_refund(&Exchange::signed(body));
     assert_eq!((answer.class, answer.question), (Class::Accepted, None));
     assert_eq!(answer.code.as_deref(), Some("APPLY_SUCCESS"));
     let read = claim(&answer);
@@ -68,9 +68,9 @@ fn a_signed_reply_is_a_claim() {
     assert_eq!(key_id, "2026");
     for (word, class) in [("SUCCESS", Class::Done), ("FAILED", Class::Failed)] {
         let body = body.replace("PENDING", word);
-        assert_eq!(exchange.to_refund(&exchange.signed(&body)).class, class);
+        assert_eq!(exchange.to_refund(&Exchange::signed(&body)).class, class);
     }
-    let odd = exchange.to_refund(&exchange.signed(&body.replace("PENDING", "ODD")));
+    let odd = exchange.to_refund(&Exchange::signed(&body.replace("PENDING", "ODD")));
     assert_eq!(odd.class, Class::Unknown);
     assert_eq!(odd.question, Some(Reason::StatusUnknown));
 }
@@ -112,7 +112,7 @@ fn a_query_is_read_in_either_spelling_of_its_amount() {
         let body = format!(
             r#"{{"code":"APPLY_SUCCESS","msg":"Success","data":{{"outRefundNo":"R1642411016202","refundTradeNo":"T9",{amount},"refundCurrency":"IDR","outTradeNo":"P1642410680681","status":"REFUND_SUCCESS","refundFinishTime":"2023-10-20T03:28:23.092Z"}}}}"#
         );
-        let answer = exchange.to_query(exchange.signed(&body));
+        let answer = exchange.to_query(Exchange::signed(&body));
         assert_eq!(answer.class, Class::Done, "{amount}");
         let read = claim(&answer);
         assert_eq!(read.money, Some(money("10000", "IDR")));
@@ -140,12 +140,12 @@ fn a_reply_about_something_else_claims_nothing() {
         ("IDR", "MYR"),
         ("IDR", "idr"),
     ] {
-        let answer = exchange.to_query(exchange.signed(&good.replace(part, other)));
+        let answer = exchange.to_query(Exchange::signed(&good.replace(part, other)));
         assert_eq!(answer.class, Class::Unknown, "{other}");
         assert_eq!(answer.question, Some(Reason::ReplyMismatch), "{other}");
         assert!(answer.claim.is_none(), "{other}");
     }
-    assert_eq!(exchange.to_query(exchange.signed(good)).class, Class::Done);
+    assert_eq!(exchange.to_query(Exchange::signed(good)).class, Class::Done);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn what_is_no_reply_of_the_provider_leaves_the_outcome_open() {
             assert_eq!(exchange.to_refund(&reply).class, Class::Unknown, "{body}");
             assert_eq!(exchange.to_query(reply).class, Class::Unknown, "{body}");
         }
-        let bare = exchange.signed(r#"{"code":"APPLY_SUCCESS","bizCode":"0000"}"#);
+        let bare = Exchange::signed(r#"{"code":"APPLY_SUCCESS","bizCode":"0000"}"#);
         let answer = exchange.to_refund(&bare);
         assert_eq!(answer.class, Class::Unknown);
         assert!(answer.claim.is_none());
@@ -224,15 +224,15 @@ fn replies_of_the_old_generation_are_read() {
         (":2", Class::Failed),
     ] {
         let body = body.replace(":0}", &format!("{status}}}"));
-        let answer = exchange.to_refund(&exchange.signed(&body));
+        let answer = exchange.to_refund(&Exchange::signed(&body));
         assert_eq!(answer.class, class, "{status}");
         assert_eq!(claim(&answer).provider_refund_no, None);
     }
     let query = r#"{"bizCode":"0000","message":"","data":{"refundId":"R1642411016202","orderId":"P1642410680681","refundAmount":"1000","currency":"SAR","status":2,"errorCode":"E1","errorMsg":"no"}}"#;
-    let answer = exchange.to_query(exchange.signed(query));
+    let answer = exchange.to_query(Exchange::signed(query));
     assert_eq!(answer.class, Class::Failed);
     let why = claim(&answer).failure.clone().unwrap();
     assert_eq!(why.code.as_deref(), Some("E1"));
-    let other = exchange.to_query(exchange.signed(&query.replace("1000", "999")));
+    let other = exchange.to_query(Exchange::signed(&query.replace("1000", "999")));
     assert_eq!(other.question, Some(Reason::ReplyMismatch));
 }
