@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bulk;
+use super::bulk::Foreseen;
 use super::health::Condition;
 use super::job::Job;
 use super::queue;
@@ -257,12 +258,14 @@ impl Jobs {
             outcomes.push(run_plainly(&mut batch.piggybacked[next], &mut tx)?);
         }
         for job in batch.urgent.iter_mut().chain(&mut batch.behind) {
-            if let Some(left) = foreseen.next().flatten() {
-                tx.add(left);
-                outcomes.push(Ok(()));
-            } else {
-                outcomes.push(run_plainly(job, &mut tx)?);
-            }
+            outcomes.push(match foreseen.next() {
+                Some(Foreseen::Written(left)) => {
+                    tx.add(left);
+                    Ok(())
+                }
+                Some(Foreseen::WasThere) => tx.with_known_row(|tx| run_plainly(job, tx))?,
+                Some(Foreseen::Unknown) | None => run_plainly(job, &mut tx)?,
+            });
         }
         Ok((Written::end(tx, &self.counter, self.digest)?, outcomes))
     }

@@ -107,6 +107,8 @@ pub struct Snapshot<'a> {
 pub struct Tx<'a> {
     driver: &'a mut dyn Driver,
     buffered: Buffered,
+    /// Whether the row that is inserted next is known to be there.
+    was_there: bool,
 }
 
 /// What waits for the end of a transaction.
@@ -166,6 +168,7 @@ impl<'a> Tx<'a> {
         Self {
             driver,
             buffered: Buffered::default(),
+            was_there: false,
         }
     }
 
@@ -194,6 +197,22 @@ impl<'a> Tx<'a> {
         self.buffered.events.extend(other.events);
         self.buffered.acts.extend(other.acts);
         self.buffered.apply_delays.extend(other.apply_delays);
+    }
+
+    /// Runs a job that was found to insert a row which is there.
+    pub(super) fn with_known_row<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.was_there = true;
+        let done = run(self);
+        self.was_there = false;
+        done
+    }
+
+    /// Inserts a row unless its key is there; whether it is new.
+    fn insert_new(&mut self, sql: &str, params: &[Value<'_>]) -> Result<bool, StoreError> {
+        if std::mem::take(&mut self.was_there) {
+            return Ok(false);
+        }
+        self.driver.insert_new(sql, params)
     }
 
     /// What is left for the end.

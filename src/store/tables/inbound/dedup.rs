@@ -90,7 +90,7 @@ impl Tx<'_> {
             callback.received_at.as_millis().into(),
             callback.settle_after.as_millis().into(),
         ];
-        self.driver.insert_new(SQL, &params)
+        self.insert_new(SQL, &params)
     }
 
     /// A repeat of what earlier releases stored under another key or number, counted.

@@ -104,7 +104,7 @@ impl Tx<'_> {
                 refund.received_at.as_millis().into(),
             ];
             params.extend(mutable.values(&refund));
-            self.driver.insert_new(SQL, &params)?
+            self.insert_new(SQL, &params)?
         };
         Ok(is_new.then_some(Locked(refund)))
     }
