@@ -1,8 +1,8 @@
-//! What a callback costs in SQLite, counted and not timed: creeping cost shows on every machine, however busy.
+//! What a callback costs, counted and not timed: creeping cost shows on every machine, however busy.
 
 use crate::harness::keys::sha256_hex;
 use crate::harness::payermax::Notice;
-use crate::harness::{Engine, Server};
+use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
 
 /// Callbacks that are counted, one after the other; a commit each for storing it, and applying rides along.
 const COUNT: u64 = 300;
@@ -75,4 +75,44 @@ fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
             "{what}: bytes, commits and jobs in hundredths: {cost:?}, at most {most:?}"
         );
     }
+}
+
+/// Statements that write, and their records of the WAL, as PostgreSQL counts them; without those of leases and of
+/// views in the trail.
+const COUNTED: &str = "SELECT sum(calls)::bigint, sum(wal_records)::bigint FROM pg_stat_statements
+     WHERE dbid <> (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND query ~* '(insert into|update [a-z_]+ set)' AND query !~* 'skip locked|trail'";
+
+#[test]
+fn a_callback_runs_no_more_statements_than_it_did_on_postgresql() {
+    let postgres = Postgres::own(&[("shared_preload_libraries", "pg_stat_statements")]);
+    let database = postgres.database();
+    postgres.execute("CREATE EXTENSION pg_stat_statements");
+    let config = ConfigBuilder::bare(Engine::Sqlite).usual_accounts();
+    let server = Server::start(&config.on(&database));
+    let number = |index: u64| format!("R-{index:08}");
+    let send = |range: std::ops::Range<u64>| {
+        for index in range {
+            server.notified(&Notice::new(&number(index), "REFUND_SUCCESS"));
+            // A transaction for storing it, and another for applying it.
+            server.applied(&number(index));
+        }
+    };
+    let counted = || {
+        let row = &postgres.query(COUNTED)[0];
+        [row.get::<_, i64>(0), row.get::<_, i64>(1)]
+    };
+    send(0..BEFORE);
+    let before = counted();
+    send(BEFORE..BEFORE + COUNT);
+    let after = counted();
+    let each = [0, 1].map(|at| (after[at] - before[at]) * 100 / i64::try_from(COUNT).expect("few"));
+    let is_held = each
+        .iter()
+        .zip([505, 2_600])
+        .all(|(cost, most)| *cost <= most);
+    assert!(
+        is_held,
+        "statements and records of the WAL, in hundredths: {each:?}"
+    );
 }
