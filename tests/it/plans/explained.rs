@@ -1,9 +1,18 @@
 //! Plans of statements that the program puts together, read where the server makes them.
 
 use crate::harness::payermax::Notice;
-use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
+use crate::harness::postgres::Database;
+use crate::harness::{ConfigBuilder, Engine, Postgres, Server, wait_for};
 
 use super::{SMALL, grown};
+
+/// The server logs the plan of each statement of sessions that begin from now on.
+fn log_plans(database: &Database) {
+    let name = database.name();
+    database.execute(&format!(
+        "ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"
+    ));
+}
 
 /// The rows of a batch are written by one statement, which the server's session makes; with the statistics of a large
 /// store, and of one that has just begun, whose plans are kept while it grows.
@@ -12,15 +21,12 @@ fn rows_of_a_batch_are_written_through_indexes_on_postgresql() {
     let postgres = Postgres::own(&[("session_preload_libraries", "auto_explain")]);
     let (mut large, of_large) = grown(&postgres);
     let of_young = postgres.database();
-    for database in [&of_large, &of_young] {
-        let name = database.name();
-        let set = "SET auto_explain.log_min_duration = 0";
-        database.execute(&format!("ALTER DATABASE {name} {set}"));
-    }
+    log_plans(&of_large);
+    log_plans(&of_young);
     large.restart();
     let young = ConfigBuilder::bare(Engine::Sqlite).usual_accounts();
     let young = Server::start(&young.on(&of_young));
-    for server in [&large, &young] {
+    for (server, database) in [(&large, &of_large), (&young, &of_young)] {
         let send = |sender: u32| {
             for index in 0..20 {
                 server.notified(&Notice::new(
@@ -34,7 +40,11 @@ fn rows_of_a_batch_are_written_through_indexes_on_postgresql() {
                 scope.spawn(move || send(sender));
             }
         });
-        server.applied("B-15-19");
+        // Looked up in the database: with every plan logged, a reader may be told to come again.
+        wait_for("all of them to be applied", || {
+            let applied = "SELECT count(*) FROM refunds WHERE refund_no LIKE 'B-%'";
+            (database.query(applied)[0].get::<_, i64>(0) == 16 * 20).then_some(())
+        });
     }
     let log = postgres.log();
     let plans: Vec<_> = log.split("Query Text: ").collect();
@@ -65,10 +75,7 @@ fn rows_of_a_batch_are_written_through_indexes_on_postgresql() {
 fn every_list_has_an_index_on_postgresql() {
     let postgres = Postgres::own(&[("session_preload_libraries", "auto_explain")]);
     let (mut server, database) = grown(&postgres);
-    let name = database.name();
-    database.execute(&format!(
-        "ALTER DATABASE {name} SET auto_explain.log_min_duration = 0"
-    ));
+    log_plans(&database);
     server.restart();
     let filters = [
         "provider=payermax",
