@@ -61,6 +61,12 @@ fn cost(number: impl Fn(u64) -> String) -> [u64; 3] {
     ]
 }
 
+#[track_caller]
+fn at_most<T: PartialOrd + std::fmt::Debug>(what: &str, cost: &[T], most: &[T]) {
+    let is_held = cost.iter().zip(most).all(|(cost, most)| cost <= most);
+    assert!(is_held, "{what}: {cost:?}, at most {most:?}");
+}
+
 #[test]
 fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
     let in_sequence = cost(|index| format!("R-{index:08}"));
@@ -69,10 +75,10 @@ fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
         ("in sequence", in_sequence, [9_100_000, 205, 205]),
         ("random", random, [9_700_000, 205, 205]),
     ] {
-        let is_held = cost.iter().zip(most).all(|(cost, most)| *cost <= most);
-        assert!(
-            is_held,
-            "{what}: bytes, commits and jobs in hundredths: {cost:?}, at most {most:?}"
+        at_most(
+            &format!("{what}: bytes, commits and jobs in hundredths"),
+            &cost,
+            &most,
         );
     }
 }
@@ -107,12 +113,9 @@ fn a_callback_runs_no_more_statements_than_it_did_on_postgresql() {
     send(BEFORE..BEFORE + COUNT);
     let after = counted();
     let each = [0, 1].map(|at| (after[at] - before[at]) * 100 / i64::try_from(COUNT).expect("few"));
-    let is_held = each
-        .iter()
-        .zip([505, 2_600])
-        .all(|(cost, most)| *cost <= most);
-    assert!(
-        is_held,
-        "statements and records of the WAL, in hundredths: {each:?}"
+    at_most(
+        "statements and records of the WAL in hundredths",
+        &each,
+        &[505, 2_600],
     );
 }

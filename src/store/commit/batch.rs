@@ -244,9 +244,12 @@ impl Jobs {
         left: &mut Unfinished,
     ) -> Result<(Written, Outcomes), StoreError> {
         let started = monotonic();
-        let foreseen = self.driver.writes_in_bulk() && batch.len() > 1;
-        let foreseen = foreseen.then(|| bulk::write(batch.iter_mut(), self.driver.as_mut()));
-        let mut foreseen = foreseen.transpose()?.unwrap_or_default().into_iter();
+        // A writer that is not alone has no piggybacked jobs: they are urgent ones by now.
+        let mut foreseen = if self.driver.has_concurrent_writers() && batch.len() > 1 {
+            bulk::write(batch.iter_mut(), self.driver.as_mut())?.into_iter()
+        } else {
+            Vec::new().into_iter()
+        };
         let mut tx = Tx::new(self.driver.as_mut());
         let mut outcomes = Vec::with_capacity(batch.len());
         for next in 0..batch.piggybacked.len() {

@@ -7,7 +7,7 @@
 
 use super::job::Job;
 use crate::store::StoreError;
-use crate::store::engine::driver::{Driver, EachRow, OwnedValue, Value};
+use crate::store::engine::driver::{Driver, EachRow, OwnedValue, Rows, Value};
 use crate::store::tables::{Buffered, Tx};
 
 /// What a job of a batch was found to be.
@@ -45,8 +45,8 @@ pub(super) fn write<'j>(
     Ok(foreseen)
 }
 
-/// Rows of one statement.
-struct Rows {
+/// Recorded rows of one statement.
+struct Recorded {
     sql: String,
     /// Values of a row.
     width: usize,
@@ -55,21 +55,19 @@ struct Rows {
     jobs: Vec<usize>,
 }
 
-impl Rows {
-    fn values(&self) -> Vec<Value<'_>> {
-        self.values.iter().map(OwnedValue::as_value).collect()
+impl Recorded {
+    /// The values of the rows of these jobs.
+    fn values_of(&self, is_meant: impl Fn(usize) -> bool) -> Vec<Value<'_>> {
+        let rows = self.jobs.iter().zip(self.values.chunks_exact(self.width));
+        rows.filter(|(job, _)| is_meant(**job))
+            .flat_map(|(_, row)| row.iter().map(OwnedValue::as_value))
+            .collect()
     }
 
-    /// Keeps the rows of these jobs.
-    fn retain(&mut self, keeps: impl Fn(usize) -> bool) {
-        let mut at = 0;
-        let jobs = &self.jobs;
+    /// As rows of its statement; `None` where there are no values.
+    fn rows<'a>(&self, values: &'a [Value<'a>]) -> Option<Rows<'a>> {
         let width = self.width;
-        self.values.retain(|_| {
-            at += 1;
-            keeps(jobs[(at - 1) / width])
-        });
-        self.jobs.retain(|job| keeps(*job));
+        (!values.is_empty()).then_some(Rows { width, values })
     }
 
     /// Forgets the rows of this job and those behind it.
@@ -83,8 +81,8 @@ impl Rows {
 /// An engine on which everything that is inserted is new, and on which nothing can be read.
 #[derive(Default)]
 struct Recorder {
-    inserted: Vec<Rows>,
-    expected: Vec<Rows>,
+    inserted: Vec<Recorded>,
+    expected: Vec<Recorded>,
     /// The job that runs, of those recorded here.
     job: usize,
     /// What the rows hold, about.
@@ -100,23 +98,23 @@ impl Recorder {
     }
 
     /// Writes all rows; a job whose row was there is not foreseen.
-    fn write(
-        mut self,
-        driver: &mut dyn Driver,
-        foreseen: &mut [Foreseen],
-    ) -> Result<(), StoreError> {
-        for rows in &self.inserted {
-            let are_new = driver.insert_each(&rows.sql, rows.width, &rows.values())?;
-            for (job, is_new) in rows.jobs.iter().zip(are_new) {
+    fn write(self, driver: &mut dyn Driver, foreseen: &mut [Foreseen]) -> Result<(), StoreError> {
+        for recorded in &self.inserted {
+            let values = recorded.values_of(|_| true);
+            let Some(rows) = recorded.rows(&values) else {
+                continue;
+            };
+            let are_new = driver.insert_each(&recorded.sql, rows)?;
+            for (job, is_new) in recorded.jobs.iter().zip(are_new) {
                 if !is_new {
                     foreseen[*job] = Foreseen::WasThere;
                 }
             }
         }
-        for rows in &mut self.expected {
-            rows.retain(|job| matches!(foreseen[job], Foreseen::Written(_)));
-            if !rows.jobs.is_empty() {
-                driver.expect_each(&rows.sql, rows.width, &rows.values())?;
+        for recorded in &self.expected {
+            let values = recorded.values_of(|job| matches!(foreseen[job], Foreseen::Written(_)));
+            if let Some(rows) = recorded.rows(&values) {
+                driver.expect_each(&recorded.sql, rows)?;
             }
         }
         Ok(())
@@ -147,14 +145,14 @@ impl Recorder {
 }
 
 /// Adds a row for this job; how many bytes it holds.
-fn add(to: &mut Vec<Rows>, job: usize, sql: &str, params: &[Value<'_>]) -> usize {
+fn add(to: &mut Vec<Recorded>, job: usize, sql: &str, params: &[Value<'_>]) -> usize {
     let owned = params.iter().copied().map(OwnedValue::from);
     match to.iter_mut().find(|rows| rows.sql == sql) {
         Some(rows) => {
             rows.values.extend(owned);
             rows.jobs.push(job);
         }
-        None => to.push(Rows {
+        None => to.push(Recorded {
             sql: sql.to_owned(),
             width: params.len(),
             values: owned.collect(),

@@ -85,6 +85,22 @@ impl OwnedValue {
     }
 }
 
+/// Rows to be written by one statement, their values one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    /// Values of a row.
+    pub width: usize,
+    /// Those of all rows.
+    pub values: &'a [Value<'a>],
+}
+
+impl<'a> Rows<'a> {
+    /// Row by row.
+    pub(in crate::store) fn each(self) -> impl ExactSizeIterator<Item = &'a [Value<'a>]> {
+        self.values.chunks_exact(self.width)
+    }
+}
+
 /// One row of an answer; columns count from 0. A value of another type is [`StoreError::Unreadable`].
 pub(crate) trait Row {
     fn opt_integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
@@ -157,33 +173,18 @@ pub(crate) trait Driver: Send {
             _ => Err(StoreError::Superseded),
         }
     }
-    /// Whether the rows of several jobs are better written by one statement than one by one.
-    fn writes_in_bulk(&self) -> bool {
-        false
-    }
     /// Inserts a row unless its key is there; whether it is new.
     fn insert_new(&mut self, sql: &str, params: &[Value<'_>]) -> Result<bool, StoreError> {
         Ok(self.execute(sql, params)? == 1)
     }
-    /// The same for rows of `width` values each, of which the first is the column `id`; whether each is new.
-    fn insert_each(
-        &mut self,
-        sql: &str,
-        width: usize,
-        values: &[Value<'_>],
-    ) -> Result<Vec<bool>, StoreError> {
-        let rows = values.chunks_exact(width);
-        rows.map(|row| self.insert_new(sql, row)).collect()
+    /// The same for rows of which the first value is the column `id`; whether each is new.
+    fn insert_each(&mut self, sql: &str, rows: Rows<'_>) -> Result<Vec<bool>, StoreError> {
+        let each = rows.each().map(|row| self.insert_new(sql, row));
+        each.collect()
     }
-    /// [`Self::expect_one`] for rows of `width` values each.
-    fn expect_each(
-        &mut self,
-        sql: &str,
-        width: usize,
-        values: &[Value<'_>],
-    ) -> Result<(), StoreError> {
-        let mut rows = values.chunks_exact(width);
-        rows.try_for_each(|row| self.expect_one(sql, row))
+    /// [`Self::expect_one`] for each row.
+    fn expect_each(&mut self, sql: &str, rows: Rows<'_>) -> Result<(), StoreError> {
+        rows.each().try_for_each(|row| self.expect_one(sql, row))
     }
     /// Runs a statement that answers rows.
     fn query(

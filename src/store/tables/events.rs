@@ -11,7 +11,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{EventId, RefundId};
 use crate::domain::time::Timestamp;
 use crate::store::copy::Digest;
-use crate::store::engine::driver::{Row, Value};
+use crate::store::engine::driver::{Row, Rows, Value};
 use crate::store::feed_counter::{Counter, FeedKnown, Numbered};
 use crate::store::tables::inbound::callbacks::{refund_id, uuid};
 use crate::store::{StoreError, schema};
@@ -157,7 +157,11 @@ impl Tx<'_> {
             .zip(&events)
             .flat_map(|(sequence, event)| event.row(sequence))
             .collect();
-        self.driver.expect_each(INSERT_EVENT, EVENT_VALUES, &rows)?;
+        let rows = Rows {
+            width: EVENT_VALUES,
+            values: &rows,
+        };
+        self.driver.expect_each(INSERT_EVENT, rows)?;
         self.driver.announce(last)?;
         Ok(Some(Numbered { last, begun }))
     }

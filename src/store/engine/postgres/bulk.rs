@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Row as PostgresRow, Statement};
 
 use crate::store::StoreError;
-use crate::store::engine::driver::{OwnedValue, Row as _, Value};
+use crate::store::engine::driver::{OwnedValue, Row as _, Rows, Value};
 
 /// Rewrites a statement for one row, whose parameters have these types: an `INSERT … VALUES ($1, $2, …)`, which then
 /// answers the `id` of each row that is new where it passes over the others, or an `UPDATE … WHERE …`.
@@ -56,29 +56,25 @@ pub(super) fn of_prepared(sql: &str, one: &Statement) -> Result<String, StoreErr
 }
 
 /// An array for each parameter.
-pub(super) fn columns<'a>(width: usize, values: &[Value<'a>]) -> Vec<Vec<Value<'a>>> {
-    let column = |at| values.iter().skip(at).step_by(width).copied().collect();
-    (0..width).map(column).collect()
+pub(super) fn columns(rows: Rows<'_>) -> Vec<Vec<Value<'_>>> {
+    let column = |at| rows.each().map(|row| row[at]).collect();
+    (0..rows.width).map(column).collect()
 }
 
 /// The same, owned.
-pub(super) fn owned_columns(width: usize, values: &[Value<'_>]) -> Vec<Vec<OwnedValue>> {
+pub(super) fn owned_columns(rows: Rows<'_>) -> Vec<Vec<OwnedValue>> {
     let owned = |column: Vec<Value<'_>>| column.into_iter().map(OwnedValue::from).collect();
-    columns(width, values).into_iter().map(owned).collect()
+    columns(rows).into_iter().map(owned).collect()
 }
 
 /// Which rows are among those whose `id` was answered.
-pub(super) fn are_new(
-    width: usize,
-    values: &[Value<'_>],
-    answered: &[PostgresRow],
-) -> Result<Vec<bool>, StoreError> {
+pub(super) fn are_new(rows: Rows<'_>, answered: &[PostgresRow]) -> Result<Vec<bool>, StoreError> {
     let ids: HashSet<&[u8]> = answered
         .iter()
         .map(|row| row.blob(0))
         .collect::<Result<_, _>>()?;
     let is_new = |row: &[Value<'_>]| matches!(row, [Value::Blob(id), ..] if ids.contains(id));
-    Ok(values.chunks_exact(width).map(is_new).collect())
+    Ok(rows.each().map(is_new).collect())
 }
 
 #[cfg(test)]
@@ -117,7 +113,10 @@ mod tests {
     #[test]
     fn rows_become_columns() {
         let values = [1, 2, 3, 4].map(Value::Integer);
-        let columns = owned_columns(2, &values);
+        let columns = owned_columns(Rows {
+            width: 2,
+            values: &values,
+        });
         let numbers = |of: [i64; 2]| of.map(OwnedValue::Integer).to_vec();
         assert_eq!(columns, [numbers([1, 3]), numbers([2, 4])]);
     }

@@ -29,7 +29,7 @@ pub(in crate::store) use listen::Listener;
 pub(in crate::store) use outlook::Outlook;
 pub use outlook::Replication;
 
-use super::driver::{Driver, EachRow, Value};
+use super::driver::{Driver, EachRow, Rows, Value};
 use crate::store::StoreError;
 use crate::store::read_pool::cancel::Cancel;
 use session::Session;
@@ -212,26 +212,12 @@ impl Driver for Postgres {
         self.step(|runtime, session| session.send_expecting_one(runtime, sql, params))
     }
 
-    fn writes_in_bulk(&self) -> bool {
-        true
+    fn insert_each(&mut self, sql: &str, rows: Rows<'_>) -> Result<Vec<bool>, StoreError> {
+        self.step(|runtime, session| session.insert_each(runtime, sql, rows))
     }
 
-    fn insert_each(
-        &mut self,
-        sql: &str,
-        width: usize,
-        values: &[Value<'_>],
-    ) -> Result<Vec<bool>, StoreError> {
-        self.step(|runtime, session| session.insert_each(runtime, sql, width, values))
-    }
-
-    fn expect_each(
-        &mut self,
-        sql: &str,
-        width: usize,
-        values: &[Value<'_>],
-    ) -> Result<(), StoreError> {
-        self.step(|runtime, session| session.send_expecting_each(runtime, sql, width, values))
+    fn expect_each(&mut self, sql: &str, rows: Rows<'_>) -> Result<(), StoreError> {
+        self.step(|runtime, session| session.send_expecting_each(runtime, sql, rows))
     }
 
     fn query(

@@ -22,7 +22,7 @@ use super::guard;
 use super::guard::Notices;
 use super::outlook::Outlook;
 use super::{PostgresUrl, Purpose};
-use crate::store::engine::driver::{OwnedValue, SKIP_LOCKED, Value};
+use crate::store::engine::driver::{OwnedValue, Rows, SKIP_LOCKED, Value};
 use crate::store::read_pool::cancel::Cancel;
 use crate::store::{StoreError, monotonic};
 
@@ -134,12 +134,14 @@ impl Session {
         &mut self,
         runtime: &Runtime,
         sql: &str,
-        width: usize,
-        values: &[Value<'_>],
+        rows: Rows<'_>,
     ) -> Result<(), StoreError> {
         let statement = self.statement_for_many(runtime, sql)?;
-        let rows = values.len() / width;
-        self.send_expecting(statement, bulk::owned_columns(width, values), rows as u64)
+        self.send_expecting(
+            statement,
+            bulk::owned_columns(rows),
+            rows.each().len() as u64,
+        )
     }
 
     fn send_expecting<P: ToSql + Send + 'static>(
@@ -163,17 +165,16 @@ impl Session {
         &mut self,
         runtime: &Runtime,
         sql: &str,
-        width: usize,
-        values: &[Value<'_>],
+        rows: Rows<'_>,
     ) -> Result<Vec<bool>, StoreError> {
         let statement = self.statement_for_many(runtime, sql)?;
         let client = Arc::clone(&self.client);
-        let columns = bulk::columns(width, values);
+        let columns = bulk::columns(rows);
         let answered: Vec<Row> = self.run(runtime, async {
-            let rows = client.query_raw(&statement, columns).await?;
-            Ok(rows.try_collect().await?)
+            let answered = client.query_raw(&statement, columns).await?;
+            Ok(answered.try_collect().await?)
         })?;
-        bulk::are_new(width, values, &answered)
+        bulk::are_new(rows, &answered)
     }
 
     /// Puts the request on its way: the first poll writes it into the connection's buffer.
