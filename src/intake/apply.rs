@@ -19,7 +19,7 @@ use crate::domain::order::close_out::{CloseOut, Progress, RetryPolicy};
 use crate::domain::refund::{Refund, Verdict};
 use crate::domain::time::Clock;
 use crate::failpoints::crash_point;
-use crate::store::{Lane, Locked, LogLimit, Receipt, StoreError, Tx};
+use crate::store::{Lane, Locked, LogLimit, Receipt, StoreError, Tx, Urgency};
 
 /// Deadline for an answer that waits for transaction 2, from the start of accepting. Later than this the
 /// caller has given up, and resume applies the callback.
@@ -55,31 +55,31 @@ impl Intake {
     /// Applies an accepted callback and waits for the commit. Idempotent: a repeat changes nothing, but
     /// retries an unfinished close-out at once.
     pub async fn apply(&self, accepted: AcceptedCallback) -> Result<Applied, StoreError> {
-        let until = accepted.began + ANSWER_MAX;
+        let due_by = (Urgency::Now, accepted.began + ANSWER_MAX);
         match accepted.stored {
             Receipt::New => {
                 let (id, due) = (accepted.id, DueCallback::from(accepted));
                 let (lane, work) = (due.lane(), self.work(due));
-                match self.store.write_until("apply", lane, until, work).await {
+                match self.store.write_until("apply", lane, due_by, work).await {
                     Ok(Some(applied)) => Ok(applied),
                     // A concurrent repeat, or resume, applied it first.
                     Ok(None) | Err(StoreError::Superseded) => {
-                        self.apply_again(id, lane, until).await
+                        self.apply_again(id, lane, due_by).await
                     }
                     Err(error) => Err(error),
                 }
             }
             Receipt::Repeat { id, .. } => {
                 let lane = DueCallback::from(accepted).lane();
-                self.apply_again(id, lane, until).await
+                self.apply_again(id, lane, due_by).await
             }
         }
     }
 
     /// Applies a reply to an attempt of ours, which is stored already.
     pub async fn apply_reply(&self, id: CallbackId, lane: Lane) -> Result<Applied, StoreError> {
-        self.apply_again(id, lane, Instant::now() + ANSWER_MAX)
-            .await
+        let due_by = (Urgency::Background, Instant::now() + ANSWER_MAX);
+        self.apply_again(id, lane, due_by).await
     }
 
     /// Applies the callback that is stored under this id, or reads its effect. A repeat may arrive on another
@@ -88,14 +88,14 @@ impl Intake {
         &self,
         id: CallbackId,
         lane: Lane,
-        until: Instant,
+        due_by: (Urgency, Instant),
     ) -> Result<Applied, StoreError> {
         let mut tried = 1;
         loop {
             let (clock, context) = (Arc::clone(&self.clock), self.context());
             let applied = self
                 .store
-                .write_until("apply again", lane, until, move |tx| {
+                .write_until("apply again", lane, due_by, move |tx| {
                     apply_again(tx, id, clock.as_ref(), &context)
                 });
             match applied.await {

@@ -146,7 +146,7 @@ impl Requests {
         let id = request.refund_id;
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         self.store
-            .write("begin to send", lane, move |tx| {
+            .write_soon("begin to send", lane, move |tx| {
                 let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(None);
                 };
@@ -195,7 +195,7 @@ impl Requests {
         let (id, leased) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         self.store
-            .write("begin to ask", lane, move |tx| {
+            .write_soon("begin to ask", lane, move |tx| {
                 let Some(mut request) = tx.lock_request(id)? else {
                     return Ok(None);
                 };
@@ -268,9 +268,11 @@ impl Requests {
             return Ok(0);
         }
         let account = channel.account.clone();
-        let serial = self.store.write("number call", Lane::SHARED, move |tx| {
-            tx.next_serial(&account)
-        });
+        let serial = self
+            .store
+            .write_soon("number call", Lane::SHARED, move |tx| {
+                tx.next_serial(&account)
+            });
         Ok(u64::try_from(serial.await?).unwrap_or(0))
     }
 }

@@ -78,7 +78,7 @@ impl Requests {
         let lane = Lane::of_refund(account, refund_no);
         let stored = claimed.clone();
         self.store
-            .write("end attempt", lane, move |tx| {
+            .write_soon("end attempt", lane, move |tx| {
                 if let Some(reply) = &stored {
                     tx.store_reply(&reply.callback, reply.attempt)?;
                 }
@@ -107,7 +107,7 @@ impl Requests {
         let stop = answer.stops_account.then(|| stop_reason(&answer));
         let channel = channel.clone();
         self.store
-            .write("put off request", lane, move |tx| {
+            .write_soon("put off request", lane, move |tx| {
                 if let Some(reason) = &stop {
                     stop_account(tx, &channel.account, reason, now)?;
                 }

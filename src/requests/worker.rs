@@ -15,12 +15,14 @@ use crate::domain::request::{Request, State};
 use crate::domain::time::Timestamp;
 use crate::intake::Applying;
 use crate::providers::outgoing::ApiAccount;
-use crate::store::{Lane, LogLimit, StoreError};
+use crate::store::{Lane, LogLimit, Snapshot, StoreError};
 
 /// Longest time between two looks.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Shortest time between two looks, where something is due that could not be taken.
 const BUSY: Duration = Duration::from_millis(20);
+/// Shortest time between two looks of any kind: what became due in between is leased by one.
+const GATHERING: Duration = Duration::from_millis(5);
 /// Pause of a request that could not begin: another refund of its payment is under way, or its account stopped.
 const TURN: Duration = Duration::from_secs(30);
 /// No lease is longer; what is planned so soon may be looked at sooner.
@@ -59,6 +61,7 @@ impl Requests {
                     PERIOD
                 }
             };
+            tokio::time::sleep(GATHERING).await;
             drop(tokio::time::timeout(pause, self.wake.notified()).await);
         }
         while steps.join_next().await.is_some() {}
@@ -102,22 +105,38 @@ impl Requests {
         if apis.is_empty() {
             return Ok(PERIOD);
         }
-        let (states, now) = (self.account_states().await?, self.clock.now());
+        let accounts: Vec<Account> = apis.iter().map(|(account, _)| account.clone()).collect();
+        let of = move |snapshot: &mut Snapshot<'_>| {
+            let next = accounts.iter().map(|of| snapshot.next_request(of));
+            let next = next.collect::<Result<Vec<_>, _>>()?;
+            Ok((snapshot.stopped_accounts()?, next))
+        };
+        let (states, next) = self.store.read_own(of).await?;
+        let now = self.clock.now();
         let mut pause = PERIOD;
-        for (account, api) in apis.iter() {
+        for ((account, api), next) in apis.iter().zip(next) {
+            let Some(next) = next else {
+                continue;
+            };
+            let left = next.as_millis() - now.as_millis();
+            if left > 0 {
+                pause = pause.min(Duration::from_millis(left.unsigned_abs()));
+                continue;
+            }
             let state = states.iter().find(|state| state.account == *account);
             let sending = match state {
                 None => Sending::Free,
                 Some(state) if state.holds(now) => Sending::Stopped,
                 Some(_) => Sending::OneByOne,
             };
-            let next = self.look_at(steps, (account, api), sending).await?;
-            pause = pause.min(next);
+            let again = self.take_due(steps, (account, api), sending).await?;
+            pause = pause.min(again);
         }
         Ok(pause)
     }
 
-    async fn look_at(
+    /// Leases what is due of an account and begins its steps; returns when to look again.
+    async fn take_due(
         self: &Arc<Self>,
         steps: &mut JoinSet<()>,
         (account, api): (&Account, &Arc<ApiAccount>),
@@ -127,19 +146,6 @@ impl Requests {
         let Some(exchanger) = health.exchanger.clone() else {
             return Ok(PERIOD);
         };
-        let now = self.clock.now();
-        let of = account.clone();
-        let next = self
-            .store
-            .read_own(move |snapshot| snapshot.next_request(&of))
-            .await?;
-        let Some(next) = next else {
-            return Ok(PERIOD);
-        };
-        if next > now {
-            let millis = u64::try_from(next.as_millis() - now.as_millis()).unwrap_or(0);
-            return Ok(Duration::from_millis(millis.max(1)));
-        }
         let probe = match sending {
             Sending::OneByOne => health.probe(),
             Sending::Free | Sending::Stopped => None,
@@ -157,10 +163,11 @@ impl Requests {
             timetable: Arc::new(api.timetable()),
             probe: probe.map(Arc::new),
         };
-        let (of, until) = (account.clone(), now.plus(lease(&channel)));
+        let (of, now) = (account.clone(), self.clock.now());
+        let until = now.plus(lease(&channel));
         let leased = self
             .store
-            .write("lease requests", Lane::SHARED, move |tx| {
+            .write_soon("lease requests", Lane::SHARED, move |tx| {
                 tx.lease_requests(&of, (now, until), limit, asks_only)
             })
             .await?;
@@ -250,7 +257,7 @@ impl Requests {
         let now = self.clock.now();
         let (lease_left, soon) = (now.plus(lease(channel) / 2), now.plus(TURN));
         self.store
-            .write("wait for turn", Lane::SHARED, move |tx| {
+            .write_soon("wait for turn", Lane::SHARED, move |tx| {
                 let Some(mut request) = tx.lock_request(id)? else {
                     return Ok(());
                 };
@@ -270,7 +277,7 @@ impl Requests {
         let (id, fence) = (request.refund_id, request.fence);
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         self.store
-            .write("abandon attempt", lane, move |tx| {
+            .write_soon("abandon attempt", lane, move |tx| {
                 let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };
@@ -287,7 +294,7 @@ impl Requests {
         let lane = Lane::of_refund(&request.account, Some(&request.refund_no));
         let channel = channel.clone();
         self.store
-            .write("plan request", lane, move |tx| {
+            .write_soon("plan request", lane, move |tx| {
                 let Some(mut applying) = Applying::of_leased(tx, clock.as_ref(), id, fence)? else {
                     return Ok(());
                 };

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 pub use backup_note::{last_backup, note_backup};
 pub use commit::lane::Lane;
 pub use commit::stats::{Stats, StatsNow};
-pub use commit::submit::ACCEPT_MAX;
+pub use commit::submit::{ACCEPT_MAX, Urgency};
 use copy::Digest;
 pub use engine::postgres::Replication;
 pub use error::StoreError;
@@ -222,8 +222,10 @@ impl Store {
         let _asker = Asker(Arc::clone(&cancel));
         let work = Box::new(move |snapshot: Result<Snapshot<'_>, StoreError>| {
             let result = snapshot.and_then(|mut snapshot| query(&mut snapshot));
+            let is_sound = result.is_ok();
             // The caller may be gone.
             drop(reply.send(result));
+            is_sound
         });
         self.readers.queue(kind, Query { work, cancel })?;
         let answer = answer.await.unwrap_or(Err(StoreError::Closed));

@@ -136,6 +136,31 @@ fn what_is_queued_is_done_before_the_store_closes() {
 }
 
 #[test]
+fn a_look_up_sees_what_was_committed_before_it_though_an_older_snapshot_is_open() {
+    let folder = Folder::new("snapshots");
+    let store = folder.open().unwrap();
+    let (began, is_running) = mpsc::channel::<()>();
+    let (go, wait) = mpsc::channel::<()>();
+    let older = store.read(move |snapshot| {
+        let last = snapshot.events_after(0, 1)?.len();
+        began.send(()).ok();
+        wait.recv().ok();
+        Ok(last)
+    });
+    let newer = async {
+        is_running.recv().unwrap();
+        let written = store.write("put", Lane::SHARED, |tx| put(tx, "order"));
+        written.await.unwrap();
+        let asked = || store.read(|snapshot| Ok(snapshot.events_after(0, 1)?.len()));
+        let release = async { drop(go) };
+        let (first, second, ()) = join3(asked(), asked(), release).await;
+        (first.unwrap(), second.unwrap())
+    };
+    let (older, newer) = block_on(futures_util::future::join(older, newer));
+    assert_eq!((older.unwrap(), newer), (0, (1, 1)));
+}
+
+#[test]
 fn a_look_up_that_hangs_holds_up_no_other() {
     let folder = Folder::new("look-ups");
     let store = folder.open().unwrap();

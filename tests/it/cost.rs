@@ -1,5 +1,10 @@
 //! What a callback costs, counted and not timed: creeping cost shows on every machine, however busy.
 
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use crate::harness::faulty;
 use crate::harness::keys::sha256_hex;
 use crate::harness::payermax::Notice;
 use crate::harness::{ConfigBuilder, Engine, Postgres, Server};
@@ -81,6 +86,41 @@ fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
             &most,
         );
     }
+}
+
+/// How often the program with `ALLOCATIONS` has allocated memory, and how many bytes.
+fn allocated(socket: &Path) -> [u64; 2] {
+    let mut said = String::new();
+    let mut stream = UnixStream::connect(socket).expect("the program listens");
+    stream.read_to_string(&mut said).expect("two numbers");
+    let mut numbers = said.split_whitespace().map(str::parse);
+    [(); 2].map(|()| {
+        let number = numbers.next().and_then(Result::ok);
+        number.unwrap_or_else(|| panic!("{said:?}"))
+    })
+}
+
+#[test]
+fn a_callback_allocates_no_more_memory_than_it_did() {
+    let mut server = Server::stopped(&ConfigBuilder::new(Engine::Sqlite));
+    let socket = server.folder().path().join("allocations");
+    server.use_program(faulty::program());
+    server.set_variable("ALLOCATIONS", socket.to_str());
+    server.restart();
+    let number = |index: u64| format!("R-{index:08}");
+    let mut least = [u64::MAX; 2];
+    let mut before = allocated(&socket);
+    // What the service does by itself counts too, and more of it on a busy machine: the cheapest part says most.
+    for part in 0..=COUNT / BEFORE {
+        for index in part * BEFORE..(part + 1) * BEFORE {
+            server.notified(&Notice::new(&number(index), "REFUND_SUCCESS"));
+        }
+        let after = allocated(&socket);
+        let each = [0, 1].map(|at| (after[at] - before[at]) / BEFORE);
+        least = [0, 1].map(|at| each[at].min(least[at]));
+        before = after;
+    }
+    at_most("allocations and their bytes", &least, &[125, 17_000]);
 }
 
 /// Statements that write, and their records of the WAL, as PostgreSQL counts them; without those of leases and of

@@ -21,6 +21,8 @@ const PIGGYBACK_WAIT_MAX: Duration = Duration::from_millis(10);
 pub(in crate::store) enum Until {
     /// A job of any kind.
     AnyJob,
+    /// An urgent job, or a group of background jobs.
+    UrgentOrGroup,
     /// This many urgent jobs.
     Urgent(usize),
 }
@@ -105,10 +107,11 @@ struct State<T> {
 }
 
 impl<T> State<T> {
-    fn has(&self, until: Until) -> bool {
+    fn has(&self, until: Until, group: usize) -> bool {
         let urgent = self.urgent.len() + self.behind.len();
         match until {
             Until::AnyJob => urgent > 0 || !self.background.is_empty(),
+            Until::UrgentOrGroup => urgent > 0 || self.background.len() >= group,
             Until::Urgent(count) => urgent >= count,
         }
     }
@@ -161,7 +164,10 @@ impl<T> Queue<T> {
             return Err(StoreError::Closed);
         }
         state.part(urgency).push_back((monotonic(), job));
-        if state.waits_for.is_some_and(|until| state.has(until)) {
+        if state
+            .waits_for
+            .is_some_and(|until| state.has(until, self.group))
+        {
             state.waits_for = None;
             drop(state);
             self.changed.notify_one();
@@ -194,7 +200,7 @@ impl<T> Queue<T> {
     pub(in crate::store) fn wait(&self, until: Until, deadline: Instant) -> Woken {
         let mut state = self.lock();
         loop {
-            if state.has(until) {
+            if state.has(until, self.group) {
                 state.waits_for = None;
                 return Woken::Ready;
             }
@@ -355,8 +361,22 @@ mod tests {
     }
 
     #[test]
+    fn a_group_of_background_jobs_is_waited_for_no_longer() {
+        let queue = Queue::new(2);
+        queue.push(1, Urgency::Background).unwrap();
+        assert_eq!(queue.wait(Until::UrgentOrGroup, soon()), Woken::TimedOut);
+        queue.push(2, Urgency::Background).unwrap();
+        assert_eq!(queue.wait(Until::UrgentOrGroup, late()), Woken::Ready);
+    }
+
+    #[test]
     fn a_sleeper_is_woken_by_the_job_it_waits_for_and_by_the_end() {
-        for until in [Until::AnyJob, Until::Urgent(1), Until::Urgent(2)] {
+        for until in [
+            Until::AnyJob,
+            Until::UrgentOrGroup,
+            Until::Urgent(1),
+            Until::Urgent(2),
+        ] {
             let queue = Arc::new(Queue::new(9));
             let pushed = Arc::clone(&queue);
             let sender = std::thread::spawn(move || {

@@ -30,12 +30,12 @@ const JOB_BYTES: usize = 1_024;
 
 /// How soon a job has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Urgency {
+pub enum Urgency {
     /// A caller waits for it.
     Now,
     /// A caller waits for it and for everything that was queued before it.
     NowWithAll,
-    /// No caller waits: it piggybacks on an urgent one.
+    /// It piggybacks on an urgent one: no caller waits for it, or none that a few milliseconds matter to.
     Background,
 }
 
@@ -72,7 +72,25 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.write_until(name, lane, tokio::time::Instant::now() + WRITE_MAX, work)
+        let until = tokio::time::Instant::now() + WRITE_MAX;
+        self.write_until(name, lane, (Urgency::Now, until), work)
+            .await
+    }
+
+    /// [`Self::write`] for a caller that has time, as one that calls a provider: the job gathers with others for
+    /// some milliseconds, so that they share a commit and delay no callback by ones of their own.
+    pub async fn write_soon<T, F>(
+        &self,
+        name: &'static str,
+        lane: Lane,
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let until = tokio::time::Instant::now() + WRITE_MAX;
+        self.write_until(name, lane, (Urgency::Background, until), work)
             .await
     }
 
@@ -85,12 +103,12 @@ impl Store {
         .await
     }
 
-    /// [`Self::write`] with a deadline.
+    /// [`Self::write`] with another urgency and deadline.
     pub async fn write_until<T, F>(
         &self,
         name: &'static str,
         lane: Lane,
-        until: tokio::time::Instant,
+        (urgency, until): (Urgency, tokio::time::Instant),
         work: F,
     ) -> Result<T, StoreError>
     where
@@ -100,7 +118,7 @@ impl Store {
         let slot = self.capacities.writes.take(JOB_BYTES)?;
         let (reply, committed) = oneshot::channel();
         let job = job(name, lane, slot, Some(reply), None, work);
-        self.applying(lane).queue(job, Urgency::Now)?;
+        self.applying(lane).queue(job, urgency)?;
         answer_until(until, committed).await
     }
 

@@ -20,8 +20,10 @@ use crate::store::{StoreError, monotonic};
 const BATCH_MAX: usize = 512;
 /// Background jobs that wait before they piggyback on an urgent batch together.
 const PIGGYBACK_GROUP: usize = 32;
-/// How long background jobs wait for an urgent one before they run alone.
+/// How long background jobs wait after a commit for an urgent one: with many senders one comes soon.
 const PIGGYBACK_DELAY: Duration = Duration::from_millis(1);
+/// How long they wait on for one or for a group of them, before they run alone.
+const GROUP_DELAY: Duration = Duration::from_millis(4);
 /// Max time for which a batch waits to reach the size of recent batches: with many senders, one shared commit
 /// serves all of them sooner than many small ones.
 const BATCH_DELAY: Duration = Duration::from_millis(1);
@@ -208,14 +210,17 @@ impl Loop {
     }
 
     /// Waits for jobs. After a commit its callers queue their applies in the background, so a writer with
-    /// both duties first waits for an urgent job to piggyback them on, then for any job.
+    /// both duties first waits for an urgent job to piggyback them on or for a group of them, then for any job.
     fn gather(&mut self) -> Woken {
-        let mut woken = match self.duty {
-            Duty::Both => self
-                .queue
-                .wait(Until::Urgent(1), monotonic() + PIGGYBACK_DELAY),
-            Duty::Accept | Duty::Apply => Woken::TimedOut,
-        };
+        let mut woken = Woken::TimedOut;
+        if self.duty == Duty::Both {
+            let urgent = monotonic() + PIGGYBACK_DELAY;
+            woken = self.queue.wait(Until::Urgent(1), urgent);
+            if woken == Woken::TimedOut {
+                let group = Until::UrgentOrGroup;
+                woken = self.queue.wait(group, urgent + GROUP_DELAY);
+            }
+        }
         while woken == Woken::TimedOut {
             woken = self.queue.wait(Until::AnyJob, self.idle_until());
             if woken == Woken::TimedOut {

@@ -197,8 +197,8 @@ pub(crate) trait Driver: Send {
     fn run_script(&mut self, script: &str) -> Result<(), StoreError>;
     /// How many tables there are; all of them, or those with this name.
     fn count_tables(&mut self, name: Option<&str>) -> Result<i64, StoreError>;
-    /// Queries from now on end early once this is cancelled.
-    fn cancel_by(&mut self, _cancel: Option<Arc<Cancel>>) {}
+    /// The time of a query begins now; it ends early once this is cancelled.
+    fn begin_query(&mut self, _cancel: Option<Arc<Cancel>>) {}
     /// What time it is where the store is, in milliseconds; `None` where that is this machine.
     fn clock(&mut self) -> Result<Option<i64>, StoreError> {
         Ok(None)

@@ -1,5 +1,6 @@
-//! Reading next to the writer: a few threads, each with its own read-only connection, each job in a
-//! short snapshot of its own.
+//! Reading next to the writer: a few threads, each with its own read-only connection, each query in a
+//! short snapshot of its own. Look-ups share one where many wait: it is begun once all of them are queued, so each sees
+//! what was committed before it was asked.
 //!
 //! Three kinds of query do not wait for each other. What the service itself needs (health, metrics, work
 //! that is due) has a thread of its own. Look-ups take a moment, and have one as well. Lists may take long: they
@@ -25,7 +26,8 @@ use cancel::Cancel;
 /// requests that it may have under way.
 const QUEUE_MAX: usize = 4_096;
 
-type Work = Box<dyn FnOnce(Result<Snapshot<'_>, StoreError>) + Send>;
+/// Answers its caller; whether the snapshot is still sound.
+type Work = Box<dyn FnOnce(Result<Snapshot<'_>, StoreError>) -> bool + Send>;
 
 /// A query, and whether its caller still waits.
 pub(super) struct Query {
@@ -138,7 +140,8 @@ impl Readers {
                 .name(format!("store-reader-{number}"))
                 .spawn(move || {
                     while let Some((kind, query)) = shared.next(duty) {
-                        answer(driver.as_mut(), query);
+                        let queued = shared.look_ups_queued(duty);
+                        answer(driver.as_mut(), query, || shared.look_up_before(queued));
                         shared.done(&kind);
                     }
                 })
@@ -233,6 +236,22 @@ impl Shared {
             }
             waiting = sleep.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// How many look-ups were ever queued, for the thread that serves them one after the other; 0 for others.
+    fn look_ups_queued(&self, duty: Duty) -> u64 {
+        match duty {
+            Duty::LookUps => self.waiting().look_ups.queued(),
+            Duty::Own | Duty::Lists => 0,
+        }
+    }
+
+    /// The next look-up, if it was queued before that many were.
+    fn look_up_before(&self, queued: u64) -> Option<Query> {
+        let mut waiting = self.waiting();
+        let is_before = waiting.look_ups.taken < queued;
+        let next = is_before.then(|| waiting.look_ups.take());
+        next.flatten().map(|(_, query)| query)
     }
 
     /// The next list, or a look-up that is overdue.
@@ -343,23 +362,32 @@ impl Lists {
     }
 }
 
-fn answer(driver: &mut dyn Driver, query: Query) {
-    if query.cancel.is_cancelled() {
-        return;
+/// Answers the query, and further ones by the same snapshot for as long as it is sound.
+fn answer(driver: &mut dyn Driver, query: Query, mut next: impl FnMut() -> Option<Query>) {
+    let mut waiting = Some(query);
+    let mut is_open = false;
+    while let Some(Query { work, cancel }) = waiting.take() {
+        if cancel.is_cancelled() {
+            waiting = next();
+            continue;
+        }
+        if !is_open && let Err(error) = driver.begin_snapshot() {
+            work(Err(error));
+            return;
+        }
+        is_open = true;
+        driver.begin_query(Some(cancel));
+        // A panic drops the reply channel, so the caller gets an error.
+        let answered = catch_unwind(AssertUnwindSafe(|| work(Ok(Snapshot::new(driver)))));
+        if answered.is_err() {
+            tracing::error!("a query panicked");
+        }
+        if answered.unwrap_or(false) {
+            waiting = next();
+        }
     }
-    if let Err(error) = driver.begin_snapshot() {
-        (query.work)(Err(error));
-        return;
+    if is_open {
+        driver.begin_query(None);
+        driver.rollback();
     }
-    driver.cancel_by(Some(query.cancel));
-    // A panic drops the reply channel, so the caller gets an error.
-    if catch_unwind(AssertUnwindSafe(|| {
-        (query.work)(Ok(Snapshot::new(driver)));
-    }))
-    .is_err()
-    {
-        tracing::error!("a query panicked");
-    }
-    driver.cancel_by(None);
-    driver.rollback();
 }

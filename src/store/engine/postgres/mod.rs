@@ -233,7 +233,7 @@ impl Driver for Postgres {
         rows.iter().try_for_each(|row| each(row))
     }
 
-    fn cancel_by(&mut self, cancel: Option<Arc<Cancel>>) {
+    fn begin_query(&mut self, cancel: Option<Arc<Cancel>>) {
         self.cancel = cancel;
     }
 

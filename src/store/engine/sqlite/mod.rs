@@ -64,7 +64,7 @@ pub(crate) enum Synchronous {
 
 /// What ends a query of a reader before it is done.
 struct Limits {
-    /// When its snapshot began.
+    /// When the query began.
     began: Instant,
     cancel: Option<Arc<Cancel>>,
 }
@@ -125,7 +125,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// From now on a query that takes longer, counted from the begin of its snapshot, is interrupted; so is
+    /// From now on a query that takes longer, counted from its own begin or that of its snapshot, is interrupted; so is
     /// one that is given up.
     pub(in crate::store) fn cut_after(&mut self, longest: Duration) -> Result<(), StoreError> {
         let limits = Arc::new(Mutex::new(Limits {
@@ -300,9 +300,10 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    fn cancel_by(&mut self, cancel: Option<Arc<Cancel>>) {
+    fn begin_query(&mut self, cancel: Option<Arc<Cancel>>) {
         if let Some(limits) = &self.limits {
-            limits.lock().unwrap_or_else(PoisonError::into_inner).cancel = cancel;
+            let began = monotonic();
+            *limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits { began, cancel };
         }
     }
 
