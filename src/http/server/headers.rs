@@ -2,6 +2,7 @@
 //! A header that does not change the bytes is no reason to reject them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use actix_web::HttpRequest;
@@ -195,12 +196,15 @@ pub fn kept_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> 
 }
 
 /// The named headers as the JSON object that is stored.
+///
+/// # Panics
+/// Never: text to text always is JSON.
 pub fn kept_headers(request: &HttpRequest, names: &[&str]) -> String {
-    let kept: serde_json::Map<_, _> = names
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), kept_header(request, name)?.into())))
+    let kept = names.iter();
+    let kept: BTreeMap<_, _> = kept
+        .filter_map(|name| Some((*name, kept_header(request, name)?)))
         .collect();
-    serde_json::Value::Object(kept).to_string()
+    serde_json::to_string(&kept).expect("a map from text to text is JSON")
 }
 
 /// All lines of a header as one list (RFC 9110 §5.3): evidence shows also values that cannot be used.
