@@ -78,7 +78,7 @@ impl Intake {
 
     /// Applies a reply to an attempt of ours, which is stored already.
     pub async fn apply_reply(&self, id: CallbackId, lane: Lane) -> Result<Applied, StoreError> {
-        let due_by = (Urgency::Background, Instant::now() + ANSWER_MAX);
+        let due_by = (self.store.soon(), Instant::now() + ANSWER_MAX);
         self.apply_again(id, lane, due_by).await
     }
 

@@ -194,22 +194,16 @@ fn millis(duration: Duration) -> u64 {
 
 impl Requests {
     /// Every account for which nothing is sent now.
-    pub async fn stopped(&self) -> Result<Vec<AccountState>, StoreError> {
-        let now = self.clock.now();
-        let mut states = self.account_states().await?;
-        states.retain(|state| state.holds(now));
-        Ok(states)
-    }
-
-    /// The same with those whose pause is over.
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method's path has one lifetime, the closure any"
     )]
-    pub(super) async fn account_states(&self) -> Result<Vec<AccountState>, StoreError> {
-        self.store
-            .read_own(|snapshot| snapshot.stopped_accounts())
-            .await
+    pub async fn stopped(&self) -> Result<Vec<AccountState>, StoreError> {
+        let now = self.clock.now();
+        let known = self.store.read_own(|snapshot| snapshot.stopped_accounts());
+        let mut states = known.await?;
+        states.retain(|state| state.holds(now));
+        Ok(states)
     }
 
     /// Stops an account: nothing more is sent for it; asks go on.

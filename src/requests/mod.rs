@@ -32,6 +32,7 @@ mod call;
 mod calls;
 mod change;
 mod create;
+mod due;
 mod ending;
 mod payment;
 mod repeat;

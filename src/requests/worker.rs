@@ -1,4 +1,4 @@
-//! The worker: takes due requests of each account, within its limits, and gives each its next step.
+//! The worker: gives each request that is due its next step.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,18 +9,15 @@ use tokio::task::JoinSet;
 
 use super::Requests;
 use super::attempt::{Channel, lease};
-use crate::domain::claim::{Account, Reason};
+use crate::domain::claim::Reason;
 use crate::domain::request::machine::Event;
 use crate::domain::request::{Request, State};
 use crate::domain::time::Timestamp;
 use crate::intake::Applying;
-use crate::providers::outgoing::ApiAccount;
-use crate::store::{Lane, LogLimit, Snapshot, StoreError};
+use crate::store::{Lane, LogLimit, StoreError};
 
 /// Longest time between two looks.
-const PERIOD: Duration = Duration::from_secs(1);
-/// Shortest time between two looks, where something is due that could not be taken.
-const BUSY: Duration = Duration::from_millis(20);
+pub(super) const PERIOD: Duration = Duration::from_secs(1);
 /// Shortest time between two looks of any kind: what became due in between is leased by one.
 const GATHERING: Duration = Duration::from_millis(5);
 /// Pause of a request that could not begin: another refund of its payment is under way, or its account stopped.
@@ -30,15 +27,6 @@ const LEASE_MAX: Duration = Duration::from_secs(240);
 
 static LOOK_FAILED: LogLimit = LogLimit::new();
 static STEP_FAILED: LogLimit = LogLimit::new();
-
-/// What of an account may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
-    Free,
-    /// A pause is over, and no refund has shown yet that the balance suffices.
-    OneByOne,
-    Stopped,
-}
 
 impl Requests {
     /// Runs until [`Self::drain`] is called and the steps under way are done. One that is not waited for leaves an
@@ -99,112 +87,7 @@ impl Requests {
         }
     }
 
-    /// Takes what is due; returns when to look again.
-    async fn look(self: &Arc<Self>, steps: &mut JoinSet<()>) -> Result<Duration, StoreError> {
-        let apis = self.apis();
-        if apis.is_empty() {
-            return Ok(PERIOD);
-        }
-        let accounts: Vec<Account> = apis.iter().map(|(account, _)| account.clone()).collect();
-        let of = move |snapshot: &mut Snapshot<'_>| {
-            let next = accounts.iter().map(|of| snapshot.next_request(of));
-            let next = next.collect::<Result<Vec<_>, _>>()?;
-            Ok((snapshot.stopped_accounts()?, next))
-        };
-        let (states, next) = self.store.read_own(of).await?;
-        let now = self.clock.now();
-        let mut pause = PERIOD;
-        for ((account, api), next) in apis.iter().zip(next) {
-            let Some(next) = next else {
-                continue;
-            };
-            let left = next.as_millis() - now.as_millis();
-            if left > 0 {
-                pause = pause.min(Duration::from_millis(left.unsigned_abs()));
-                continue;
-            }
-            let state = states.iter().find(|state| state.account == *account);
-            let sending = match state {
-                None => Sending::Free,
-                Some(state) if state.holds(now) => Sending::Stopped,
-                Some(_) => Sending::OneByOne,
-            };
-            let again = self.take_due(steps, (account, api), sending).await?;
-            pause = pause.min(again);
-        }
-        Ok(pause)
-    }
-
-    /// Leases what is due of an account and begins its steps; returns when to look again.
-    async fn take_due(
-        self: &Arc<Self>,
-        steps: &mut JoinSet<()>,
-        (account, api): (&Account, &Arc<ApiAccount>),
-        sending: Sending,
-    ) -> Result<Duration, StoreError> {
-        let health = self.health(account, api);
-        let Some(exchanger) = health.exchanger.clone() else {
-            return Ok(PERIOD);
-        };
-        let probe = match sending {
-            Sending::OneByOne => health.probe(),
-            Sending::Free | Sending::Stopped => None,
-        };
-        let asks_only = sending != Sending::Free && probe.is_none();
-        let slots = health.free_slots(self.store.is_accepting_slowly());
-        let wanted = health.take(if probe.is_some() { slots.min(1) } else { slots });
-        let Some(limit) = u32::try_from(wanted).ok().filter(|wanted| *wanted > 0) else {
-            return Ok(BUSY);
-        };
-        let mut channel = Channel {
-            account: account.clone(),
-            api: Arc::clone(api),
-            exchanger,
-            timetable: Arc::new(api.timetable()),
-            probe: probe.map(Arc::new),
-        };
-        let (of, now) = (account.clone(), self.clock.now());
-        let until = now.plus(lease(&channel));
-        let leased = self
-            .store
-            .write_soon("lease requests", Lane::SHARED, move |tx| {
-                tx.lease_requests(&of, (now, until), limit, asks_only)
-            })
-            .await?;
-        health.give_back(wanted - leased.len().min(wanted));
-        if leased.is_empty() {
-            // Only what waits for a stopped account is due.
-            return Ok(PERIOD);
-        }
-        self.follow_reload(&mut channel);
-        if leased.iter().all(|it| it.machine.state != State::Queued) {
-            // An ask tells nothing of the balance.
-            channel.probe = None;
-        }
-        for request in leased {
-            if let Ok(slot) = Arc::clone(&health.slots).try_acquire_owned() {
-                steps.spawn(Arc::clone(self).step_once(channel.clone(), request, slot));
-            }
-        }
-        Ok(BUSY)
-    }
-
-    /// What was requested after a reload goes out by the new settings, also where the look began before it.
-    fn follow_reload(&self, channel: &mut Channel) {
-        let Some(api) = self.api(&channel.account) else {
-            return;
-        };
-        if Arc::ptr_eq(&api, &channel.api) {
-            return;
-        }
-        if let Some(exchanger) = self.health(&channel.account, &api).exchanger.clone() {
-            channel.exchanger = exchanger;
-            channel.timetable = Arc::new(api.timetable());
-            channel.api = api;
-        }
-    }
-
-    async fn step_once(
+    pub(super) async fn step_once(
         self: Arc<Self>,
         channel: Channel,
         request: Request,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use futures_util::future::join3;
+use futures_util::future::{FutureExt as _, join3};
 use uuid::Uuid;
 
 use super::engine::driver::Driver as _;
@@ -133,6 +133,26 @@ fn what_is_queued_is_done_before_the_store_closes() {
     let last = *store.last_sequence().borrow();
     assert_eq!(last, 1_000);
     assert!(is_there(&store, "order-999"));
+}
+
+#[test]
+fn what_is_queued_behind_jobs_whose_callers_have_gone_is_done_before_the_store_closes() {
+    let folder = Folder::new("abandoned");
+    let store = folder.open().unwrap();
+    let go = hold(&store);
+    block_on(async {
+        for _ in 0..4_000 {
+            let gone = store.write_soon("gone", Lane::SHARED, |_| Ok(()));
+            // Its first poll queues the job.
+            assert!(Box::pin(gone).now_or_never().is_none());
+        }
+    });
+    let last = store.write_later("last", Lane::SHARED, 0, |tx| put(tx, "last"));
+    last.unwrap();
+    drop(go);
+    drop(store);
+    let store = folder.open().unwrap();
+    assert!(is_there(&store, "last"));
 }
 
 #[test]

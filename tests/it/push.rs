@@ -74,6 +74,16 @@ fn wait_for_state(server: &Server, name: &str, member: &str, value: &Value) -> V
     })
 }
 
+/// Waits until everything is delivered. One view says so: a view lags, and what was failing at one moment may not be so
+/// at the next.
+fn wait_until_delivered(server: &Server, name: &str) {
+    wait_for(&format!("all of {name} to be delivered"), || {
+        let state = state(server, name);
+        let is_delivered = state["state"] == "active" && state["parked"] == 0 && state["lag"] == 0;
+        is_delivered.then_some(())
+    });
+}
+
 /// Asserts that within each refund no event came for the first time after a later one.
 fn assert_order_within_refunds(pushed: &[Pushed]) {
     let mut seen: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();

@@ -2,8 +2,8 @@
 //! bound.
 //!
 //! * **Who queues.** A caller of [`Store::accept`](super::Store::accept) (transaction 1) or `write` queues an
-//!   urgent job and waits for its answer until a deadline; `write_later` (an apply) queues a background job
-//!   (`submit.rs`).
+//!   urgent job and waits for its answer until a deadline; `write_later` (an apply) queues a background job, and so
+//!   does `write_soon` (around a call to a provider) while few wait (`submit.rs`).
 //! * **Full queue.** Accepts, writes and background jobs are bounded apart, by jobs and bytes
 //!   (`capacity.rs`); above that a job is rejected at once, and the sender gets 503. A rejected apply is left
 //!   to resume.
@@ -12,7 +12,8 @@
 //!   `BATCH_MAX`.
 //! * **Piggyback.** A file has one writer, which accepts and applies. There background jobs join an urgent
 //!   batch, once they are `PIGGYBACK_GROUP` or the oldest has waited 10 ms (`queue.rs`); they get half of a
-//!   batch and 30 ms of it. Without an urgent job they run alone after `PIGGYBACK_DELAY`.
+//!   batch and 30 ms of it. Without an urgent job they run alone 5 ms after the last commit,
+//!   or as a group.
 //! * **One transaction** (`batch.rs`): the jobs run one after the other, events get their numbers last, one
 //!   commit fsyncs all of it. Only then does any caller hear of success.
 //! * **Bulk** (`bulk.rs`): on a server, what jobs insert is one statement for up to `JOBS_MAX` of them, if all of it

@@ -21,6 +21,8 @@ const WRITE_MAX: Duration = Duration::from_millis(4_500);
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long an accept is retried where another transaction holds its row.
 const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
+/// Background jobs that wait, from which on a caller does not wait behind them.
+const BACKLOG: usize = 256;
 /// Jobs of each kind that may wait in all lanes together; a further one is rejected.
 const WAITING_MAX: usize = 4_096;
 /// Bytes that they may hold, per kind. The largest callback with its claim has some 130 KB.
@@ -77,8 +79,8 @@ impl Store {
             .await
     }
 
-    /// [`Self::write`] for a caller that has time, as one that calls a provider: the job gathers with others for
-    /// some milliseconds, so that they share a commit and delay no callback by ones of their own.
+    /// [`Self::write`] for a caller that has time, as one that calls a provider: on SQLite the job gathers with others
+    /// for some milliseconds, so that they share a commit and delay no callback by ones of their own.
     pub async fn write_soon<T, F>(
         &self,
         name: &'static str,
@@ -90,8 +92,18 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let until = tokio::time::Instant::now() + WRITE_MAX;
-        self.write_until(name, lane, (Urgency::Background, until), work)
+        self.write_until(name, lane, (self.soon(), until), work)
             .await
+    }
+
+    /// How urgent a job is whose caller has time: it gathers where one writer does everything, unless so many wait that
+    /// it might miss its deadline.
+    pub fn soon(&self) -> Urgency {
+        if self.accepts.is_empty() && self.capacities.later.jobs() < BACKLOG {
+            Urgency::Background
+        } else {
+            Urgency::Now
+        }
     }
 
     /// Adds an act to the trail that changes nothing else; it is on disk once this returns.

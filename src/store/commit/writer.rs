@@ -175,11 +175,11 @@ impl Loop {
                 self.jobs.stats.queue_wait.record(since.elapsed());
             }
             self.window.note(batch.urgent.len() + batch.behind.len());
+            if batch.len() == 0 && woken == Woken::Closed {
+                return self.end();
+            }
             batch.retain(|job| !job.is_abandoned());
             if batch.len() == 0 {
-                if woken == Woken::Closed {
-                    return self.end();
-                }
                 continue;
             }
             let started = monotonic();

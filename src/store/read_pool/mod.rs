@@ -17,14 +17,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::StoreError;
 use super::engine::driver::Driver;
 use super::tables::Snapshot;
+use super::{StoreError, monotonic};
 use cancel::Cancel;
 
 /// Reads of one kind that may wait; a further one is rejected. Those of one reader are bounded by the
 /// requests that it may have under way.
 const QUEUE_MAX: usize = 4_096;
+
+/// How long look-ups share a snapshot: an old one keeps the WAL from starting over.
+const SHARED_MAX: Duration = Duration::from_millis(50);
 
 /// Answers its caller; whether the snapshot is still sound.
 type Work = Box<dyn FnOnce(Result<Snapshot<'_>, StoreError>) -> bool + Send>;
@@ -365,28 +368,30 @@ impl Lists {
 /// Answers the query, and further ones by the same snapshot for as long as it is sound.
 fn answer(driver: &mut dyn Driver, query: Query, mut next: impl FnMut() -> Option<Query>) {
     let mut waiting = Some(query);
-    let mut is_open = false;
+    let mut opened = None;
     while let Some(Query { work, cancel }) = waiting.take() {
         if cancel.is_cancelled() {
             waiting = next();
             continue;
         }
-        if !is_open && let Err(error) = driver.begin_snapshot() {
+        if opened.is_none()
+            && let Err(error) = driver.begin_snapshot()
+        {
             work(Err(error));
             return;
         }
-        is_open = true;
+        let opened = *opened.get_or_insert_with(monotonic);
         driver.begin_query(Some(cancel));
         // A panic drops the reply channel, so the caller gets an error.
         let answered = catch_unwind(AssertUnwindSafe(|| work(Ok(Snapshot::new(driver)))));
         if answered.is_err() {
             tracing::error!("a query panicked");
         }
-        if answered.unwrap_or(false) {
+        if answered.unwrap_or(false) && opened.elapsed() < SHARED_MAX {
             waiting = next();
         }
     }
-    if is_open {
+    if opened.is_some() {
         driver.begin_query(None);
         driver.rollback();
     }
