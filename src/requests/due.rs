@@ -45,9 +45,9 @@ impl Requests {
         if apis.is_empty() {
             return Ok(PERIOD);
         }
-        let accounts: Vec<Account> = apis.iter().map(|(account, _)| account.clone()).collect();
+        let asked = Arc::clone(&apis);
         let of = move |snapshot: &mut Snapshot<'_>| {
-            let next = accounts.iter().map(|of| snapshot.next_request(of));
+            let next = asked.iter().map(|(of, _)| snapshot.next_request(of));
             let next = next.collect::<Result<Vec<_>, _>>()?;
             Ok((snapshot.stopped_accounts()?, next))
         };
@@ -140,7 +140,7 @@ impl Requests {
             .await;
         for (index, room) in rooms.iter().enumerate() {
             let begin = leased.as_ref().map_or(0, |leased| leased[index].len());
-            room.health.give_back(room.limit - begin.min(room.limit));
+            room.health.give_back(room.limit.saturating_sub(begin));
         }
         leased
     }

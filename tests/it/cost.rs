@@ -14,6 +14,11 @@ const COUNT: u64 = 300;
 /// Before them, so that tables and caches are there.
 const BEFORE: u64 = 50;
 
+/// A refund number; one after the other.
+fn number(index: u64) -> String {
+    format!("R-{index:08}")
+}
+
 /// What the process has done since its start.
 struct Done {
     /// Bytes handed to `write`, into the WAL, the database and the log.
@@ -74,7 +79,7 @@ fn at_most<T: PartialOrd + std::fmt::Debug>(what: &str, cost: &[T], most: &[T]) 
 
 #[test]
 fn a_callback_writes_commits_and_queues_no_more_than_it_did() {
-    let in_sequence = cost(|index| format!("R-{index:08}"));
+    let in_sequence = cost(number);
     let random = cost(|index| sha256_hex(index.to_string())[..32].to_owned());
     for (what, cost, most) in [
         ("in sequence", in_sequence, [9_100_000, 205, 205]),
@@ -107,7 +112,6 @@ fn a_callback_allocates_no_more_memory_than_it_did() {
     server.use_program(faulty::program());
     server.set_variable("ALLOCATIONS", socket.to_str());
     server.restart();
-    let number = |index: u64| format!("R-{index:08}");
     let mut least = [u64::MAX; 2];
     let mut before = allocated(&socket);
     // What the service does by itself counts too, and more of it on a busy machine: the cheapest part says most.
@@ -136,7 +140,6 @@ fn a_callback_runs_no_more_statements_than_it_did_on_postgresql() {
     postgres.execute("CREATE EXTENSION pg_stat_statements");
     let config = ConfigBuilder::bare(Engine::Sqlite).usual_accounts();
     let server = Server::start(&config.on(&database));
-    let number = |index: u64| format!("R-{index:08}");
     let send = |range: std::ops::Range<u64>| {
         for index in range {
             server.notified(&Notice::new(&number(index), "REFUND_SUCCESS"));

@@ -200,8 +200,8 @@ pub fn kept_header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> 
 /// # Panics
 /// Never: text to text always is JSON.
 pub fn kept_headers(request: &HttpRequest, names: &[&str]) -> String {
-    let kept = names.iter();
-    let kept: BTreeMap<_, _> = kept
+    let kept: BTreeMap<_, _> = names
+        .iter()
         .filter_map(|name| Some((*name, kept_header(request, name)?)))
         .collect();
     serde_json::to_string(&kept).expect("a map from text to text is JSON")

@@ -93,8 +93,6 @@ impl<T> IntoIterator for Batch<T> {
 pub(in crate::store) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
-    /// Background jobs that are enough to piggyback on the next urgent one.
-    group: usize,
 }
 
 struct State<T> {
@@ -102,16 +100,18 @@ struct State<T> {
     background: VecDeque<(Instant, T)>,
     /// Urgent ones that come after all background jobs.
     behind: VecDeque<(Instant, T)>,
+    /// Background jobs that are enough to piggyback on the next urgent one.
+    group: usize,
     waits_for: Option<Until>,
     closed: bool,
 }
 
 impl<T> State<T> {
-    fn has(&self, until: Until, group: usize) -> bool {
+    fn has(&self, until: Until) -> bool {
         let urgent = self.urgent.len() + self.behind.len();
         match until {
             Until::AnyJob => urgent > 0 || !self.background.is_empty(),
-            Until::UrgentOrGroup => urgent > 0 || self.background.len() >= group,
+            Until::UrgentOrGroup => urgent > 0 || self.background.len() >= self.group,
             Until::Urgent(count) => urgent >= count,
         }
     }
@@ -125,13 +125,13 @@ impl<T> State<T> {
     }
 
     /// How many background jobs to take now, in a batch of at most `max`.
-    fn piggybacked(&self, group: usize, max: usize) -> usize {
+    fn piggybacked(&self, max: usize) -> usize {
         let is_over = |(since, _): &(Instant, T)| since.elapsed() >= PIGGYBACK_WAIT_MAX;
         let waiting = self.background.len();
         if self.urgent.is_empty() {
             waiting.min(max)
         } else if !self.behind.is_empty()
-            || waiting >= group
+            || waiting >= self.group
             || self.background.front().is_some_and(is_over)
         {
             waiting.min(max.div_ceil(2))
@@ -149,11 +149,11 @@ impl<T> Queue<T> {
                 urgent: VecDeque::new(),
                 background: VecDeque::new(),
                 behind: VecDeque::new(),
+                group,
                 waits_for: None,
                 closed: false,
             }),
             changed: Condvar::new(),
-            group,
         }
     }
 
@@ -164,10 +164,7 @@ impl<T> Queue<T> {
             return Err(StoreError::Closed);
         }
         state.part(urgency).push_back((monotonic(), job));
-        if state
-            .waits_for
-            .is_some_and(|until| state.has(until, self.group))
-        {
+        if state.waits_for.is_some_and(|until| state.has(until)) {
             state.waits_for = None;
             drop(state);
             self.changed.notify_one();
@@ -200,7 +197,7 @@ impl<T> Queue<T> {
     pub(in crate::store) fn wait(&self, until: Until, deadline: Instant) -> Woken {
         let mut state = self.lock();
         loop {
-            if state.has(until, self.group) {
+            if state.has(until) {
                 state.waits_for = None;
                 return Woken::Ready;
             }
@@ -222,7 +219,7 @@ impl<T> Queue<T> {
     /// the last of those.
     pub(in crate::store) fn take(&self, max: usize) -> Batch<T> {
         let mut state = self.lock();
-        let piggybacked = state.piggybacked(self.group, max);
+        let piggybacked = state.piggybacked(max);
         let piggybacked: Vec<T> = jobs(state.background.drain(..piggybacked));
         let urgent = state
             .urgent

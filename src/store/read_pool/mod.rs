@@ -251,10 +251,8 @@ impl Shared {
 
     /// The next look-up, if it was queued before that many were.
     fn look_up_before(&self, queued: u64) -> Option<Query> {
-        let mut waiting = self.waiting();
-        let is_before = waiting.look_ups.taken < queued;
-        let next = is_before.then(|| waiting.look_ups.take());
-        next.flatten().map(|(_, query)| query)
+        let next = self.waiting().look_ups.take_before(queued);
+        next.map(|(_, query)| query)
     }
 
     /// The next list, or a look-up that is overdue.
@@ -262,7 +260,8 @@ impl Shared {
         let mut waiting = self.waiting();
         loop {
             let list = waiting.lists.take();
-            let next = list.or_else(|| waiting.look_ups.take_overdue());
+            let overdue = waiting.look_ups.overdue;
+            let next = list.or_else(|| waiting.look_ups.take_before(overdue));
             let has_watcher = waiting.look_ups.waiting.is_empty() || waiting.look_ups.is_watched;
             if next.is_some() || waiting.is_closed {
                 if !has_watcher {
@@ -322,9 +321,9 @@ impl LookUps {
         Some((Kind::LookUp, query))
     }
 
-    /// The next one, if it is overdue.
-    fn take_overdue(&mut self) -> Option<(Kind, Query)> {
-        if self.taken < self.overdue {
+    /// The next one, if it was queued before that many were.
+    fn take_before(&mut self, queued: u64) -> Option<(Kind, Query)> {
+        if self.taken < queued {
             self.take()
         } else {
             None
